@@ -1,0 +1,21 @@
+# calopipe_library(<name> SOURCES … [PUBLIC …] [PRIVATE …]): one library per folder of src/.
+# Headers stand beside their sources; includes are spelled from src/ ("calo/io/shower_reader.h").
+function(calopipe_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# calopipe_test(<name> SOURCES … LINK …): one GoogleTest program per folder of test/, each test
+# known to ctest by its own name. Tests run in the source tree's root.
+function(calopipe_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/test)
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main GTest::gmock)
+  target_compile_definitions(${name} PRIVATE
+    CALOPIPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CALOPIPE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+                       PROPERTIES LABELS ${name} TIMEOUT 300)
+endfunction()

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace calo {
+
+/// How one layer along the shower axis (z) is divided: rings in r, each in `n_phi` equal parts.
+struct LayerBinning {
+  std::vector<double> r_edges_mm;  ///< ascending; a layer with fewer than two edges carries no cells
+  int n_phi = 0;
+
+  int n_r() const { return r_edges_mm.size() < 2 ? 0 : static_cast<int>(r_edges_mm.size()) - 1; }
+  int num_cells() const { return n_r() * n_phi; }
+  bool operator==(const LayerBinning&) const = default;
+};
+
+/// Where a cell lies.
+struct CellPosition {
+  int layer;  ///< z index
+  int phi;
+  int r;
+  bool operator==(const CellPosition&) const = default;
+};
+
+/// A mesh of voxels around the direction of the incident particle.
+///
+/// Two kinds: the regular cylinder (every layer alike, equal steps in r), and the layered mesh whose layers
+/// differ (CaloChallenge data set 1). Cells have one canonical index:
+/// a cylinder's is its place in `[r, phi, z]` with z fastest (as in MLFastSim and Par04), a layered mesh's
+/// its place in (layer, phi, r) with r fastest (as in the CaloChallenge).
+class VoxelMesh {
+ public:
+  struct Cylinder {
+    int n_r = 18;
+    int n_phi = 50;
+    int n_z = 45;
+    double size_r_mm = 2.325;  ///< of one cell
+    double size_z_mm = 3.4;    ///< of one cell
+    bool operator==(const Cylinder&) const = default;
+  };
+
+  /// The Par04 SiW mesh.
+  VoxelMesh() : VoxelMesh(Cylinder{}) {}
+
+  /// @throws core::UsageError where a number of cells or a size is not positive, or there are 2^31 cells or more
+  explicit VoxelMesh(const Cylinder& cylinder);
+
+  /// @param size_z_mm depth of one layer; 0 = unknown
+  /// @throws core::InputError where edges do not ascend or no layer has a cell
+  explicit VoxelMesh(std::vector<LayerBinning> layers, double size_z_mm = 0);
+
+  /// Reads a CaloChallenge binning file (`../formats.md`: `<Bins><Bin name="electron"><Layer …/>`). Where
+  /// all layers are alike with equal steps in r from 0 the result is a cylinder.
+  /// @param particle the `name` of the Bin element; may be empty where the file has one Bin only
+  /// @throws core::InputError with the element that is wrong
+  static VoxelMesh from_binning_xml(const std::filesystem::path& file, const std::string& particle);
+
+  bool is_cylinder() const { return is_cylinder_; }
+  /// @throws core::InputError for a layered mesh
+  const Cylinder& cylinder() const;
+
+  int num_layers() const { return is_cylinder_ ? cylinder_.n_z : static_cast<int>(layers_.size()); }
+  std::int64_t num_cells() const { return num_cells_; }
+  /// Largest number of cells in r of any layer.
+  int max_n_r() const;
+  double size_z_mm() const { return is_cylinder_ ? cylinder_.size_z_mm : size_z_mm_; }
+  /// Binning of a layer (for a cylinder the same for all).
+  const LayerBinning& layer(int layer) const { return layers_[is_cylinder_ ? 0 : static_cast<std::size_t>(layer)]; }
+
+  /// Canonical index of a cell. Indices are not checked.
+  std::uint32_t cell(int layer, int phi, int r) const;
+  CellPosition position(std::uint32_t cell) const;
+
+  /// "18 x 50 x 45 cells (r, phi, z) of 2.325 x 3.4 mm" or "7 layers, 533 cells".
+  std::string to_string() const;
+  nlohmann::json to_json() const;
+  /// @throws core::InputError naming the field
+  static VoxelMesh from_json(const nlohmann::json& json);
+
+  bool operator==(const VoxelMesh& other) const;
+
+ private:
+  bool is_cylinder_ = true;
+  Cylinder cylinder_{};
+  std::vector<LayerBinning> layers_;           // one entry for a cylinder
+  std::vector<std::uint32_t> layer_begin_;     // layered mesh: first cell of each layer, and the end
+  double size_z_mm_ = 0;
+  std::int64_t num_cells_ = 0;
+};
+
+/// Meshes with a name of their own: "SiW", "SciPb" (Par04, 18 x 50 x 45), "SiW-lowgran" (9 x 16 x 45).
+/// @throws core::UsageError listing the known names
+VoxelMesh named_mesh(const std::string& name);
+
+}  // namespace calo

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "calo/geometry/voxel_mesh.h"
+#include "calo/shower/showers.h"
+
+namespace calo {
+
+/// What lies between showers and the network: fitted once by `preprocess`, stored with the model, inverted at
+/// generation. The Par04 encoding (`../formats.md`, "Conditions"): cell energies over the incident energy;
+/// condition vector `[E / E_max, theta_deg / theta_max_deg, one-hot geometry]`. The one-hot has one place per
+/// geometry, in `one_hot_order`.
+struct Transform {
+  VoxelMesh mesh;
+  double max_energy_mev = 1024000;   ///< E_max
+  double max_theta_deg = 90;
+  /// Geometry of each place of the one-hot; Par04: {"SciPb", "SiW"}, so that SiW = [0, 1].
+  std::vector<std::string> one_hot_order = {"SciPb", "SiW"};
+  /// Range of the training showers, for warnings when one generates outside.
+  double min_trained_energy_mev = 0;
+  double max_trained_energy_mev = 0;
+  double min_trained_theta_deg = 0;
+  double max_trained_theta_deg = 0;
+  std::vector<std::string> trained_geometries;
+  double readout_threshold_mev = 0;  ///< cells below were set to zero before training
+
+  std::int64_t condition_dim() const { return 2 + static_cast<std::int64_t>(one_hot_order.size()); }
+
+  /// Writes condition_dim() numbers. @throws core::InputError where the geometry is not in one_hot_order
+  void encode(const Conditions& condition, const std::string& geometry, std::span<float> out) const;
+
+  nlohmann::json to_json() const;
+  /// @throws core::InputError naming the field
+  static Transform from_json(const nlohmann::json& json);
+};
+
+}  // namespace calo

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace calo {
+
+/// What a shower was made with.
+struct Conditions {
+  float incident_energy_mev = 0;
+  float theta_rad = 0;      ///< polar angle of the incident particle; 90 degrees = perpendicular entry in the data sets
+  float phi_rad = 0;
+  std::uint16_t geometry = 0;  ///< index into Showers::geometries
+};
+
+/// A batch of showers, sparse: only cells with energy are kept (1–3 % of them), in ascending order of the
+/// mesh's canonical index.
+class Showers {
+ public:
+  Showers() = default;
+  /// @param num_cells cells of the mesh
+  Showers(std::int64_t num_cells, std::vector<std::string> geometry_names)
+      : geometries(std::move(geometry_names)), num_cells_(num_cells) {}
+
+  std::size_t size() const { return conditions.size(); }
+  bool empty() const { return conditions.empty(); }
+  std::int64_t num_cells() const { return num_cells_; }
+  /// Cells with energy, over all showers.
+  std::size_t num_hits() const { return cells.size(); }
+
+  std::span<const std::uint32_t> cells_of(std::size_t shower) const {
+    return {cells.data() + offsets[shower], cells.data() + offsets[shower + 1]};
+  }
+  std::span<const float> energies_of(std::size_t shower) const {
+    return {energies_mev.data() + offsets[shower], energies_mev.data() + offsets[shower + 1]};
+  }
+  /// Sum over the cells, MeV.
+  double total_energy_mev(std::size_t shower) const;
+
+  /// Appends one shower given by its hits (ascending cells). Zero energies may be among them and are kept.
+  void append(const Conditions& condition, std::span<const std::uint32_t> hit_cells, std::span<const float> hit_energies_mev);
+  /// Appends one shower given by all its cells; cells that are exactly 0 are left out, NaN and negative ones kept.
+  void append_dense(const Conditions& condition, std::span<const float> all_cells_mev);
+  /// Appends showers [begin, end) of `other`, which has the same mesh; geometry indices are translated by name.
+  void append(const Showers& other, std::size_t begin, std::size_t end);
+
+  /// Writes all cells of one shower; `out` has num_cells() elements.
+  void to_dense(std::size_t shower, std::span<float> out_mev) const;
+
+  std::vector<std::string> geometries;
+  std::vector<Conditions> conditions;
+  std::vector<std::uint64_t> offsets{0};  ///< size() + 1; hits of shower i are [offsets[i], offsets[i + 1])
+  std::vector<std::uint32_t> cells;
+  std::vector<float> energies_mev;
+
+ private:
+  std::int64_t num_cells_ = 0;
+};
+
+}  // namespace calo

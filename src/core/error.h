@@ -1,0 +1,66 @@
+#pragma once
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+namespace core {
+
+/// Exit codes of the calopipe command, the same for every component.
+enum class ExitCode : int {
+  kDone = 0,
+  kInternal = 1,
+  kUsage = 2,
+  kInput = 3,
+  kUnavailable = 4,
+  kInterrupted = 130,
+};
+
+/// What went wrong, where, and what to do about it. Fill by designated initialisers; leave empty what
+/// does not apply.
+struct ErrorDetails {
+  std::string message;         ///< what is wrong, in one sentence without a full stop
+  std::filesystem::path file;  ///< the file or folder concerned
+  std::string field;           ///< the dataset, parameter, row … inside it
+  std::string hint;            ///< what the user can do
+};
+
+/// Base of every exception that the project throws on purpose. `what()` is the whole message on one line:
+/// "file: field: message (hint)".
+class Error : public std::runtime_error {
+ public:
+  Error(ExitCode code, ErrorDetails details);
+
+  ExitCode exit_code() const { return code_; }
+  const ErrorDetails& details() const { return details_; }
+
+ private:
+  ExitCode code_;
+  ErrorDetails details_;
+};
+
+/// The command line or a parameter is wrong (exit code 2).
+class UsageError : public Error {
+ public:
+  explicit UsageError(ErrorDetails details) : Error(ExitCode::kUsage, std::move(details)) {}
+};
+
+/// A file or its content is wrong (exit code 3).
+class InputError : public Error {
+ public:
+  explicit InputError(ErrorDetails details) : Error(ExitCode::kInput, std::move(details)) {}
+};
+
+/// Something outside the program is missing or refuses: disk, network, device (exit code 4).
+class UnavailableError : public Error {
+ public:
+  explicit UnavailableError(ErrorDetails details) : Error(ExitCode::kUnavailable, std::move(details)) {}
+};
+
+/// SIGINT or SIGTERM arrived; what can be resumed has been saved (exit code 130).
+class Interrupted : public Error {
+ public:
+  explicit Interrupted(ErrorDetails details) : Error(ExitCode::kInterrupted, std::move(details)) {}
+};
+
+}  // namespace core

@@ -1,0 +1,70 @@
+#include "core/hash.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <vector>
+
+#include "core/error.h"
+
+namespace core {
+namespace fs = std::filesystem;
+namespace {
+
+class Digest {
+ public:
+  Digest() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  }
+  void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+  std::string hex() {
+    unsigned char raw[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context_.get(), raw, &size);
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string text;
+    for (unsigned i = 0; i < size; ++i) {
+      text += kDigits[raw[i] >> 4];
+      text += kDigits[raw[i] & 15];
+    }
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+std::string sha256_of_file(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw InputError({.message = "cannot be read", .file = path});
+  Digest digest;
+  std::vector<char> buffer(1 << 20);
+  while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || stream.gcount() > 0)
+    digest.add({buffer.data(), static_cast<std::size_t>(stream.gcount())});
+  return digest.hex();
+}
+
+}  // namespace
+
+std::string sha256(std::string_view bytes) {
+  Digest digest;
+  digest.add(bytes);
+  return digest.hex();
+}
+
+std::string sha256_of_path(const fs::path& path) {
+  if (!fs::exists(path)) throw InputError({.message = "does not exist", .file = path});
+  if (!fs::is_directory(path)) return sha256_of_file(path);
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(path))
+    if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
+      files.push_back(entry.path().lexically_relative(path));
+  std::sort(files.begin(), files.end());
+  Digest digest;
+  for (const auto& file : files) digest.add(file.generic_string() + '\0' + sha256_of_file(path / file) + '\n');
+  return digest.hex();
+}
+
+}  // namespace core

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace core {
+
+/// SHA-256 of some bytes, as 64 hexadecimal digits.
+std::string sha256(std::string_view bytes);
+
+/// SHA-256 of a file's content, or of a folder: the hash over the sorted relative names of its files and
+/// their hashes, so that it does not depend on where the folder lies. Hidden files are left out.
+/// @throws InputError where the path is missing or unreadable
+std::string sha256_of_path(const std::filesystem::path& path);
+
+}  // namespace core

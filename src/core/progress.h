@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace core {
+
+/// Progress of long work on stderr: one line that is redrawn on a terminal, a plain line now and then
+/// elsewhere, nothing where `set_progress_enabled(false)` was called.
+class Progress {
+ public:
+  /// @param label what is being done ("reading", "epoch 3/100")
+  /// @param total units of work; 0 = unknown
+  /// @param unit  name of one unit in the plural ("showers")
+  Progress(std::string label, std::int64_t total, std::string unit);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `done` units in all so far; `note` is shown at the end of the line (losses, rates).
+  void update(std::int64_t done, const std::string& note = {});
+  void add(std::int64_t units) { update(done_ + units); }
+
+ private:
+  void draw(bool last);
+
+  std::string label_;
+  std::string unit_;
+  std::string note_;
+  std::int64_t total_;
+  std::int64_t done_ = 0;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point last_draw_;
+};
+
+/// Whether any Progress shows itself (on by default).
+void set_progress_enabled(bool enabled);
+
+/// "41 s", "3 min 20 s", "2 h 05 min".
+std::string human_duration(double seconds);
+
+}  // namespace core

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+namespace core {
+
+/// Version of this program, from CMake's project().
+const char* version();
+
+/// What made an artifact: stored with it as `calopipe.json` (folders) or as the HDF5 attribute `calopipe`
+/// (files). No times and no paths in it, so that the same work gives the same bytes.
+struct Provenance {
+  std::string component;
+  nlohmann::json parameters = nlohmann::json::object();
+  std::optional<std::uint64_t> seed;
+  std::map<std::string, std::string> inputs;  ///< name of the input → SHA-256 of its content
+
+  nlohmann::json to_json() const;  ///< adds the version
+};
+
+}  // namespace core

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace core {
+
+/// An output file or folder that appears under its name only when complete. It is written at `path()`,
+/// beside its final place on the same disk; `commit()` renames it, replacing what was there before;
+/// without commit the destructor removes it and leaves the old output untouched.
+class StagedOutput {
+ public:
+  enum class Kind { kFile, kFolder };
+
+  /// Makes missing parents of `final_path`; for a folder also makes `path()`.
+  /// @throws UnavailableError where the place cannot be written
+  /// @throws UsageError where `final_path` exists and is of the other kind
+  StagedOutput(std::filesystem::path final_path, Kind kind);
+  ~StagedOutput();
+  StagedOutput(const StagedOutput&) = delete;
+  StagedOutput& operator=(const StagedOutput&) = delete;
+
+  const std::filesystem::path& path() const { return staged_; }
+  const std::filesystem::path& final_path() const { return final_; }
+
+  /// Flushes to disk and renames. @throws UnavailableError (disk full, no permission)
+  void commit();
+
+ private:
+  std::filesystem::path final_;
+  std::filesystem::path staged_;
+  Kind kind_;
+  bool committed_ = false;
+};
+
+/// Writes `text` to `path` through a StagedOutput. @throws UnavailableError, UsageError
+void write_file(const std::filesystem::path& path, const std::string& text);
+
+/// The whole file as text. @throws InputError where it is missing, a folder or unreadable
+std::string read_file(const std::filesystem::path& path);
+
+}  // namespace core
