@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Formats the C++ sources in place; --check only tells what is not formatted.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mode=(-i)
+[ "${1:-}" = "--check" ] && mode=(--dry-run -Werror)
+git ls-files -z -- '*.cc' '*.h' '*.cpp' | xargs -0 clang-format-14 "${mode[@]}"

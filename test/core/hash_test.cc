@@ -1,0 +1,38 @@
+#include "core/hash.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/staged_output.h"
+#include "support/temp_folder.h"
+
+namespace {
+
+// The example of FIPS 180-4.
+constexpr auto kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+TEST(Hash, MatchesThePublishedVector) { EXPECT_EQ(core::sha256("abc"), kAbc); }
+
+TEST(Hash, OfAFileIsTheHashOfItsBytes) {
+  const test::TempFolder folder;
+  core::write_file(folder / "abc", "abc");
+  EXPECT_EQ(core::sha256_of_path(folder / "abc"), kAbc);
+}
+
+TEST(Hash, OfAFolderDependsOnNamesAndContentButNotOnThePlace) {
+  const test::TempFolder a;
+  const test::TempFolder b;
+  for (const auto* folder : {&a, &b}) {
+    core::write_file(folder->path() / "x" / "one", "1");
+    core::write_file(folder->path() / "two", "2");
+  }
+  EXPECT_EQ(core::sha256_of_path(a.path()), core::sha256_of_path(b.path()));
+  core::write_file(b / "two", "3");
+  EXPECT_NE(core::sha256_of_path(a.path()), core::sha256_of_path(b.path()));
+}
+
+TEST(Hash, OfSomethingMissingIsAnError) {
+  EXPECT_THROW(core::sha256_of_path("/nonexistent/file"), core::InputError);
+}
+
+}  // namespace
