@@ -63,7 +63,8 @@ std::string sha256_of_path(const fs::path& path) {
       files.push_back(entry.path().lexically_relative(path));
   std::sort(files.begin(), files.end());
   Digest digest;
-  for (const auto& file : files) digest.add(file.generic_string() + '\0' + sha256_of_file(path / file) + '\n');
+  for (const auto& file : files)
+    digest.add(file.generic_string() + '\0' + sha256_of_file(path / file) + '\n');
   return digest.hex();
 }
 

@@ -25,8 +25,12 @@ void catch_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupt_requested() { return requested_flag != 0; }
+bool interrupt_requested() {
+  return requested_flag != 0;
+}
 
-void set_interrupt(bool requested) { requested_flag = requested ? 1 : 0; }
+void set_interrupt(bool requested) {
+  requested_flag = requested ? 1 : 0;
+}
 
 }  // namespace core

@@ -19,7 +19,9 @@ bool on_terminal() {
 
 }  // namespace
 
-void set_progress_enabled(bool enabled) { progress_enabled = enabled; }
+void set_progress_enabled(bool enabled) {
+  progress_enabled = enabled;
+}
 
 std::string human_duration(double seconds) {
   if (seconds < 10) return fmt::format("{:.1f} s", seconds);
@@ -30,7 +32,11 @@ std::string human_duration(double seconds) {
 }
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit)
-    : label_(std::move(label)), unit_(std::move(unit)), total_(total), start_(Clock::now()), last_draw_(start_) {}
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      start_(Clock::now()),
+      last_draw_(start_) {}
 
 Progress::~Progress() {
   if (drawn_) draw(true);
@@ -52,7 +58,8 @@ void Progress::draw(bool last) {
   const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
   std::string line = label_;
   if (total_ > 0)
-    line += fmt::format(": {} of {} {} ({:.0f} %)", done_, total_, unit_, 100.0 * static_cast<double>(done_) / static_cast<double>(total_));
+    line += fmt::format(": {} of {} {} ({:.0f} %)", done_, total_, unit_,
+                        100.0 * static_cast<double>(done_) / static_cast<double>(total_));
   else
     line += fmt::format(": {} {}", done_, unit_);
   if (rate > 0) line += fmt::format(", {:.3g} {}/s", rate, unit_);

@@ -2,10 +2,13 @@
 
 namespace core {
 
-const char* version() { return CALOPIPE_VERSION; }
+const char* version() {
+  return CALOPIPE_VERSION;
+}
 
 nlohmann::json Provenance::to_json() const {
-  nlohmann::json json{{"version", version()}, {"component", component}, {"parameters", parameters}, {"inputs", inputs}};
+  nlohmann::json json{
+      {"version", version()}, {"component", component}, {"parameters", parameters}, {"inputs", inputs}};
   if (seed) json["seed"] = *seed;
   return json;
 }

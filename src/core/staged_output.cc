@@ -23,7 +23,8 @@ void sync_path(const fs::path& path) {
   const int error = errno;
   ::close(fd);
   if (rc != 0 && (error == ENOSPC || error == EIO || error == EDQUOT))
-    throw UnavailableError({.message = std::string("cannot be written: ") + std::strerror(error), .file = path});
+    throw UnavailableError(
+        {.message = std::string("cannot be written: ") + std::strerror(error), .file = path});
 }
 
 std::string unique_suffix() {
@@ -33,8 +34,7 @@ std::string unique_suffix() {
 
 }  // namespace
 
-StagedOutput::StagedOutput(fs::path final_path, Kind kind)
-    : final_(std::move(final_path)), kind_(kind) {
+StagedOutput::StagedOutput(fs::path final_path, Kind kind) : final_(std::move(final_path)), kind_(kind) {
   if (final_.empty()) throw UsageError({.message = "an output needs a path"});
   final_ = fs::absolute(final_).lexically_normal();
   if (!final_.has_filename()) final_ = final_.parent_path();
@@ -55,12 +55,13 @@ StagedOutput::StagedOutput(fs::path final_path, Kind kind)
     throw UnavailableError({.message = std::string("cannot be written to: ") + std::strerror(errno),
                             .file = final_.parent_path(),
                             .hint = "choose a place that you may write to"});
-  staged_ = final_.parent_path() / ("." + final_.filename().string() + unique_suffix() +
-                                    final_.extension().string());
+  staged_ = final_.parent_path() /
+            ("." + final_.filename().string() + unique_suffix() + final_.extension().string());
   if (kind == Kind::kFolder) {
     fs::create_directory(staged_, error);
     if (error)
-      throw UnavailableError({.message = "cannot make the output folder: " + error.message(), .file = final_});
+      throw UnavailableError(
+          {.message = "cannot make the output folder: " + error.message(), .file = final_});
   }
 }
 
@@ -104,7 +105,8 @@ void write_file(const fs::path& path, const std::string& text) {
     stream << text;
     stream.flush();
     if (!stream)
-      throw UnavailableError({.message = std::string("cannot be written: ") + std::strerror(errno), .file = path});
+      throw UnavailableError(
+          {.message = std::string("cannot be written: ") + std::strerror(errno), .file = path});
   }
   output.commit();
 }
@@ -116,7 +118,8 @@ std::string read_file(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;
   text << stream.rdbuf();
-  if (!stream) throw InputError({.message = std::string("cannot be read: ") + std::strerror(errno), .file = path});
+  if (!stream)
+    throw InputError({.message = std::string("cannot be read: ") + std::strerror(errno), .file = path});
   return std::move(text).str();
 }
 

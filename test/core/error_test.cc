@@ -5,7 +5,8 @@
 namespace {
 
 TEST(Error, SaysWhereWhatAndWhatToDoOnOneLine) {
-  const core::InputError error({.message = "is empty", .file = "a.h5", .field = "showers", .hint = "simulate first"});
+  const core::InputError error(
+      {.message = "is empty", .file = "a.h5", .field = "showers", .hint = "simulate first"});
   EXPECT_STREQ(error.what(), "a.h5: showers: is empty (simulate first)");
   EXPECT_EQ(error.exit_code(), core::ExitCode::kInput);
   EXPECT_EQ(error.details().field, "showers");

@@ -11,7 +11,9 @@ namespace {
 // The example of FIPS 180-4.
 constexpr auto kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-TEST(Hash, MatchesThePublishedVector) { EXPECT_EQ(core::sha256("abc"), kAbc); }
+TEST(Hash, MatchesThePublishedVector) {
+  EXPECT_EQ(core::sha256("abc"), kAbc);
+}
 
 TEST(Hash, OfAFileIsTheHashOfItsBytes) {
   const test::TempFolder folder;

@@ -35,7 +35,10 @@ TEST(ThreadPool, LoopsInsideLoopsAndFromSeveralThreadsEnd) {
 
 TEST(ThreadPool, ThrowsWhatTheBodyThrewAndGoesOnWorking) {
   ThreadPool pool(2);
-  EXPECT_THROW(pool.for_each(100, [](std::size_t i) { if (i == 13) throw std::runtime_error("13"); }),
+  EXPECT_THROW(pool.for_each(100,
+                             [](std::size_t i) {
+                               if (i == 13) throw std::runtime_error("13");
+                             }),
                std::runtime_error);
   std::atomic<int> calls{0};
   pool.for_each(10, [&](std::size_t) { ++calls; });
