@@ -1,0 +1,129 @@
+#include "kfp/component/command_line.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace kfp {
+namespace {
+
+std::string option_help(const Field& field) {
+  const ParameterSpec& spec = field.parameter_spec;
+  std::string text = spec.help;
+  std::vector<std::string> facts;
+  if (!spec.unit.empty()) facts.push_back(spec.unit);
+  if (!field.allowed().empty()) facts.push_back(field.allowed());
+  facts.push_back(spec.required ? "required" : "default " + field.value().dump());
+  return fmt::format("{} [{}]", text, fmt::join(facts, "; "));
+}
+
+bool is_output(const Field& field) {
+  return field.kind == Field::Kind::kOutput;
+}
+
+}  // namespace
+
+std::string examples_text(const ComponentInfo& info) {
+  std::string text;
+  for (const std::string& example : info.examples)
+    text += (text.empty() ? "Examples:\n  " : "\n  ") + example;
+  return text;
+}
+
+CommandLine::CommandLine(CLI::App& app, Component& component) : component_(component) {
+  app.description(component.info().summary);
+  app.footer(examples_text(component.info()));
+  const auto outputs = std::count_if(component.fields().begin(), component.fields().end(), is_output);
+  if (outputs > 0)
+    app.add_option(
+           "--out", out_,
+           outputs == 1 ? "Where the output is written" : "Folder in which the outputs take their names")
+        ->type_name("PATH")
+        ->group("Outputs");
+  for (const Field& field : component.fields()) {
+    const std::string option = "--" + field.option_name();
+    std::vector<std::string>& texts = texts_[field.name];
+    switch (field.kind) {
+      case Field::Kind::kInput:
+        app.add_option(
+               option, texts,
+               field.artifact_spec.help + (field.artifact_spec.optional ? " [optional]" : " [required]"))
+            ->type_name(field.type_name())
+            ->expected(1)
+            ->group("Inputs");
+        break;
+      case Field::Kind::kOutput:
+        if (field.name == "out") break;
+        app.add_option(option, texts,
+                       field.artifact_spec.help +
+                           (outputs > 1 ? fmt::format(" [default OUT/{}]", field.artifact_spec.file)
+                                        : " [same as --out]"))
+            ->type_name(field.type_name())
+            ->expected(1)
+            ->group("Outputs");
+        break;
+      case Field::Kind::kParameter:
+        if (field.is_bool()) {
+          app.add_flag(fmt::format("{}{{true}},!--no-{}", option, field.option_name()), texts,
+                       option_help(field))
+              ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+              ->group("Parameters");
+        } else {
+          auto* added = app.add_option(option, texts, option_help(field))
+                            ->type_name(field.type_name())
+                            ->group("Parameters");
+          // One text at a time: a list is split by the field, which also takes JSON.
+          added->expected(1);
+          if (field.is_list()) added->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        }
+        break;
+      case Field::Kind::kOutputParameter:
+        app.add_option(fmt::format("{}-path", option), texts,
+                       fmt::format("File that receives \"{}\": {}", field.name, field.parameter_spec.help))
+            ->type_name("PATH")
+            ->expected(1)
+            ->group("Output parameters");
+        break;
+    }
+  }
+  const bool has_parameters = std::any_of(component.fields().begin(), component.fields().end(),
+                                          [](const Field& f) { return f.is_parameter(); });
+  if (has_parameters)
+    app.add_option("--parameters", parameters_file_, "YAML or JSON file with parameters; options outrank it")
+        ->type_name("FILE")
+        ->group("Parameters");
+}
+
+void CommandLine::apply() {
+  if (!parameters_file_.empty()) component_.set_parameters(read_yaml(parameters_file_), parameters_file_);
+  std::vector<const Field*> outputs;
+  for (const Field& field : component_.fields())
+    if (field.kind == Field::Kind::kOutput) outputs.push_back(&field);
+  for (const Field* field : outputs)
+    if (!out_.empty()) field->output->path = outputs.size() == 1 ? out_ : out_ / field->artifact_spec.file;
+  for (const Field& field : component_.fields()) {
+    const std::vector<std::string>& texts = texts_[field.name];
+    if (texts.empty()) continue;
+    switch (field.kind) {
+      case Field::Kind::kInput:
+        field.input->path = texts.back();
+        break;
+      case Field::Kind::kOutput:
+        field.output->path = texts.back();
+        break;
+      case Field::Kind::kParameter:
+        field.set_text(field.is_list() ? fmt::format("{}", fmt::join(texts, ",")) : texts.back());
+        component_.mark_given(field.name);
+        break;
+      case Field::Kind::kOutputParameter:
+        component_.place_output_parameter(field.name, texts.back());
+        break;
+    }
+  }
+  component_.check();
+}
+
+}  // namespace kfp

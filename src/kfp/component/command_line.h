@@ -1,0 +1,37 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kfp/component/component.h"
+
+namespace kfp {
+
+/// The command line of one component: options, help and parameter file, all from its declaration.
+///
+/// Options are `--name-with-dashes`. Parameters come from, in this order, the declaration's defaults,
+/// `--parameters FILE`, and options. `--out PATH` is the path of the only output artifact, or the folder in
+/// which several take their own file names; `--<output> PATH` places one of them.
+class CommandLine {
+ public:
+  /// Adds options to `app`, which becomes the component's subcommand. Both must live until apply().
+  CommandLine(CLI::App& app, Component& component);
+
+  /// Carries what was parsed over to the component, and checks it.
+  /// @throws core::UsageError, core::InputError
+  void apply();
+
+ private:
+  Component& component_;
+  std::filesystem::path parameters_file_;
+  std::filesystem::path out_;
+  std::map<std::string, std::vector<std::string>> texts_;  // by field
+};
+
+/// The text behind the options in `--help`: examples.
+std::string examples_text(const ComponentInfo& info);
+
+}  // namespace kfp

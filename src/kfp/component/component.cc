@@ -1,0 +1,124 @@
+#include "kfp/component/component.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/staged_output.h"
+
+namespace kfp {
+
+using nlohmann::json;
+
+const Field& Component::field(const std::string& name, const std::filesystem::path& source) const {
+  std::vector<std::string> known;
+  for (const Field& field : fields_) {
+    if (field.name == name) return field;
+    known.push_back(field.name);
+  }
+  const std::string near = nearest(name, known);
+  throw core::UsageError(
+      {.message = fmt::format("{} has no such field{}", info_.name,
+                              near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near)),
+       .file = source,
+       .field = name,
+       .hint = fmt::format("calopipe {} --help lists them", info_.name)});
+}
+
+json Component::parameters() const {
+  json values = json::object();
+  for (const Field& field : fields_)
+    if (field.is_parameter()) values[field.name] = field.value();
+  return values;
+}
+
+void Component::set_parameters(const json& values, const std::filesystem::path& source) {
+  if (!values.is_object() && !values.is_null())
+    throw core::UsageError({.message = "parameters are a mapping from names to values", .file = source});
+  for (const auto& [name, value] : values.items()) {
+    const Field& target = field(name, source);
+    if (!target.is_parameter())
+      throw core::UsageError({.message = "is not a parameter but an artifact",
+                              .file = source,
+                              .field = name,
+                              .hint = "give its path as the option --" + target.option_name()});
+    try {
+      target.set(value);
+    } catch (const core::UsageError& error) {
+      core::ErrorDetails details = error.details();
+      details.file = source;
+      throw core::UsageError(details);
+    }
+    mark_given(name);
+  }
+}
+
+void Component::check() const {
+  for (const Field& field : fields_) {
+    switch (field.kind) {
+      case Field::Kind::kParameter:
+        if (field.parameter_spec.required &&
+            std::find(given_.begin(), given_.end(), field.name) == given_.end())
+          throw core::UsageError(
+              {.message = "is required",
+               .field = field.name,
+               .hint = fmt::format("give --{} ({})", field.option_name(), field.type_name())});
+        break;
+      case Field::Kind::kInput:
+        if (!*field.input) {
+          if (field.artifact_spec.optional) break;
+          throw core::UsageError(
+              {.message = "is required",
+               .field = field.name,
+               .hint = fmt::format("give --{} PATH ({})", field.option_name(), field.type_name())});
+        }
+        if (!std::filesystem::exists(field.input->path))
+          throw core::InputError(
+              {.message = "does not exist", .file = field.input->path, .field = field.name});
+        break;
+      case Field::Kind::kOutput:
+        if (field.output->path.empty())
+          throw core::UsageError({.message = "needs a place to be written to",
+                                  .field = field.name,
+                                  .hint = fmt::format("give --out PATH or --{} PATH", field.option_name())});
+        break;
+      case Field::Kind::kOutputParameter:
+        break;
+    }
+  }
+}
+
+json Component::result() const {
+  json outputs = json::object();
+  json values = json::object();
+  for (const Field& field : fields_) {
+    if (field.kind == Field::Kind::kOutput)
+      outputs[field.name] = {{"type", field.type_name()},
+                             {"path", field.output->path.string()},
+                             {"metadata", field.output->metadata}};
+    if (field.kind == Field::Kind::kOutputParameter) values[field.name] = field.value();
+  }
+  return {{"component", info_.name}, {"outputs", outputs}, {"parameters", values}};
+}
+
+void Component::write_output_parameters() const {
+  for (const auto& [name, file] : output_parameter_files_) {
+    const json value = field(name).value();
+    core::write_file(file, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+}
+
+std::unique_ptr<Component> Registry::create(const std::string& name) const {
+  std::vector<std::string> known;
+  for (const auto& [component, factory] : factories_) {
+    if (component == name) return factory();
+    known.push_back(component);
+  }
+  throw core::UsageError({.message = "is not a component",
+                          .field = name,
+                          .hint = fmt::format("components: {}", fmt::join(known, ", "))});
+}
+
+}  // namespace kfp

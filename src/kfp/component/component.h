@@ -1,0 +1,157 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "kfp/component/field.h"
+
+namespace kfp {
+
+/// What a component is called and for.
+struct ComponentInfo {
+  std::string name;                   ///< kebab-case, the subcommand
+  std::string summary;                ///< one line
+  std::string description;            ///< paragraphs, Markdown
+  std::vector<std::string> examples;  ///< command lines
+};
+
+/// What a component may use of the place it runs in.
+struct RunContext {
+  core::ThreadPool& pool;
+};
+
+/// Collects the fields of a component; what a component's `describe` is called with.
+class Visitor {
+ public:
+  template <class T>
+  void parameter(const char* name, T& value, ParameterSpec spec) {
+    fields_.push_back({.name = name,
+                       .kind = Field::Kind::kParameter,
+                       .parameter = &value,
+                       .parameter_spec = std::move(spec)});
+  }
+  /// A value that the component computes.
+  template <class T>
+  void output_parameter(const char* name, T& value, ParameterSpec spec) {
+    fields_.push_back({.name = name,
+                       .kind = Field::Kind::kOutputParameter,
+                       .parameter = &value,
+                       .parameter_spec = std::move(spec)});
+  }
+  void input(const char* name, InputArtifact& artifact, ArtifactSpec spec) {
+    fields_.push_back(
+        {.name = name, .kind = Field::Kind::kInput, .input = &artifact, .artifact_spec = std::move(spec)});
+  }
+  void output(const char* name, OutputArtifact& artifact, ArtifactSpec spec) {
+    fields_.push_back(
+        {.name = name, .kind = Field::Kind::kOutput, .output = &artifact, .artifact_spec = std::move(spec)});
+  }
+
+  std::vector<Field> take() { return std::move(fields_); }
+
+ private:
+  std::vector<Field> fields_;
+};
+
+/// One instance of a component, without its C++ type: everything that is derived from a declaration (command
+/// line, parameter files, reference, pipelines) works on this.
+class Component {
+ public:
+  virtual ~Component() = default;
+
+  const ComponentInfo& info() const { return info_; }
+  const std::vector<Field>& fields() const { return fields_; }
+
+  /// @throws core::UsageError where there is no such field; `source` (a file) is named in it
+  const Field& field(const std::string& name, const std::filesystem::path& source = {}) const;
+
+  /// Values of all parameters, by name.
+  nlohmann::json parameters() const;
+  /// Sets parameters from an object. @throws core::UsageError (unknown name, wrong type or value)
+  void set_parameters(const nlohmann::json& values, const std::filesystem::path& source = {});
+
+  /// Checks what single values cannot show: required fields are there, inputs exist.
+  /// @throws core::UsageError, core::InputError
+  void check() const;
+
+  /// Runs the component; check() first.
+  virtual void run(RunContext& context) = 0;
+
+  /// Outputs (path, metadata) and output parameters, after run().
+  nlohmann::json result() const;
+
+  /// Where write_output_parameters() writes the value of an output parameter.
+  void place_output_parameter(const std::string& name, std::filesystem::path file) {
+    output_parameter_files_[name] = std::move(file);
+  }
+  /// Writes the output parameters that were given a place: strings as they are, everything else as JSON.
+  /// @throws core::UnavailableError
+  void write_output_parameters() const;
+
+  /// Marks a parameter as given by the user (required parameters must be).
+  void mark_given(const std::string& name) { given_.push_back(name); }
+
+ protected:
+  ComponentInfo info_;
+  std::vector<Field> fields_;
+
+ private:
+  std::vector<std::string> given_;
+  std::map<std::string, std::filesystem::path> output_parameter_files_;
+};
+
+/// A component struct `T` with its fields visited. `T` has `static ComponentInfo info()`,
+/// `void describe(Visitor&)` and `void run(RunContext&)`.
+template <class T>
+class ComponentOf final : public Component {
+ public:
+  ComponentOf() {
+    info_ = T::info();
+    Visitor visitor;
+    value.describe(visitor);
+    fields_ = visitor.take();
+  }
+  ComponentOf(const ComponentOf&) = delete;
+  ComponentOf& operator=(const ComponentOf&) = delete;
+
+  void run(RunContext& context) override { value.run(context); }
+
+  T value;
+};
+
+/// The components of a program, in the order in which they were added.
+class Registry {
+ public:
+  using Factory = std::function<std::unique_ptr<Component>()>;
+
+  template <class T>
+  void add() {
+    factories_.emplace_back(T::info().name, [] { return std::make_unique<ComponentOf<T>>(); });
+  }
+
+  const std::vector<std::pair<std::string, Factory>>& all() const { return factories_; }
+  /// @throws core::UsageError listing the names
+  std::unique_ptr<Component> create(const std::string& name) const;
+
+ private:
+  std::vector<std::pair<std::string, Factory>> factories_;
+};
+
+/// The reference page of a component, in Markdown.
+std::string reference_page(const Component& component);
+
+/// Writes a page for each component and an index (`README.md`) into a folder.
+/// @throws core::UnavailableError
+void write_reference(const Registry& registry, const std::filesystem::path& folder);
+
+/// Reads a YAML (or JSON) file of at most 16 MiB into JSON. Scalars become null, booleans, integers, doubles
+/// or strings as in YAML 1.2's core schema; quoted ones stay strings.
+/// @throws core::InputError (missing, not YAML, duplicate keys, nested too deep, aliases that explode)
+nlohmann::json read_yaml(const std::filesystem::path& file);
+
+}  // namespace kfp
