@@ -46,7 +46,8 @@ class VoxelMesh {
   /// The Par04 SiW mesh.
   VoxelMesh() : VoxelMesh(Cylinder{}) {}
 
-  /// @throws core::UsageError where a number of cells or a size is not positive, or there are 2^31 cells or more
+  /// @throws core::UsageError where a number of cells or a size is not positive, or there are 2^31 cells or
+  /// more
   explicit VoxelMesh(const Cylinder& cylinder);
 
   /// @param size_z_mm depth of one layer; 0 = unknown
@@ -69,7 +70,9 @@ class VoxelMesh {
   int max_n_r() const;
   double size_z_mm() const { return is_cylinder_ ? cylinder_.size_z_mm : size_z_mm_; }
   /// Binning of a layer (for a cylinder the same for all).
-  const LayerBinning& layer(int layer) const { return layers_[is_cylinder_ ? 0 : static_cast<std::size_t>(layer)]; }
+  const LayerBinning& layer(int layer) const {
+    return layers_[is_cylinder_ ? 0 : static_cast<std::size_t>(layer)];
+  }
 
   /// Canonical index of a cell. Indices are not checked.
   std::uint32_t cell(int layer, int phi, int r) const;
@@ -86,8 +89,8 @@ class VoxelMesh {
  private:
   bool is_cylinder_ = true;
   Cylinder cylinder_{};
-  std::vector<LayerBinning> layers_;           // one entry for a cylinder
-  std::vector<std::uint32_t> layer_begin_;     // layered mesh: first cell of each layer, and the end
+  std::vector<LayerBinning> layers_;        // one entry for a cylinder
+  std::vector<std::uint32_t> layer_begin_;  // layered mesh: first cell of each layer, and the end
   double size_z_mm_ = 0;
   std::int64_t num_cells_ = 0;
 };

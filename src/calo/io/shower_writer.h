@@ -17,9 +17,9 @@ struct WriteOptions {
   Layout layout = Layout::kPar04;
   VoxelMesh mesh;
   std::vector<std::string> geometries;
-  int compression = 1;         ///< gzip level 0–12
-  int showers_per_chunk = 0;   ///< 0 = chosen so that a chunk of cells is about 1 MiB
-  nlohmann::json provenance;   ///< stored as the attribute `calopipe` of each file, where not null
+  int compression = 1;        ///< gzip level 0–12
+  int showers_per_chunk = 0;  ///< 0 = chosen so that a chunk of cells is about 1 MiB
+  nlohmann::json provenance;  ///< stored as the attribute `calopipe` of each file, where not null
 };
 
 /// Writes showers to plain gzip HDF5, compressing chunks in parallel, in pieces, so that any number of
@@ -34,7 +34,8 @@ class ShowerWriter {
                                               core::ThreadPool& pool);
   virtual ~ShowerWriter() = default;
 
-  /// @throws core::UsageError where the layout cannot hold these conditions; core::UnavailableError (disk full)
+  /// @throws core::UsageError where the layout cannot hold these conditions; core::UnavailableError (disk
+  /// full)
   virtual void append(const Showers& showers) = 0;
   /// Finishes the file and puts it in place. @throws core::UnavailableError
   virtual void commit() = 0;

@@ -11,16 +11,19 @@ namespace calo {
 /// VAE of MLFastSim (`core/model.py`, `core/constants.py`). Knows nothing of LibTorch.
 struct ModelDescription {
   // architecture
-  std::vector<std::int64_t> intermediate_dims = {100, 50, 20, 14};  ///< encoder's hidden layers; the decoder's reversed
+  std::vector<std::int64_t> intermediate_dims = {100, 50, 20,
+                                                 14};  ///< encoder's hidden layers; the decoder's reversed
   std::int64_t latent_dim = 10;
-  std::string activation = "leaky_relu";      ///< leaky_relu | relu | elu | selu | gelu | tanh | sigmoid
-  double activation_slope = 0.3;              ///< of leaky_relu (Keras before 3: 0.3), alpha of elu
-  std::string out_activation = "sigmoid";     ///< sigmoid (with cross-entropy) | relu | softplus | linear (with squared error)
+  std::string activation = "leaky_relu";  ///< leaky_relu | relu | elu | selu | gelu | tanh | sigmoid
+  double activation_slope = 0.3;          ///< of leaky_relu (Keras before 3: 0.3), alpha of elu
+  std::string out_activation =
+      "sigmoid";  ///< sigmoid (with cross-entropy) | relu | softplus | linear (with squared error)
   bool batch_norm = true;
-  double batch_norm_momentum = 0.99;          ///< Keras' sense: share of the old running value
+  double batch_norm_momentum = 0.99;  ///< Keras' sense: share of the old running value
   double batch_norm_epsilon = 1e-3;
-  std::string kernel_initializer = "random_normal";  ///< random_normal | glorot_uniform | glorot_normal | he_normal | he_uniform | zeros
-  std::string bias_initializer = "zeros";            ///< the same names
+  std::string kernel_initializer =
+      "random_normal";  ///< random_normal | glorot_uniform | glorot_normal | he_normal | he_uniform | zeros
+  std::string bias_initializer = "zeros";  ///< the same names
   /// zeros-like `bias_initializer` for the output layer too, or `data_mean`: the bias whose output is the
   /// mean of the training showers, which saves the first epochs.
   std::string output_bias = "bias_initializer";
@@ -30,19 +33,20 @@ struct ModelDescription {
   // optimisation
   std::string optimizer = "adam";  ///< sgd | rmsprop | adam | adamw | adagrad
   double lr = 1e-3;
-  double momentum = 0.0;       ///< sgd, rmsprop
-  double weight_decay = 0.0;   ///< adamw: decoupled; others: L2
+  double momentum = 0.0;                 ///< sgd, rmsprop
+  double weight_decay = 0.0;             ///< adamw: decoupled; others: L2
   std::string lr_schedule = "constant";  ///< constant | step | exponential | cosine
-  double lr_decay = 0.1;                 ///< factor of step (each lr_step_epochs) and exponential (over the whole training); floor of cosine, as a share of lr
+  double lr_decay = 0.1;  ///< factor of step (each lr_step_epochs) and exponential (over the whole training);
+                          ///< floor of cosine, as a share of lr
   std::int64_t lr_step_epochs = 100;
-  std::int64_t lr_warmup_epochs = 0;     ///< linear from 0
+  std::int64_t lr_warmup_epochs = 0;  ///< linear from 0
   std::int64_t batch_size = 128;
   std::int64_t epochs = 100;
   double validation_split = 0.05;
   bool early_stop = false;
-  std::int64_t patience = 20;   ///< epochs
-  double min_delta = 0.01;      ///< in units of the loss
-  std::int64_t k_folds = 0;     ///< 0 or 1 = no cross-validation
+  std::int64_t patience = 20;  ///< epochs
+  double min_delta = 0.01;     ///< in units of the loss
+  std::int64_t k_folds = 0;    ///< 0 or 1 = no cross-validation
   bool save_best = true;
   std::int64_t save_every = 0;  ///< epochs between kept checkpoints; 0 = none kept
 

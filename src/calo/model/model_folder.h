@@ -31,7 +31,7 @@ struct ModelFolder {
   static constexpr int kFormatVersion = 1;
 
   ModelDescription description;
-  Transform transform;   ///< carries the mesh and the geometries
+  Transform transform;  ///< carries the mesh and the geometries
   Weights weights;
   nlohmann::json training = nlohmann::json::object();  ///< epochs done, best epoch, losses
   nlohmann::json provenance = nlohmann::json::object();

@@ -17,7 +17,7 @@ namespace calo {
 /// geometry, in `one_hot_order`.
 struct Transform {
   VoxelMesh mesh;
-  double max_energy_mev = 1024000;   ///< E_max
+  double max_energy_mev = 1024000;  ///< E_max
   double max_theta_deg = 90;
   /// Geometry of each place of the one-hot; Par04: {"SciPb", "SiW"}, so that SiW = [0, 1].
   std::vector<std::string> one_hot_order = {"SciPb", "SiW"};

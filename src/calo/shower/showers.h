@@ -10,7 +10,8 @@ namespace calo {
 /// What a shower was made with.
 struct Conditions {
   float incident_energy_mev = 0;
-  float theta_rad = 0;      ///< polar angle of the incident particle; 90 degrees = perpendicular entry in the data sets
+  float theta_rad =
+      0;  ///< polar angle of the incident particle; 90 degrees = perpendicular entry in the data sets
   float phi_rad = 0;
   std::uint16_t geometry = 0;  ///< index into Showers::geometries
 };
@@ -40,10 +41,13 @@ class Showers {
   double total_energy_mev(std::size_t shower) const;
 
   /// Appends one shower given by its hits (ascending cells). Zero energies may be among them and are kept.
-  void append(const Conditions& condition, std::span<const std::uint32_t> hit_cells, std::span<const float> hit_energies_mev);
-  /// Appends one shower given by all its cells; cells that are exactly 0 are left out, NaN and negative ones kept.
+  void append(const Conditions& condition, std::span<const std::uint32_t> hit_cells,
+              std::span<const float> hit_energies_mev);
+  /// Appends one shower given by all its cells; cells that are exactly 0 are left out, NaN and negative ones
+  /// kept.
   void append_dense(const Conditions& condition, std::span<const float> all_cells_mev);
-  /// Appends showers [begin, end) of `other`, which has the same mesh; geometry indices are translated by name.
+  /// Appends showers [begin, end) of `other`, which has the same mesh; geometry indices are translated by
+  /// name.
   void append(const Showers& other, std::size_t begin, std::size_t end);
 
   /// Writes all cells of one shower; `out` has num_cells() elements.

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace calo {
+
+/// How the chunks of a dataset are filtered: optionally shuffled, optionally deflated (gzip of HDF5).
+struct ChunkCodec {
+  bool shuffle = false;
+  bool deflate = false;
+  unsigned element_size = 4;
+
+  /// Undoes the filters. @returns false where the bytes are damaged or of another size than `raw`.
+  bool decode(std::span<const std::uint8_t> stored, std::span<std::uint8_t> raw) const;
+  /// Applies the filters with gzip `level` 0–12 (0 = stored).
+  std::vector<std::uint8_t> encode(std::span<const std::uint8_t> raw, int level) const;
+};
+
+}  // namespace calo

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "calo/io/chunk_codec.h"
+#include "calo/io/hdf5.h"
+#include "calo/shower/showers.h"
+#include "core/thread_pool.h"
+
+namespace calo {
+
+/// One dataset of dense showers, `[N, cells …]` of any float type, read in blocks of rows into sparse form.
+/// Chunks of gzip (with or without shuffle) float32 data are fetched raw and decompressed by the pool;
+/// anything else goes through HDF5's own conversion.
+class DenseDataset {
+ public:
+  /// @param cell_of  canonical cell of each place in a row; empty = the same order
+  /// @throws core::InputError where it is no float dataset of rank 2 or more, or declares more than it stores
+  DenseDataset(const hdf5::File& file, std::string name, std::vector<std::uint32_t> cell_of);
+
+  std::int64_t rows() const { return rows_; }
+  std::int64_t cells() const { return cells_; }
+  /// Rows after which a block may end without a chunk being decompressed twice.
+  std::int64_t rows_per_band() const { return rows_per_band_; }
+
+  /// Appends rows [begin, end) to `out`; conditions[i] belongs to row begin + i.
+  /// @throws core::InputError naming file, dataset and rows where bytes are damaged
+  void read(std::int64_t begin, std::int64_t end, std::span<const Conditions> conditions,
+            core::ThreadPool& pool, Showers& out) const;
+
+ private:
+  struct Chunk;
+
+  void fill_by_chunks(std::int64_t begin, std::int64_t end, core::ThreadPool& pool,
+                      std::vector<float>& dense) const;
+  void fill_by_hdf5(std::int64_t begin, std::int64_t end, std::vector<float>& dense) const;
+
+  const hdf5::File& file_;
+  std::string name_;
+  hdf5::Handle dataset_;
+  std::vector<hsize_t> shape_;
+  std::vector<hsize_t> chunk_;
+  std::vector<std::uint32_t> place_of_;  // canonical cell → place in the row
+  ChunkCodec codec_;
+  bool direct_ = false;
+  std::int64_t rows_ = 0;
+  std::int64_t cells_ = 0;
+  std::int64_t rows_per_band_ = 1;
+};
+
+}  // namespace calo

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <hdf5.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace calo::hdf5 {
+
+/// An HDF5 handle that closes itself.
+class Handle {
+ public:
+  using Close = herr_t (*)(hid_t);
+
+  Handle() = default;
+  Handle(hid_t id, Close close) : id_(id), close_(close) {}
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+  Handle& operator=(Handle&& other) noexcept {
+    std::swap(id_, other.id_);
+    std::swap(close_, other.close_);
+    return *this;
+  }
+  ~Handle() {
+    if (id_ >= 0) close_(id_);
+  }
+
+  operator hid_t() const { return id_; }
+  bool valid() const { return id_ >= 0; }
+
+ private:
+  hid_t id_ = -1;
+  Close close_ = nullptr;
+};
+
+/// A file, open for reading or new. All calls must come from one thread at a time (so is Debian's HDF5
+/// built). Every failure is a core::InputError (reading) or core::UnavailableError (writing) with file,
+/// object and HDF5's own innermost message.
+class File {
+ public:
+  static File open(const std::filesystem::path& path);
+  static File create(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  hid_t id() const { return id_; }
+
+  /// Whether a link of this name exists in the root group.
+  bool has(const std::string& name) const;
+  /// Names in the root group, sorted.
+  std::vector<std::string> names() const;
+  /// @throws core::InputError where it is missing or not a dataset
+  Handle dataset(const std::string& name) const;
+  std::vector<hsize_t> shape(const std::string& name) const;
+
+  /// Whole dataset converted to float / 64-bit integers; at most what the file can hold (no bombs).
+  std::vector<float> read_floats(const std::string& name) const;
+  std::vector<std::uint64_t> read_integers(const std::string& name) const;
+  /// Writes a whole dataset, uncompressed.
+  void write(const std::string& name, std::span<const float> values, const std::vector<hsize_t>& shape);
+
+  /// Attributes of the root group.
+  std::optional<std::string> text_attribute(const std::string& name) const;
+  std::optional<double> number_attribute(const std::string& name) const;
+  void set_attribute(const std::string& name, const std::string& text);
+  void set_attribute(const std::string& name, double number);
+
+  /// Writes everything to disk and closes. @throws core::UnavailableError (disk full)
+  void close();
+
+  [[noreturn]] void fail_reading(const std::string& object, const std::string& message) const;
+  [[noreturn]] void fail_writing(const std::string& object, const std::string& message) const;
+
+ private:
+  std::filesystem::path path_;
+  Handle id_;
+};
+
+/// Refuses datasets whose declared size cannot come from the bytes stored (deflate shrinks 1032 : 1 at most).
+void check_stored(const File& file, const std::string& name, hid_t dataset, std::uint64_t bytes);
+
+/// Last message of HDF5's error stack, cleared by this.
+std::string last_error();
+
+}  // namespace calo::hdf5
