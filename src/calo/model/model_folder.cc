@@ -1,0 +1,106 @@
+#include "calo/model/model_folder.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "calo/io/hdf5.h"
+#include "core/error.h"
+#include "core/staged_output.h"
+
+namespace calo {
+namespace {
+
+using nlohmann::json;
+using Shape = std::vector<std::int64_t>;
+
+// Names and shapes of the tensors that a description asks for.
+std::map<std::string, Shape> expected_shapes(const ModelDescription& description,
+                                             const Transform& transform) {
+  std::map<std::string, Shape> shapes;
+  const auto dense = [&](const std::string& name, std::int64_t in, std::int64_t out) {
+    shapes[name + ".weight"] = {out, in};
+    shapes[name + ".bias"] = {out};
+  };
+  const auto norm = [&](const std::string& name, std::int64_t size) {
+    if (!description.batch_norm) return;
+    for (const char* part : {"weight", "bias", "running_mean", "running_var"})
+      shapes[fmt::format("{}.norm.{}", name, part)] = {size};
+  };
+  const Shape& dims = description.intermediate_dims;
+  std::int64_t previous = transform.mesh.num_cells() + transform.condition_dim();
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    dense(fmt::format("encoder.{}", i), previous, dims[i]);
+    norm(fmt::format("encoder.{}", i), dims[i]);
+    previous = dims[i];
+  }
+  dense("encoder.mean", previous, description.latent_dim);
+  dense("encoder.log_var", previous, description.latent_dim);
+  previous = description.latent_dim + transform.condition_dim();
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    const std::int64_t size = dims[dims.size() - 1 - i];
+    dense(fmt::format("decoder.{}", i), previous, size);
+    norm(fmt::format("decoder.{}", i), size);
+    previous = size;
+  }
+  dense("decoder.output", previous, transform.mesh.num_cells());
+  return shapes;
+}
+
+}  // namespace
+
+void ModelFolder::write(const std::filesystem::path& folder) const {
+  const json model = {{"format_version", kFormatVersion},
+                      {"description", description.to_json()},
+                      {"transform", transform.to_json()},
+                      {"training", training}};
+  core::write_file(folder / "model.json", model.dump(2) + "\n");
+  core::write_file(folder / "calopipe.json", provenance.dump(2) + "\n");
+  hdf5::File file = hdf5::File::create(folder / "weights.h5");
+  for (const auto& [name, tensor] : weights)
+    file.write(name, tensor.values, {tensor.shape.begin(), tensor.shape.end()});
+  file.close();
+}
+
+ModelFolder ModelFolder::read(const std::filesystem::path& folder) {
+  const std::filesystem::path model_file = folder / "model.json";
+  if (!std::filesystem::exists(model_file))
+    throw core::InputError({.message = "is no model: model.json is missing",
+                            .file = folder,
+                            .hint = "train one with calopipe train"});
+  const json model = json::parse(core::read_file(model_file), nullptr, false);
+  if (!model.is_object()) throw core::InputError({.message = "is no JSON object", .file = model_file});
+  if (model.value("format_version", 0) != kFormatVersion)
+    throw core::InputError({.message = fmt::format("has the format version {}, and this program reads {}",
+                                                   model.value("format_version", 0), kFormatVersion),
+                            .file = model_file,
+                            .field = "format_version"});
+  ModelFolder result;
+  try {
+    result.description = ModelDescription::from_json(model.value("description", json()));
+    result.description.validate();
+    result.transform = Transform::from_json(model.value("transform", json()));
+    result.training = model.value("training", json::object());
+  } catch (const core::Error& error) {
+    core::ErrorDetails details = error.details();
+    details.file = model_file;
+    throw core::InputError(details);
+  }
+  const hdf5::File file = hdf5::File::open(folder / "weights.h5");
+  for (const auto& [name, shape] : expected_shapes(result.description, result.transform)) {
+    const auto stored = file.shape(name);
+    if (Shape(stored.begin(), stored.end()) != shape)
+      file.fail_reading(
+          name,
+          "has another shape than model.json asks for: the model was put together from two, or is damaged");
+    WeightTensor tensor{.shape = shape, .values = file.read_floats(name)};
+    for (const float value : tensor.values)
+      if (!std::isfinite(value)) file.fail_reading(name, "holds numbers that are not finite");
+    result.weights[name] = std::move(tensor);
+  }
+  if (const auto provenance_file = folder / "calopipe.json"; std::filesystem::exists(provenance_file))
+    result.provenance = json::parse(core::read_file(provenance_file), nullptr, false);
+  return result;
+}
+
+}  // namespace calo

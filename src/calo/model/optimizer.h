@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "calo/model/model_description.h"
+
+namespace calo {
+
+/// A trained tensor with the optimiser's two moments beside it.
+struct Parameter {
+  std::string name;  ///< as in Weights
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+  std::vector<float> first;   ///< Adam's m, momentum buffers
+  std::vector<float> second;  ///< Adam's v, squared-gradient averages
+};
+
+/// One step of an optimiser over a stretch of a parameter, in one pass over memory: gradient in, weights and
+/// moments updated in place. The formulas are PyTorch's (torch.optim), with its default constants.
+class Optimizer {
+ public:
+  explicit Optimizer(const ModelDescription& description);
+
+  /// Starts step `step` (from 1) at this learning rate.
+  void begin_step(std::int64_t step, double lr);
+
+  /// Updates elements [begin, begin + count) of `parameter` with their gradient.
+  void update(Parameter& parameter, std::size_t begin, std::size_t count, const float* gradient) const;
+
+ private:
+  enum class Kind { kSgd, kRmsprop, kAdam, kAdamW, kAdagrad };
+
+  Kind kind_;
+  float momentum_;
+  float weight_decay_;
+  float lr_ = 0;
+  float step_size_ = 0;     // Adam: lr / (1 - beta1^t)
+  float inverse_root_ = 0;  // Adam: 1 / sqrt(1 - beta2^t)
+};
+
+}  // namespace calo

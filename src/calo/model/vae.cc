@@ -1,0 +1,470 @@
+#include "calo/model/vae.h"
+
+#include <dnnl.h>
+#include <fmt/format.h>
+#include <omp.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "calo/model/simd.h"
+#include "core/error.h"
+#include "core/philox.h"
+
+namespace calo {
+namespace {
+
+constexpr std::uint32_t kInitStream = 0x696e6974;
+constexpr std::uint32_t kNoiseStream = 0x6e6f6973;
+constexpr std::uint32_t kEvaluationStream = 0x6576616c;
+constexpr std::int64_t kBlockCells = 256;  // of the output layer: block, gradient and weights stay in L2
+
+double initial_deviation(const std::string& initializer, double in, double out) {
+  if (initializer == "random_normal") return 0.05;
+  if (initializer == "glorot_normal" || initializer == "glorot_uniform") return std::sqrt(2.0 / (in + out));
+  if (initializer == "he_normal" || initializer == "he_uniform") return std::sqrt(2.0 / in);
+  return 0;
+}
+
+// Keras' initialisers; its normal Glorot and He are truncated at two deviations, here too.
+void initialize(Parameter& parameter, const std::string& initializer, double in, double out,
+                std::uint64_t seed, std::uint64_t index) {
+  const double deviation = initial_deviation(initializer, in, out);
+  if (deviation == 0) return;
+  core::Philox random(seed, index, kInitStream);
+  const bool uniform = initializer.ends_with("uniform");
+  const bool truncated = initializer.ends_with("_normal") && initializer != "random_normal";
+  constexpr double kTruncatedDeviation = 0.87962566103423978;  // of a normal cut at 2
+  for (float& value : parameter.values) {
+    double x;
+    if (uniform) {
+      x = (2.0 * static_cast<double>(random.uniform()) - 1) * std::sqrt(3.0);
+    } else {
+      do {
+        x = random.normal();
+      } while (truncated && std::abs(x) > 2);
+      if (truncated) x /= kTruncatedDeviation;
+    }
+    value = static_cast<float>(x * deviation);
+  }
+}
+
+// One block of outputs: logits in, gradient of the cross-entropy for empty cells out; returns the loss of
+// empty cells. z += bias on the way.
+CALO_SIMD_CLONES double empty_cells(float* __restrict z, const float* __restrict bias, std::size_t count,
+                                    float scale) {
+  float loss = 0;
+#pragma omp simd reduction(+ : loss)
+  for (std::size_t i = 0; i < count; ++i) {
+    const float logit = z[i] + bias[i];
+    const float magnitude = logit < 0 ? -logit : logit;
+    const float u = fast_exp(-magnitude);
+    const float inverse = 1.0f / (1.0f + u);
+    loss += (logit > 0 ? logit : 0.0f) + fast_log1p(u);
+    z[i] = scale * (logit > 0 ? inverse : u * inverse);
+  }
+  return loss;
+}
+
+CALO_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
+                                 std::size_t count) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) out[i] += factor * row[i];
+}
+
+// Sparse view of a batch by cell: which showers hit it, and how much.
+struct HitsByCell {
+  std::vector<std::uint32_t> begin;  // cells + 1
+  std::vector<std::uint32_t> shower;
+  std::vector<float> value;
+};
+
+}  // namespace
+
+struct Vae::Impl {
+  Impl(const ModelDescription& description_in, const Transform& transform_in, std::uint64_t seed_in,
+       std::span<const float> cell_means, core::ThreadPool& pool_in)
+      : description(description_in),
+        transform(transform_in),
+        seed(seed_in),
+        pool(pool_in),
+        cells(transform.mesh.num_cells()),
+        condition_dim(transform.condition_dim()),
+        input_dim(cells + condition_dim),
+        hidden_first(description.intermediate_dims.front()),
+        hidden_last(description.intermediate_dims.front()) {
+    at::set_num_threads(1);
+    const std::vector<std::int64_t>& dims = description.intermediate_dims;
+    // The first layer is stored [in, out], so that a hit reads one contiguous row.
+    add_dense("encoder.0", input_dim, dims[0], {input_dim, dims[0]});
+    add_norm("encoder.0", dims[0]);
+    for (std::size_t i = 1; i < dims.size(); ++i) {
+      add_dense(fmt::format("encoder.{}", i), dims[i - 1], dims[i], {dims[i], dims[i - 1]});
+      add_norm(fmt::format("encoder.{}", i), dims[i]);
+    }
+    for (const char* head : {"encoder.mean", "encoder.log_var"})
+      add_dense(head, dims.back(), description.latent_dim, {description.latent_dim, dims.back()});
+    std::int64_t previous = description.latent_dim + condition_dim;
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+      const std::int64_t size = dims[dims.size() - 1 - i];
+      add_dense(fmt::format("decoder.{}", i), previous, size, {size, previous});
+      add_norm(fmt::format("decoder.{}", i), size);
+      previous = size;
+    }
+    add_dense("decoder.output", previous, cells, {cells, previous});
+    if (description.output_bias == "data_mean") {
+      constexpr float kSmallest = 1e-8f;  // cells that no training shower hits
+      std::vector<float>& bias = at_name("decoder.output.bias").values;
+      for (std::size_t i = 0; i < bias.size(); ++i) {
+        const float mean = std::clamp(cell_means[i], kSmallest, 1 - kSmallest);
+        bias[i] = std::log(mean / (1 - mean));
+      }
+    }
+    for (Parameter& parameter : parameters) {
+      torch::Tensor tensor = torch::from_blob(parameter.values.data(), parameter.shape, torch::kFloat32);
+      if (trained_by_autograd(parameter.name)) tensor.requires_grad_(true);
+      tensors[parameter.name] = tensor;
+    }
+  }
+
+  static bool is_statistic(const std::string& name) { return name.find(".running_") != std::string::npos; }
+  static bool trained_by_autograd(const std::string& name) {
+    return !is_statistic(name) && name != "encoder.0.weight" && name != "encoder.0.bias" &&
+           !name.starts_with("decoder.output.");
+  }
+
+  Parameter& add(const std::string& name, std::vector<std::int64_t> shape, float fill) {
+    std::size_t count = 1;
+    for (const std::int64_t extent : shape) count *= static_cast<std::size_t>(extent);
+    index[name] = parameters.size();
+    Parameter parameter{.name = name, .shape = std::move(shape), .values = std::vector<float>(count, fill)};
+    if (!is_statistic(name)) {
+      parameter.first.assign(count, 0.0f);
+      parameter.second.assign(count, 0.0f);
+    }
+    parameters.push_back(std::move(parameter));
+    return parameters.back();
+  }
+
+  void add_dense(const std::string& name, std::int64_t in, std::int64_t out,
+                 std::vector<std::int64_t> shape) {
+    const auto fan_in = static_cast<double>(in), fan_out = static_cast<double>(out);
+    initialize(add(name + ".weight", std::move(shape), 0), description.kernel_initializer, fan_in, fan_out,
+               seed, parameters.size());
+    // Keras takes the length of a vector for both fans.
+    initialize(add(name + ".bias", {out}, 0), description.bias_initializer, fan_out, fan_out, seed,
+               parameters.size());
+  }
+
+  void add_norm(const std::string& name, std::int64_t size) {
+    if (!description.batch_norm) return;
+    add(name + ".norm.weight", {size}, 1);
+    add(name + ".norm.bias", {size}, 0);
+    add(name + ".norm.running_mean", {size}, 0);
+    add(name + ".norm.running_var", {size}, 1);
+  }
+
+  Parameter& at_name(const std::string& name) { return parameters[index.at(name)]; }
+
+  torch::Tensor activate(const torch::Tensor& x) const {
+    const std::string& name = description.activation;
+    if (name == "leaky_relu") return torch::leaky_relu(x, description.activation_slope);
+    if (name == "relu") return torch::relu(x);
+    if (name == "elu") return torch::elu(x, description.activation_slope);
+    if (name == "selu") return torch::selu(x);
+    if (name == "gelu") return torch::gelu(x);
+    if (name == "tanh") return torch::tanh(x);
+    return torch::sigmoid(x);
+  }
+
+  torch::Tensor activate_and_normalize(const torch::Tensor& x, const std::string& name, bool training) {
+    const torch::Tensor active = activate(x);
+    if (!description.batch_norm) return active;
+    return torch::batch_norm(active, tensors[name + ".norm.weight"], tensors[name + ".norm.bias"],
+                             tensors[name + ".norm.running_mean"], tensors[name + ".norm.running_var"],
+                             training, 1 - description.batch_norm_momentum, description.batch_norm_epsilon,
+                             false);
+  }
+
+  torch::Tensor dense(const torch::Tensor& x, const std::string& name) {
+    return torch::linear(x, tensors[name + ".weight"], tensors[name + ".bias"]);
+  }
+
+  struct Middle {
+    torch::Tensor hidden;  // decoder's last hidden layer, [B, hidden_last]
+    torch::Tensor kl;      // weighted, mean over the batch
+  };
+
+  Middle middle(const torch::Tensor& first, const torch::Tensor& condition_rows, const torch::Tensor& noise,
+                bool training) {
+    torch::Tensor x = activate_and_normalize(first, "encoder.0", training);
+    const std::size_t layers = description.intermediate_dims.size();
+    for (std::size_t i = 1; i < layers; ++i) {
+      const std::string name = fmt::format("encoder.{}", i);
+      x = activate_and_normalize(dense(x, name), name, training);
+    }
+    const torch::Tensor mean = dense(x, "encoder.mean");
+    const torch::Tensor log_var = dense(x, "encoder.log_var");
+    x = torch::cat({mean + torch::exp(0.5 * log_var) * noise, condition_rows}, 1);
+    for (std::size_t i = 0; i < layers; ++i) {
+      const std::string name = fmt::format("decoder.{}", i);
+      x = activate_and_normalize(dense(x, name), name, training);
+    }
+    const torch::Tensor kl = -0.5 * (1 + log_var - mean * mean - torch::exp(log_var)).sum(1).mean();
+    return {.hidden = x.contiguous(), .kl = kl * description.w_kl};
+  }
+
+  // Runs body(begin, end, worker) over [0, count) cut into as many even pieces as there are threads.
+  template <class Body>
+  void in_pieces(std::int64_t count, std::int64_t multiple, const Body& body) {
+    const std::int64_t workers = pool.size();
+    const std::int64_t blocks = (count + multiple - 1) / multiple;
+    pool.for_each(static_cast<std::size_t>(workers), [&](std::size_t worker) {
+      omp_set_num_threads(1);
+      const auto w = static_cast<std::int64_t>(worker);
+      const std::int64_t begin = std::min(count, blocks * w / workers * multiple);
+      const std::int64_t end = std::min(count, blocks * (w + 1) / workers * multiple);
+      if (begin < end) body(begin, end, worker);
+    });
+  }
+
+  void gather(const Showers& showers, std::span<const std::uint32_t> batch) {
+    const std::size_t size = batch.size();
+    conditions.resize(size * static_cast<std::size_t>(condition_dim));
+    inverse_energy.resize(size);
+    for (std::size_t b = 0; b < size; ++b) {
+      const Conditions& condition = showers.conditions[batch[b]];
+      transform.encode(condition, showers.geometries[condition.geometry],
+                       {conditions.data() + b * static_cast<std::size_t>(condition_dim),
+                        static_cast<std::size_t>(condition_dim)});
+      inverse_energy[b] = 1.0f / condition.incident_energy_mev;
+    }
+    // Counting sort of the batch's hits by cell.
+    by_cell.begin.assign(static_cast<std::size_t>(cells) + 1, 0);
+    std::size_t hits = 0;
+    for (const std::uint32_t shower : batch) {
+      for (const std::uint32_t cell : showers.cells_of(shower)) ++by_cell.begin[cell + 1];
+      hits += showers.cells_of(shower).size();
+    }
+    for (std::size_t cell = 0; cell < static_cast<std::size_t>(cells); ++cell)
+      by_cell.begin[cell + 1] += by_cell.begin[cell];
+    by_cell.shower.resize(hits);
+    by_cell.value.resize(hits);
+    std::vector<std::uint32_t> next(by_cell.begin.begin(), by_cell.begin.end() - 1);
+    for (std::size_t b = 0; b < size; ++b) {
+      const auto hit_cells = showers.cells_of(batch[b]);
+      const auto energies = showers.energies_of(batch[b]);
+      for (std::size_t i = 0; i < hit_cells.size(); ++i) {
+        const std::uint32_t place = next[hit_cells[i]]++;
+        by_cell.shower[place] = static_cast<std::uint32_t>(b);
+        by_cell.value[place] = energies[i] * inverse_energy[b];
+      }
+    }
+  }
+
+  torch::Tensor first_layer(const Showers& showers, std::span<const std::uint32_t> batch) {
+    const auto width = static_cast<std::size_t>(hidden_first);
+    torch::Tensor out = torch::empty({static_cast<std::int64_t>(batch.size()), hidden_first});
+    float* rows = out.data_ptr<float>();
+    const Parameter& weight = at_name("encoder.0.weight");
+    const Parameter& bias = at_name("encoder.0.bias");
+    pool.for_each(batch.size(), [&](std::size_t b) {
+      float* row = rows + b * width;
+      std::memcpy(row, bias.values.data(), width * sizeof(float));
+      const auto hit_cells = showers.cells_of(batch[b]);
+      const auto energies = showers.energies_of(batch[b]);
+      for (std::size_t i = 0; i < hit_cells.size(); ++i)
+        add_scaled(row, weight.values.data() + hit_cells[i] * width, energies[i] * inverse_energy[b], width);
+      for (std::int64_t c = 0; c < condition_dim; ++c)
+        add_scaled(row, weight.values.data() + static_cast<std::size_t>(cells + c) * width,
+                   conditions[b * static_cast<std::size_t>(condition_dim) + static_cast<std::size_t>(c)],
+                   width);
+    });
+    return out;
+  }
+
+  // Gradient of the first layer, row by row of its weights, with the optimiser's update of that row at once.
+  void first_layer_update(const float* gradient, std::size_t size, const Optimizer& optimizer) {
+    const auto width = static_cast<std::size_t>(hidden_first);
+    Parameter& weight = at_name("encoder.0.weight");
+    in_pieces(input_dim, 1, [&](std::int64_t begin, std::int64_t end, std::size_t) {
+      std::vector<float> row(width);
+      for (std::int64_t input = begin; input < end; ++input) {
+        std::fill(row.begin(), row.end(), 0.0f);
+        const auto in = static_cast<std::size_t>(input);
+        if (input < cells) {
+          for (std::uint32_t hit = by_cell.begin[in]; hit < by_cell.begin[in + 1]; ++hit)
+            add_scaled(row.data(), gradient + by_cell.shower[hit] * width, by_cell.value[hit], width);
+        } else {
+          const auto c = static_cast<std::size_t>(input - cells);
+          for (std::size_t b = 0; b < size; ++b)
+            add_scaled(row.data(), gradient + b * width,
+                       conditions[b * static_cast<std::size_t>(condition_dim) + c], width);
+        }
+        optimizer.update(weight, in * width, width, row.data());
+      }
+    });
+    std::vector<float> bias_gradient(width, 0.0f);
+    for (std::size_t b = 0; b < size; ++b) add_scaled(bias_gradient.data(), gradient + b * width, 1, width);
+    optimizer.update(at_name("encoder.0.bias"), 0, width, bias_gradient.data());
+  }
+
+  // Output layer and loss; with an optimiser also gradient and update. Returns the loss summed over showers.
+  double output_layer(const float* hidden, std::size_t size, const Optimizer* optimizer,
+                      float* hidden_gradient) {
+    const auto batch = static_cast<std::int64_t>(size);
+    const auto width = static_cast<std::size_t>(hidden_last);
+    const auto scale = static_cast<float>(description.w_reco / static_cast<double>(size));
+    Parameter& weight = at_name("decoder.output.weight");
+    Parameter& bias = at_name("decoder.output.bias");
+    const auto workers = static_cast<std::size_t>(pool.size());
+    std::vector<double> losses(workers, 0.0);
+    std::vector<std::vector<float>> partial(workers);
+    in_pieces(cells, kBlockCells, [&](std::int64_t begin, std::int64_t end, std::size_t worker) {
+      std::vector<float> block(size * kBlockCells), weight_gradient(kBlockCells * width),
+          bias_gradient(kBlockCells);
+      std::vector<float>& sum = partial[worker];
+      if (optimizer != nullptr) sum.assign(size * width, 0.0f);
+      double loss = 0;
+      for (std::int64_t first = begin; first < end; first += kBlockCells) {
+        const std::int64_t count = std::min(kBlockCells, end - first);
+        const auto columns = static_cast<std::size_t>(count);
+        float* block_weight = weight.values.data() + static_cast<std::size_t>(first) * width;
+        dnnl_sgemm('N', 'T', batch, count, hidden_last, 1, hidden, hidden_last, block_weight, hidden_last, 0,
+                   block.data(), count);
+        // The loss of a hit with target t is that of an empty cell less t x logit.
+        for (std::size_t cell = 0; cell < columns; ++cell) {
+          const std::size_t global = static_cast<std::size_t>(first) + cell;
+          for (std::uint32_t hit = by_cell.begin[global]; hit < by_cell.begin[global + 1]; ++hit)
+            loss -= static_cast<double>(by_cell.value[hit]) *
+                    static_cast<double>(block[by_cell.shower[hit] * columns + cell] + bias.values[global]);
+        }
+        for (std::size_t b = 0; b < size; ++b)
+          loss += empty_cells(block.data() + b * columns, bias.values.data() + first, columns, scale);
+        if (optimizer == nullptr) continue;
+        for (std::size_t cell = 0; cell < columns; ++cell) {
+          const std::size_t global = static_cast<std::size_t>(first) + cell;
+          for (std::uint32_t hit = by_cell.begin[global]; hit < by_cell.begin[global + 1]; ++hit)
+            block[by_cell.shower[hit] * columns + cell] -= scale * by_cell.value[hit];
+        }
+        dnnl_sgemm('N', 'N', batch, hidden_last, count, 1, block.data(), count, block_weight, hidden_last, 1,
+                   sum.data(), hidden_last);
+        dnnl_sgemm('T', 'N', count, hidden_last, batch, 1, block.data(), count, hidden, hidden_last, 0,
+                   weight_gradient.data(), hidden_last);
+        std::fill(bias_gradient.begin(), bias_gradient.end(), 0.0f);
+        for (std::size_t b = 0; b < size; ++b)
+          add_scaled(bias_gradient.data(), block.data() + b * columns, 1, columns);
+        optimizer->update(weight, static_cast<std::size_t>(first) * width, columns * width,
+                          weight_gradient.data());
+        optimizer->update(bias, static_cast<std::size_t>(first), columns, bias_gradient.data());
+      }
+      losses[worker] = loss;
+    });
+    double loss = 0;
+    for (std::size_t worker = 0; worker < workers; ++worker) {
+      loss += losses[worker];
+      for (std::size_t i = 0; i < partial[worker].size(); ++i) hidden_gradient[i] += partial[worker][i];
+    }
+    return loss * description.w_reco;
+  }
+
+  torch::Tensor noise_for(std::span<const std::uint32_t> batch, std::uint64_t epoch,
+                          std::uint32_t stream) const {
+    torch::Tensor noise = torch::empty({static_cast<std::int64_t>(batch.size()), description.latent_dim});
+    float* out = noise.data_ptr<float>();
+    for (const std::uint32_t shower : batch) {
+      core::Philox random(seed, epoch << 32 | shower, stream);
+      for (std::int64_t i = 0; i < description.latent_dim; ++i) *out++ = random.normal();
+    }
+    return noise;
+  }
+
+  torch::Tensor condition_tensor(std::size_t size) {
+    return torch::from_blob(conditions.data(), {static_cast<std::int64_t>(size), condition_dim},
+                            torch::kFloat32);
+  }
+
+  ModelDescription description;
+  Transform transform;
+  std::uint64_t seed;
+  core::ThreadPool& pool;
+  std::int64_t cells;
+  std::int64_t condition_dim;
+  std::int64_t input_dim;
+  std::int64_t hidden_first;
+  std::int64_t hidden_last;
+  std::vector<Parameter> parameters;
+  std::map<std::string, std::size_t> index;
+  std::map<std::string, torch::Tensor> tensors;
+  std::vector<float> conditions;      // of the batch, [B, condition_dim]
+  std::vector<float> inverse_energy;  // of the batch
+  HitsByCell by_cell;
+};
+
+Vae::Vae(const ModelDescription& description, const Transform& transform, std::uint64_t seed,
+         std::span<const float> cell_means, core::ThreadPool& pool)
+    : impl_(std::make_unique<Impl>(description, transform, seed, cell_means, pool)) {}
+
+Vae::~Vae() = default;
+
+std::vector<Parameter>& Vae::parameters() {
+  return impl_->parameters;
+}
+
+Loss Vae::train_step(const Showers& showers, std::span<const std::uint32_t> batch, std::uint64_t epoch,
+                     const Optimizer& optimizer) {
+  Impl& impl = *impl_;
+  const std::size_t size = batch.size();
+  impl.gather(showers, batch);
+  const torch::Tensor first = impl.first_layer(showers, batch).requires_grad_(true);
+  const Impl::Middle middle =
+      impl.middle(first, impl.condition_tensor(size), impl.noise_for(batch, epoch, kNoiseStream), true);
+  torch::Tensor hidden_gradient = torch::zeros_like(middle.hidden);
+  const torch::Tensor hidden = middle.hidden.detach();
+  const double reconstruction =
+      impl.output_layer(hidden.data_ptr<float>(), size, &optimizer, hidden_gradient.data_ptr<float>());
+  torch::autograd::backward({middle.hidden, middle.kl}, {hidden_gradient, torch::ones_like(middle.kl)});
+  for (Parameter& parameter : impl.parameters) {
+    if (!Impl::trained_by_autograd(parameter.name)) continue;
+    torch::Tensor& gradient = impl.tensors[parameter.name].mutable_grad();
+    if (!gradient.defined()) continue;
+    optimizer.update(parameter, 0, parameter.values.size(), gradient.contiguous().data_ptr<float>());
+    gradient.zero_();
+  }
+  const torch::Tensor first_gradient = first.grad().contiguous();
+  impl.first_layer_update(first_gradient.data_ptr<float>(), size, optimizer);
+  return {.reconstruction = reconstruction / static_cast<double>(size), .kl = middle.kl.item<double>()};
+}
+
+Loss Vae::evaluate(const Showers& showers, std::span<const std::uint32_t> batch) {
+  const torch::NoGradGuard no_gradients;
+  Impl& impl = *impl_;
+  impl.gather(showers, batch);
+  const Impl::Middle middle =
+      impl.middle(impl.first_layer(showers, batch), impl.condition_tensor(batch.size()),
+                  impl.noise_for(batch, 0, kEvaluationStream), false);
+  const double sum = impl.output_layer(middle.hidden.data_ptr<float>(), batch.size(), nullptr, nullptr);
+  return {.reconstruction = sum / static_cast<double>(batch.size()), .kl = middle.kl.item<double>()};
+}
+
+Weights Vae::weights() const {
+  Weights weights;
+  for (const Parameter& parameter : impl_->parameters) {
+    WeightTensor tensor{.shape = parameter.shape, .values = parameter.values};
+    if (parameter.name == "encoder.0.weight") {
+      std::swap(tensor.shape[0], tensor.shape[1]);
+      const auto rows = static_cast<std::size_t>(tensor.shape[0]),
+                 columns = static_cast<std::size_t>(tensor.shape[1]);
+      for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t j = 0; j < columns; ++j)
+          tensor.values[i * columns + j] = parameter.values[j * rows + i];
+    }
+    weights[parameter.name] = std::move(tensor);
+  }
+  return weights;
+}
+
+}  // namespace calo

@@ -1,0 +1,229 @@
+#include "calo/preprocess/preprocess.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numbers>
+#include <set>
+
+#include "calo/io/shower_writer.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/philox.h"
+#include "core/progress.h"
+#include "core/staged_output.h"
+
+namespace calo {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint32_t kSplitStream = 0x73706c69;
+constexpr std::size_t kBatchBytes = std::size_t{64} << 20;
+
+double degrees(double rad) {
+  return rad * 180 / std::numbers::pi;
+}
+
+// Sets aside every k-th shower of a group after a random start, so that each group gives its share exactly.
+class Splitter {
+ public:
+  Splitter(double fraction, std::uint64_t seed) : fraction_(fraction), seed_(seed) {}
+
+  bool hold_out(const std::string& group) {
+    if (fraction_ <= 0) return false;
+    auto [it, fresh] = groups_.try_emplace(group);
+    if (fresh) {
+      std::uint64_t key = 1469598103934665603ull;  // FNV-1a: the same on every machine
+      for (const char c : group) key = (key ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+      it->second = core::Philox(seed_, key, kSplitStream).uniform();
+    }
+    it->second += fraction_;
+    if (it->second < 1) return false;
+    it->second -= 1;
+    return true;
+  }
+
+ private:
+  double fraction_;
+  std::uint64_t seed_;
+  std::map<std::string, double> groups_;
+};
+
+void check_limit(const char* field, std::int64_t count, std::int64_t total, double limit) {
+  const double share = total > 0 ? static_cast<double>(count) / static_cast<double>(total) : 0;
+  if (share > limit)
+    throw core::InputError({.message = fmt::format("{} of {} showers ({:.3g}) are over the limit of {}",
+                                                   count, total, share, limit),
+                            .field = field,
+                            .hint = "look at the data with calopipe inspect, or raise the limit"});
+}
+
+}  // namespace
+
+bool has_discrete_energies(const std::vector<Conditions>& conditions) {
+  std::set<float> energies;
+  for (const Conditions& condition : conditions) {
+    energies.insert(condition.incident_energy_mev);
+    if (energies.size() > 64) return false;
+  }
+  return true;
+}
+
+std::string condition_group(const Conditions& condition, const std::string& geometry, bool discrete) {
+  const double energy_gev = condition.incident_energy_mev / 1000.0;
+  const double angle_deg = std::round(degrees(condition.theta_rad) * 100) / 100;
+  if (discrete) return fmt::format("{}, {:.6g} GeV, {:.6g} deg", geometry, energy_gev, angle_deg);
+  const double bin = std::floor(std::log10(std::max(energy_gev, 1e-30)) * 10);
+  return fmt::format("{}, {:.4g}-{:.4g} GeV, {:.6g} deg", geometry, std::pow(10, bin / 10),
+                     std::pow(10, (bin + 1) / 10), angle_deg);
+}
+
+json PreprocessReport::to_json() const {
+  json list = json::array();
+  for (const Group& group : groups)
+    list.push_back({{"group", group.name}, {"showers", group.showers}, {"response", group.response}});
+  return {{"cleaning", cleaning.to_json()},     {"training_showers", training_showers},
+          {"holdout_showers", holdout_showers}, {"hits", num_hits},
+          {"cells_per_shower", num_cells},      {"groups", list}};
+}
+
+std::string PreprocessReport::to_markdown() const {
+  std::string text = "# Prepared showers\n\n| | |\n|---|---:|\n";
+  const auto row = [&](const char* what, std::int64_t count) {
+    text += fmt::format("| {} | {} |\n", what, count);
+  };
+  row("showers read", cleaning.showers_read);
+  row("kept for training", training_showers);
+  row("held out", holdout_showers);
+  row("dropped: incident energy out of range", cleaning.out_of_energy_range);
+  row("dropped: angle out of range", cleaning.out_of_angle_range);
+  row("dropped: cells that are NaN or infinite", cleaning.non_finite_showers);
+  row("dropped: negative cells", cleaning.negative_showers);
+  row("dropped: empty", cleaning.empty_showers);
+  row("cells set to zero (below the threshold)", cleaning.cells_below_threshold);
+  const double cells =
+      static_cast<double>(num_cells) * static_cast<double>(training_showers + holdout_showers);
+  text += fmt::format("| cells with energy | {:.3g} % |\n",
+                      cells > 0 ? 100 * static_cast<double>(num_hits) / cells : 0);
+  text += "\n| group | showers | total / incident energy |\n|---|---:|---:|\n";
+  for (const Group& group : groups)
+    text += fmt::format("| {} | {} | {:.4f} |\n", group.name, group.showers, group.response);
+  return text;
+}
+
+PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& options,
+                            const std::filesystem::path& folder, core::ThreadPool& pool) {
+  const DatasetInfo& info = reader.info();
+  const bool discrete = has_discrete_energies(reader.conditions());
+  Transform transform{.mesh = info.mesh,
+                      .max_energy_mev = options.max_energy_mev,
+                      .max_theta_deg = options.max_theta_deg,
+                      .one_hot_order = options.one_hot_order,
+                      .readout_threshold_mev = options.cleaning.readout_threshold_mev};
+  std::vector<float> unused(static_cast<std::size_t>(transform.condition_dim()));
+  for (const std::string& geometry : info.geometries) transform.encode({}, geometry, unused);
+
+  const WriteOptions write{.layout = Layout::kCalopipe,
+                           .mesh = info.mesh,
+                           .geometries = info.geometries,
+                           .provenance = options.provenance};
+  const auto training = ShowerWriter::create(folder / "train.h5", write, pool);
+  std::unique_ptr<ShowerWriter> holdout;
+  if (options.holdout_fraction > 0) holdout = ShowerWriter::create(folder / "holdout.h5", write, pool);
+
+  PreprocessReport report{.num_cells = info.mesh.num_cells()};
+  Splitter splitter(options.holdout_fraction, options.seed);
+  struct GroupKey {
+    std::uint16_t geometry;
+    double theta, energy;
+    auto operator<=>(const GroupKey&) const = default;
+  };
+  std::map<GroupKey, PreprocessReport::Group> groups;
+  bool first = true;
+  double largest_mev = 0;
+  std::set<std::string> trained;
+  const std::int64_t step = reader.batch_within(kBatchBytes);
+  core::Progress progress("preprocess", info.num_showers, "showers");
+  for (std::int64_t begin = 0; begin < info.num_showers; begin += step) {
+    if (core::interrupt_requested())
+      throw core::Interrupted({.message = "preprocess was interrupted; nothing was written"});
+    const Showers kept = clean(reader.read(begin, step), options.cleaning, report.cleaning);
+    Showers to_train(kept.num_cells(), kept.geometries), to_hold(kept.num_cells(), kept.geometries);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      const Conditions& condition = kept.conditions[i];
+      const std::string& geometry = kept.geometries[condition.geometry];
+      const std::string name = condition_group(condition, geometry, discrete);
+      const double energy_mev = condition.incident_energy_mev;
+      const double bin = discrete ? energy_mev : std::floor(std::log10(energy_mev) * 10);
+      auto& group = groups[{condition.geometry, condition.theta_rad, bin}];
+      group.name = name;
+      ++group.showers;
+      group.response += kept.total_energy_mev(i) / energy_mev;
+      largest_mev = std::max(largest_mev, energy_mev);
+      if (splitter.hold_out(name)) {
+        to_hold.append(condition, kept.cells_of(i), kept.energies_of(i));
+        continue;
+      }
+      to_train.append(condition, kept.cells_of(i), kept.energies_of(i));
+      trained.insert(geometry);
+      const double theta_deg = degrees(condition.theta_rad);
+      transform.min_trained_energy_mev =
+          first ? energy_mev : std::min(transform.min_trained_energy_mev, energy_mev);
+      transform.max_trained_energy_mev = std::max(transform.max_trained_energy_mev, energy_mev);
+      transform.min_trained_theta_deg =
+          first ? theta_deg : std::min(transform.min_trained_theta_deg, theta_deg);
+      transform.max_trained_theta_deg = std::max(transform.max_trained_theta_deg, theta_deg);
+      first = false;
+    }
+    report.num_hits += static_cast<std::int64_t>(kept.num_hits());
+    report.training_showers += static_cast<std::int64_t>(to_train.size());
+    report.holdout_showers += static_cast<std::int64_t>(to_hold.size());
+    training->append(to_train);
+    if (holdout) holdout->append(to_hold);
+    progress.update(std::min(begin + step, info.num_showers));
+  }
+  check_limit("max_bad_fraction", report.cleaning.bad(), report.cleaning.showers_read,
+              options.max_bad_fraction);
+  check_limit("max_dropped_fraction", report.cleaning.dropped(), report.cleaning.showers_read,
+              options.max_dropped_fraction);
+  if (report.training_showers == 0)
+    throw core::InputError(
+        {.message = "no shower is left for training",
+         .file = info.files.front(),
+         .hint = "calopipe inspect tells what is in the data; widen the ranges or lower the threshold"});
+  for (auto& [key, group] : groups) {
+    group.response /= static_cast<double>(group.showers);
+    report.groups.push_back(group);
+  }
+  if (transform.max_energy_mev <= 0) transform.max_energy_mev = largest_mev;
+  transform.trained_geometries.assign(trained.begin(), trained.end());
+  training->commit();
+  if (holdout) holdout->commit();
+  core::write_file(folder / "transform.json", transform.to_json().dump(2) + "\n");
+  core::write_file(folder / "report.json", report.to_json().dump(2) + "\n");
+  core::write_file(folder / "report.md", report.to_markdown());
+  core::write_file(folder / "calopipe.json", options.provenance.dump(2) + "\n");
+  return report;
+}
+
+Transform read_transform(const std::filesystem::path& prepared_folder) {
+  const std::filesystem::path file = prepared_folder / "transform.json";
+  if (!std::filesystem::exists(file))
+    throw core::InputError({.message = "is no prepared data set: transform.json is missing",
+                            .file = prepared_folder,
+                            .hint = "make one with calopipe preprocess"});
+  const json object = json::parse(core::read_file(file), nullptr, false);
+  if (!object.is_object()) throw core::InputError({.message = "is no JSON object", .file = file});
+  try {
+    return Transform::from_json(object);
+  } catch (const core::InputError& error) {
+    core::ErrorDetails details = error.details();
+    details.file = file;
+    throw core::InputError(details);
+  }
+}
+
+}  // namespace calo

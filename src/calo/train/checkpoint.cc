@@ -1,0 +1,59 @@
+#include "calo/train/checkpoint.h"
+
+#include "calo/io/hdf5.h"
+#include "core/error.h"
+#include "core/staged_output.h"
+
+namespace calo {
+
+using nlohmann::json;
+
+void write_checkpoint(const std::filesystem::path& file, const std::vector<Parameter>& parameters,
+                      const json& state) {
+  core::StagedOutput output(file, core::StagedOutput::Kind::kFile);
+  hdf5::File hdf = hdf5::File::create(output.path());
+  for (const Parameter& parameter : parameters) {
+    const std::vector<hsize_t> shape(parameter.shape.begin(), parameter.shape.end());
+    hdf.write(parameter.name, parameter.values, shape);
+    if (parameter.first.empty()) continue;
+    hdf.write(parameter.name + "#first", parameter.first, shape);
+    hdf.write(parameter.name + "#second", parameter.second, shape);
+  }
+  // HDF5 limits an attribute to 64 KiB; the state's history can be longer, so it is a dataset of bytes'
+  // values.
+  const std::string text = state.dump();
+  std::vector<float> bytes(text.begin(), text.end());
+  hdf.write("state", bytes, {bytes.size()});
+  hdf.close();
+  output.commit();
+}
+
+json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& parameters) {
+  const hdf5::File hdf = hdf5::File::open(file);
+  std::vector<Parameter> read = parameters;
+  for (Parameter& parameter : read) {
+    const auto load = [&](const std::string& name, std::vector<float>& target) {
+      if (target.empty()) return;
+      const auto shape = hdf.shape(name);
+      if (std::vector<std::int64_t>(shape.begin(), shape.end()) != parameter.shape)
+        hdf.fail_reading(name, "has another shape than the model: the checkpoint is of another training");
+      target = hdf.read_floats(name);
+    };
+    load(parameter.name, parameter.values);
+    load(parameter.name + "#first", parameter.first);
+    load(parameter.name + "#second", parameter.second);
+  }
+  std::string text;
+  for (const float byte : hdf.read_floats("state")) text += static_cast<char>(static_cast<int>(byte));
+  json state = json::parse(text, nullptr, false);
+  if (!state.is_object()) hdf.fail_reading("state", "is damaged");
+  // In place: the network's tensors look at these very numbers.
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    std::copy(read[i].values.begin(), read[i].values.end(), parameters[i].values.begin());
+    std::copy(read[i].first.begin(), read[i].first.end(), parameters[i].first.begin());
+    std::copy(read[i].second.begin(), read[i].second.end(), parameters[i].second.begin());
+  }
+  return state;
+}
+
+}  // namespace calo

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "calo/model/optimizer.h"
+
+namespace calo {
+
+/// Writes the whole state of a training: every parameter with its moments, and `state`. Complete or not at
+/// all.
+void write_checkpoint(const std::filesystem::path& file, const std::vector<Parameter>& parameters,
+                      const nlohmann::json& state);
+
+/// Reads it back into parameters of the same names and shapes, and returns the state.
+/// @throws core::InputError where it does not fit or is damaged; then `parameters` are untouched
+nlohmann::json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& parameters);
+
+}  // namespace calo

@@ -1,0 +1,387 @@
+#include "calo/train/trainer.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <numbers>
+#include <numeric>
+#include <optional>
+
+#include "calo/model/vae.h"
+#include "calo/train/checkpoint.h"
+#include "calo/train/metrics_log.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/philox.h"
+#include "core/progress.h"
+
+namespace calo {
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+using Indices = std::vector<std::uint32_t>;
+
+constexpr std::uint32_t kSplitStream = 0x76616c69;
+constexpr std::uint32_t kShuffleStream = 0x73687566;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+void shuffle(Indices& indices, std::uint64_t seed, std::uint64_t index, std::uint32_t stream) {
+  core::Philox random(seed, index, stream);
+  for (std::size_t i = indices.size(); i > 1; --i)
+    std::swap(indices[i - 1], indices[random.below(static_cast<std::uint32_t>(i))]);
+}
+
+std::vector<float> cell_means(const Showers& showers, const Indices& indices) {
+  std::vector<double> sums(static_cast<std::size_t>(showers.num_cells()), 0.0);
+  for (const std::uint32_t shower : indices) {
+    const auto cells = showers.cells_of(shower);
+    const auto energies = showers.energies_of(shower);
+    const double inverse = 1.0 / showers.conditions[shower].incident_energy_mev;
+    for (std::size_t i = 0; i < cells.size(); ++i) sums[cells[i]] += energies[i] * inverse;
+  }
+  std::vector<float> means(sums.size());
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    means[i] = static_cast<float>(sums[i] / static_cast<double>(indices.size()));
+  return means;
+}
+
+json number_or_null(double value) {
+  return std::isfinite(value) ? json(value) : json(nullptr);
+}
+double number_of(const json& object, const char* name) {
+  const json& value = object.at(name);
+  return value.is_null() ? kNan : value.get<double>();
+}
+
+// One training from start to end; cross-validation makes several.
+class Fit {
+ public:
+  Fit(const Showers& showers, Indices training, Indices validation, const Transform& transform,
+      const ModelDescription& description, const TrainOptions& options, core::ThreadPool& pool)
+      : showers_(showers),
+        training_(std::move(training)),
+        validation_(std::move(validation)),
+        description_(description),
+        options_(options),
+        optimizer_(description),
+        vae_(description, transform, options.seed, cell_means(showers, training_), pool) {}
+
+  TrainResult run(const std::string& label) {
+    if (options_.resume) load();
+    open_logs();
+    auto last_checkpoint = Clock::now();
+    core::Progress progress(label, description_.epochs, "epochs");
+    while (epoch_ < description_.epochs && !result_.stopped_early) {
+      run_epoch();
+      if (core::interrupt_requested()) stop_interrupted();
+      const EpochRecord& record = result_.history.back();
+      progress.update(
+          epoch_,
+          fmt::format("loss {:.4f}{}, {:.0f} showers/s", record.loss,
+                      validation_.empty() ? "" : fmt::format(", validation {:.4f}", record.validation_loss),
+                      record.showers_per_second));
+      const double since = std::chrono::duration<double>(Clock::now() - last_checkpoint).count();
+      const bool keep = description_.save_every > 0 && epoch_ % description_.save_every == 0;
+      if (!options_.checkpoint_folder.empty() && (keep || since > options_.checkpoint_seconds)) {
+        save(checkpoint_file());
+        if (keep) save(options_.checkpoint_folder / fmt::format("epoch-{:05}.h5", epoch_));
+        last_checkpoint = Clock::now();
+      }
+    }
+    if (!options_.checkpoint_folder.empty()) save(checkpoint_file());
+    if (!description_.save_best || best_weights_.empty()) {
+      result_.weights = vae_.weights();
+      result_.best_epoch = epoch_;
+    } else {
+      result_.weights = std::move(best_weights_);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  std::filesystem::path checkpoint_file() const { return options_.checkpoint_folder / "checkpoint.h5"; }
+
+  // Number of batches: a last one of less than half the size is shared out, since normalisation over a few
+  // showers disturbs the running statistics.
+  std::size_t batches() const {
+    const auto size = static_cast<std::size_t>(description_.batch_size);
+    return std::max<std::size_t>(1, (training_.size() + size / 2) / size);
+  }
+
+  void run_epoch() {
+    const auto start = Clock::now();
+    Indices order = training_;
+    shuffle(order, options_.seed, static_cast<std::uint64_t>(epoch_), kShuffleStream);
+    EpochRecord record{.epoch = epoch_ + 1, .lr = learning_rate(description_, epoch_)};
+    const std::size_t count = batches();
+    for (std::size_t batch = 0; batch < count; ++batch) {
+      const std::size_t begin = order.size() * batch / count;
+      const std::size_t end = order.size() * (batch + 1) / count;
+      optimizer_.begin_step(++step_, record.lr);
+      const Loss loss = vae_.train_step(showers_, {order.data() + begin, end - begin},
+                                        static_cast<std::uint64_t>(epoch_), optimizer_);
+      if (!std::isfinite(loss.total()))
+        throw core::InputError(
+            {.message = fmt::format("the loss is not finite any more in epoch {} (reconstruction {}, kl {})",
+                                    epoch_ + 1, loss.reconstruction, loss.kl),
+             .field = "loss",
+             .hint = "try a smaller lr, or another kernel_initializer"});
+      const double share = static_cast<double>(end - begin) / static_cast<double>(order.size());
+      record.reconstruction += loss.reconstruction * share;
+      record.kl += loss.kl * share;
+    }
+    record.loss = record.reconstruction + record.kl;
+    record.showers_per_second =
+        static_cast<double>(order.size()) / std::chrono::duration<double>(Clock::now() - start).count();
+    ++epoch_;
+    record.validation_loss = record.validation_reconstruction = record.validation_kl = kNan;
+    if (!validation_.empty()) validate(record);
+    judge(record);
+    log(record);
+    result_.history.push_back(record);
+  }
+
+  void validate(EpochRecord& record) {
+    Loss sum;
+    const auto size = static_cast<std::size_t>(description_.batch_size);
+    for (std::size_t begin = 0; begin < validation_.size(); begin += size) {
+      const std::size_t count = std::min(size, validation_.size() - begin);
+      const Loss loss = vae_.evaluate(showers_, {validation_.data() + begin, count});
+      const double share = static_cast<double>(count) / static_cast<double>(validation_.size());
+      sum.reconstruction += loss.reconstruction * share;
+      sum.kl += loss.kl * share;
+    }
+    record.validation_reconstruction = sum.reconstruction;
+    record.validation_kl = sum.kl;
+    record.validation_loss = sum.total();
+  }
+
+  void judge(const EpochRecord& record) {
+    const double loss = validation_.empty() ? record.loss : record.validation_loss;
+    if (loss < best_loss_) {
+      result_.best_epoch = record.epoch;
+      best_loss_ = loss;
+      if (description_.save_best) best_weights_ = vae_.weights();
+    }
+    if (loss < patience_loss_ - description_.min_delta) {
+      patience_loss_ = loss;
+      waited_ = 0;
+    } else if (++waited_ >= description_.patience && description_.early_stop) {
+      result_.stopped_early = true;
+      spdlog::info("stopped early in epoch {}: no gain of {} in {} epochs", record.epoch,
+                   description_.min_delta, description_.patience);
+    }
+  }
+
+  void stop_interrupted() {
+    if (options_.checkpoint_folder.empty())
+      throw core::Interrupted(
+          {.message = "training was interrupted; nothing was kept, since no checkpoint folder was given"});
+    save(checkpoint_file());
+    throw core::Interrupted(
+        {.message = fmt::format("training was interrupted after epoch {}; its state is saved", epoch_),
+         .file = checkpoint_file(),
+         .hint = "run the same command with --resume to go on"});
+  }
+
+  json history_json() const {
+    json list = json::array();
+    for (const EpochRecord& record : result_.history) list.push_back(record.to_json());
+    return list;
+  }
+
+  void save(const std::filesystem::path& file) {
+    write_checkpoint(file, vae_.parameters(),
+                     {{"format_version", 1},
+                      {"description", resumable_description()},
+                      {"seed", options_.seed},
+                      {"data_hash", options_.data_hash},
+                      {"epoch", epoch_},
+                      {"step", step_},
+                      {"best_epoch", result_.best_epoch},
+                      {"best_loss", number_or_null(best_loss_)},
+                      {"patience_loss", number_or_null(patience_loss_)},
+                      {"waited", waited_},
+                      {"stopped_early", result_.stopped_early},
+                      {"history", history_json()}});
+    if (best_weights_.empty()) return;
+    std::vector<Parameter> best;
+    for (const auto& [name, tensor] : best_weights_)
+      best.push_back({.name = name, .shape = tensor.shape, .values = tensor.values});
+    write_checkpoint(file.parent_path() / ("best-" + file.filename().string()), best,
+                     {{"epoch", result_.best_epoch}});
+  }
+
+  // What must be the same to go on; the number of epochs may grow.
+  json resumable_description() const {
+    json description = description_.to_json();
+    for (const char* free : {"epochs", "early_stop", "patience", "min_delta", "save_every"})
+      description.erase(free);
+    if (description_.lr_schedule == "cosine" || description_.lr_schedule == "exponential")
+      description["epochs"] = description_.epochs;
+    return description;
+  }
+
+  void load() {
+    const std::filesystem::path file = checkpoint_file();
+    if (options_.checkpoint_folder.empty() || !std::filesystem::exists(file)) {
+      spdlog::info("no checkpoint to resume from: training starts at the beginning");
+      return;
+    }
+    const json state = read_checkpoint(file, vae_.parameters());
+    const auto refuse = [&](const char* what) {
+      throw core::InputError({.message = fmt::format("is of a training with another {}", what),
+                              .file = file,
+                              .hint = "leave out --resume to start anew, or give the same options"});
+    };
+    if (state.value("description", json()) != resumable_description()) refuse("model description");
+    if (state.value("seed", json()) != options_.seed) refuse("seed");
+    if (state.value("data_hash", json()) != options_.data_hash) refuse("data set");
+    epoch_ = state.at("epoch");
+    step_ = state.at("step");
+    result_.best_epoch = state.at("best_epoch");
+    const auto infinite_if_null = [](double value) {
+      return std::isnan(value) ? std::numeric_limits<double>::infinity() : value;
+    };
+    best_loss_ = infinite_if_null(number_of(state, "best_loss"));
+    patience_loss_ = infinite_if_null(number_of(state, "patience_loss"));
+    waited_ = state.at("waited");
+    result_.stopped_early = state.at("stopped_early").get<bool>() && description_.early_stop;
+    for (const json& record : state.at("history")) result_.history.push_back(EpochRecord::from_json(record));
+    if (const auto best_file = file.parent_path() / "best-checkpoint.h5";
+        description_.save_best && result_.best_epoch > 0) {
+      std::vector<Parameter> best;
+      for (const auto& [name, tensor] : vae_.weights())
+        best.push_back({.name = name, .shape = tensor.shape, .values = tensor.values});
+      read_checkpoint(best_file, best);
+      for (Parameter& parameter : best)
+        best_weights_[parameter.name] = {.shape = parameter.shape, .values = std::move(parameter.values)};
+    }
+    spdlog::info("resuming after epoch {}", epoch_);
+  }
+
+  void open_logs() {
+    if (options_.log_folder.empty()) return;
+    std::filesystem::create_directories(options_.log_folder);
+    lines_.open(options_.log_folder / "metrics.jsonl");
+    events_.emplace(options_.log_folder);
+    std::vector<EpochRecord> before;
+    std::swap(before, result_.history);
+    for (const EpochRecord& record : before) log(record);
+    result_.history = std::move(before);
+  }
+
+  void log(const EpochRecord& record) {
+    if (!events_) return;
+    lines_ << record.to_json().dump() << '\n' << std::flush;
+    events_->add(record.epoch, {{"loss/train", record.loss},
+                                {"loss/validation", record.validation_loss},
+                                {"reconstruction/train", record.reconstruction},
+                                {"reconstruction/validation", record.validation_reconstruction},
+                                {"kl/train", record.kl},
+                                {"kl/validation", record.validation_kl},
+                                {"lr", record.lr}});
+  }
+
+  const Showers& showers_;
+  Indices training_, validation_;
+  ModelDescription description_;
+  TrainOptions options_;
+  Optimizer optimizer_;
+  Vae vae_;
+  TrainResult result_;
+  Weights best_weights_;
+  double best_loss_ = std::numeric_limits<double>::infinity();
+  double patience_loss_ = std::numeric_limits<double>::infinity();
+  std::int64_t epoch_ = 0, step_ = 0, waited_ = 0;
+  std::ofstream lines_;
+  std::optional<EventFile> events_;
+};
+
+}  // namespace
+
+json EpochRecord::to_json() const {
+  return {{"epoch", epoch},
+          {"lr", lr},
+          {"loss", loss},
+          {"reconstruction", reconstruction},
+          {"kl", kl},
+          {"validation_loss", number_or_null(validation_loss)},
+          {"validation_reconstruction", number_or_null(validation_reconstruction)},
+          {"validation_kl", number_or_null(validation_kl)},
+          {"showers_per_second", showers_per_second}};
+}
+
+EpochRecord EpochRecord::from_json(const json& object) {
+  return {.epoch = object.at("epoch"),
+          .lr = object.at("lr"),
+          .loss = object.at("loss"),
+          .reconstruction = object.at("reconstruction"),
+          .kl = object.at("kl"),
+          .validation_loss = number_of(object, "validation_loss"),
+          .validation_reconstruction = number_of(object, "validation_reconstruction"),
+          .validation_kl = number_of(object, "validation_kl"),
+          .showers_per_second = object.at("showers_per_second")};
+}
+
+double learning_rate(const ModelDescription& description, std::int64_t epoch) {
+  const double progress =
+      static_cast<double>(epoch) / static_cast<double>(std::max<std::int64_t>(1, description.epochs - 1));
+  double factor = 1;
+  if (description.lr_schedule == "step")
+    factor = std::pow(description.lr_decay, static_cast<double>(epoch / description.lr_step_epochs));
+  else if (description.lr_schedule == "exponential")
+    factor = std::pow(description.lr_decay, progress);
+  else if (description.lr_schedule == "cosine")
+    factor =
+        description.lr_decay + (1 - description.lr_decay) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  if (epoch < description.lr_warmup_epochs)
+    factor *= static_cast<double>(epoch + 1) / static_cast<double>(description.lr_warmup_epochs + 1);
+  return description.lr * factor;
+}
+
+TrainResult train(const Showers& showers, const Transform& transform, const ModelDescription& description,
+                  const TrainOptions& options, core::ThreadPool& pool) {
+  description.validate();
+  Indices all(showers.size());
+  std::iota(all.begin(), all.end(), 0u);
+  shuffle(all, options.seed, 0, kSplitStream);
+  const auto held =
+      static_cast<std::size_t>(std::round(description.validation_split * static_cast<double>(all.size())));
+  if (all.size() < held + 2)
+    throw core::InputError(
+        {.message = fmt::format("{} showers are too few to train on", all.size()), .field = "showers"});
+
+  std::vector<double> fold_losses;
+  if (description.k_folds > 1) {
+    const auto folds = static_cast<std::size_t>(description.k_folds);
+    if (all.size() < 4 * folds)
+      throw core::UsageError(
+          {.message = fmt::format("{} folds of {} showers are too small", folds, all.size()),
+           .field = "k_folds"});
+    for (std::size_t fold = 0; fold < folds; ++fold) {
+      Indices training, validation;
+      for (std::size_t i = 0; i < all.size(); ++i)
+        (i % folds == fold ? validation : training).push_back(all[i]);
+      TrainOptions plain{.seed = options.seed};
+      Fit fit(showers, std::move(training), std::move(validation), transform, description, plain, pool);
+      const TrainResult result = fit.run(fmt::format("fold {} of {}", fold + 1, folds));
+      const auto& best = result.history.at(static_cast<std::size_t>(result.best_epoch - 1));
+      fold_losses.push_back(best.validation_loss);
+    }
+  }
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(held);
+  Fit fit(showers, Indices(middle, all.end()), Indices(all.begin(), middle), transform, description, options,
+          pool);
+  TrainResult result = fit.run("train");
+  result.fold_losses = std::move(fold_losses);
+  return result;
+}
+
+}  // namespace calo

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "calo/model/model_folder.h"
+#include "calo/shower/showers.h"
+#include "core/thread_pool.h"
+
+namespace calo {
+
+struct TrainOptions {
+  std::uint64_t seed = 42;
+  /// Where the state is kept while training; empty = nowhere. Written every `checkpoint_seconds`, at the end
+  /// of training and when interrupted, complete or not at all.
+  std::filesystem::path checkpoint_folder;
+  double checkpoint_seconds = 120;
+  bool resume = false;  ///< go on from the checkpoint, where there is one
+  /// `metrics.jsonl` and TensorBoard's event file; empty = none.
+  std::filesystem::path log_folder;
+  /// Hash of the training data: a checkpoint made with other data is refused.
+  std::string data_hash;
+};
+
+/// Losses after one epoch; validation parts are NaN without validation showers.
+struct EpochRecord {
+  std::int64_t epoch = 0;  ///< from 1
+  double lr = 0;
+  double loss = 0, reconstruction = 0, kl = 0;
+  double validation_loss = 0, validation_reconstruction = 0, validation_kl = 0;
+  double showers_per_second = 0;  ///< of the training part
+
+  nlohmann::json to_json() const;
+  static EpochRecord from_json(const nlohmann::json& json);
+};
+
+struct TrainResult {
+  Weights weights;  ///< of the best epoch where save_best is on, else of the last
+  std::vector<EpochRecord> history;
+  std::int64_t best_epoch = 0;
+  bool stopped_early = false;
+  std::vector<double> fold_losses;  ///< validation loss of each fold of a cross-validation
+};
+
+/// Trains a model on clean showers. Same showers, description, seed and number of threads: same weights, also
+/// when interrupted and resumed.
+/// @throws core::InputError (a loss that is not finite, a checkpoint that does not fit, too few showers),
+///         core::Interrupted (state saved in checkpoint_folder)
+TrainResult train(const Showers& showers, const Transform& transform, const ModelDescription& description,
+                  const TrainOptions& options, core::ThreadPool& pool);
+
+/// Learning rate of an epoch (from 0), after warm-up and schedule.
+double learning_rate(const ModelDescription& description, std::int64_t epoch);
+
+}  // namespace calo
