@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/hash.h"
+#include "core/provenance.h"
 #include "core/staged_output.h"
 
 namespace kfp {
@@ -88,6 +90,22 @@ void Component::check() const {
         break;
     }
   }
+}
+
+void Component::execute(core::ThreadPool& pool) {
+  check();
+  core::Provenance provenance{.component = info_.name};
+  for (const Field& field : fields_) {
+    if (field.is_parameter() && !field.parameter_spec.operational)
+      provenance.parameters[field.name] = field.value();
+    if (field.kind == Field::Kind::kInput && *field.input)
+      provenance.inputs[field.name] = core::sha256_of_path(field.input->path);
+  }
+  if (provenance.parameters.contains("seed"))
+    provenance.seed = provenance.parameters["seed"].get<std::uint64_t>();
+  RunContext context{.pool = pool, .provenance = provenance.to_json()};
+  run(context);
+  write_output_parameters();
 }
 
 json Component::result() const {

@@ -23,6 +23,7 @@ struct ComponentInfo {
 /// What a component may use of the place it runs in.
 struct RunContext {
   core::ThreadPool& pool;
+  nlohmann::json provenance;  ///< of what this run makes; stored with every output
 };
 
 /// Collects the fields of a component; what a component's `describe` is called with.
@@ -79,8 +80,10 @@ class Component {
   /// @throws core::UsageError, core::InputError
   void check() const;
 
-  /// Runs the component; check() first.
-  virtual void run(RunContext& context) = 0;
+  /// Checks, runs with a provenance made of the parameters and the inputs' hashes, and writes output
+  /// parameters.
+  /// @throws what check() and the component throw
+  void execute(core::ThreadPool& pool);
 
   /// Outputs (path, metadata) and output parameters, after run().
   nlohmann::json result() const;
@@ -97,6 +100,8 @@ class Component {
   void mark_given(const std::string& name) { given_.push_back(name); }
 
  protected:
+  virtual void run(RunContext& context) = 0;
+
   ComponentInfo info_;
   std::vector<Field> fields_;
 
@@ -119,9 +124,10 @@ class ComponentOf final : public Component {
   ComponentOf(const ComponentOf&) = delete;
   ComponentOf& operator=(const ComponentOf&) = delete;
 
-  void run(RunContext& context) override { value.run(context); }
-
   T value;
+
+ private:
+  void run(RunContext& context) override { value.run(context); }
 };
 
 /// The components of a program, in the order in which they were added.

@@ -44,6 +44,8 @@ struct ParameterSpec {
   bool below_max = false;     ///< the maximum itself is not allowed
   std::vector<std::string> choices;
   bool required = false;  ///< must be given; there is no default
+  /// Says where or how to work, not what comes out (folders, devices): left out of the provenance.
+  bool operational = false;
 };
 
 /// What is known of an artifact beyond its type.

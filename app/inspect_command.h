@@ -1,0 +1,22 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "core/thread_pool.h"
+
+namespace app {
+
+/// `calopipe inspect PATH`: what is in a file or folder of showers.
+class InspectCommand {
+ public:
+  explicit InspectCommand(CLI::App& app);
+  CLI::App* subcommand() const { return subcommand_; }
+  void run(core::ThreadPool& pool, bool json);
+
+ private:
+  CLI::App* subcommand_;
+  std::string path_, geometry_, binning_, particle_;
+};
+
+}  // namespace app

@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "app/inspect_command.h"
+#include "app/run_command.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/progress.h"
+#include "core/provenance.h"
+#include "kfp/component/command_line.h"
+#include "pipeline/components.h"
+
+namespace {
+
+struct Global {
+  int threads = 0;
+  bool quiet = false;
+  bool json = false;
+};
+
+void add_global(CLI::App& app, Global& global) {
+  app.add_option("--threads", global.threads, "Threads to use; 0 = all that the process may use")
+      ->check(CLI::Range(0, 4096))
+      ->group("General");
+  app.add_flag("--quiet,-q", global.quiet, "Only warnings and errors")->group("General");
+  app.add_flag("--json", global.json, "Print the result as JSON")->group("General");
+}
+
+void apply_global(const Global& global) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("calopipe"));
+  spdlog::set_pattern("%^%l%$: %v");
+  if (global.quiet) spdlog::set_level(spdlog::level::warn);
+  core::set_progress_enabled(!global.quiet);
+}
+
+void print_result(const kfp::Component& component, bool json) {
+  if (json) {
+    std::cout << component.result().dump(2) << '\n';
+    return;
+  }
+  for (const kfp::Field& field : component.fields()) {
+    if (field.kind == kfp::Field::Kind::kOutput)
+      fmt::print("{}: {}\n", field.name, field.output->path.string());
+    if (field.kind == kfp::Field::Kind::kOutputParameter)
+      fmt::print("{}: {}\n", field.name, field.value().dump());
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("calopipe: from Geant4 showers to a validated fast simulation");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", core::version());
+  app.footer(
+      "calopipe COMMAND --help tells the options of a command.\nExit codes: 0 done, 1 internal error, 2 "
+      "usage, "
+      "3 bad input, 4 unavailable, 130 interrupted.");
+  app.get_formatter()->column_width(34);
+  Global global;
+
+  kfp::Registry registry;
+  pipeline::register_components(registry);
+  app::RunCommand run_command(app, registry);
+  app::InspectCommand inspect_command(app);
+  add_global(*run_command.subcommand(), global);
+  add_global(*inspect_command.subcommand(), global);
+
+  struct Command {
+    std::unique_ptr<kfp::Component> component;
+    CLI::App* subcommand;
+    std::unique_ptr<kfp::CommandLine> line;
+  };
+  std::vector<Command> commands;
+  for (const auto& [name, factory] : registry.all()) {
+    Command command{.component = factory(), .subcommand = app.add_subcommand(name)};
+    command.subcommand->group("Components");
+    command.line = std::make_unique<kfp::CommandLine>(*command.subcommand, *command.component);
+    add_global(*command.subcommand, global);
+    commands.push_back(std::move(command));
+  }
+  std::string docs_folder = "doc/components";
+  CLI::App* docs =
+      app.add_subcommand("docs", "Writes the reference pages of the components (Markdown)")->group("Tools");
+  docs->add_option("--out", docs_folder, "Folder")->type_name("PATH")->capture_default_str();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : static_cast<int>(core::ExitCode::kUsage);
+  }
+  apply_global(global);
+  core::catch_interrupts();
+  if (docs->parsed()) {
+    kfp::write_reference(registry, docs_folder);
+    return 0;
+  }
+  core::ThreadPool pool(global.threads);
+  if (run_command.subcommand()->parsed()) {
+    run_command.run(pool, global.json);
+    return 0;
+  }
+  if (inspect_command.subcommand()->parsed()) {
+    inspect_command.run(pool, global.json);
+    return 0;
+  }
+  for (Command& command : commands) {
+    if (!command.subcommand->parsed()) continue;
+    command.line->apply();
+    command.component->execute(pool);
+    print_result(*command.component, global.json);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const core::Error& error) {
+    fmt::print(stderr, "calopipe: {}\n", error.what());
+    return static_cast<int>(error.exit_code());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "calopipe: not enough memory\n");
+    return static_cast<int>(core::ExitCode::kUnavailable);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "calopipe: internal error: {}\n", error.what());
+    return static_cast<int>(core::ExitCode::kInternal);
+  }
+}

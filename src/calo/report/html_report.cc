@@ -1,0 +1,125 @@
+#include "calo/report/html_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "calo/report/svg_plot.h"
+#include "core/staged_output.h"
+
+namespace calo {
+namespace {
+
+constexpr double kAgreement = 0.05;
+
+constexpr const char* kStyle = R"css(
+:root{--back:#fff;--text:#1b1f24;--soft:#5c6670;--line:#d9dee3;--panel:#f6f8fa;--full:#8fb4d9;--full-line:#2f6ea8;--fast:#c2410c;--good:#0f766e;--bad:#b42318}
+@media(prefers-color-scheme:dark){:root{--back:#14181d;--text:#e6eaee;--soft:#9aa5b1;--line:#333b44;--panel:#1c2229;--full:#2b4a68;--full-line:#79aede;--fast:#fb923c;--good:#5eead4;--bad:#fca5a5}}
+*{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:28px 24px 60px;background:var(--back);color:var(--text);font:15px/1.5 system-ui,sans-serif}
+h1{font-size:26px;margin:0 0 2px}h2{font-size:19px;margin:34px 0 10px}.soft{color:var(--soft)}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left}th{color:var(--soft);font-weight:600}
+.good{color:var(--good)}.bad{color:var(--bad);font-weight:600}
+nav{position:sticky;top:0;background:var(--back);padding:10px 0;border-bottom:1px solid var(--line);z-index:1}select{font:inherit;padding:5px 8px;background:var(--panel);color:var(--text);border:1px solid var(--line);border-radius:6px}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:18px;margin-top:14px}figure{margin:0;padding:12px;background:var(--panel);border:1px solid var(--line);border-radius:8px}figcaption{display:flex;justify-content:space-between;gap:10px;font-weight:600}figcaption small{font-weight:400;color:var(--soft);font-variant-numeric:tabular-nums}
+svg{width:100%;height:auto;display:block}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}.grid{stroke:var(--line);stroke-width:.6}.axis,.frame{stroke:var(--soft);stroke-width:.9;fill:none}path.full{fill:var(--full);fill-opacity:.55;stroke:var(--full-line);stroke-width:1.2}.full-error{stroke:var(--full-line)}.fast{fill:var(--fast)}.fast-error{stroke:var(--fast);stroke-width:1.1}
+.key i{display:inline-block;width:12px;height:12px;border-radius:3px;vertical-align:-1px;margin:0 5px 0 14px}pre{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:12px;overflow:auto;font-size:12.5px}
+.scroll{overflow-x:auto}@media print{nav{display:none}section[hidden]{display:block!important}figure{break-inside:avoid}}
+)css";
+
+// Deviation of the means with its error, marked where it is beyond the agreement asked for.
+std::string deviation_cell(const Comparison& c) {
+  if (c.full_mean == 0) return "<td>–</td>";
+  const double ratio = c.fast_mean / c.full_mean;
+  const double error = ratio * std::hypot(c.full_mean_error / c.full_mean,
+                                          c.fast_mean != 0 ? c.fast_mean_error / c.fast_mean : 0);
+  return fmt::format("<td class='{}'>{:+.2f} ± {:.2f} %</td>",
+                     std::abs(ratio - 1) <= kAgreement ? "good" : "bad", 100 * (ratio - 1), 100 * error);
+}
+
+std::string verdict(const Validation& validation) {
+  std::string text;
+  for (const auto& [name, title] : {std::pair{"response", "mean response"},
+                                    std::pair{"longitudinal_first_moment", "longitudinal first moment"},
+                                    std::pair{"lateral_first_moment", "lateral first moment"}}) {
+    double worst = 0;
+    std::string where;
+    for (const ConditionComparison& group : validation.groups)
+      for (const Comparison& c : group.observables)
+        if (c.name == name && c.full_mean != 0 && std::abs(c.fast_mean / c.full_mean - 1) >= worst) {
+          worst = std::abs(c.fast_mean / c.full_mean - 1);
+          where = group.name;
+        }
+    if (where.empty()) continue;
+    const bool good = worst <= kAgreement;
+    text += fmt::format(
+        "<li><span class='{}'>{}</span> The {} {} within {:.0f} % of the full simulation everywhere: it is "
+        "off by at most {:.2f} % ({}).</li>",
+        good ? "good" : "bad", good ? "✓" : "✗", title, good ? "is" : "is not", 100 * kAgreement, 100 * worst,
+        escape_html(where));
+  }
+  return text;
+}
+
+std::string caption(const Comparison& c) {
+  std::string numbers = fmt::format("JSD {:.4f} bit · W {:.3g}{}", c.jensen_shannon, c.wasserstein,
+                                    c.unit.empty() || c.name == "cell_energy" ? "" : " " + c.unit);
+  if (c.has_ks) numbers += fmt::format(" · KS {:.3f} (p {:.2g})", c.ks, c.ks_p_value);
+  return fmt::format("<figcaption>{} <small>{}</small></figcaption>", escape_html(c.title),
+                     escape_html(numbers));
+}
+
+}  // namespace
+
+void write_report(const std::filesystem::path& file, const Validation& validation,
+                  const nlohmann::json& provenance) {
+  std::string page = fmt::format(
+      "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' "
+      "content='width=device-width'><meta name='color-scheme' content='light dark'><title>calopipe: fast "
+      "against full simulation</title><link rel='icon' href='data:,'><style>{}</style></head><body>",
+      kStyle);
+  page += fmt::format(
+      "<h1>Fast against full simulation</h1><p class='soft'>{} conditions; cells below {:g} MeV left out on "
+      "both sides.</p><ul>{}</ul>",
+      validation.groups.size(), validation.threshold_mev, verdict(validation));
+  for (const auto& [names, side] :
+       {std::pair{&validation.only_full, "full"}, std::pair{&validation.only_fast, "fast"}})
+    if (!names->empty())
+      page += fmt::format("<p class='bad'>{} conditions are in the {} simulation only, {} among them.</p>",
+                          names->size(), side, escape_html(names->front()));
+  page +=
+      "<h2>All conditions</h2><div "
+      "class='scroll'><table><thead><tr><th>condition</th><th>full</th><th>fast</th><th>response</"
+      "th><th>longitudinal ⟨z⟩</th><th>lateral ⟨r⟩</th><th>σ of response, fast/full</th></tr></thead><tbody>";
+  for (const ConditionComparison& group : validation.groups) {
+    const Comparison& response = group.observable("response");
+    const double full_spread = response.full_mean_error * std::sqrt(static_cast<double>(group.full_showers));
+    const double fast_spread = response.fast_mean_error * std::sqrt(static_cast<double>(group.fast_showers));
+    page += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td>{}", escape_html(group.name),
+                        group.full_showers, group.fast_showers, deviation_cell(response));
+    for (const char* name : {"longitudinal_profile", "lateral_profile"})
+      page += deviation_cell(group.observable(name));
+    page +=
+        full_spread > 0 ? fmt::format("<td>{:.2f}</td></tr>", fast_spread / full_spread) : "<td>–</td></tr>";
+  }
+  page += "</tbody></table></div><nav><label>Condition <select id='condition'>";
+  for (std::size_t i = 0; i < validation.groups.size(); ++i)
+    page += fmt::format("<option value='{}'>{}</option>", i, escape_html(validation.groups[i].name));
+  page +=
+      "</select></label><span class='key'><i style='background:var(--full-line)'></i>full<i "
+      "style='background:var(--fast)'></i>fast</span></nav>";
+  for (std::size_t i = 0; i < validation.groups.size(); ++i) {
+    page += fmt::format("<section id='group-{}'{}><div class='plots'>", i, i == 0 ? "" : " hidden");
+    for (const Comparison& c : validation.groups[i].observables)
+      page += fmt::format("<figure>{}{}</figure>", caption(c), svg_plot(c));
+    page += "</div></section>";
+  }
+  page += fmt::format("<h2>Provenance</h2><pre>{}</pre>", escape_html(provenance.dump(2)));
+  page +=
+      "<script>const "
+      "select=document.getElementById('condition');select.addEventListener('change',()=>document."
+      "querySelectorAll('section').forEach((s,i)=>s.hidden=i!=select.value));</script></body></html>\n";
+  core::write_file(file, page);
+}
+
+}  // namespace calo

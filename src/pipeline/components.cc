@@ -1,0 +1,14 @@
+#include "pipeline/components.h"
+
+namespace pipeline {
+
+void register_components(kfp::Registry& registry) {
+  registry.add<InputParameters>();
+  registry.add<Preprocess>();
+  registry.add<ModelParameters>();
+  registry.add<Train>();
+  registry.add<Generate>();
+  registry.add<Validate>();
+}
+
+}  // namespace pipeline

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "calo/model/model_description.h"
+#include "kfp/component/component.h"
+
+/// The components of the fast-simulation pipeline: the only place that knows both kfp and calo.
+namespace pipeline {
+
+/// All components, in the order of the pipeline.
+void register_components(kfp::Registry& registry);
+
+/// What the whole pipeline is about: data, ranges and encoding, checked once.
+struct InputParameters {
+  std::string data;
+  std::vector<std::string> geometries;
+  std::vector<double> energies_gev;
+  std::vector<double> angles_deg;
+  double min_energy_gev = 0;
+  double max_energy_gev = 1024;
+  double min_angle_deg = 0;
+  double max_angle_deg = 90;
+  std::vector<std::string> geometry_encoding = {"SciPb", "SiW"};
+  std::int64_t n_r = 0;
+  std::int64_t n_phi = 0;
+  std::int64_t n_z = 0;
+  double size_r_mm = 0;
+  double size_z_mm = 0;
+  kfp::OutputArtifact configuration;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
+/// Clean, split and store showers for training.
+struct Preprocess {
+  kfp::InputArtifact showers;
+  kfp::InputArtifact configuration;
+  double threshold_mev = 0;
+  double max_bad_fraction = 0;
+  double max_dropped_fraction = 1;
+  double holdout_fraction = 0.1;
+  std::int64_t seed = 42;
+  kfp::OutputArtifact prepared;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
+/// One validated model description from its values.
+struct ModelParameters {
+  calo::ModelDescription model;
+  kfp::OutputArtifact description;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
+/// Train a model.
+struct Train {
+  kfp::InputArtifact prepared;
+  kfp::InputArtifact description;
+  std::int64_t epochs = 0;
+  std::int64_t seed = 42;
+  std::string device = "auto";
+  std::string checkpoints;
+  bool resume = false;
+  kfp::OutputArtifact model;
+  kfp::OutputArtifact metrics;
+  kfp::OutputArtifact logs;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
+/// Make showers with a model.
+struct Generate {
+  kfp::InputArtifact model;
+  kfp::InputArtifact like;
+  std::string geometry;
+  std::vector<double> energy_gev;
+  std::vector<double> angle_deg = {90};
+  double min_energy_gev = 0;
+  double max_energy_gev = 0;
+  std::int64_t events = 1000;
+  std::string layout = "par04";
+  double threshold_mev = 0.0005;
+  std::int64_t seed = 42;
+  std::int64_t batch_size = 256;
+  kfp::OutputArtifact showers;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
+/// Compare fast with full simulation.
+struct Validate {
+  kfp::InputArtifact full;
+  kfp::InputArtifact fast;
+  std::string full_geometry;
+  double threshold_mev = 0;
+  kfp::OutputArtifact metrics;
+  kfp::OutputArtifact report;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
+}  // namespace pipeline

@@ -1,0 +1,69 @@
+#include "calo/generate/generate.h"
+
+#include "pipeline/components.h"
+
+namespace pipeline {
+
+kfp::ComponentInfo Generate::info() {
+  return {
+      .name = "generate",
+      .summary = "Makes showers with a trained model",
+      .description =
+          "Same model and seed, same showers, whatever the batch size or the number of threads. Showers are "
+          "streamed to disk.",
+      .examples = {"calopipe generate --model model --geometry SiW --energy-gev 64 --angle-deg 90 --events "
+                   "10000 --out fast.h5 --layout mlfastsim",
+                   "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --events 5000 "
+                   "--out fast.h5",
+                   "calopipe generate --model model --like prepared/holdout.h5 --out fast.h5"}};
+}
+
+void Generate::describe(kfp::Visitor& v) {
+  using kfp::ArtifactType;
+  v.input("model", model, {.type = ArtifactType::kModel, .help = "Model folder (train)"});
+  v.input("like", like,
+          {.type = ArtifactType::kDataset,
+           .help = "Showers whose conditions are taken, one for one",
+           .optional = true});
+  v.parameter("geometry", geometry, {.help = "Geometry; none = the model's only one"});
+  v.parameter("energy_gev", energy_gev,
+              {.help = "Incident energies", .unit = "GeV", .min = 0, .above_min = true});
+  v.parameter("angle_deg", angle_deg, {.help = "Angles", .unit = "deg", .min = 0, .max = 180});
+  v.parameter("min_energy_gev", min_energy_gev,
+              {.help = "Lower end of log-uniform energies", .unit = "GeV", .min = 0});
+  v.parameter("max_energy_gev", max_energy_gev,
+              {.help = "Upper end of log-uniform energies", .unit = "GeV", .min = 0});
+  v.parameter(
+      "events", events,
+      {.help = "Showers of each energy and angle (of each angle, for a range)", .min = 1, .max = 1e12});
+  v.parameter("layout", layout,
+              {.help = "Layout of the file", .choices = {"mlfastsim", "par04", "calochallenge", "calopipe"}});
+  v.parameter("threshold_mev", threshold_mev,
+              {.help = "Cells below are zero (Par04: 0.5 keV)", .unit = "MeV", .min = 0});
+  v.parameter("seed", seed, {.help = "Seed of the latent noise", .min = 0});
+  v.parameter("batch_size", batch_size,
+              {.help = "Showers made at a time", .min = 1, .max = 65536, .operational = true});
+  v.output("showers", showers,
+           {.type = ArtifactType::kDataset, .help = "The showers made", .file = "showers.h5"});
+}
+
+void Generate::run(kfp::RunContext& context) {
+  const calo::ModelFolder folder = calo::ModelFolder::read(model.path);
+  const calo::GenerateReport report = calo::generate(folder,
+                                                     {.geometry = geometry,
+                                                      .energies_gev = energy_gev,
+                                                      .angles_deg = angle_deg,
+                                                      .events = events,
+                                                      .min_energy_gev = min_energy_gev,
+                                                      .max_energy_gev = max_energy_gev,
+                                                      .like = like.path,
+                                                      .seed = static_cast<std::uint64_t>(seed),
+                                                      .batch_size = batch_size,
+                                                      .threshold_mev = threshold_mev,
+                                                      .layout = calo::parse_layout(layout),
+                                                      .provenance = context.provenance},
+                                                     showers.path, context.pool);
+  showers.metadata = {{"showers", report.showers}};
+}
+
+}  // namespace pipeline

@@ -1,0 +1,96 @@
+#include <fmt/format.h>
+
+#include "calo/geometry/voxel_mesh.h"
+#include "core/error.h"
+#include "core/staged_output.h"
+#include "pipeline/components.h"
+
+namespace pipeline {
+
+kfp::ComponentInfo InputParameters::info() {
+  return {
+      .name = "input-parameters",
+      .summary =
+          "Checks what the pipeline is about (data, energies, angles, encoding) and writes it as one file",
+      .description =
+          "The first component of the pipeline. Everything that several components must agree on is said "
+          "here once; `preprocess` reads the result.",
+      .examples = {
+          "calopipe input-parameters --data data/mlfastsim --max-energy-gev 64 --out configuration.json"}};
+}
+
+void InputParameters::describe(kfp::Visitor& v) {
+  v.parameter("data", data,
+              {.help = "File or folder of full-simulation showers", .required = true, .operational = true});
+  v.parameter("geometries", geometries, {.help = "Geometries to take from the data; none = all"});
+  v.parameter("energies_gev", energies_gev,
+              {.help = "Incident energies to take; none = all in the range",
+               .unit = "GeV",
+               .min = 0,
+               .above_min = true});
+  v.parameter("angles_deg", angles_deg,
+              {.help = "Angles to take; none = all in the range", .unit = "deg", .min = 0, .max = 180});
+  v.parameter("min_energy_gev", min_energy_gev, {.help = "Lowest incident energy", .unit = "GeV", .min = 0});
+  v.parameter("max_energy_gev", max_energy_gev,
+              {.help = "Highest incident energy; also the E_max of the encoding E / E_max",
+               .unit = "GeV",
+               .min = 0,
+               .above_min = true});
+  v.parameter("min_angle_deg", min_angle_deg,
+              {.help = "Smallest angle", .unit = "deg", .min = 0, .max = 180});
+  v.parameter("max_angle_deg", max_angle_deg,
+              {.help = "Largest angle; also the divisor of the encoding",
+               .unit = "deg",
+               .min = 0,
+               .max = 180,
+               .above_min = true});
+  v.parameter("geometry_encoding", geometry_encoding,
+              {.help = "Geometry of each place of the one-hot; Par04 expects SciPb, SiW"});
+  v.parameter(
+      "n_r", n_r,
+      {.help = "Cells in r, where the data do not say it; 0 = from the data", .min = 0, .max = 65536});
+  v.parameter("n_phi", n_phi, {.help = "Cells in phi; 0 = from the data", .min = 0, .max = 65536});
+  v.parameter("n_z", n_z, {.help = "Cells in z; 0 = from the data", .min = 0, .max = 65536});
+  v.parameter("size_r_mm", size_r_mm,
+              {.help = "Size of a cell in r; 0 = the geometry's", .unit = "mm", .min = 0});
+  v.parameter("size_z_mm", size_z_mm,
+              {.help = "Size of a cell in z; 0 = the geometry's", .unit = "mm", .min = 0});
+  v.output("configuration", configuration, {.help = "The checked values", .file = "configuration.json"});
+}
+
+void InputParameters::run(kfp::RunContext& context) {
+  if (!std::filesystem::exists(data))
+    throw core::InputError({.message = "does not exist", .file = data, .field = "data"});
+  if (min_energy_gev > max_energy_gev)
+    throw core::UsageError(
+        {.message = fmt::format("is above max_energy_gev ({} > {})", min_energy_gev, max_energy_gev),
+         .field = "min_energy_gev"});
+  if (min_angle_deg > max_angle_deg)
+    throw core::UsageError(
+        {.message = fmt::format("is above max_angle_deg ({} > {})", min_angle_deg, max_angle_deg),
+         .field = "min_angle_deg"});
+  if (geometry_encoding.empty())
+    throw core::UsageError({.message = "needs a geometry", .field = "geometry_encoding"});
+  nlohmann::json mesh;
+  const bool some = n_r > 0 || n_phi > 0 || n_z > 0 || size_r_mm > 0 || size_z_mm > 0;
+  if (some)
+    mesh = calo::VoxelMesh(calo::VoxelMesh::Cylinder{.n_r = static_cast<int>(n_r),
+                                                     .n_phi = static_cast<int>(n_phi),
+                                                     .n_z = static_cast<int>(n_z),
+                                                     .size_r_mm = size_r_mm,
+                                                     .size_z_mm = size_z_mm})
+               .to_json();
+  const nlohmann::json values = {{"geometries", geometries},
+                                 {"energies_gev", energies_gev},
+                                 {"angles_deg", angles_deg},
+                                 {"min_energy_gev", min_energy_gev},
+                                 {"max_energy_gev", max_energy_gev},
+                                 {"min_angle_deg", min_angle_deg},
+                                 {"max_angle_deg", max_angle_deg},
+                                 {"geometry_encoding", geometry_encoding},
+                                 {"mesh", mesh},
+                                 {"calopipe", context.provenance}};
+  core::write_file(configuration.path, values.dump(2) + "\n");
+}
+
+}  // namespace pipeline

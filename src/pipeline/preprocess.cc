@@ -1,0 +1,89 @@
+#include "calo/preprocess/preprocess.h"
+
+#include "core/error.h"
+#include "core/staged_output.h"
+#include "pipeline/components.h"
+
+namespace pipeline {
+
+kfp::ComponentInfo Preprocess::info() {
+  return {
+      .name = "preprocess",
+      .summary = "Cleans showers, sets some aside for validation, and stores them sparse for training",
+      .description =
+          "Reads any layout (MLFastSim, Par04, CaloChallenge, calopipe; see `doc/formats.md`). Writes a "
+          "folder "
+          "with `train.h5`, `holdout.h5`, the fitted transform, and a report of what was met and dropped. "
+          "Nothing is written where a limit is passed.",
+      .examples = {"calopipe preprocess --showers data/mlfastsim --out prepared",
+                   "calopipe preprocess --showers showers.h5 --configuration configuration.json "
+                   "--threshold-mev 0.0151 --out prepared"}};
+}
+
+void Preprocess::describe(kfp::Visitor& v) {
+  using kfp::ArtifactType;
+  v.input("showers", showers,
+          {.type = ArtifactType::kDataset, .help = "File or folder of full-simulation showers"});
+  v.input("configuration", configuration,
+          {.help = "Result of input-parameters: ranges, mesh, encoding", .optional = true});
+  v.parameter("threshold_mev", threshold_mev,
+              {.help = "Readout threshold: cells below are set to zero", .unit = "MeV", .min = 0});
+  v.parameter("max_bad_fraction", max_bad_fraction,
+              {.help = "Share of bad showers (NaN, negative cells, empty) above which it is an error",
+               .min = 0,
+               .max = 1});
+  v.parameter("max_dropped_fraction", max_dropped_fraction,
+              {.help = "Share of dropped showers (bad or out of range) above which it is an error",
+               .min = 0,
+               .max = 1});
+  v.parameter("holdout_fraction", holdout_fraction,
+              {.help = "Share of each group of conditions set aside for validation",
+               .min = 0,
+               .max = 1,
+               .below_max = true});
+  v.parameter("seed", seed, {.help = "Seed of the split", .min = 0});
+  v.output("prepared", prepared,
+           {.type = ArtifactType::kDataset,
+            .help = "Folder with prepared showers, transform and report",
+            .file = "prepared"});
+}
+
+void Preprocess::run(kfp::RunContext& context) {
+  calo::ReadOptions read;
+  calo::PreprocessOptions options{.cleaning = {.readout_threshold_mev = threshold_mev},
+                                  .max_bad_fraction = max_bad_fraction,
+                                  .max_dropped_fraction = max_dropped_fraction,
+                                  .holdout_fraction = holdout_fraction,
+                                  .seed = static_cast<std::uint64_t>(seed),
+                                  .provenance = context.provenance};
+  if (configuration) {
+    const auto values = nlohmann::json::parse(core::read_file(configuration.path), nullptr, false);
+    try {
+      values.at("geometries").get_to(read.geometries);
+      values.at("angles_deg").get_to(read.angles_deg);
+      for (const double energy_gev : values.at("energies_gev"))
+        read.energies_mev.push_back(energy_gev * 1000);
+      options.cleaning.min_energy_mev = values.at("min_energy_gev").get<double>() * 1000;
+      options.cleaning.max_energy_mev = values.at("max_energy_gev").get<double>() * 1000;
+      options.cleaning.min_theta_deg = values.at("min_angle_deg");
+      options.cleaning.max_theta_deg = values.at("max_angle_deg");
+      options.max_energy_mev = options.cleaning.max_energy_mev;
+      options.max_theta_deg = options.cleaning.max_theta_deg;
+      values.at("geometry_encoding").get_to(options.one_hot_order);
+      if (!values.at("mesh").is_null()) read.mesh = calo::VoxelMesh::from_json(values.at("mesh"));
+    } catch (const nlohmann::json::exception& error) {
+      throw core::InputError({.message = std::string("is not a configuration: ") + error.what(),
+                              .file = configuration.path,
+                              .hint = "make one with calopipe input-parameters"});
+    }
+  }
+  const auto reader = calo::ShowerReader::open(showers.path, read, context.pool);
+  core::StagedOutput folder(prepared.path, core::StagedOutput::Kind::kFolder);
+  const calo::PreprocessReport report = calo::preprocess(*reader, options, folder.path(), context.pool);
+  folder.commit();
+  prepared.metadata = {{"training_showers", report.training_showers},
+                       {"holdout_showers", report.holdout_showers},
+                       {"dropped", report.cleaning.dropped()}};
+}
+
+}  // namespace pipeline

@@ -1,0 +1,117 @@
+#include <spdlog/spdlog.h>
+
+#include <fstream>
+
+#include "calo/io/shower_reader.h"
+#include "calo/preprocess/preprocess.h"
+#include "calo/train/trainer.h"
+#include "core/error.h"
+#include "core/hash.h"
+#include "core/staged_output.h"
+#include "pipeline/components.h"
+
+namespace pipeline {
+
+kfp::ComponentInfo Train::info() {
+  return {
+      .name = "train",
+      .summary = "Trains a model on prepared showers",
+      .description =
+          "Writes the model folder, its metrics, and logs (`metrics.jsonl`, TensorBoard events). With "
+          "`--checkpoints DIR` the state is saved while training, at SIGINT and SIGTERM (exit code 130) and "
+          "at the end; `--resume` goes on from there to the same result as an unbroken run.",
+      .examples = {"calopipe train --prepared prepared --out trained",
+                   "calopipe train --prepared prepared --description description.json --checkpoints ckpt "
+                   "--resume --out trained"}};
+}
+
+void Train::describe(kfp::Visitor& v) {
+  using kfp::ArtifactType;
+  v.input("prepared", prepared, {.type = ArtifactType::kDataset, .help = "Prepared showers (preprocess)"});
+  v.input("description", description,
+          {.help = "Model description (model-parameters); none = the Par04 VAE", .optional = true});
+  v.parameter("epochs", epochs,
+              {.help = "Epochs, instead of the description's; 0 = the description's", .min = 0, .max = 1e9});
+  v.parameter("seed", seed, {.help = "Seed of initial weights, batches and latent noise", .min = 0});
+  v.parameter("device", device,
+              {.help = "Where to train; cuda is not built yet, auto is cpu",
+               .choices = {"auto", "cpu", "cuda"},
+               .operational = true});
+  v.parameter("checkpoints", checkpoints,
+              {.help = "Folder for the state of the training; none = not kept", .operational = true});
+  v.parameter("resume", resume,
+              {.help = "Go on from the checkpoint, where there is one", .operational = true});
+  v.output("model", model, {.type = ArtifactType::kModel, .help = "Model folder", .file = "model"});
+  v.output("metrics", metrics,
+           {.type = ArtifactType::kMetrics, .help = "Losses and speed (JSON)", .file = "training.json"});
+  v.output("logs", logs, {.help = "Folder with metrics.jsonl and TensorBoard events", .file = "logs"});
+}
+
+void Train::run(kfp::RunContext& context) {
+  if (device == "cuda")
+    throw core::UnavailableError({.message = "training on CUDA is not built into this version",
+                                  .field = "device",
+                                  .hint = "use --device cpu"});
+  if (resume && checkpoints.empty())
+    throw core::UsageError(
+        {.message = "needs the folder to resume from", .field = "resume", .hint = "give --checkpoints DIR"});
+  const calo::Transform transform = calo::read_transform(prepared.path);
+  calo::ModelDescription wanted;
+  if (description) {
+    const auto json = nlohmann::json::parse(core::read_file(description.path), nullptr, false);
+    try {
+      wanted = calo::ModelDescription::from_json(json);
+      wanted.validate();
+    } catch (const core::Error& error) {
+      core::ErrorDetails details = error.details();
+      details.file = description.path;
+      throw core::InputError(details);
+    }
+  }
+  if (epochs > 0) wanted.epochs = epochs;
+  const std::filesystem::path data = prepared.path / "train.h5";
+  const auto reader = calo::ShowerReader::open(data, {}, context.pool);
+  if (!(reader->info().mesh == transform.mesh))
+    throw core::InputError(
+        {.message = "train.h5 and transform.json are of different meshes", .file = prepared.path});
+  const calo::Showers showers = calo::read_all(*reader);
+
+  core::StagedOutput log_folder(logs.path, core::StagedOutput::Kind::kFolder);
+  core::StagedOutput model_folder(model.path, core::StagedOutput::Kind::kFolder);
+  if (!checkpoints.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(checkpoints, error);
+    if (error)
+      throw core::UnavailableError(
+          {.message = "cannot be made: " + error.message(), .file = checkpoints, .field = "checkpoints"});
+  }
+  calo::TrainResult result = calo::train(showers, transform, wanted,
+                                         {.seed = static_cast<std::uint64_t>(seed),
+                                          .checkpoint_folder = checkpoints,
+                                          .resume = resume,
+                                          .log_folder = log_folder.path(),
+                                          .data_hash = core::sha256_of_path(data)},
+                                         context.pool);
+  const calo::EpochRecord& last = result.history.back();
+  const calo::EpochRecord& best = result.history.at(static_cast<std::size_t>(result.best_epoch - 1));
+  nlohmann::json summary = {{"epochs", last.epoch},
+                            {"best_epoch", result.best_epoch},
+                            {"loss", best.loss},
+                            {"stopped_early", result.stopped_early}};
+  if (wanted.validation_split > 0) summary["validation_loss"] = best.validation_loss;
+  if (!result.fold_losses.empty()) summary["fold_losses"] = result.fold_losses;
+  calo::ModelFolder folder{.description = wanted,
+                           .transform = transform,
+                           .weights = std::move(result.weights),
+                           .training = summary,
+                           .provenance = context.provenance};
+  folder.write(model_folder.path());
+  model_folder.commit();
+  log_folder.commit();
+  summary["showers_per_second"] = last.showers_per_second;
+  core::write_file(metrics.path, summary.dump(2) + "\n");
+  metrics.metadata = summary;
+  model.metadata = {{"best_epoch", result.best_epoch}};
+}
+
+}  // namespace pipeline
