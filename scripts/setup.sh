@@ -1,23 +1,20 @@
 #!/usr/bin/env bash
 # Installs what calopipe needs from Debian's packages (Debian 12, as root or with sudo).
-# usage: setup.sh build|test     test adds compilers' tools, Chromium and Python's venv.
+# usage: setup.sh build|test|lint
 set -euo pipefail
 
 packages=(
   g++ cmake ninja-build pkg-config git ca-certificates
   libtorch-dev libopenblas-dev libdnnl-dev libhdf5-dev libdeflate-dev zlib1g-dev
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
-  libboost1.81-dev libssl-dev libpugixml-dev
+  libssl-dev libpugixml-dev
 )
 case "${1:-build}" in
   build) ;;
-  test) packages+=(libgtest-dev libgmock-dev libbenchmark-dev chromium python3 python3-venv ccache) ;;
+  test) packages+=(libgtest-dev libgmock-dev python3 python3-venv ccache) ;;
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14) ;;
   *) echo "usage: $0 build|test|lint" >&2; exit 2 ;;
 esac
-# Node from another source serves as well as Debian's; only the report's script is bundled with it.
-if ! command -v npm >/dev/null; then packages+=(nodejs npm); fi
-
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)

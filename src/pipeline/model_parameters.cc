@@ -45,6 +45,8 @@ void ModelParameters::describe(kfp::Visitor& v) {
               {.help = "Weight of the reconstruction in the loss", .min = 0, .max = 1e9});
   v.parameter("w_kl", model.w_kl,
               {.help = "Weight of the Kullback-Leibler divergence in the loss", .min = 0, .max = 1e9});
+  v.parameter("rotate_phi", model.rotate_phi,
+              {.help = "Turn each training shower at random around its axis (particles at 90 degrees only)"});
   v.parameter("optimizer", model.optimizer,
               {.help = "Optimiser", .choices = {"sgd", "rmsprop", "adam", "adamw", "adagrad"}});
   v.parameter("lr", model.lr, {.help = "Learning rate", .min = 0, .max = 1000, .above_min = true});

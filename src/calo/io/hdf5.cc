@@ -78,9 +78,8 @@ File File::create(const std::filesystem::path& path) {
   silence();
   File file;
   file.path_ = path;
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
-  file.id_ = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), H5Fclose);
+  // HDF5's oldest format: later ones write the time into every group.
+  file.id_ = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
   if (!file.id_.valid()) file.fail_writing("", "cannot be made: " + last_error());
   return file;
 }

@@ -257,6 +257,16 @@ class Hdf5Reader final : public ShowerReader {
       }
       return *options_.mesh;
     }
+    // Files that calopipe wrote say it themselves.
+    if (const auto text = file.text_attribute("mesh")) {
+      const auto json = nlohmann::json::parse(*text, nullptr, false);
+      if (!json.is_discarded()) {
+        VoxelMesh mesh = VoxelMesh::from_json(json);
+        if (static_cast<std::uint64_t>(mesh.num_cells()) != cells)
+          file.fail_reading(dataset, "has another number of cells than the file's attribute mesh says");
+        return mesh;
+      }
+    }
     VoxelMesh::Cylinder cylinder;
     const VoxelMesh::Cylinder sizes = named_mesh(geometry == "SciPb" ? "SciPb" : "SiW").cylinder();
     if (shape.size() == 4) {

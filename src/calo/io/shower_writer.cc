@@ -51,6 +51,7 @@ ChunkStream::Options column_options(hid_t type, int compression, std::vector<hsi
 void describe(hdf5::File& file, const WriteOptions& options, const std::string& geometry) {
   if (!options.provenance.is_null()) file.set_attribute("calopipe", options.provenance.dump());
   if (!geometry.empty()) file.set_attribute("geometry", geometry);
+  file.set_attribute("mesh", options.mesh.to_json().dump());
 }
 
 // Checks that everything in one file has one geometry, for layouts that cannot say otherwise.
@@ -260,7 +261,6 @@ class CalopipeWriter final : public ShowerWriter {
     column("offsets", H5T_STD_U64LE, bytes_of(offsets_));
     file_.set_attribute("format", "calopipe");
     file_.set_attribute("format_version", 1);
-    file_.set_attribute("mesh", options_.mesh.to_json().dump());
     file_.set_attribute("geometries", nlohmann::json(geometries_.geometries).dump());
     describe(file_, options_, "");
     file_.close();

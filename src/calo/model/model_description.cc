@@ -29,6 +29,7 @@ void visit_fields(Description& d, const Visit& visit) {
   visit("output_bias", d.output_bias);
   visit("w_reco", d.w_reco);
   visit("w_kl", d.w_kl);
+  visit("rotate_phi", d.rotate_phi);
   visit("optimizer", d.optimizer);
   visit("lr", d.lr);
   visit("momentum", d.momentum);

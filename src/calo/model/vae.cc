@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::uint32_t kInitStream = 0x696e6974;
 constexpr std::uint32_t kNoiseStream = 0x6e6f6973;
+constexpr std::uint32_t kTurnStream = 0x7475726e;
 constexpr std::uint32_t kEvaluationStream = 0x6576616c;
 constexpr std::int64_t kBlockCells = 256;  // of the output layer: block, gradient and weights stay in L2
 
@@ -97,6 +98,9 @@ struct Vae::Impl {
         hidden_first(description.intermediate_dims.front()),
         hidden_last(description.intermediate_dims.front()) {
     at::set_num_threads(1);
+    if (description.rotate_phi && !transform.mesh.is_cylinder())
+      throw core::UsageError(
+          {.message = "needs a regular mesh, whose layers can be turned", .field = "rotate_phi"});
     const std::vector<std::int64_t>& dims = description.intermediate_dims;
     // The first layer is stored [in, out], so that a hit reads one contiguous row.
     add_dense("encoder.0", input_dim, dims[0], {input_dim, dims[0]});
@@ -231,53 +235,69 @@ struct Vae::Impl {
     });
   }
 
-  void gather(const Showers& showers, std::span<const std::uint32_t> batch) {
+  // Copies the batch's hits, each shower turned around its axis by `turns` cells, and sorts them by cell too.
+  void gather(const Showers& showers, std::span<const std::uint32_t> batch, const std::vector<int>& turns) {
     const std::size_t size = batch.size();
+    hit_begin.assign(1, 0);
+    hit_cell.clear();
+    hit_value.clear();
+    for (std::size_t b = 0; b < size; ++b) {
+      const float inverse = 1.0f / showers.conditions[batch[b]].incident_energy_mev;
+      for (const std::uint32_t cell : showers.cells_of(batch[b])) hit_cell.push_back(turned(cell, turns[b]));
+      for (const float energy : showers.energies_of(batch[b])) hit_value.push_back(energy * inverse);
+      hit_begin.push_back(hit_cell.size());
+    }
     conditions.resize(size * static_cast<std::size_t>(condition_dim));
-    inverse_energy.resize(size);
     for (std::size_t b = 0; b < size; ++b) {
       const Conditions& condition = showers.conditions[batch[b]];
       transform.encode(condition, showers.geometries[condition.geometry],
                        {conditions.data() + b * static_cast<std::size_t>(condition_dim),
                         static_cast<std::size_t>(condition_dim)});
-      inverse_energy[b] = 1.0f / condition.incident_energy_mev;
     }
     // Counting sort of the batch's hits by cell.
     by_cell.begin.assign(static_cast<std::size_t>(cells) + 1, 0);
-    std::size_t hits = 0;
-    for (const std::uint32_t shower : batch) {
-      for (const std::uint32_t cell : showers.cells_of(shower)) ++by_cell.begin[cell + 1];
-      hits += showers.cells_of(shower).size();
-    }
+    for (const std::uint32_t cell : hit_cell) ++by_cell.begin[cell + 1];
     for (std::size_t cell = 0; cell < static_cast<std::size_t>(cells); ++cell)
       by_cell.begin[cell + 1] += by_cell.begin[cell];
-    by_cell.shower.resize(hits);
-    by_cell.value.resize(hits);
+    by_cell.shower.resize(hit_cell.size());
+    by_cell.value.resize(hit_cell.size());
     std::vector<std::uint32_t> next(by_cell.begin.begin(), by_cell.begin.end() - 1);
-    for (std::size_t b = 0; b < size; ++b) {
-      const auto hit_cells = showers.cells_of(batch[b]);
-      const auto energies = showers.energies_of(batch[b]);
-      for (std::size_t i = 0; i < hit_cells.size(); ++i) {
-        const std::uint32_t place = next[hit_cells[i]]++;
+    for (std::size_t b = 0; b < size; ++b)
+      for (std::size_t hit = hit_begin[b]; hit < hit_begin[b + 1]; ++hit) {
+        const std::uint32_t place = next[hit_cell[hit]]++;
         by_cell.shower[place] = static_cast<std::uint32_t>(b);
-        by_cell.value[place] = energies[i] * inverse_energy[b];
+        by_cell.value[place] = hit_value[hit];
       }
-    }
   }
 
-  torch::Tensor first_layer(const Showers& showers, std::span<const std::uint32_t> batch) {
+  std::uint32_t turned(std::uint32_t cell, int turn) const {
+    if (turn == 0) return cell;
+    const CellPosition position = transform.mesh.position(cell);
+    return transform.mesh.cell(position.layer, (position.phi + turn) % transform.mesh.layer(0).n_phi,
+                               position.r);
+  }
+
+  std::vector<int> turns_for(std::span<const std::uint32_t> batch, std::uint64_t epoch) const {
+    std::vector<int> turns;
+    for (const std::uint32_t shower : batch) {
+      core::Philox random(seed, epoch << 32 | shower, kTurnStream);
+      const auto steps = static_cast<std::uint32_t>(transform.mesh.layer(0).n_phi);
+      turns.push_back(description.rotate_phi ? static_cast<int>(random.below(steps)) : 0);
+    }
+    return turns;
+  }
+
+  torch::Tensor first_layer(std::size_t size) {
     const auto width = static_cast<std::size_t>(hidden_first);
-    torch::Tensor out = torch::empty({static_cast<std::int64_t>(batch.size()), hidden_first});
+    torch::Tensor out = torch::empty({static_cast<std::int64_t>(size), hidden_first});
     float* rows = out.data_ptr<float>();
     const Parameter& weight = at_name("encoder.0.weight");
     const Parameter& bias = at_name("encoder.0.bias");
-    pool.for_each(batch.size(), [&](std::size_t b) {
+    pool.for_each(size, [&](std::size_t b) {
       float* row = rows + b * width;
       std::memcpy(row, bias.values.data(), width * sizeof(float));
-      const auto hit_cells = showers.cells_of(batch[b]);
-      const auto energies = showers.energies_of(batch[b]);
-      for (std::size_t i = 0; i < hit_cells.size(); ++i)
-        add_scaled(row, weight.values.data() + hit_cells[i] * width, energies[i] * inverse_energy[b], width);
+      for (std::size_t hit = hit_begin[b]; hit < hit_begin[b + 1]; ++hit)
+        add_scaled(row, weight.values.data() + hit_cell[hit] * width, hit_value[hit], width);
       for (std::int64_t c = 0; c < condition_dim; ++c)
         add_scaled(row, weight.values.data() + static_cast<std::size_t>(cells + c) * width,
                    conditions[b * static_cast<std::size_t>(condition_dim) + static_cast<std::size_t>(c)],
@@ -399,8 +419,10 @@ struct Vae::Impl {
   std::vector<Parameter> parameters;
   std::map<std::string, std::size_t> index;
   std::map<std::string, torch::Tensor> tensors;
-  std::vector<float> conditions;      // of the batch, [B, condition_dim]
-  std::vector<float> inverse_energy;  // of the batch
+  std::vector<float> conditions;       // of the batch, [B, condition_dim]
+  std::vector<std::size_t> hit_begin;  // of the batch, [B + 1]
+  std::vector<std::uint32_t> hit_cell;
+  std::vector<float> hit_value;  // energy over incident energy
   HitsByCell by_cell;
 };
 
@@ -418,8 +440,8 @@ Loss Vae::train_step(const Showers& showers, std::span<const std::uint32_t> batc
                      const Optimizer& optimizer) {
   Impl& impl = *impl_;
   const std::size_t size = batch.size();
-  impl.gather(showers, batch);
-  const torch::Tensor first = impl.first_layer(showers, batch).requires_grad_(true);
+  impl.gather(showers, batch, impl.turns_for(batch, epoch));
+  const torch::Tensor first = impl.first_layer(size).requires_grad_(true);
   const Impl::Middle middle =
       impl.middle(first, impl.condition_tensor(size), impl.noise_for(batch, epoch, kNoiseStream), true);
   torch::Tensor hidden_gradient = torch::zeros_like(middle.hidden);
@@ -442,10 +464,9 @@ Loss Vae::train_step(const Showers& showers, std::span<const std::uint32_t> batc
 Loss Vae::evaluate(const Showers& showers, std::span<const std::uint32_t> batch) {
   const torch::NoGradGuard no_gradients;
   Impl& impl = *impl_;
-  impl.gather(showers, batch);
-  const Impl::Middle middle =
-      impl.middle(impl.first_layer(showers, batch), impl.condition_tensor(batch.size()),
-                  impl.noise_for(batch, 0, kEvaluationStream), false);
+  impl.gather(showers, batch, std::vector<int>(batch.size(), 0));
+  const Impl::Middle middle = impl.middle(impl.first_layer(batch.size()), impl.condition_tensor(batch.size()),
+                                          impl.noise_for(batch, 0, kEvaluationStream), false);
   const double sum = impl.output_layer(middle.hidden.data_ptr<float>(), batch.size(), nullptr, nullptr);
   return {.reconstruction = sum / static_cast<double>(batch.size()), .kl = middle.kl.item<double>()};
 }

@@ -1,0 +1,149 @@
+#include "calo/generate/generate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "calo/generate/decoder.h"
+#include "calo/io/shower_reader.h"
+#include "calo/io/shower_writer.h"
+#include "calo/model/vae.h"
+#include "core/error.h"
+#include "core/hash.h"
+#include "core/philox.h"
+#include "support/random_showers.h"
+#include "support/temp_folder.h"
+
+namespace {
+
+calo::ModelFolder model_for(const calo::VoxelMesh& mesh, const std::string& activation = "leaky_relu") {
+  core::ThreadPool pool(1);
+  calo::ModelFolder model{.description = {.intermediate_dims = {30, 11},
+                                          .latent_dim = 4,
+                                          .activation = activation,
+                                          .bias_initializer = "random_normal"},
+                          .transform = {.mesh = mesh,
+                                        .max_energy_mev = 64000,
+                                        .min_trained_energy_mev = 1000,
+                                        .max_trained_energy_mev = 64000,
+                                        .min_trained_theta_deg = 90,
+                                        .max_trained_theta_deg = 90,
+                                        .trained_geometries = {"SiW"}}};
+  model.weights = calo::Vae(model.description, model.transform, 7, {}, pool).weights();
+  core::Philox random(1, 1);
+  for (auto& [name, tensor] : model.weights)
+    if (name.find(".norm.") != std::string::npos)
+      for (float& value : tensor.values) value = 0.5f + random.uniform();
+  return model;
+}
+
+// The decoder straight from its definition, in double precision.
+std::vector<double> reference_cells(const calo::ModelFolder& model, const std::vector<float>& input,
+                                    double energy_mev) {
+  const auto& slope = model.description.activation_slope;
+  const auto activate = [&](double x) {
+    const std::string& name = model.description.activation;
+    if (name == "relu") return std::max(x, 0.0);
+    if (name == "elu") return x > 0 ? x : slope * std::expm1(x);
+    if (name == "selu") return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * std::expm1(x));
+    if (name == "gelu") return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    if (name == "tanh") return std::tanh(x);
+    if (name == "sigmoid") return 1 / (1 + std::exp(-x));
+    return x > 0 ? x : slope * x;
+  };
+  const auto dense = [&](const std::vector<double>& x, const std::string& name) {
+    const auto& weight = model.weights.at(name + ".weight");
+    std::vector<double> out;
+    for (std::int64_t i = 0; i < weight.shape[0]; ++i) {
+      double sum = model.weights.at(name + ".bias").values[static_cast<std::size_t>(i)];
+      for (std::size_t j = 0; j < x.size(); ++j)
+        sum += weight.values[static_cast<std::size_t>(i) * x.size() + j] * x[j];
+      out.push_back(sum);
+    }
+    return out;
+  };
+  std::vector<double> x(input.begin(), input.end());
+  for (int layer = 0; layer < 2; ++layer) {
+    const std::string name = "decoder." + std::to_string(layer);
+    x = dense(x, name);
+    const auto part = [&](const char* what, std::size_t i) {
+      return model.weights.at(name + ".norm." + what).values[i];
+    };
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] = (activate(x[i]) - part("running_mean", i)) /
+                 std::sqrt(part("running_var", i) + model.description.batch_norm_epsilon) *
+                 part("weight", i) +
+             part("bias", i);
+  }
+  x = dense(x, "decoder.output");
+  for (double& cell : x) cell = energy_mev / (1 + std::exp(-cell));
+  return x;
+}
+
+TEST(Decoder, AgreesWithItsDefinitionForEachActivation) {
+  core::ThreadPool pool(2);
+  const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{.n_r = 6, .n_phi = 10, .n_z = 11});
+  for (const char* activation : {"leaky_relu", "relu", "elu", "selu", "gelu", "tanh", "sigmoid"}) {
+    const calo::ModelFolder model = model_for(mesh, activation);
+    const std::vector<float> latent = {0.3f, -1.2f, 2, 0.01f};
+    const calo::Conditions condition{.incident_energy_mev = 16000, .theta_rad = 1.5f};
+    const calo::Showers showers = calo::Decoder(model).decode(latent, {{condition}}, {"SiW"}, 0, pool);
+    std::vector<float> input = latent;
+    input.resize(8);
+    model.transform.encode(condition, "SiW", {input.data() + 4, 4});
+    const std::vector<double> expected = reference_cells(model, input, 16000);
+    ASSERT_EQ(showers.cells_of(0).size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      EXPECT_NEAR(showers.energies_of(0)[i] / expected[i], 1, 2e-5) << activation;
+  }
+}
+
+TEST(Generate, GivesTheSameBytesWhateverTheBatchAndTheThreads) {
+  const test::TempFolder folder;
+  const calo::ModelFolder model =
+      model_for(calo::VoxelMesh(calo::VoxelMesh::Cylinder{.n_r = 6, .n_phi = 10, .n_z = 11}));
+  std::string first;
+  for (const int threads : {1, 2, 3})
+    for (const std::int64_t batch : {1, 7, 128, 1000}) {
+      core::ThreadPool pool(threads);
+      calo::generate(model, {.energies_gev = {1, 50}, .events = 150, .batch_size = batch, .threshold_mev = 1},
+                     folder / "out.h5", pool);
+      const std::string hash = core::sha256_of_path(folder / "out.h5");
+      if (first.empty()) first = hash;
+      EXPECT_EQ(hash, first) << threads << " threads, batches of " << batch;
+    }
+}
+
+TEST(Generate, MakesLogUniformEnergiesAndConditionsLikeOthers) {
+  const test::TempFolder folder;
+  core::ThreadPool pool(2);
+  const calo::ModelFolder model = model_for(test::small_mesh());
+  calo::generate(model, {.events = 4000, .min_energy_gev = 1, .max_energy_gev = 64}, folder / "range.h5",
+                 pool);
+  const auto range = calo::ShowerReader::open(folder / "range.h5", {.mesh = test::small_mesh()}, pool);
+  double mean = 0;
+  for (const auto& condition : range->conditions()) {
+    EXPECT_GE(condition.incident_energy_mev, 999);
+    EXPECT_LE(condition.incident_energy_mev, 64001);
+    mean += std::log(condition.incident_energy_mev / 1000) / 4000;
+  }
+  EXPECT_NEAR(mean, std::log(64.0) / 2, 5 * std::log(64.0) / std::sqrt(12.0 * 4000));
+  calo::generate(model, {.like = folder / "range.h5", .layout = calo::Layout::kCalopipe}, folder / "like.h5",
+                 pool);
+  const auto like = calo::ShowerReader::open(folder / "like.h5", {}, pool);
+  ASSERT_EQ(like->conditions().size(), 4000u);
+  EXPECT_EQ(like->conditions()[17].incident_energy_mev, range->conditions()[17].incident_energy_mev);
+}
+
+TEST(Generate, RefusesWhatDoesNotFit) {
+  const test::TempFolder folder;
+  core::ThreadPool pool(1);
+  const calo::ModelFolder model = model_for(test::small_mesh());
+  EXPECT_THROW(calo::generate(model, {.geometry = "ODD", .energies_gev = {1}}, folder / "a.h5", pool),
+               core::UsageError);
+  EXPECT_THROW(calo::generate(model, {}, folder / "a.h5", pool), core::UsageError);
+  EXPECT_THROW(calo::generate(model, {.like = "data/mlfastsim"}, folder / "a.h5", pool), core::InputError);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+}  // namespace

@@ -1,0 +1,86 @@
+#include "calo/model/model_folder.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "calo/io/hdf5.h"
+#include "calo/model/vae.h"
+#include "core/error.h"
+#include "core/staged_output.h"
+#include "support/random_showers.h"
+#include "support/temp_folder.h"
+
+namespace {
+
+using calo::ModelDescription;
+using calo::ModelFolder;
+
+ModelFolder small_model() {
+  core::ThreadPool pool(1);
+  ModelFolder model{.description = {.intermediate_dims = {8, 5}, .latent_dim = 3},
+                    .transform = {.mesh = test::small_mesh()}};
+  model.weights = calo::Vae(model.description, model.transform, 1, {}, pool).weights();
+  return model;
+}
+
+TEST(ModelDescription, SurvivesJsonAndRefusesNonsense) {
+  const ModelDescription description{.intermediate_dims = {7}, .optimizer = "sgd", .lr = 0.5};
+  EXPECT_EQ(ModelDescription::from_json(description.to_json()).to_json(), description.to_json());
+  EXPECT_THROW(ModelDescription::from_json({{"learning", 1}}), core::InputError);
+  EXPECT_THROW(ModelDescription::from_json({{"lr", "fast"}}), core::InputError);
+  EXPECT_THROW(ModelDescription::from_json(nlohmann::json::array()), core::InputError);
+  for (const auto& [field, value] :
+       std::map<std::string, nlohmann::json>{{"lr", 0},
+                                             {"lr", -1},
+                                             {"batch_size", 1},
+                                             {"optimizer", "magic"},
+                                             {"validation_split", 1},
+                                             {"latent_dim", 0},
+                                             {"intermediate_dims", nlohmann::json::array()},
+                                             {"activation", "none"},
+                                             {"epochs", 0},
+                                             {"w_kl", -1}})
+    EXPECT_THROW(ModelDescription::from_json({{field, value}}).validate(), core::UsageError) << field;
+}
+
+TEST(ModelFolder, IsReadAsItWasWritten) {
+  const test::TempFolder folder;
+  const ModelFolder model = small_model();
+  model.write(folder.path());
+  const ModelFolder read = ModelFolder::read(folder.path());
+  EXPECT_EQ(read.description.to_json(), model.description.to_json());
+  EXPECT_EQ(read.transform.to_json(), model.transform.to_json());
+  ASSERT_EQ(read.weights.size(), model.weights.size());
+  for (const auto& [name, tensor] : model.weights) {
+    EXPECT_EQ(read.weights.at(name).shape, tensor.shape) << name;
+    EXPECT_EQ(read.weights.at(name).values, tensor.values) << name;
+  }
+}
+
+TEST(ModelFolder, RefusesWhatDoesNotFit) {
+  const test::TempFolder folder;
+  EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+  const auto broken = [&](const auto& spoil) {
+    ModelFolder model = small_model();
+    spoil(model);
+    model.write(folder.path());
+    EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+  };
+  broken([](ModelFolder& model) { model.weights.erase("decoder.0.bias"); });
+  broken([](ModelFolder& model) { model.description.latent_dim = 4; });
+  broken([](ModelFolder& model) { model.transform.mesh = calo::VoxelMesh(); });
+  broken([](ModelFolder& model) {
+    model.weights.at("decoder.0.bias").values[0] = std::numeric_limits<float>::quiet_NaN();
+  });
+  small_model().write(folder.path());
+  const std::string weights = core::read_file(folder / "weights.h5");
+  core::write_file(folder / "weights.h5", weights.substr(0, weights.size() / 2));
+  EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+  core::write_file(folder / "model.json", "{\"format_version\": 99}");
+  EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+  core::write_file(folder / "model.json", "not json");
+  EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+}
+
+}  // namespace

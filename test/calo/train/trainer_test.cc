@@ -1,0 +1,151 @@
+#include "calo/train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+#include "calo/train/metrics_log.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/staged_output.h"
+#include "support/random_showers.h"
+#include "support/temp_folder.h"
+
+namespace {
+
+using calo::ModelDescription;
+using calo::TrainResult;
+
+ModelDescription small_description() {
+  return {
+      .intermediate_dims = {12, 6}, .latent_dim = 3, .batch_size = 16, .epochs = 6, .validation_split = 0.2};
+}
+
+TrainResult train(const ModelDescription& description, const calo::TrainOptions& options = {},
+                  int threads = 1) {
+  core::ThreadPool pool(threads);
+  const calo::VoxelMesh mesh = test::small_mesh();
+  static const calo::Showers showers = test::random_showers(mesh, 100, 3);
+  return calo::train(showers, {.mesh = mesh, .max_energy_mev = 4000}, description, options, pool);
+}
+
+void expect_same_weights(const TrainResult& a, const TrainResult& b) {
+  for (const auto& [name, tensor] : a.weights) EXPECT_EQ(tensor.values, b.weights.at(name).values) << name;
+}
+
+TEST(Trainer, LearnsAndRepeatsItselfToTheBit) {
+  const TrainResult a = train(small_description());
+  EXPECT_LT(a.history.back().validation_loss, a.history.front().validation_loss);
+  expect_same_weights(a, train(small_description()));
+  expect_same_weights(train(small_description(), {}, 3), train(small_description(), {}, 3));
+}
+
+TEST(Trainer, ResumedIsTheSameAsUnbrokenToTheBit) {
+  const test::TempFolder folder;
+  for (const bool save_best : {true, false}) {
+    ModelDescription description = small_description();
+    description.save_best = save_best;
+    const TrainResult unbroken = train(description);
+    calo::TrainOptions options{.checkpoint_folder = folder.path(), .data_hash = "x"};
+    core::set_interrupt(true);  // as if the signal came in the first epoch
+    EXPECT_THROW(train(description, options), core::Interrupted);
+    options.resume = true;
+    EXPECT_THROW(train(description, options), core::Interrupted);  // and again in the second
+    core::set_interrupt(false);
+    const TrainResult resumed = train(description, options);
+    expect_same_weights(unbroken, resumed);
+    ASSERT_EQ(resumed.history.size(), unbroken.history.size());
+    EXPECT_EQ(resumed.history.back().loss, unbroken.history.back().loss);
+    EXPECT_EQ(resumed.best_epoch, unbroken.best_epoch);
+  }
+}
+
+TEST(Trainer, RefusesACheckpointThatDoesNotFit) {
+  const test::TempFolder folder;
+  calo::TrainOptions options{.checkpoint_folder = folder.path(), .data_hash = "x"};
+  train(small_description(), options);
+  options.resume = true;
+  ModelDescription other = small_description();
+  other.lr = 0.5;
+  EXPECT_THROW(train(other, options), core::InputError);
+  options.data_hash = "y";
+  EXPECT_THROW(train(small_description(), options), core::InputError);
+  options.data_hash = "x";
+  const std::string bytes = core::read_file(folder / "checkpoint.h5");
+  core::write_file(folder / "checkpoint.h5", bytes.substr(0, bytes.size() / 2));
+  EXPECT_THROW(train(small_description(), options), core::InputError);
+}
+
+TEST(Trainer, StopsEarlyWithoutGain) {
+  ModelDescription description = small_description();
+  description.early_stop = true;
+  description.patience = 2;
+  description.min_delta = 1e6;  // nothing is a gain after the first epoch
+  const TrainResult result = train(description);
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_EQ(result.history.size(), 3u);
+}
+
+TEST(Trainer, CrossValidatesAndThenTrainsOnAll) {
+  ModelDescription description = small_description();
+  description.k_folds = 3;
+  description.epochs = 2;
+  const TrainResult result = train(description);
+  ASSERT_EQ(result.fold_losses.size(), 3u);
+  for (const double loss : result.fold_losses) EXPECT_TRUE(std::isfinite(loss));
+  description.k_folds = 0;
+  expect_same_weights(result, train(description));
+  description.k_folds = 90;
+  EXPECT_THROW(train(description), core::UsageError);
+}
+
+TEST(Trainer, NamesTheEpochInWhichTheLossDiverged) {
+  ModelDescription description = small_description();
+  description.optimizer = "sgd";
+  description.lr = 1e3;
+  description.batch_norm = false;
+  description.epochs = 50;
+  EXPECT_THROW(train(description), core::InputError);
+}
+
+TEST(LearningRate, FollowsItsSchedule) {
+  ModelDescription d{.lr = 1, .lr_decay = 0.1, .lr_step_epochs = 10, .epochs = 101};
+  EXPECT_EQ(calo::learning_rate(d, 50), 1);
+  d.lr_schedule = "step";
+  EXPECT_DOUBLE_EQ(calo::learning_rate(d, 25), 0.01);
+  d.lr_schedule = "exponential";
+  EXPECT_DOUBLE_EQ(calo::learning_rate(d, 100), 0.1);
+  d.lr_schedule = "cosine";
+  EXPECT_DOUBLE_EQ(calo::learning_rate(d, 0), 1);
+  EXPECT_NEAR(calo::learning_rate(d, 100), 0.1, 1e-12);
+  d.lr_warmup_epochs = 4;
+  EXPECT_DOUBLE_EQ(calo::learning_rate(d, 0), 0.2);
+}
+
+TEST(Crc32c, MatchesThePublishedVectors) {
+  EXPECT_EQ(calo::crc32c(std::string(32, '\0')), 0x8a9136aau);  // RFC 3720, B.4
+  EXPECT_EQ(calo::crc32c("123456789"), 0xe3069283u);
+}
+
+TEST(Logs, TensorBoardReadsThem) {
+  const char* python = std::getenv("CALOPIPE_PYTHON");
+  if (python == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
+  const test::TempFolder folder;
+  const TrainResult result = train(small_description(), {.log_folder = folder.path()});
+  std::ofstream(folder / "peer.py") << R"(
+import json, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator('.'); events.Reload()
+lines = [json.loads(line) for line in open('metrics.jsonl')]
+scalars = events.Scalars('loss/train')
+assert len(scalars) == len(lines) == 6, (len(scalars), len(lines))
+assert all(abs(s.value - l['loss']) < 1e-4 * l['loss'] and s.step == l['epoch'] for s, l in zip(scalars, lines))
+)";
+  EXPECT_EQ(
+      std::system(("cd '" + folder.path().string() + "' && '" + python + "' peer.py 2>/dev/null").c_str()),
+      0);
+}
+
+}  // namespace

@@ -1,0 +1,94 @@
+#include "calo/validate/validation.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "calo/io/shower_writer.h"
+#include "calo/report/html_report.h"
+#include "core/error.h"
+#include "core/staged_output.h"
+#include "support/random_showers.h"
+#include "support/temp_folder.h"
+
+namespace {
+
+TEST(Validation, OfTheSampleAgainstItselfFindsNothing) {
+  core::ThreadPool pool(2);
+  const auto a = calo::ShowerReader::open("data/mlfastsim", {}, pool);
+  const auto b = calo::ShowerReader::open("data/mlfastsim", {}, pool);
+  const calo::Validation validation = calo::validate(*a, *b, {});
+  ASSERT_EQ(validation.groups.size(), 7u);
+  for (const auto& group : validation.groups)
+    for (const auto& c : group.observables) {
+      EXPECT_EQ(c.jensen_shannon, 0) << c.name;
+      EXPECT_EQ(c.wasserstein, 0) << c.name;
+      EXPECT_EQ(c.full_mean, c.fast_mean) << c.name;
+      EXPECT_TRUE(std::isfinite(c.full_mean)) << c.name;
+    }
+  // 64 GeV electrons reach deeper than 1 GeV ones.
+  EXPECT_GT(validation.groups.back().observable("longitudinal_first_moment").full_mean,
+            1.3 * validation.groups.front().observable("longitudinal_first_moment").full_mean);
+}
+
+TEST(Validation, MomentsAreThoseOfTheDefinition) {
+  core::ThreadPool pool(1);
+  const test::TempFolder folder;
+  const calo::VoxelMesh mesh = test::small_mesh();  // 2.325 x 3.4 mm
+  calo::Showers showers(mesh.num_cells(), {"SiW"});
+  std::vector<float> cells(static_cast<std::size_t>(mesh.num_cells()), 0.0f);
+  cells[mesh.cell(1, 2, 0)] = 3;
+  cells[mesh.cell(3, 0, 2)] = 1;
+  showers.append_dense({.incident_energy_mev = 8, .theta_rad = 1.5f}, cells);
+  const auto writer =
+      calo::ShowerWriter::create(folder / "a.h5", {.layout = calo::Layout::kCalopipe, .mesh = mesh}, pool);
+  writer->append(showers);
+  writer->commit();
+  const auto a = calo::ShowerReader::open(folder / "a.h5", {}, pool);
+  const auto b = calo::ShowerReader::open(folder / "a.h5", {}, pool);
+  const calo::Validation validation = calo::validate(*a, *b, {});
+  const auto& group = validation.groups.at(0);
+  EXPECT_DOUBLE_EQ(group.observable("response").full_mean, 0.5);
+  EXPECT_NEAR(group.observable("longitudinal_first_moment").full_mean, 1.5 * 3.4, 1e-12);
+  EXPECT_NEAR(group.observable("longitudinal_second_moment").full_mean, 0.75 * 3.4 * 3.4, 1e-12);
+  EXPECT_NEAR(group.observable("lateral_first_moment").full_mean, 0.5 * 2.325, 1e-12);
+  EXPECT_NEAR(group.observable("lateral_second_moment").full_mean, 0.75 * 2.325 * 2.325, 1e-12);
+}
+
+TEST(Validation, NamesWhatDoesNotFit) {
+  core::ThreadPool pool(1);
+  const test::TempFolder folder;
+  const auto write = [&](const char* name, const calo::VoxelMesh& mesh, float energy_mev) {
+    calo::Showers showers = test::random_showers(mesh, 5, 1);
+    for (auto& condition : showers.conditions) condition.incident_energy_mev = energy_mev;
+    const auto writer =
+        calo::ShowerWriter::create(folder / name, {.layout = calo::Layout::kCalopipe, .mesh = mesh}, pool);
+    writer->append(showers);
+    writer->commit();
+    return calo::ShowerReader::open(folder / name, {}, pool);
+  };
+  const auto a = write("a.h5", test::small_mesh(), 1000);
+  const auto energy = write("b.h5", test::small_mesh(), 2000);
+  const auto mesh =
+      write("c.h5",
+            calo::VoxelMesh(calo::VoxelMesh::Cylinder{.n_r = 4, .n_phi = 6, .n_z = 5, .size_z_mm = 9}), 1000);
+  EXPECT_THROW(calo::validate(*a, *energy, {}), core::InputError);
+  EXPECT_THROW(calo::validate(*a, *mesh, {}), core::InputError);
+}
+
+TEST(Report, IsOneFileThatNeedsNoNetwork) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto a = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {1000}}, pool);
+  const auto b = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {1000}}, pool);
+  calo::write_report(folder / "report.html", calo::validate(*a, *b, {}),
+                     {{"parameter", "</pre><script>alert(1)</script>"}});
+  const std::string page = core::read_file(folder / "report.html");
+  EXPECT_NE(page.find("<svg"), std::string::npos);
+  EXPECT_EQ(page.find("alert(1)</script>"), std::string::npos);
+  EXPECT_EQ(page.find("http"), std::string::npos);
+  for (const char* number : {"nan,", "nan'", "nan<", "inf,", "inf'"})
+    EXPECT_EQ(page.find(number), std::string::npos);
+}
+
+}  // namespace

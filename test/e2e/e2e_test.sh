@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# What users do, with the program itself: the whole pipeline, the commands one by one, bad input, interruption.
+# usage: e2e_test.sh PATH-OF-CALOPIPE   (from the source root)
+set -uo pipefail
+calopipe=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+# check NAME EXPECTED-EXIT-CODE PATTERN COMMAND…: exit code, and a pattern in what is printed
+check() {
+  local name=$1 code=$2 pattern=$3; shift 3
+  local output status
+  output=$("$@" 2>&1); status=$?
+  if [ $status -ne "$code" ] || ! grep -qE -- "$pattern" <<<"$output"; then
+    echo "FAILED: $name: exit code $status, expected $code; expected to see: $pattern"; echo "$output" | tail -n 5
+    failures=$((failures + 1))
+  fi
+}
+absent() { if [ -e "$1" ]; then echo "FAILED: $1 was left behind"; failures=$((failures + 1)); fi; }
+same() { if ! cmp -s "$1" "$2"; then echo "FAILED: $1 and $2 differ"; failures=$((failures + 1)); fi; }
+
+# The pipeline in one, and what it leaves.
+check "run" 0 "report.html" "$calopipe" run -q --config data/demo.yaml --set train.epochs=2 --out "$work/run"
+for file in configuration.json prepared/train.h5 prepared/report.md model/model.json model/weights.h5 training.json \
+            logs/metrics.jsonl generated.h5 metrics.json report.html; do
+  [ -s "$work/run/$file" ] || { echo "FAILED: run left no $file"; failures=$((failures + 1)); }
+done
+check "metrics" 0 '"response_largest_deviation"' cat "$work/run/metrics.json"
+
+# One by one.
+check "inspect" 0 "2100" "$calopipe" inspect -q data/mlfastsim
+check "inspect --json" 0 '"num|"showers": 2100' "$calopipe" inspect -q data/mlfastsim --json
+for layout in mlfastsim par04 calochallenge calopipe; do
+  check "generate $layout" 0 "showers" "$calopipe" generate -q --model "$work/run/model" --geometry SiW --energy-gev 64 \
+    --angle-deg 90 --events 40 --layout $layout --out "$work/$layout.h5"
+  check "inspect generated $layout" 0 "calopipe|mlfastsim|par04|calochallenge" "$calopipe" inspect -q "$work/$layout.h5" --geometry SiW
+done
+check "validate" 0 "report" "$calopipe" validate -q --full "$work/run/prepared/holdout.h5" --fast "$work/run/generated.h5" --out "$work/validation"
+
+# Interrupted and resumed training ends in the same weights.
+cat > "$work/model.yaml" <<YAML
+epochs: 40
+YAML
+"$calopipe" model-parameters -q --parameters "$work/model.yaml" --out "$work/description.json" >/dev/null
+train=("$calopipe" train -q --threads 1 --prepared "$work/run/prepared" --description "$work/description.json")
+"${train[@]}" --checkpoints "$work/ckpt" --out "$work/broken" >/dev/null 2>"$work/stderr" & pid=$!
+sleep 4; kill -TERM $pid; wait $pid; status=$?
+if [ $status -ne 130 ]; then echo "FAILED: an interrupted training exits with $status"; cat "$work/stderr"; failures=$((failures + 1)); fi
+absent "$work/broken/model"
+check "resume" 0 "model" "${train[@]}" --checkpoints "$work/ckpt" --resume --out "$work/broken"
+check "unbroken" 0 "model" "${train[@]}" --out "$work/unbroken"
+same "$work/broken/model/weights.h5" "$work/unbroken/model/weights.h5"
+
+# Nonsense ends in one clear message, and leaves nothing.
+check "no command" 2 "subcommand" "$calopipe"
+check "unknown option" 2 "not expected" "$calopipe" generate --nonsense 1
+check "unknown parameter" 2 "did you mean .epochs" "$calopipe" run --set model-parameters.epohcs=2 --out "$work/x"
+check "unknown step" 2 "did you mean .train" "$calopipe" run --set trian.epochs=2 --out "$work/x"
+check "out of range" 2 "lr: cannot be" "$calopipe" model-parameters --lr -1 --out "$work/x"
+check "no data" 3 "does not exist" "$calopipe" run --set input-parameters.data=/nonexistent --out "$work/x2"
+check "not HDF5" 3 "HDF5" "$calopipe" inspect README.md
+check "no model" 3 "model.json" "$calopipe" generate --model data --energy-gev 1 --out "$work/x"
+check "unknown geometry" 2 "ODD" "$calopipe" generate --model "$work/run/model" --geometry ODD --energy-gev 1 --out "$work/x"
+check "no such device" 4 "CUDA" "$calopipe" train --prepared "$work/run/prepared" --device cuda --out "$work/x"
+check "unwritable" 4 "write|made" "$calopipe" generate --model "$work/run/model" --energy-gev 1 --out /proc/x/y.h5
+absent "$work/x"
+
+[ $failures -eq 0 ] && echo "e2e: all as expected"
+exit $((failures > 0))

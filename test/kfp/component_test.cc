@@ -1,0 +1,175 @@
+#include "kfp/component/component.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/staged_output.h"
+#include "kfp/component/command_line.h"
+#include "support/temp_folder.h"
+
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+struct Toy {
+  kfp::InputArtifact data;
+  std::string name = "a";
+  std::int64_t count = 3;
+  double energy_gev = 1.5;
+  bool fast = true;
+  std::vector<std::string> words;
+  std::vector<std::int64_t> sizes = {1, 2};
+  std::vector<double> angles = {90};
+  json extra = json::object();
+  double sum = 0;
+  kfp::OutputArtifact table, page;
+
+  static kfp::ComponentInfo info() {
+    return {.name = "toy", .summary = "A toy", .examples = {"calopipe toy --count 2"}};
+  }
+  void describe(kfp::Visitor& v) {
+    v.input("data", data, {.type = kfp::ArtifactType::kDataset, .help = "Data", .optional = true});
+    v.parameter("name", name, {.help = "Name", .choices = {"a", "bravo"}});
+    v.parameter("count", count, {.help = "Count", .min = 1, .max = 10});
+    v.parameter("energy_gev", energy_gev, {.help = "Energy", .unit = "GeV", .min = 0, .above_min = true});
+    v.parameter("fast", fast, {.help = "Fast"});
+    v.parameter("words", words, {.help = "Words"});
+    v.parameter("sizes", sizes, {.help = "Sizes", .min = 1});
+    v.parameter("angles", angles, {.help = "Angles"});
+    v.parameter("extra", extra, {.help = "Extra"});
+    v.output_parameter("sum", sum, {.help = "Sum"});
+    v.output("table", table, {.type = kfp::ArtifactType::kMetrics, .help = "Table", .file = "table.json"});
+    v.output("page", page, {.type = kfp::ArtifactType::kHtml, .help = "Page", .file = "page.html"});
+  }
+  void run(kfp::RunContext& context) {
+    sum = static_cast<double>(count) + energy_gev;
+    table.metadata = {{"sum", sum}};
+    core::write_file(table.path, context.provenance.dump());
+    core::write_file(page.path, "<p>");
+  }
+};
+
+// What `calopipe toy ARGUMENTS` does to the component.
+void parse(kfp::ComponentOf<Toy>& toy, std::vector<std::string> arguments) {
+  CLI::App app("toy");
+  kfp::CommandLine line(app, toy);
+  std::reverse(arguments.begin(), arguments.end());
+  app.parse(arguments);
+  line.apply();
+}
+
+std::string refusal(std::vector<std::string> arguments) {
+  kfp::ComponentOf<Toy> toy;
+  arguments.insert(arguments.end(), {"--out", "x"});
+  try {
+    parse(toy, arguments);
+  } catch (const core::Error& error) {
+    EXPECT_TRUE(error.exit_code() == core::ExitCode::kUsage || error.exit_code() == core::ExitCode::kInput);
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(CommandLine, SetsEveryTypeOfField) {
+  kfp::ComponentOf<Toy> toy;
+  parse(toy, {"--name",  "bravo",        "--count=7", "--energy-gev", "2e3",    "--no-fast", "--words",
+              "x,y",     "--words",      "z",         "--sizes",      "[4, 5]", "--angles",  "50,70.5",
+              "--extra", "{\"k\": [1]}", "--out",     "dir",          "--page", "p.html"});
+  EXPECT_EQ(toy.value.name, "bravo");
+  EXPECT_EQ(toy.value.count, 7);
+  EXPECT_EQ(toy.value.energy_gev, 2000);
+  EXPECT_FALSE(toy.value.fast);
+  EXPECT_EQ(toy.value.words, (std::vector<std::string>{"x", "y", "z"}));
+  EXPECT_EQ(toy.value.sizes, (std::vector<std::int64_t>{4, 5}));
+  EXPECT_EQ(toy.value.angles, (std::vector<double>{50, 70.5}));
+  EXPECT_EQ(toy.value.extra, json({{"k", {1}}}));
+  EXPECT_EQ(toy.value.table.path, "dir/table.json");
+  EXPECT_EQ(toy.value.page.path, "p.html");
+}
+
+TEST(CommandLine, OutranksTheFileWhichOutranksDefaults) {
+  const test::TempFolder folder;
+  core::write_file(folder / "p.yaml", "count: 5\nenergy_gev: 8\nname: 'bravo'\n");
+  kfp::ComponentOf<Toy> toy;
+  parse(toy, {"--parameters", (folder / "p.yaml").string(), "--count", "9", "--out", "x"});
+  EXPECT_EQ(toy.value.count, 9);
+  EXPECT_EQ(toy.value.energy_gev, 8);
+  EXPECT_EQ(toy.value.name, "bravo");
+  EXPECT_TRUE(toy.value.fast);
+}
+
+TEST(CommandLine, RefusesNonsenseNamingTheField) {
+  EXPECT_THAT(refusal({"--count", "0"}), HasSubstr("count: cannot be 0"));
+  EXPECT_THAT(refusal({"--count", "11"}), HasSubstr("at most 10"));
+  EXPECT_THAT(refusal({"--count", "1.5"}), HasSubstr("expected integer"));
+  EXPECT_THAT(refusal({"--count", "99999999999999999999"}), HasSubstr("count"));
+  EXPECT_THAT(refusal({"--energy-gev", "0"}), HasSubstr("above 0"));
+  for (const char* value : {"nan", "inf", "ten", "1;rm", ""})
+    EXPECT_THAT(refusal({"--energy-gev", value}), HasSubstr("energy_gev")) << value;
+  EXPECT_THAT(refusal({"--name", "brave"}), HasSubstr("did you mean \"bravo\""));
+  EXPECT_THAT(refusal({"--sizes", "1,x"}), HasSubstr("sizes"));
+  EXPECT_THAT(refusal({"--sizes", "1,0"}), HasSubstr("sizes"));
+  EXPECT_THAT(refusal({"--extra", "{"}), HasSubstr("extra"));
+  EXPECT_THAT(refusal({"--data", "/nonexistent"}), HasSubstr("does not exist"));
+  kfp::ComponentOf<Toy> toy;
+  EXPECT_THROW(toy.check(), core::UsageError);  // no place for the outputs
+}
+
+TEST(ParameterFile, RefusesNonsenseNamingTheFile) {
+  const test::TempFolder folder;
+  const auto refused = [&](const std::string& text) {
+    core::write_file(folder / "p.yaml", text);
+    return refusal({"--parameters", (folder / "p.yaml").string()});
+  };
+  EXPECT_THAT(refused("conut: 3\n"), HasSubstr("did you mean \"count\""));
+  EXPECT_THAT(refused("count: '3'\n"), HasSubstr("p.yaml: count"));
+  EXPECT_THAT(refused("count: 3\ncount: 4\n"), HasSubstr("twice"));
+  EXPECT_THAT(refused("- 1\n"), HasSubstr("mapping"));
+  EXPECT_THAT(refused("a: [1\n"), HasSubstr("YAML or JSON"));
+  EXPECT_THAT(refused("data: x\n"), HasSubstr("--data"));
+  EXPECT_THAT(refused("energy_gev: .nan\n"), HasSubstr("energy_gev"));
+  EXPECT_THAT(refused(std::string(100000, '[')), HasSubstr("deeper"));
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+    for (int j = 0; j < 9; ++j) bomb += ", " + before;
+    bomb += "]\n";
+  }
+  EXPECT_THAT(refused(bomb), HasSubstr("too many values"));
+}
+
+TEST(Component, RunsAndRecordsWhatMadeItsOutputs) {
+  const test::TempFolder folder;
+  core::write_file(folder / "data", "abc");
+  kfp::ComponentOf<Toy> toy;
+  parse(toy, {"--data", (folder / "data").string(), "--out", folder.path().string(), "--sum-path",
+              (folder / "sum").string()});
+  core::ThreadPool pool(1);
+  toy.execute(pool);
+  const json provenance = json::parse(core::read_file(folder / "table.json"));
+  EXPECT_EQ(provenance.at("component"), "toy");
+  EXPECT_EQ(provenance.at("parameters").at("count"), 3);
+  EXPECT_EQ(provenance.at("inputs").at("data").get<std::string>().size(), 64u);
+  EXPECT_EQ(core::read_file(folder / "sum"), "4.5");
+  EXPECT_EQ(toy.result().at("outputs").at("table").at("metadata").at("sum"), 4.5);
+}
+
+TEST(Component, ParametersSurviveJson) {
+  kfp::ComponentOf<Toy> a, b;
+  parse(a, {"--count", "7", "--words", "é,\"q\"", "--extra", "{\"n\": 9007199254740993}", "--out", "x"});
+  b.set_parameters(a.parameters());
+  EXPECT_EQ(a.parameters(), b.parameters());
+}
+
+TEST(Reference, ShowsEveryField) {
+  const kfp::ComponentOf<Toy> toy;
+  const std::string page = kfp::reference_page(toy);
+  for (const kfp::Field& field : toy.fields()) EXPECT_THAT(page, HasSubstr("`" + field.name + "`"));
+  EXPECT_THAT(page, HasSubstr("| `energy_gev` | double | `1.5` | GeV | above 0 | Energy |"));
+  EXPECT_THAT(page, HasSubstr("calopipe toy --count 2"));
+}
+
+}  // namespace
