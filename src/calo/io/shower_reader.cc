@@ -329,7 +329,7 @@ class Hdf5Reader final : public ShowerReader {
   void add_mlfastsim(const File& file, const std::vector<std::string>& names, const std::string& geometry) {
     const std::string stem = file.path().stem().string();
     const std::size_t mark = stem.rfind("_angle_");
-    std::optional<double> angle_deg;
+    std::optional<double> angle_deg = file.number_attribute("angle_deg");
     if (mark != std::string::npos) angle_deg = energy_of_name(stem.substr(mark + 7));
     if (!angle_deg || *angle_deg > 180)
       throw core::InputError({.message = "its name does not tell the angle",

@@ -173,6 +173,7 @@ class MlFastSimWriter final : public ShowerWriter {
     for (auto& [key, output] : outputs_) {
       for (auto& [energy, stream] : output->energies) stream->finish();
       describe(output->file, options_, key.first);
+      output->file.set_attribute("angle_deg", key.second);
       output->energies.clear();
       output->file.close();
     }

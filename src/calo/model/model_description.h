@@ -30,8 +30,8 @@ struct ModelDescription {
   // loss
   double w_reco = 1.0;  ///< weight of number_of_cells x cross-entropy
   double w_kl = 1.0;    ///< weight of the Kullback-Leibler term
-  /// Turns each training shower by a random number of cells in phi, anew in each epoch. True to physics only where
-  /// showers are symmetric around their axis: particles at 90 degrees.
+  /// Turns each training shower by a random number of cells in phi, anew in each epoch. True to physics only
+  /// where showers are symmetric around their axis: particles at 90 degrees.
   bool rotate_phi = false;
   // optimisation
   std::string optimizer = "adam";  ///< sgd | rmsprop | adam | adamw | adagrad
