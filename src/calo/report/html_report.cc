@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "calo/report/svg_plot.h"
 #include "core/staged_output.h"
@@ -12,6 +13,7 @@ namespace calo {
 namespace {
 
 constexpr double kAgreement = 0.05;
+constexpr double kSpreadAgreement = 0.2;
 
 constexpr const char* kStyle = R"css(
 :root{--back:#fff;--text:#1b1f24;--soft:#5c6670;--line:#d9dee3;--panel:#f6f8fa;--full:#8fb4d9;--full-line:#2f6ea8;--fast:#c2410c;--good:#0f766e;--bad:#b42318}
@@ -37,6 +39,14 @@ std::string deviation_cell(const Comparison& c) {
                      std::abs(ratio - 1) <= kAgreement ? "good" : "bad", 100 * (ratio - 1), 100 * error);
 }
 
+// Standard deviation of the response over the showers, fast over full; NaN where full has none.
+double spread_ratio(const ConditionComparison& group) {
+  const Comparison& response = group.observable("response");
+  const double full = response.full_mean_error * std::sqrt(static_cast<double>(group.full_showers));
+  const double fast = response.fast_mean_error * std::sqrt(static_cast<double>(group.fast_showers));
+  return full > 0 ? fast / full : std::numeric_limits<double>::quiet_NaN();
+}
+
 std::string verdict(const Validation& validation) {
   std::string text;
   for (const auto& [name, title] : {std::pair{"response", "mean response"},
@@ -57,6 +67,22 @@ std::string verdict(const Validation& validation) {
         "off by at most {:.2f} % ({}).</li>",
         good ? "good" : "bad", good ? "✓" : "✗", title, good ? "is" : "is not", 100 * kAgreement, 100 * worst,
         escape_html(where));
+  }
+  // Means alone would pass a model whose showers are all the same.
+  double narrowest = std::numeric_limits<double>::infinity(), widest = 0;
+  for (const ConditionComparison& group : validation.groups) {
+    const double ratio = spread_ratio(group);
+    if (!std::isfinite(ratio)) continue;
+    narrowest = std::min(narrowest, ratio);
+    widest = std::max(widest, ratio);
+  }
+  if (std::isfinite(narrowest)) {
+    const bool good = narrowest > 1 - kSpreadAgreement && widest < 1 + kSpreadAgreement;
+    text += fmt::format(
+        "<li><span class='{}'>{}</span> The response fluctuates from shower to shower by {:.2f} to {:.2f} "
+        "times as much "
+        "as in the full simulation.</li>",
+        good ? "good" : "bad", good ? "✓" : "✗", narrowest, widest);
   }
   return text;
 }
@@ -93,14 +119,12 @@ void write_report(const std::filesystem::path& file, const Validation& validatio
       "th><th>longitudinal ⟨z⟩</th><th>lateral ⟨r⟩</th><th>σ of response, fast/full</th></tr></thead><tbody>";
   for (const ConditionComparison& group : validation.groups) {
     const Comparison& response = group.observable("response");
-    const double full_spread = response.full_mean_error * std::sqrt(static_cast<double>(group.full_showers));
-    const double fast_spread = response.fast_mean_error * std::sqrt(static_cast<double>(group.fast_showers));
+    const double spread = spread_ratio(group);
     page += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td>{}", escape_html(group.name),
                         group.full_showers, group.fast_showers, deviation_cell(response));
     for (const char* name : {"longitudinal_profile", "lateral_profile"})
       page += deviation_cell(group.observable(name));
-    page +=
-        full_spread > 0 ? fmt::format("<td>{:.2f}</td></tr>", fast_spread / full_spread) : "<td>–</td></tr>";
+    page += std::isfinite(spread) ? fmt::format("<td>{:.2f}</td></tr>", spread) : "<td>–</td></tr>";
   }
   page += "</tbody></table></div><nav><label>Condition <select id='condition'>";
   for (std::size_t i = 0; i < validation.groups.size(); ++i)
