@@ -1,4 +1,5 @@
 option(CALOPIPE_TESTS "Build the tests" ON)
+option(CALOPIPE_BENCHMARKS "Build the benchmarks" OFF)
 option(CALOPIPE_WERROR "Warnings are errors (on where the environment says CI=true)" "$ENV{CI}")
 set(CALOPIPE_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them: address,undefined or thread")
 
