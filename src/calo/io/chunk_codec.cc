@@ -32,25 +32,25 @@ struct FreeCompressor {
 
 }  // namespace
 
+bool ChunkCodec::inflate(std::span<const std::uint8_t> stored, std::span<std::uint8_t> out) const {
+  if (!deflate) {
+    if (stored.size() != out.size()) return false;
+    std::memcpy(out.data(), stored.data(), stored.size());
+    return true;
+  }
+  thread_local const std::unique_ptr<libdeflate_decompressor, FreeDecompressor> decompressor(
+      libdeflate_alloc_decompressor());
+  std::size_t size = 0;
+  const auto result = libdeflate_zlib_decompress(decompressor.get(), stored.data(), stored.size(), out.data(),
+                                                 out.size(), &size);
+  return result == LIBDEFLATE_SUCCESS && size == out.size();
+}
+
 bool ChunkCodec::decode(std::span<const std::uint8_t> stored, std::span<std::uint8_t> raw) const {
-  std::vector<std::uint8_t> shuffled;
-  std::span<std::uint8_t> inflated = raw;
-  if (shuffle) {
-    shuffled.resize(raw.size());
-    inflated = shuffled;
-  }
-  if (deflate) {
-    thread_local const std::unique_ptr<libdeflate_decompressor, FreeDecompressor> decompressor(
-        libdeflate_alloc_decompressor());
-    std::size_t size = 0;
-    const auto result = libdeflate_zlib_decompress(decompressor.get(), stored.data(), stored.size(),
-                                                   inflated.data(), inflated.size(), &size);
-    if (result != LIBDEFLATE_SUCCESS || size != raw.size()) return false;
-  } else {
-    if (stored.size() != raw.size()) return false;
-    std::memcpy(inflated.data(), stored.data(), stored.size());
-  }
-  if (shuffle) unshuffle_bytes(shuffled, raw, element_size);
+  if (!shuffle) return inflate(stored, raw);
+  std::vector<std::uint8_t> shuffled(raw.size());
+  if (!inflate(stored, shuffled)) return false;
+  unshuffle_bytes(shuffled, raw, element_size);
   return true;
 }
 

@@ -12,7 +12,10 @@ struct ChunkCodec {
   bool deflate = false;
   unsigned element_size = 4;
 
-  /// Undoes the filters. @returns false where the bytes are damaged or of another size than `raw`.
+  /// Undoes gzip only: shuffled bytes stay shuffled (byte k of every element together, for each k).
+  /// @returns false where the bytes are damaged or of another size than `out`.
+  bool inflate(std::span<const std::uint8_t> stored, std::span<std::uint8_t> out) const;
+  /// Undoes the filters. @returns false likewise
   bool decode(std::span<const std::uint8_t> stored, std::span<std::uint8_t> raw) const;
   /// Applies the filters with gzip `level` 0–12 (0 = stored).
   std::vector<std::uint8_t> encode(std::span<const std::uint8_t> raw, int level) const;

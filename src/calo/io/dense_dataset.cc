@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
+#include <bit>
 #include <cstring>
 
 #include "core/error.h"
@@ -14,25 +14,48 @@ namespace {
 constexpr std::uint64_t kMaxRows = std::uint64_t{1} << 40;
 constexpr std::uint64_t kMaxCells = std::uint64_t{1} << 31;
 
-// Places of `row` that are not zero. Most of a shower is zero, so eight floats are looked at together.
-void collect_hits(const float* row, std::size_t cells, std::vector<std::uint32_t>& places,
-                  std::vector<float>& values) {
-  std::size_t i = 0;
-  for (; i + 8 <= cells; i += 8) {
-    std::uint64_t words[4];
-    std::memcpy(words, row + i, sizeof words);
-    if ((words[0] | words[1] | words[2] | words[3]) == 0) continue;
-    for (std::size_t j = i; j < i + 8; ++j)
-      if (row[j] != 0) {
-        places.push_back(static_cast<std::uint32_t>(j));
-        values.push_back(row[j]);
-      }
-  }
-  for (; i < cells; ++i)
-    if (row[i] != 0) {
-      places.push_back(static_cast<std::uint32_t>(i));
-      values.push_back(row[i]);
+// Calls hit(i, value) for the floats [begin, end) that are not zero. Most are, so eight are looked at together.
+template <class Hit>
+void scan(const std::uint8_t* bytes, std::size_t begin, std::size_t end, const Hit& hit) {
+  const auto look = [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      float value = 0;
+      std::memcpy(&value, bytes + i * sizeof value, sizeof value);
+      if (value != 0) hit(i, value);
     }
+  };
+  std::size_t i = begin;
+  for (; i + 8 <= end; i += 8) {
+    std::uint64_t words[4];
+    std::memcpy(words, bytes + i * sizeof(float), sizeof words);
+    if ((words[0] | words[1] | words[2] | words[3]) != 0) look(i, i + 8);
+  }
+  look(i, end);
+}
+
+// The same where HDF5's shuffle has put byte k of all `count` floats together, for each k.
+template <class Hit>
+void scan_shuffled(const std::uint8_t* bytes, std::size_t count, std::size_t begin, std::size_t end,
+                   const Hit& hit) {
+  const auto look = [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      std::uint32_t bits = 0;
+      for (unsigned k = 0; k < 4; ++k) bits |= std::uint32_t{bytes[k * count + i]} << (8 * k);
+      if (const auto value = std::bit_cast<float>(bits); value != 0) hit(i, value);
+    }
+  };
+  std::size_t i = begin;
+  for (; i + 32 <= end; i += 32) {
+    std::uint64_t any[4] = {};
+    for (unsigned k = 0; k < 4; ++k) {
+      std::uint64_t words[4];
+      std::memcpy(words, bytes + k * count + i, sizeof words);
+      for (unsigned j = 0; j < 4; ++j) any[j] |= words[j];
+    }
+    for (unsigned j = 0; j < 4; ++j)
+      if (any[j] != 0) look(i + 8 * j, i + 8 * j + 8);
+  }
+  look(i, end);
 }
 
 }  // namespace
@@ -43,8 +66,40 @@ struct DenseDataset::Chunk {
   unsigned skipped_filters = 0;
 };
 
+// Hits of consecutive rows, one row after the other.
+struct DenseDataset::RowHits {
+  std::vector<std::uint32_t> cells;
+  std::vector<float> energies_mev;
+  std::vector<std::size_t> end;  // by row
+
+  std::size_t begin_of(std::size_t row) const { return row == 0 ? 0 : end[row - 1]; }
+
+  // Puts the hits of each row in ascending order of cells, where they are not.
+  void sort_rows() {
+    std::vector<std::uint64_t> keys;
+    for (std::size_t row = 0; row < end.size(); ++row) {
+      const std::size_t first = begin_of(row), last = end[row];
+      if (std::is_sorted(cells.begin() + static_cast<std::ptrdiff_t>(first),
+                         cells.begin() + static_cast<std::ptrdiff_t>(last)))
+        continue;
+      keys.clear();
+      for (std::size_t i = first; i < last; ++i)
+        keys.push_back(std::uint64_t{cells[i]} << 32 | std::bit_cast<std::uint32_t>(energies_mev[i]));
+      std::sort(keys.begin(), keys.end());
+      for (std::size_t i = first; i < last; ++i) {
+        cells[i] = static_cast<std::uint32_t>(keys[i - first] >> 32);
+        energies_mev[i] = std::bit_cast<float>(static_cast<std::uint32_t>(keys[i - first]));
+      }
+    }
+  }
+};
+
 DenseDataset::DenseDataset(const hdf5::File& file, std::string name, std::vector<std::uint32_t> cell_of)
-    : file_(file), name_(std::move(name)), dataset_(file.dataset(name_)), shape_(file.shape(name_)) {
+    : file_(file),
+      name_(std::move(name)),
+      dataset_(file.dataset(name_)),
+      shape_(file.shape(name_)),
+      cell_of_(std::move(cell_of)) {
   if (shape_.size() < 2)
     file.fail_reading(name_, fmt::format("has {} dimensions, and showers have [N, cells] or [N, r, phi, z]",
                                          shape_.size()));
@@ -80,41 +135,25 @@ DenseDataset::DenseDataset(const hdf5::File& file, std::string name, std::vector
         direct_ = false;
     }
   }
-  if (!cell_of.empty()) {
-    place_of_.resize(cell_of.size());
-    for (std::size_t place = 0; place < cell_of.size(); ++place)
-      place_of_[cell_of[place]] = static_cast<std::uint32_t>(place);
-  }
 }
 
 void DenseDataset::read(std::int64_t begin, std::int64_t end, std::span<const Conditions> conditions,
                         core::ThreadPool& pool, Showers& out) const {
   if (begin >= end) return;
-  const auto rows = static_cast<std::size_t>(end - begin);
-  const auto cells = static_cast<std::size_t>(cells_);
-  std::vector<float> dense(rows * cells);
-  if (direct_)
-    fill_by_chunks(begin, end, pool, dense);
-  else
-    fill_by_hdf5(begin, end, dense);
-  std::vector<std::vector<std::uint32_t>> hit_cells(rows);
-  std::vector<std::vector<float>> hit_energies(rows);
-  pool.for_each(rows, [&](std::size_t row) {
-    const float* values = dense.data() + row * cells;
-    if (place_of_.empty()) {
-      collect_hits(values, cells, hit_cells[row], hit_energies[row]);
-    } else {
-      for (std::size_t cell = 0; cell < cells; ++cell)
-        if (const float value = values[place_of_[cell]]; value != 0) {
-          hit_cells[row].push_back(static_cast<std::uint32_t>(cell));
-          hit_energies[row].push_back(value);
-        }
+  const auto parts = direct_ ? read_by_chunks(begin, end, pool) : read_by_hdf5(begin, end, pool);
+  std::size_t condition = 0;
+  for (const RowHits& part : parts)
+    for (std::size_t row = 0; row < part.end.size(); ++row) {
+      const std::size_t first = part.begin_of(row), count = part.end[row] - first;
+      out.append(conditions[condition++], {part.cells.data() + first, count},
+                 {part.energies_mev.data() + first, count});
     }
-  });
-  for (std::size_t row = 0; row < rows; ++row) out.append(conditions[row], hit_cells[row], hit_energies[row]);
 }
 
-void DenseDataset::fill_by_hdf5(std::int64_t begin, std::int64_t end, std::vector<float>& dense) const {
+std::vector<DenseDataset::RowHits> DenseDataset::read_by_hdf5(std::int64_t begin, std::int64_t end,
+                                                              core::ThreadPool& pool) const {
+  const auto rows = static_cast<std::size_t>(end - begin), cells = static_cast<std::size_t>(cells_);
+  std::vector<float> dense(rows * cells);
   const hdf5::Handle space(H5Dget_space(dataset_), H5Sclose);
   std::vector<hsize_t> start(shape_.size(), 0);
   std::vector<hsize_t> count = shape_;
@@ -126,16 +165,32 @@ void DenseDataset::fill_by_hdf5(std::int64_t begin, std::int64_t end, std::vecto
   if (H5Dread(dataset_, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, dense.data()) < 0)
     file_.fail_reading(name_,
                        fmt::format("rows {} to {} cannot be read: {}", begin, end - 1, hdf5::last_error()));
+  std::vector<RowHits> parts(rows);
+  pool.for_each(rows, [&](std::size_t row) {
+    RowHits& part = parts[row];
+    scan(reinterpret_cast<const std::uint8_t*>(dense.data() + row * cells), 0, cells,
+         [&](std::size_t place, float value) {
+           part.cells.push_back(cell_of_.empty() ? static_cast<std::uint32_t>(place) : cell_of_[place]);
+           part.energies_mev.push_back(value);
+         });
+    part.end.push_back(part.cells.size());
+    part.sort_rows();
+  });
+  return parts;
 }
 
-void DenseDataset::fill_by_chunks(std::int64_t begin, std::int64_t end, core::ThreadPool& pool,
-                                  std::vector<float>& dense) const {
+std::vector<DenseDataset::RowHits> DenseDataset::read_by_chunks(std::int64_t begin, std::int64_t end,
+                                                                core::ThreadPool& pool) const {
   const std::size_t rank = shape_.size();
   // Fetch the raw chunks that touch the rows, in the order of the grid; HDF5 is called by this thread only.
+  // A band is the chunks with the same rows.
   std::vector<Chunk> chunks;
+  std::vector<std::size_t> band_begin;
   std::vector<hsize_t> offset(rank, 0);
-  offset[0] = static_cast<hsize_t>(begin) / chunk_[0] * chunk_[0];
-  while (offset[0] < static_cast<hsize_t>(end)) {
+  const hsize_t first_row = static_cast<hsize_t>(begin) / chunk_[0] * chunk_[0];
+  for (offset[0] = first_row; offset[0] < static_cast<hsize_t>(end);) {
+    if (std::all_of(offset.begin() + 1, offset.end(), [](hsize_t o) { return o == 0; }))
+      band_begin.push_back(chunks.size());
     hsize_t size = 0;
     if (H5Dget_chunk_storage_size(dataset_, offset.data(), &size) >= 0 && size > 0) {
       Chunk chunk{.offset = offset, .bytes = std::vector<std::uint8_t>(size)};
@@ -153,49 +208,89 @@ void DenseDataset::fill_by_chunks(std::int64_t begin, std::int64_t end, core::Th
       offset[axis] = 0;
     }
   }
+  band_begin.push_back(chunks.size());
+
+  std::vector<RowHits> parts(chunks.size());
+  pool.for_each(chunks.size(), [&](std::size_t index) { parts[index] = hits_of(chunks[index], begin, end); });
+  std::vector<RowHits> bands(band_begin.size() - 1);
+  pool.for_each(bands.size(), [&](std::size_t band) {
+    RowHits& out = bands[band];
+    if (band_begin[band + 1] - band_begin[band] == 1) {
+      out = std::move(parts[band_begin[band]]);
+    } else {
+      const std::int64_t row = static_cast<std::int64_t>(first_row + band * chunk_[0]);
+      const std::int64_t rows =
+          std::min(end, row + static_cast<std::int64_t>(chunk_[0])) - std::max(begin, row);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
+        for (std::size_t part = band_begin[band]; part < band_begin[band + 1]; ++part) {
+          const auto from = static_cast<std::ptrdiff_t>(parts[part].begin_of(i));
+          const auto to = static_cast<std::ptrdiff_t>(parts[part].end[i]);
+          out.cells.insert(out.cells.end(), parts[part].cells.begin() + from, parts[part].cells.begin() + to);
+          out.energies_mev.insert(out.energies_mev.end(), parts[part].energies_mev.begin() + from,
+                                  parts[part].energies_mev.begin() + to);
+        }
+        out.end.push_back(out.cells.size());
+      }
+    }
+    out.sort_rows();
+  });
+  return bands;
+}
+
+// Hits of the rows [begin, end) that the chunk touches.
+DenseDataset::RowHits DenseDataset::hits_of(const Chunk& chunk, std::int64_t begin, std::int64_t end) const {
+  const std::size_t rank = shape_.size();
   std::size_t elements = 1;
   for (const hsize_t extent : chunk_) elements *= extent;
-  std::atomic<std::int64_t> damaged{-1};
-  pool.for_each(chunks.size(), [&](std::size_t index) {
-    const Chunk& chunk = chunks[index];
-    std::vector<float> raw(elements);
-    ChunkCodec codec = codec_;
-    if ((chunk.skipped_filters & 1) != 0) (codec.shuffle ? codec.shuffle : codec.deflate) = false;
-    if ((chunk.skipped_filters & 2) != 0) codec.deflate = false;
-    if (!codec.decode(chunk.bytes,
-                      {reinterpret_cast<std::uint8_t*>(raw.data()), raw.size() * sizeof(float)})) {
-      damaged = static_cast<std::int64_t>(chunk.offset[0]);
-      return;
+  // Kept from chunk to chunk: fresh memory for each would cost more than expanding it.
+  thread_local std::vector<std::uint8_t> bytes;
+  bytes.resize(elements * sizeof(float));
+  ChunkCodec codec = codec_;
+  if ((chunk.skipped_filters & 1) != 0) (codec.shuffle ? codec.shuffle : codec.deflate) = false;
+  if ((chunk.skipped_filters & 2) != 0) codec.deflate = false;
+  if (!codec.inflate(chunk.bytes, bytes))
+    file_.fail_reading(name_, fmt::format("the chunk at row {} is damaged: its compressed bytes do not expand",
+                                          chunk.offset[0]));
+  // From `axis` on, what the chunk holds of a row lies together: a run, in the chunk as in the row.
+  std::size_t axis = rank - 1;
+  while (axis > 1 && chunk_[axis] == shape_[axis]) --axis;
+  std::vector<std::size_t> stride(rank, 1);
+  for (std::size_t i = rank - 1; i-- > 0;) stride[i] = stride[i + 1] * shape_[i + 1];
+  const std::size_t run = chunk_[axis] * stride[axis];
+  const std::size_t inside = std::min(chunk_[axis], shape_[axis] - chunk.offset[axis]) * stride[axis];
+  std::vector<hsize_t> at(axis, 0);
+  RowHits out;
+  // Chunks at the edges reach over the end of the data.
+  for (std::size_t source = 0; source < elements; source += run) {
+    const auto row = static_cast<std::int64_t>(chunk.offset[0] + at[0]);
+    bool wanted = row >= begin && row < end;
+    std::size_t place = chunk.offset[axis] * stride[axis];
+    for (std::size_t i = 1; i < axis; ++i) {
+      wanted = wanted && chunk.offset[i] + at[i] < shape_[i];
+      place += (chunk.offset[i] + at[i]) * stride[i];
     }
-    // Copy run by run along the last axis; chunks at the edges reach over the end of the data.
-    const std::size_t last = rank - 1;
-    const hsize_t run = std::min(chunk_[last], shape_[last] - chunk.offset[last]);
-    std::vector<hsize_t> at(rank, 0);
-    for (std::size_t source = 0; source < elements; source += chunk_[last]) {
-      bool inside = true;
-      std::size_t target = 0;
-      for (std::size_t axis = 0; axis < last && inside; ++axis) {
-        hsize_t place = chunk.offset[axis] + at[axis];
-        inside = place < shape_[axis];
-        if (axis == 0) {
-          inside = inside && place >= static_cast<hsize_t>(begin) && place < static_cast<hsize_t>(end);
-          place -= static_cast<hsize_t>(begin);
-        }
-        target = target * (axis == 0 ? 1 : shape_[axis]) + place;
-      }
-      if (inside)
-        std::memcpy(dense.data() + target * shape_[last] + chunk.offset[last], raw.data() + source,
-                    run * sizeof(float));
-      for (std::size_t axis = last; axis-- > 0;) {
-        if (++at[axis] < chunk_[axis]) break;
-        at[axis] = 0;
-      }
+    if (wanted) {
+      const auto hit = [&](std::size_t i, float value) {
+        const std::size_t target = place + (i - source);
+        out.cells.push_back(cell_of_.empty() ? static_cast<std::uint32_t>(target) : cell_of_[target]);
+        out.energies_mev.push_back(value);
+      };
+      if (codec.shuffle)
+        scan_shuffled(bytes.data(), elements, source, source + inside, hit);
+      else
+        scan(bytes.data(), source, source + inside, hit);
     }
-  });
-  if (damaged >= 0)
-    file_.fail_reading(
-        name_,
-        fmt::format("the chunk at row {} is damaged: its compressed bytes do not expand", damaged.load()));
+    bool row_ends = true;
+    for (std::size_t i = axis; i-- > 0;) {
+      if (++at[i] < chunk_[i]) {
+        row_ends = i == 0;
+        break;
+      }
+      at[i] = 0;
+    }
+    if (row_ends && row >= begin && row < end) out.end.push_back(out.cells.size());
+  }
+  return out;
 }
 
 }  // namespace calo

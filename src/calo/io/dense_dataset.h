@@ -13,8 +13,9 @@
 namespace calo {
 
 /// One dataset of dense showers, `[N, cells …]` of any float type, read in blocks of rows into sparse form.
-/// Chunks of gzip (with or without shuffle) float32 data are fetched raw and decompressed by the pool;
-/// anything else goes through HDF5's own conversion.
+/// Chunks of gzip (with or without shuffle) float32 data are fetched raw, and the pool expands them and picks
+/// the cells that are not zero, without unshuffling or storing the others; anything else goes through HDF5's
+/// own conversion.
 class DenseDataset {
  public:
   /// @param cell_of  canonical cell of each place in a row; empty = the same order
@@ -33,17 +34,18 @@ class DenseDataset {
 
  private:
   struct Chunk;
+  struct RowHits;
 
-  void fill_by_chunks(std::int64_t begin, std::int64_t end, core::ThreadPool& pool,
-                      std::vector<float>& dense) const;
-  void fill_by_hdf5(std::int64_t begin, std::int64_t end, std::vector<float>& dense) const;
+  std::vector<RowHits> read_by_chunks(std::int64_t begin, std::int64_t end, core::ThreadPool& pool) const;
+  RowHits hits_of(const Chunk& chunk, std::int64_t begin, std::int64_t end) const;
+  std::vector<RowHits> read_by_hdf5(std::int64_t begin, std::int64_t end, core::ThreadPool& pool) const;
 
   const hdf5::File& file_;
   std::string name_;
   hdf5::Handle dataset_;
   std::vector<hsize_t> shape_;
   std::vector<hsize_t> chunk_;
-  std::vector<std::uint32_t> place_of_;  // canonical cell → place in the row
+  std::vector<std::uint32_t> cell_of_;  // canonical cell of each place; empty = the same
   ChunkCodec codec_;
   bool direct_ = false;
   std::int64_t rows_ = 0;
