@@ -125,6 +125,8 @@ GenerateReport generate(const ModelFolder& model, const GenerateOptions& options
                                             .provenance = options.provenance},
                                            pool);
   GenerateReport report;
+  const auto workspace = Decoder::make_workspace();
+  Showers showers;
   const auto latent = static_cast<std::size_t>(decoder.latent_dim());
   const auto batch = static_cast<std::size_t>(std::max<std::int64_t>(1, options.batch_size));
   core::Progress progress("generate", static_cast<std::int64_t>(plan.conditions.size()), "showers");
@@ -138,8 +140,8 @@ GenerateReport generate(const ModelFolder& model, const GenerateOptions& options
       core::Philox random(options.seed, begin + i, kLatentStream);
       for (std::size_t j = 0; j < latent; ++j) latents[i * latent + j] = random.normal();
     }
-    const Showers showers = decoder.decode(latents, {plan.conditions.data() + begin, count}, plan.geometries,
-                                           options.threshold_mev, pool);
+    decoder.decode(latents, {plan.conditions.data() + begin, count}, plan.geometries, options.threshold_mev,
+                   pool, *workspace, showers);
     report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     writer->append(showers);
     report.showers += static_cast<std::int64_t>(count);

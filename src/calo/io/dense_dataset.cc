@@ -14,7 +14,8 @@ namespace {
 constexpr std::uint64_t kMaxRows = std::uint64_t{1} << 40;
 constexpr std::uint64_t kMaxCells = std::uint64_t{1} << 31;
 
-// Calls hit(i, value) for the floats [begin, end) that are not zero. Most are, so eight are looked at together.
+// Calls hit(i, value) for the floats [begin, end) that are not zero. Most are, so eight are looked at
+// together.
 template <class Hit>
 void scan(const std::uint8_t* bytes, std::size_t begin, std::size_t end, const Hit& hit) {
   const auto look = [&](std::size_t from, std::size_t to) {
@@ -249,8 +250,9 @@ DenseDataset::RowHits DenseDataset::hits_of(const Chunk& chunk, std::int64_t beg
   if ((chunk.skipped_filters & 1) != 0) (codec.shuffle ? codec.shuffle : codec.deflate) = false;
   if ((chunk.skipped_filters & 2) != 0) codec.deflate = false;
   if (!codec.inflate(chunk.bytes, bytes))
-    file_.fail_reading(name_, fmt::format("the chunk at row {} is damaged: its compressed bytes do not expand",
-                                          chunk.offset[0]));
+    file_.fail_reading(
+        name_,
+        fmt::format("the chunk at row {} is damaged: its compressed bytes do not expand", chunk.offset[0]));
   // From `axis` on, what the chunk holds of a row lies together: a run, in the chunk as in the row.
   std::size_t axis = rank - 1;
   while (axis > 1 && chunk_[axis] == shape_[axis]) --axis;

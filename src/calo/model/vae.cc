@@ -120,7 +120,7 @@ struct Vae::Impl {
     }
     add_dense("decoder.output", previous, cells, {cells, previous});
     if (description.output_bias == "data_mean") {
-      constexpr float kSmallest = 1e-8f;  // cells that no training shower hits
+      constexpr float kSmallest = 1e-10f;  // cells that no training shower hits: far below any threshold
       std::vector<float>& bias = at_name("decoder.output.bias").values;
       for (std::size_t i = 0; i < bias.size(); ++i) {
         const float mean = std::clamp(cell_means[i], kSmallest, 1 - kSmallest);

@@ -87,7 +87,9 @@ TEST(Decoder, AgreesWithItsDefinitionForEachActivation) {
     const calo::ModelFolder model = model_for(mesh, activation);
     const std::vector<float> latent = {0.3f, -1.2f, 2, 0.01f};
     const calo::Conditions condition{.incident_energy_mev = 16000, .theta_rad = 1.5f};
-    const calo::Showers showers = calo::Decoder(model).decode(latent, {{condition}}, {"SiW"}, 0, pool);
+    calo::Showers showers;
+    calo::Decoder(model).decode(latent, {{condition}}, {"SiW"}, 0, pool, *calo::Decoder::make_workspace(),
+                                showers);
     std::vector<float> input = latent;
     input.resize(8);
     model.transform.encode(condition, "SiW", {input.data() + 4, 4});
