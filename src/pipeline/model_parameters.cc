@@ -28,7 +28,9 @@ void ModelParameters::describe(kfp::Visitor& v) {
   v.parameter("activation_slope", model.activation_slope,
               {.help = "Slope of leaky_relu below 0, alpha of elu", .min = 0, .max = 1});
   v.parameter("out_activation", model.out_activation,
-              {.help = "Activation of the output", .choices = {"sigmoid"}});
+              {.help = "Activation of the output, and with it the reconstruction loss: cross-entropy for "
+                       "sigmoid, squared error for the others",
+               .choices = {"sigmoid", "relu", "softplus", "linear"}});
   v.parameter("batch_norm", model.batch_norm, {.help = "Batch normalisation after each hidden layer"});
   v.parameter("batch_norm_momentum", model.batch_norm_momentum,
               {.help = "Share of the old running statistics kept in each step", .min = 0, .max = 1});

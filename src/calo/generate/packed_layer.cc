@@ -108,8 +108,8 @@ PackedLayer::PackedLayer(std::span<const float> weight, std::span<const float> b
   }
 }
 
-void PackedLayer::multiply(std::int64_t panel, const float* input, std::int64_t input_stride, std::int64_t rows,
-                           float* z, std::int64_t z_stride) const {
+void PackedLayer::multiply(std::int64_t panel, const float* input, std::int64_t input_stride,
+                           std::int64_t rows, float* z, std::int64_t z_stride) const {
   static const std::array<Multiply, 6> kernels = choose();
   kernels[static_cast<std::size_t>(rows - 1)](weight_.data() + panel * in_ * kPanel,
                                               bias_.data() + panel * kPanel, in_, input, input_stride, z,

@@ -8,9 +8,9 @@ namespace calo {
 
 /// A dense layer's weights in panels of 64 outputs, for the product with a few rows at a time.
 ///
-/// Every output is one chain of fused multiply-adds over the inputs in their order, starting from the bias: the
-/// bits do not depend on how many rows are multiplied together, nor on AVX2 or AVX-512 (plain x86-64, which has
-/// no fused multiply-add, differs in the last bits).
+/// Every output is one chain of fused multiply-adds over the inputs in their order, starting from the bias:
+/// the bits do not depend on how many rows are multiplied together, nor on AVX2 or AVX-512 (plain x86-64,
+/// which has no fused multiply-add, differs in the last bits).
 class PackedLayer {
  public:
   static constexpr std::int64_t kPanel = 64;
@@ -24,10 +24,10 @@ class PackedLayer {
   std::int64_t out() const { return out_; }
   std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
 
-  /// z[row, 0…63] = bias + weight · input[row] for the panel's outputs, `rows` at most kMaxRows. Outputs behind
-  /// the last one are 0.
-  void multiply(std::int64_t panel, const float* input, std::int64_t input_stride, std::int64_t rows, float* z,
-                std::int64_t z_stride) const;
+  /// z[row, 0…63] = bias + weight · input[row] for the panel's outputs, `rows` at most kMaxRows. Outputs
+  /// behind the last one are 0.
+  void multiply(std::int64_t panel, const float* input, std::int64_t input_stride, std::int64_t rows,
+                float* z, std::int64_t z_stride) const;
 
  private:
   std::int64_t in_ = 0;

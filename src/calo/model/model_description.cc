@@ -77,7 +77,7 @@ void ModelDescription::validate() const {
   within("latent_dim", static_cast<double>(latent_dim), 1, 65536);
   one_of("activation", activation, {"leaky_relu", "relu", "elu", "selu", "gelu", "tanh", "sigmoid"});
   within("activation_slope", activation_slope, 0, 1);
-  one_of("out_activation", out_activation, {"sigmoid"});
+  one_of("out_activation", out_activation, {"sigmoid", "relu", "softplus", "linear"});
   within("batch_norm_momentum", batch_norm_momentum, 0, 1);
   within("batch_norm_epsilon", batch_norm_epsilon, 0, 1, true);
   one_of("kernel_initializer", kernel_initializer, initializers);

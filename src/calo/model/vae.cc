@@ -70,6 +70,86 @@ CALO_SIMD_CLONES double empty_cells(float* __restrict z, const float* __restrict
   return loss;
 }
 
+// The same for the squared error of softplus.
+CALO_SIMD_CLONES double empty_cells_softplus(float* __restrict z, const float* __restrict bias,
+                                             std::size_t count, float scale) {
+  float loss = 0;
+#pragma omp simd reduction(+ : loss)
+  for (std::size_t i = 0; i < count; ++i) {
+    const float logit = z[i] + bias[i];
+    const float magnitude = logit < 0 ? -logit : logit;
+    const float u = fast_exp(-magnitude);
+    const float inverse = 1.0f / (1.0f + u);
+    const float output = (logit > 0 ? logit : 0.0f) + fast_log1p(u);
+    loss += output * output;
+    z[i] = 2 * scale * output * (logit > 0 ? inverse : u * inverse);
+  }
+  return loss;
+}
+
+// The same for the squared error of relu (`below` = 0) and of the linear output (`below` = 1).
+CALO_SIMD_CLONES double empty_cells_linear(float* __restrict z, const float* __restrict bias,
+                                           std::size_t count, float scale, float below) {
+  float loss = 0;
+#pragma omp simd reduction(+ : loss)
+  for (std::size_t i = 0; i < count; ++i) {
+    const float logit = z[i] + bias[i];
+    const float output = logit > 0 ? logit : below * logit;
+    loss += output * output;
+    z[i] = 2 * scale * output;
+  }
+  return loss;
+}
+
+enum class Output { kSigmoid, kRelu, kSoftplus, kLinear };
+
+Output output_of(const std::string& name) {
+  return name == "relu"       ? Output::kRelu
+         : name == "softplus" ? Output::kSoftplus
+         : name == "linear"   ? Output::kLinear
+                              : Output::kSigmoid;
+}
+
+double empty_cells_of(Output output, float* z, const float* bias, std::size_t count, float scale) {
+  switch (output) {
+    case Output::kSigmoid:
+      break;
+    case Output::kSoftplus:
+      return empty_cells_softplus(z, bias, count, scale);
+    case Output::kRelu:
+      return empty_cells_linear(z, bias, count, scale, 0);
+    case Output::kLinear:
+      return empty_cells_linear(z, bias, count, scale, 1);
+  }
+  return empty_cells(z, bias, count, scale);
+}
+
+// What a hit with a target has less than an empty cell: loss, and its derivative by the logit.
+struct HitTerm {
+  double loss = 0;
+  float slope = 0;
+};
+
+HitTerm hit_term(Output output, float logit, float target) {
+  float value = logit, derivative = 1;
+  switch (output) {
+    case Output::kSigmoid:  // cross-entropy: target x logit
+      return {.loss = static_cast<double>(target) * static_cast<double>(logit), .slope = target};
+    case Output::kRelu:
+      value = std::max(logit, 0.0f);
+      derivative = logit > 0 ? 1.0f : 0.0f;
+      break;
+    case Output::kSoftplus:
+      value = std::max(logit, 0.0f) + std::log1p(std::exp(-std::abs(logit)));
+      derivative = fast_sigmoid(logit);
+      break;
+    case Output::kLinear:
+      break;
+  }
+  return {.loss = static_cast<double>(target) * static_cast<double>(2 * value - target),
+          .slope = 2 * target * derivative};
+}
+
 CALO_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
                                  std::size_t count) {
 #pragma omp simd
@@ -96,7 +176,8 @@ struct Vae::Impl {
         condition_dim(transform.condition_dim()),
         input_dim(cells + condition_dim),
         hidden_first(description.intermediate_dims.front()),
-        hidden_last(description.intermediate_dims.front()) {
+        hidden_last(description.intermediate_dims.front()),
+        output(output_of(description.out_activation)) {
     at::set_num_threads(1);
     if (description.rotate_phi && !transform.mesh.is_cylinder())
       throw core::UsageError(
@@ -124,7 +205,9 @@ struct Vae::Impl {
       std::vector<float>& bias = at_name("decoder.output.bias").values;
       for (std::size_t i = 0; i < bias.size(); ++i) {
         const float mean = std::clamp(cell_means[i], kSmallest, 1 - kSmallest);
-        bias[i] = std::log(mean / (1 - mean));
+        bias[i] = output == Output::kSigmoid    ? std::log(mean / (1 - mean))
+                  : output == Output::kSoftplus ? std::log(std::expm1(mean))
+                                                : mean;
       }
     }
     for (Parameter& parameter : parameters) {
@@ -345,7 +428,7 @@ struct Vae::Impl {
     std::vector<std::vector<float>> partial(workers);
     in_pieces(cells, kBlockCells, [&](std::int64_t begin, std::int64_t end, std::size_t worker) {
       std::vector<float> block(size * kBlockCells), weight_gradient(kBlockCells * width),
-          bias_gradient(kBlockCells);
+          bias_gradient(kBlockCells), slopes;
       std::vector<float>& sum = partial[worker];
       if (optimizer != nullptr) sum.assign(size * width, 0.0f);
       double loss = 0;
@@ -355,20 +438,25 @@ struct Vae::Impl {
         float* block_weight = weight.values.data() + static_cast<std::size_t>(first) * width;
         dnnl_sgemm('N', 'T', batch, count, hidden_last, 1, hidden, hidden_last, block_weight, hidden_last, 0,
                    block.data(), count);
-        // The loss of a hit with target t is that of an empty cell less t x logit.
+        slopes.clear();
         for (std::size_t cell = 0; cell < columns; ++cell) {
           const std::size_t global = static_cast<std::size_t>(first) + cell;
-          for (std::uint32_t hit = by_cell.begin[global]; hit < by_cell.begin[global + 1]; ++hit)
-            loss -= static_cast<double>(by_cell.value[hit]) *
-                    static_cast<double>(block[by_cell.shower[hit] * columns + cell] + bias.values[global]);
+          for (std::uint32_t hit = by_cell.begin[global]; hit < by_cell.begin[global + 1]; ++hit) {
+            const float logit = block[by_cell.shower[hit] * columns + cell] + bias.values[global];
+            const HitTerm term = hit_term(output, logit, by_cell.value[hit]);
+            loss -= term.loss;
+            slopes.push_back(term.slope);
+          }
         }
         for (std::size_t b = 0; b < size; ++b)
-          loss += empty_cells(block.data() + b * columns, bias.values.data() + first, columns, scale);
+          loss +=
+              empty_cells_of(output, block.data() + b * columns, bias.values.data() + first, columns, scale);
         if (optimizer == nullptr) continue;
+        auto slope = slopes.begin();
         for (std::size_t cell = 0; cell < columns; ++cell) {
           const std::size_t global = static_cast<std::size_t>(first) + cell;
           for (std::uint32_t hit = by_cell.begin[global]; hit < by_cell.begin[global + 1]; ++hit)
-            block[by_cell.shower[hit] * columns + cell] -= scale * by_cell.value[hit];
+            block[by_cell.shower[hit] * columns + cell] -= scale * *slope++;
         }
         dnnl_sgemm('N', 'N', batch, hidden_last, count, 1, block.data(), count, block_weight, hidden_last, 1,
                    sum.data(), hidden_last);
@@ -416,6 +504,7 @@ struct Vae::Impl {
   std::int64_t input_dim;
   std::int64_t hidden_first;
   std::int64_t hidden_last;
+  Output output;
   std::vector<Parameter> parameters;
   std::map<std::string, std::size_t> index;
   std::map<std::string, torch::Tensor> tensors;

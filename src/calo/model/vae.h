@@ -13,8 +13,9 @@
 
 namespace calo {
 
-/// Parts of the loss, mean over showers: reconstruction = number of cells x mean binary cross-entropy
-/// (weighted by w_reco), kl = Kullback–Leibler divergence summed over the latent (weighted by w_kl).
+/// Parts of the loss, mean over showers: reconstruction = number of cells x mean over them of the binary
+/// cross-entropy (sigmoid output) or squared error (other outputs), weighted by w_reco; kl = Kullback–Leibler
+/// divergence summed over the latent (weighted by w_kl).
 struct Loss {
   double reconstruction = 0;
   double kl = 0;

@@ -1,7 +1,9 @@
 #include "calo/generate/generate.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "calo/generate/decoder.h"
@@ -16,11 +18,13 @@
 
 namespace {
 
-calo::ModelFolder model_for(const calo::VoxelMesh& mesh, const std::string& activation = "leaky_relu") {
+calo::ModelFolder model_for(const calo::VoxelMesh& mesh, const std::string& activation = "leaky_relu",
+                            const std::string& out_activation = "sigmoid") {
   core::ThreadPool pool(1);
   calo::ModelFolder model{.description = {.intermediate_dims = {30, 11},
                                           .latent_dim = 4,
                                           .activation = activation,
+                                          .out_activation = out_activation,
                                           .bias_initializer = "random_normal"},
                           .transform = {.mesh = mesh,
                                         .max_energy_mev = 64000,
@@ -76,7 +80,11 @@ std::vector<double> reference_cells(const calo::ModelFolder& model, const std::v
              part("bias", i);
   }
   x = dense(x, "decoder.output");
-  for (double& cell : x) cell = energy_mev / (1 + std::exp(-cell));
+  const std::string& out = model.description.out_activation;
+  for (double& z : x)
+    z = energy_mev * (out == "sigmoid"    ? 1 / (1 + std::exp(-z))
+                      : out == "softplus" ? std::log1p(std::exp(z))
+                                          : std::max(z, 0.0));
   return x;
 }
 
@@ -97,6 +105,36 @@ TEST(Decoder, AgreesWithItsDefinitionForEachActivation) {
     ASSERT_EQ(showers.cells_of(0).size(), expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i)
       EXPECT_NEAR(showers.energies_of(0)[i] / expected[i], 1, 2e-5) << activation;
+  }
+}
+
+// Whatever the output, the cells that are left are those at or above the threshold, in order.
+TEST(Decoder, LeavesOutWhatIsBelowTheThreshold) {
+  core::ThreadPool pool(2);
+  const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{.n_r = 6, .n_phi = 10, .n_z = 11});
+  const std::vector<float> latent = {0.3f, -1.2f, 2, 0.01f};
+  const calo::Conditions condition{.incident_energy_mev = 16000, .theta_rad = 1.5f};
+  for (const char* out : {"sigmoid", "relu", "softplus", "linear"}) {
+    const calo::ModelFolder model = model_for(mesh, "leaky_relu", out);
+    std::vector<float> input = latent;
+    input.resize(8);
+    model.transform.encode(condition, "SiW", {input.data() + 4, 4});
+    std::vector<double> expected = reference_cells(model, input, 16000);
+    std::vector<double> sorted = expected;
+    std::sort(sorted.begin(), sorted.end());
+    // Between two cells, so that rounding cannot move one over it.
+    const double threshold = (sorted[expected.size() * 3 / 4] + sorted[expected.size() * 3 / 4 + 1]) / 2;
+    calo::Showers showers;
+    calo::Decoder(model).decode(latent, {{condition}}, {"SiW"}, threshold, pool,
+                                *calo::Decoder::make_workspace(), showers);
+    std::vector<std::uint32_t> cells;
+    for (std::size_t cell = 0; cell < expected.size(); ++cell)
+      if (expected[cell] >= threshold && expected[cell] > 0)
+        cells.push_back(static_cast<std::uint32_t>(cell));
+    ASSERT_GT(cells.size(), 50u) << out;
+    EXPECT_THAT(showers.cells_of(0), testing::ElementsAreArray(cells)) << out;
+    for (std::size_t i = 0; i < std::min(cells.size(), showers.num_hits()); ++i)
+      EXPECT_NEAR(showers.energies_of(0)[i] / expected[cells[i]], 1, 2e-5) << out;
   }
 }
 
