@@ -34,7 +34,7 @@ void Train::describe(kfp::Visitor& v) {
               {.help = "Epochs, instead of the description's; 0 = the description's", .min = 0, .max = 1e9});
   v.parameter("seed", seed, {.help = "Seed of initial weights, batches and latent noise", .min = 0});
   v.parameter("device", device,
-              {.help = "Where to train; cuda is not built yet, auto is cpu",
+              {.help = "Where to train; auto takes a GPU where LibTorch finds one",
                .choices = {"auto", "cpu", "cuda"},
                .operational = true});
   v.parameter("checkpoints", checkpoints,
@@ -48,10 +48,6 @@ void Train::describe(kfp::Visitor& v) {
 }
 
 void Train::run(kfp::RunContext& context) {
-  if (device == "cuda")
-    throw core::UnavailableError({.message = "training on CUDA is not built into this version",
-                                  .field = "device",
-                                  .hint = "use --device cpu"});
   if (resume && checkpoints.empty())
     throw core::UsageError(
         {.message = "needs the folder to resume from", .field = "resume", .hint = "give --checkpoints DIR"});
@@ -90,6 +86,7 @@ void Train::run(kfp::RunContext& context) {
                                           .checkpoint_folder = checkpoints,
                                           .resume = resume,
                                           .log_folder = log_folder.path(),
+                                          .device = device,
                                           .data_hash = core::sha256_of_path(data)},
                                          context.pool);
   const calo::EpochRecord& last = result.history.back();

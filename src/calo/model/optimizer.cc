@@ -7,11 +7,7 @@
 namespace calo {
 namespace {
 
-constexpr float kBeta1 = 0.9f;
-constexpr float kBeta2 = 0.999f;
-constexpr float kAdamEpsilon = 1e-8f;
-constexpr float kRmsDecay = 0.99f;
-constexpr float kAdagradEpsilon = 1e-10f;
+using Constants = OptimizerConstants;
 
 CALO_SIMD_CLONES void adam(float* __restrict w, float* __restrict m, float* __restrict v,
                            const float* __restrict g, std::size_t count, float step_size, float inverse_root,
@@ -19,9 +15,9 @@ CALO_SIMD_CLONES void adam(float* __restrict w, float* __restrict m, float* __re
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     const float gradient = g[i] + l2 * w[i];
-    m[i] = kBeta1 * m[i] + (1 - kBeta1) * gradient;
-    v[i] = kBeta2 * v[i] + (1 - kBeta2) * gradient * gradient;
-    w[i] = shrink * w[i] - step_size * m[i] / (std::sqrt(v[i]) * inverse_root + kAdamEpsilon);
+    m[i] = Constants::kBeta1 * m[i] + (1 - Constants::kBeta1) * gradient;
+    v[i] = Constants::kBeta2 * v[i] + (1 - Constants::kBeta2) * gradient * gradient;
+    w[i] = shrink * w[i] - step_size * m[i] / (std::sqrt(v[i]) * inverse_root + Constants::kAdamEpsilon);
   }
 }
 
@@ -40,8 +36,8 @@ CALO_SIMD_CLONES void rmsprop(float* __restrict w, float* __restrict buffer, flo
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     const float gradient = g[i] + l2 * w[i];
-    square[i] = kRmsDecay * square[i] + (1 - kRmsDecay) * gradient * gradient;
-    buffer[i] = momentum * buffer[i] + gradient / (std::sqrt(square[i]) + kAdamEpsilon);
+    square[i] = Constants::kRmsDecay * square[i] + (1 - Constants::kRmsDecay) * gradient * gradient;
+    buffer[i] = momentum * buffer[i] + gradient / (std::sqrt(square[i]) + Constants::kAdamEpsilon);
     w[i] -= lr * buffer[i];
   }
 }
@@ -52,7 +48,7 @@ CALO_SIMD_CLONES void adagrad(float* __restrict w, float* __restrict sum, const 
   for (std::size_t i = 0; i < count; ++i) {
     const float gradient = g[i] + l2 * w[i];
     sum[i] += gradient * gradient;
-    w[i] -= lr * gradient / (std::sqrt(sum[i]) + kAdagradEpsilon);
+    w[i] -= lr * gradient / (std::sqrt(sum[i]) + Constants::kAdagradEpsilon);
   }
 }
 
@@ -70,8 +66,8 @@ Optimizer::Optimizer(const ModelDescription& description)
 void Optimizer::begin_step(std::int64_t step, double lr) {
   lr_ = static_cast<float>(lr);
   const auto t = static_cast<double>(step);
-  step_size_ = static_cast<float>(lr / (1 - std::pow(static_cast<double>(kBeta1), t)));
-  inverse_root_ = static_cast<float>(1 / std::sqrt(1 - std::pow(static_cast<double>(kBeta2), t)));
+  step_size_ = static_cast<float>(lr / (1 - std::pow(static_cast<double>(Constants::kBeta1), t)));
+  inverse_root_ = static_cast<float>(1 / std::sqrt(1 - std::pow(static_cast<double>(Constants::kBeta2), t)));
 }
 
 void Optimizer::update(Parameter& parameter, std::size_t begin, std::size_t count,

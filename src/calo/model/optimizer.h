@@ -17,8 +17,17 @@ struct Parameter {
   std::vector<float> second;  ///< Adam's v, squared-gradient averages
 };
 
+/// PyTorch's default constants.
+struct OptimizerConstants {
+  static constexpr float kBeta1 = 0.9f;
+  static constexpr float kBeta2 = 0.999f;
+  static constexpr float kAdamEpsilon = 1e-8f;
+  static constexpr float kRmsDecay = 0.99f;
+  static constexpr float kAdagradEpsilon = 1e-10f;
+};
+
 /// One step of an optimiser over a stretch of a parameter, in one pass over memory: gradient in, weights and
-/// moments updated in place. The formulas are PyTorch's (torch.optim), with its default constants.
+/// moments updated in place. The formulas are PyTorch's (torch.optim), with OptimizerConstants.
 class Optimizer {
  public:
   explicit Optimizer(const ModelDescription& description);
@@ -30,6 +39,7 @@ class Optimizer {
   void update(Parameter& parameter, std::size_t begin, std::size_t count, const float* gradient) const;
 
  private:
+  friend class TorchOptimizer;  // the same step on LibTorch's tensors
   enum class Kind { kSgd, kRmsprop, kAdam, kAdamW, kAdagrad };
 
   Kind kind_;

@@ -11,6 +11,7 @@
 #include <map>
 
 #include "calo/model/simd.h"
+#include "calo/model/torch_optimizer.h"
 #include "core/error.h"
 #include "core/philox.h"
 
@@ -167,18 +168,20 @@ struct HitsByCell {
 
 struct Vae::Impl {
   Impl(const ModelDescription& description_in, const Transform& transform_in, std::uint64_t seed_in,
-       std::span<const float> cell_means, core::ThreadPool& pool_in)
+       std::span<const float> cell_means, core::ThreadPool& pool_in, TrainingDevice device_in)
       : description(description_in),
         transform(transform_in),
         seed(seed_in),
         pool(pool_in),
+        by_torch(device_in != TrainingDevice::kCpu),
+        device(device_in == TrainingDevice::kCuda ? torch::kCUDA : torch::kCPU),
         cells(transform.mesh.num_cells()),
         condition_dim(transform.condition_dim()),
         input_dim(cells + condition_dim),
         hidden_first(description.intermediate_dims.front()),
         hidden_last(description.intermediate_dims.front()),
         output(output_of(description.out_activation)) {
-    at::set_num_threads(1);
+    at::set_num_threads(by_torch ? pool.size() : 1);
     if (description.rotate_phi && !transform.mesh.is_cylinder())
       throw core::UsageError(
           {.message = "needs a regular mesh, whose layers can be turned", .field = "rotate_phi"});
@@ -210,10 +213,37 @@ struct Vae::Impl {
                                                 : mean;
       }
     }
+    upload();
+  }
+
+  static torch::Tensor view(std::vector<float>& values, const std::vector<std::int64_t>& shape) {
+    return torch::from_blob(values.data(), shape, torch::kFloat32);
+  }
+
+  // Makes LibTorch's tensors of the parameters: the same memory for the fused step, else copies on the
+  // device.
+  void upload() {
     for (Parameter& parameter : parameters) {
-      torch::Tensor tensor = torch::from_blob(parameter.values.data(), parameter.shape, torch::kFloat32);
-      if (trained_by_autograd(parameter.name)) tensor.requires_grad_(true);
+      torch::Tensor tensor = view(parameter.values, parameter.shape);
+      if (by_torch) tensor = tensor.to(device, torch::kFloat32, false, true);
+      if (by_torch ? !is_statistic(parameter.name) : trained_by_autograd(parameter.name))
+        tensor.requires_grad_(true);
       tensors[parameter.name] = tensor;
+      if (by_torch && !is_statistic(parameter.name))
+        moments[parameter.name] = {
+            .first = view(parameter.first, parameter.shape).to(device, torch::kFloat32, false, true),
+            .second = view(parameter.second, parameter.shape).to(device, torch::kFloat32, false, true)};
+    }
+  }
+
+  void download() {
+    if (!by_torch) return;
+    const torch::NoGradGuard no_gradients;
+    for (Parameter& parameter : parameters) {
+      view(parameter.values, parameter.shape).copy_(tensors[parameter.name]);
+      if (is_statistic(parameter.name)) continue;
+      view(parameter.first, parameter.shape).copy_(moments[parameter.name].first);
+      view(parameter.second, parameter.shape).copy_(moments[parameter.name].second);
     }
   }
 
@@ -479,6 +509,57 @@ struct Vae::Impl {
     return loss * description.w_reco;
   }
 
+  // The whole loss by LibTorch, over dense cells.
+  struct DenseLoss {
+    torch::Tensor reconstruction, kl;  // weighted, means over the batch
+  };
+
+  DenseLoss dense_loss(std::size_t size, const torch::Tensor& noise, bool training) {
+    const auto batch = static_cast<std::int64_t>(size);
+    std::vector<std::int64_t> places;
+    places.reserve(hit_cell.size());
+    for (std::size_t b = 0; b < size; ++b)
+      for (std::size_t hit = hit_begin[b]; hit < hit_begin[b + 1]; ++hit)
+        places.push_back(static_cast<std::int64_t>(b) * cells + hit_cell[hit]);
+    const auto hits = static_cast<std::int64_t>(places.size());
+    torch::Tensor targets = torch::zeros({batch * cells}, torch::TensorOptions(device));
+    targets.scatter_(0, torch::from_blob(places.data(), {hits}, torch::kInt64).to(device),
+                     torch::from_blob(hit_value.data(), {hits}, torch::kFloat32).to(device));
+    targets = targets.view({batch, cells});
+    const torch::Tensor condition_rows = condition_tensor(size).to(device);
+    const torch::Tensor first = torch::addmm(
+        tensors["encoder.0.bias"], torch::cat({targets, condition_rows}, 1), tensors["encoder.0.weight"]);
+    const Middle inner = middle(first, condition_rows, noise.to(device), training);
+    const torch::Tensor z = dense(inner.hidden, "decoder.output");
+    torch::Tensor sum;
+    switch (output) {
+      case Output::kSigmoid:
+        sum = torch::binary_cross_entropy_with_logits(z, targets, {}, {}, at::Reduction::Sum);
+        break;
+      case Output::kRelu:
+        sum = torch::mse_loss(torch::relu(z), targets, at::Reduction::Sum);
+        break;
+      case Output::kSoftplus:
+        sum = torch::mse_loss(torch::softplus(z), targets, at::Reduction::Sum);
+        break;
+      case Output::kLinear:
+        sum = torch::mse_loss(z, targets, at::Reduction::Sum);
+    }
+    return {.reconstruction = sum * (description.w_reco / static_cast<double>(size)), .kl = inner.kl};
+  }
+
+  Loss dense_step(std::size_t size, const torch::Tensor& noise, const Optimizer& optimizer) {
+    const DenseLoss loss = dense_loss(size, noise, true);
+    (loss.reconstruction + loss.kl).backward();
+    const TorchOptimizer by_tensor(optimizer);
+    for (auto& [name, moment] : moments) {
+      torch::Tensor& tensor = tensors[name];
+      by_tensor.update(tensor, moment, tensor.grad());
+      tensor.mutable_grad().reset();
+    }
+    return {.reconstruction = loss.reconstruction.item<double>(), .kl = loss.kl.item<double>()};
+  }
+
   torch::Tensor noise_for(std::span<const std::uint32_t> batch, std::uint64_t epoch,
                           std::uint32_t stream) const {
     torch::Tensor noise = torch::empty({static_cast<std::int64_t>(batch.size()), description.latent_dim});
@@ -499,6 +580,8 @@ struct Vae::Impl {
   Transform transform;
   std::uint64_t seed;
   core::ThreadPool& pool;
+  bool by_torch;  // dense, all layers LibTorch's; else the fused step
+  torch::Device device;
   std::int64_t cells;
   std::int64_t condition_dim;
   std::int64_t input_dim;
@@ -508,21 +591,39 @@ struct Vae::Impl {
   std::vector<Parameter> parameters;
   std::map<std::string, std::size_t> index;
   std::map<std::string, torch::Tensor> tensors;
-  std::vector<float> conditions;       // of the batch, [B, condition_dim]
-  std::vector<std::size_t> hit_begin;  // of the batch, [B + 1]
+  std::map<std::string, TorchOptimizer::Moments> moments;  // by_torch
+  std::vector<float> conditions;                           // of the batch, [B, condition_dim]
+  std::vector<std::size_t> hit_begin;                      // of the batch, [B + 1]
   std::vector<std::uint32_t> hit_cell;
   std::vector<float> hit_value;  // energy over incident energy
   HitsByCell by_cell;
 };
 
+TrainingDevice training_device(const std::string& name) {
+  const bool available = name != "cpu" && torch::cuda::is_available();
+  if (name == "cuda" && !available)
+    throw core::UnavailableError(
+        {.message = "LibTorch finds no CUDA device here, or was built without CUDA",
+         .field = "device",
+         .hint = "use --device cpu, or build with a CUDA LibTorch (CMAKE_PREFIX_PATH)"});
+  return available ? TrainingDevice::kCuda : TrainingDevice::kCpu;
+}
+
 Vae::Vae(const ModelDescription& description, const Transform& transform, std::uint64_t seed,
-         std::span<const float> cell_means, core::ThreadPool& pool)
-    : impl_(std::make_unique<Impl>(description, transform, seed, cell_means, pool)) {}
+         std::span<const float> cell_means, core::ThreadPool& pool, TrainingDevice device)
+    : impl_(std::make_unique<Impl>(description, transform, seed, cell_means, pool, device)) {}
 
 Vae::~Vae() = default;
 
-std::vector<Parameter>& Vae::parameters() {
+const std::vector<Parameter>& Vae::parameters() const {
+  impl_->download();
   return impl_->parameters;
+}
+
+void Vae::set_parameters(const std::function<void(std::vector<Parameter>&)>& change) {
+  impl_->download();
+  change(impl_->parameters);
+  if (impl_->by_torch) impl_->upload();
 }
 
 Loss Vae::train_step(const Showers& showers, std::span<const std::uint32_t> batch, std::uint64_t epoch,
@@ -530,6 +631,7 @@ Loss Vae::train_step(const Showers& showers, std::span<const std::uint32_t> batc
   Impl& impl = *impl_;
   const std::size_t size = batch.size();
   impl.gather(showers, batch, impl.turns_for(batch, epoch));
+  if (impl.by_torch) return impl.dense_step(size, impl.noise_for(batch, epoch, kNoiseStream), optimizer);
   const torch::Tensor first = impl.first_layer(size).requires_grad_(true);
   const Impl::Middle middle =
       impl.middle(first, impl.condition_tensor(size), impl.noise_for(batch, epoch, kNoiseStream), true);
@@ -554,15 +656,20 @@ Loss Vae::evaluate(const Showers& showers, std::span<const std::uint32_t> batch)
   const torch::NoGradGuard no_gradients;
   Impl& impl = *impl_;
   impl.gather(showers, batch, std::vector<int>(batch.size(), 0));
-  const Impl::Middle middle = impl.middle(impl.first_layer(batch.size()), impl.condition_tensor(batch.size()),
-                                          impl.noise_for(batch, 0, kEvaluationStream), false);
+  const torch::Tensor noise = impl.noise_for(batch, 0, kEvaluationStream);
+  if (impl.by_torch) {
+    const Impl::DenseLoss loss = impl.dense_loss(batch.size(), noise, false);
+    return {.reconstruction = loss.reconstruction.item<double>(), .kl = loss.kl.item<double>()};
+  }
+  const Impl::Middle middle =
+      impl.middle(impl.first_layer(batch.size()), impl.condition_tensor(batch.size()), noise, false);
   const double sum = impl.output_layer(middle.hidden.data_ptr<float>(), batch.size(), nullptr, nullptr);
   return {.reconstruction = sum / static_cast<double>(batch.size()), .kl = middle.kl.item<double>()};
 }
 
 Weights Vae::weights() const {
   Weights weights;
-  for (const Parameter& parameter : impl_->parameters) {
+  for (const Parameter& parameter : parameters()) {
     WeightTensor tensor{.shape = parameter.shape, .values = parameter.values};
     if (parameter.name == "encoder.0.weight") {
       std::swap(tensor.shape[0], tensor.shape[1]);

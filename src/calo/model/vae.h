@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "calo/model/model_folder.h"
@@ -22,18 +24,30 @@ struct Loss {
   double total() const { return reconstruction + kl; }
 };
 
-/// The Par04 variational autoencoder (MLFastSim, core/model.py) with its training step on the CPU.
+/// Where a model is trained.
+enum class TrainingDevice {
+  kCpu,         ///< our fused step
+  kCuda,        ///< LibTorch on the first GPU
+  kCpuByTorch,  ///< the step of kCuda on the CPU: to check it where there is no GPU
+};
+
+/// The device that a user asked for by "auto", "cpu" or "cuda"; auto takes a GPU that LibTorch can use.
+/// @throws core::UnavailableError where cuda was asked for and LibTorch has none
+TrainingDevice training_device(const std::string& name);
+
+/// The Par04 variational autoencoder (MLFastSim, core/model.py) with its training step.
 ///
-/// The two layers that touch all cells are ours: the first works on hits only (showers are 97–99 % zeros),
-/// the last runs in blocks of cells that stay in cache, with bias, sigmoid, cross-entropy, gradient and
-/// optimiser in one go. The small layers between them are LibTorch's, gradients by its autograd.
-/// Deterministic for a number of threads.
+/// On the CPU the two layers that touch all cells are ours: the first works on hits only (showers are 97–99 %
+/// zeros), the last runs in blocks of cells that stay in cache, with bias, sigmoid, cross-entropy, gradient
+/// and optimiser in one go. The small layers between them are LibTorch's, gradients by its autograd.
+/// Deterministic for a number of threads. On a GPU all layers are LibTorch's, over dense cells.
 class Vae {
  public:
   /// Initialises weights from the seed. `cell_means`: mean of cell / incident energy over the training
   /// showers, used where description.output_bias is `data_mean`.
   Vae(const ModelDescription& description, const Transform& transform, std::uint64_t seed,
-      std::span<const float> cell_means, core::ThreadPool& pool);
+      std::span<const float> cell_means, core::ThreadPool& pool,
+      TrainingDevice device = TrainingDevice::kCpu);
   ~Vae();
 
   /// One optimiser step on the showers `batch` (indices into `showers`), with the latent noise of `epoch`.
@@ -44,7 +58,9 @@ class Vae {
   Loss evaluate(const Showers& showers, std::span<const std::uint32_t> batch);
 
   /// All tensors that training changes; running statistics of normalisation layers among them.
-  std::vector<Parameter>& parameters();
+  const std::vector<Parameter>& parameters() const;
+  /// Calls change(parameters) and goes on with what it made of them (a checkpoint's values).
+  void set_parameters(const std::function<void(std::vector<Parameter>&)>& change);
   Weights weights() const;
 
  private:

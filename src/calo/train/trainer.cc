@@ -70,7 +70,8 @@ class Fit {
         description_(description),
         options_(options),
         optimizer_(description),
-        vae_(description, transform, options.seed, cell_means(showers, training_), pool) {}
+        vae_(description, transform, options.seed, cell_means(showers, training_), pool,
+             training_device(options.device)) {}
 
   TrainResult run(const std::string& label) {
     if (options_.resume) load();
@@ -234,7 +235,9 @@ class Fit {
       spdlog::info("no checkpoint to resume from: training starts at the beginning");
       return;
     }
-    const json state = read_checkpoint(file, vae_.parameters());
+    json state;
+    vae_.set_parameters(
+        [&](std::vector<Parameter>& parameters) { state = read_checkpoint(file, parameters); });
     const auto refuse = [&](const char* what) {
       throw core::InputError({.message = fmt::format("is of a training with another {}", what),
                               .file = file,

@@ -21,6 +21,7 @@ struct TrainOptions {
   bool resume = false;  ///< go on from the checkpoint, where there is one
   /// `metrics.jsonl` and TensorBoard's event file; empty = none.
   std::filesystem::path log_folder;
+  std::string device = "cpu";  ///< auto, cpu or cuda
   /// Hash of the training data: a checkpoint made with other data is refused.
   std::string data_hash;
 };
@@ -47,7 +48,8 @@ struct TrainResult {
 
 /// Trains a model on clean showers. Same showers, description, seed and number of threads: same weights, also
 /// when interrupted and resumed.
-/// @throws core::InputError (a loss that is not finite, a checkpoint that does not fit, too few showers),
+/// @throws core::UnavailableError (no such device), core::InputError (a loss that is not finite, a checkpoint
+/// that does not fit, too few showers),
 ///         core::Interrupted (state saved in checkpoint_folder)
 TrainResult train(const Showers& showers, const Transform& transform, const ModelDescription& description,
                   const TrainOptions& options, core::ThreadPool& pool);

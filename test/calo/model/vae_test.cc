@@ -125,6 +125,44 @@ TEST_P(VaeStep, AgreesWithAutograd) {
 INSTANTIATE_TEST_SUITE_P(Outputs, VaeStep, testing::Values("sigmoid", "relu", "softplus", "linear"),
                          [](const auto& test) { return test.param; });
 
+class TorchStep : public testing::TestWithParam<std::string> {};
+
+// The step for a GPU, run on the CPU, learns what the fused step learns; also after its state was set anew.
+TEST_P(TorchStep, AgreesWithTheFusedStep) {
+  const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{.n_r = 6, .n_phi = 10, .n_z = 11});
+  ModelDescription description{.intermediate_dims = {20, 9},
+                               .latent_dim = 4,
+                               .kernel_initializer = "glorot_uniform",
+                               .rotate_phi = true,
+                               .optimizer = GetParam(),
+                               .weight_decay = 0.01};
+  if (GetParam() == "sgd") description.momentum = 0.9;
+  const calo::Transform transform{.mesh = mesh, .max_energy_mev = 4000};
+  const calo::Showers showers = test::random_showers(mesh, 24, 5);
+  core::ThreadPool pool(2);
+  calo::Vae fused(description, transform, 9, {}, pool);
+  calo::Vae by_torch(description, transform, 9, {}, pool, calo::TrainingDevice::kCpuByTorch);
+  std::vector<std::uint32_t> batch(showers.size());
+  std::iota(batch.begin(), batch.end(), 0u);
+  calo::Optimizer optimizer(description);
+  for (std::int64_t step = 1; step <= 4; ++step) {
+    // rmsprop and adam divide by gradients that are almost zero: only small steps stay comparable.
+    optimizer.begin_step(step, 1e-5);
+    const calo::Loss ours = fused.train_step(showers, batch, static_cast<std::uint64_t>(step), optimizer);
+    const calo::Loss theirs =
+        by_torch.train_step(showers, batch, static_cast<std::uint64_t>(step), optimizer);
+    EXPECT_NEAR(theirs.reconstruction / ours.reconstruction, 1, 1e-4) << "step " << step;
+    EXPECT_NEAR(theirs.kl / ours.kl, 1, 1e-3) << "step " << step;
+    if (step == 2) by_torch.set_parameters([](std::vector<calo::Parameter>&) {});
+    if (step == 3)
+      by_torch.set_parameters([&](std::vector<calo::Parameter>& all) { all = fused.parameters(); });
+  }
+  EXPECT_NEAR(by_torch.evaluate(showers, batch).total() / fused.evaluate(showers, batch).total(), 1, 1e-4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, TorchStep, testing::Values("adam", "adamw", "sgd", "rmsprop", "adagrad"),
+                         [](const auto& test) { return test.param; });
+
 class OptimizerStep : public testing::TestWithParam<std::string> {};
 
 // The same gradients to ours and to torch::optim, ten steps.
