@@ -15,6 +15,11 @@ case "${1:-build}" in
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14) ;;
   *) echo "usage: $0 build|test|lint" >&2; exit 2 ;;
 esac
+# Programs that may have come from elsewhere than Debian's packages.
+need_program() { command -v "$1" >/dev/null || packages+=("$2"); }
+need_program node nodejs
+need_program npm npm
+[ "${1:-build}" != test ] || need_program chromium chromium
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)

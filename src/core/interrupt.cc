@@ -1,6 +1,8 @@
 #include "core/interrupt.h"
 
+#include <array>
 #include <csignal>
+#include <cstddef>
 
 namespace core {
 namespace {
@@ -17,9 +19,18 @@ extern "C" void on_signal(int signal_number) {
 
 }  // namespace
 
+// On a stack of its own: compiled kernels of the BLAS libraries keep data below the stack pointer, where a
+// handler on the usual stack would write over it (seen as a corrupted heap). Signals to the process go to the
+// thread that calls this, as long as it does not block them.
 void catch_interrupts() {
+  static std::array<std::byte, 1 << 16> stack_memory;
+  stack_t stack{};
+  stack.ss_sp = stack_memory.data();
+  stack.ss_size = stack_memory.size();
+  sigaltstack(&stack, nullptr);
   struct sigaction action {};
   action.sa_handler = on_signal;
+  action.sa_flags = SA_ONSTACK;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

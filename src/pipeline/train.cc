@@ -4,6 +4,7 @@
 
 #include "calo/io/shower_reader.h"
 #include "calo/preprocess/preprocess.h"
+#include "calo/model/vae.h"
 #include "calo/train/trainer.h"
 #include "core/error.h"
 #include "core/hash.h"
@@ -48,6 +49,7 @@ void Train::describe(kfp::Visitor& v) {
 }
 
 void Train::run(kfp::RunContext& context) {
+  calo::training_device(device);  // before anything is read
   if (resume && checkpoints.empty())
     throw core::UsageError(
         {.message = "needs the folder to resume from", .field = "resume", .hint = "give --checkpoints DIR"});

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What users do, with the program itself: the whole pipeline, the commands one by one, bad input, interruption.
-# usage: e2e_test.sh PATH-OF-CALOPIPE   (from the source root)
+# usage: e2e_test.sh PATH-OF-CALOPIPE NODE_MODULES   (from the source root)
 set -uo pipefail
-calopipe=$1
+calopipe=$1 modules=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
@@ -37,6 +37,8 @@ for layout in mlfastsim par04 calochallenge calopipe; do
   check "inspect generated $layout" 0 "calopipe|mlfastsim|par04|calochallenge" "$calopipe" inspect -q "$work/$layout.h5" --geometry SiW
 done
 check "validate" 0 "report" "$calopipe" validate -q --full "$work/run/prepared/holdout.h5" --fast "$work/run/generated.h5" --out "$work/validation"
+
+check "report in a browser" 0 "as expected" node test/web/report_test.mjs "$work/validation/report.html" "$modules"
 
 # Interrupted and resumed training ends in the same weights.
 cat > "$work/model.yaml" <<YAML

@@ -27,7 +27,8 @@ void TorchOptimizer::update(torch::Tensor values, Moments& moments, torch::Tenso
     case Kind::kAdamW:
       moments.first.mul_(Constants::kBeta1).add_(gradient, 1 - Constants::kBeta1);
       moments.second.mul_(Constants::kBeta2).addcmul_(gradient, gradient, 1 - Constants::kBeta2);
-      values.addcdiv_(moments.first, moments.second.sqrt().mul_(o.inverse_root_).add_(Constants::kAdamEpsilon),
+      values.addcdiv_(moments.first,
+                      moments.second.sqrt().mul_(o.inverse_root_).add_(Constants::kAdamEpsilon),
                       -o.step_size_);
       break;
     case Kind::kAdagrad:

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "calo/report/svg_plot.h"
+#include "calo/report/report_script.h"
 #include "core/staged_output.h"
 
 namespace calo {
@@ -23,11 +23,35 @@ h1{font-size:26px;margin:0 0 2px}h2{font-size:19px;margin:34px 0 10px}.soft{colo
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left}th{color:var(--soft);font-weight:600}
 .good{color:var(--good)}.bad{color:var(--bad);font-weight:600}
 nav{position:sticky;top:0;background:var(--back);padding:10px 0;border-bottom:1px solid var(--line);z-index:1}select{font:inherit;padding:5px 8px;background:var(--panel);color:var(--text);border:1px solid var(--line);border-radius:6px}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:18px;margin-top:14px}figure{margin:0;padding:12px;background:var(--panel);border:1px solid var(--line);border-radius:8px}figcaption{display:flex;justify-content:space-between;gap:10px;font-weight:600}figcaption small{font-weight:400;color:var(--soft);font-variant-numeric:tabular-nums}
-svg{width:100%;height:auto;display:block}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}.grid{stroke:var(--line);stroke-width:.6}.axis,.frame{stroke:var(--soft);stroke-width:.9;fill:none}path.full{fill:var(--full);fill-opacity:.55;stroke:var(--full-line);stroke-width:1.2}.full-error{stroke:var(--full-line)}.fast{fill:var(--fast)}.fast-error{stroke:var(--fast);stroke-width:1.1}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:18px;margin-top:14px}figure{margin:0;padding:12px;background:var(--panel);border:1px solid var(--line);border-radius:8px}figcaption{display:flex;justify-content:space-between;align-items:center;gap:10px;font-weight:600}figure small{color:var(--soft);font-variant-numeric:tabular-nums}.main{height:260px}.ratio{height:112px}
+.tools{display:flex;gap:4px}.tools button,.tools select{font:12px system-ui,sans-serif;padding:2px 7px;background:var(--back);color:var(--soft);border:1px solid var(--line);border-radius:5px;cursor:pointer}.tools button[aria-pressed=true]{color:var(--text);border-color:var(--soft)}:focus-visible{outline:2px solid var(--full-line);outline-offset:1px}
 .key i{display:inline-block;width:12px;height:12px;border-radius:3px;vertical-align:-1px;margin:0 5px 0 14px}pre{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:12px;overflow:auto;font-size:12.5px}
-.scroll{overflow-x:auto}@media print{nav{display:none}section[hidden]{display:block!important}figure{break-inside:avoid}}
+.scroll{overflow-x:auto}@media print{nav,.tools{display:none}figure{break-inside:avoid}}
 )css";
+
+std::string escape_html(const std::string& text) {
+  std::string out;
+  for (const char c : text) switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  return out;
+}
 
 // Deviation of the means with its error, marked where it is beyond the agreement asked for.
 std::string deviation_cell(const Comparison& c) {
@@ -91,8 +115,51 @@ std::string caption(const Comparison& c) {
   std::string numbers = fmt::format("JSD {:.4f} bit · W {:.3g}{}", c.jensen_shannon, c.wasserstein,
                                     c.unit.empty() || c.name == "cell_energy" ? "" : " " + c.unit);
   if (c.has_ks) numbers += fmt::format(" · KS {:.3f} (p {:.2g})", c.ks, c.ks_p_value);
-  return fmt::format("<figcaption>{} <small>{}</small></figcaption>", escape_html(c.title),
-                     escape_html(numbers));
+  return numbers;
+}
+
+// Numbers with as many digits as a plot can show.
+nlohmann::json short_numbers(const std::vector<double>& values) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const double value : values) list.push_back(std::stod(fmt::format("{:.5g}", value)));
+  return list;
+}
+
+nlohmann::json plot_data(const Comparison& c, const std::string& variant) {
+  return {{"name", c.name},
+          {"title", c.title},
+          {"variant", variant},
+          {"caption", caption(c)},
+          {"x_title",
+           c.unit.empty() ? c.title : fmt::format("{} [{}]", c.is_profile ? "position" : c.title, c.unit)},
+          {"y_title", c.is_profile              ? "mean energy [MeV]"
+                      : c.name == "cell_energy" ? "cells per shower"
+                                                : "share of showers"},
+          {"log_y", c.log_y},
+          {"edges", short_numbers(c.edges)},
+          {"full", short_numbers(c.full)},
+          {"fast", short_numbers(c.fast)},
+          {"full_error", short_numbers(c.full_error)},
+          {"fast_error", short_numbers(c.fast_error)}};
+}
+
+// What the page's script draws: for each condition its figures, for each figure its variants (layers).
+std::string page_data(const Validation& validation) {
+  using nlohmann::json;
+  json groups = json::array();
+  for (const ConditionComparison& group : validation.groups) {
+    json figures = json::array();
+    for (const Comparison& c : group.observables) figures.push_back(json::array({plot_data(c, "")}));
+    json layers = json::array();
+    for (std::size_t i = 0; i < group.layers.size(); ++i)
+      layers.push_back(plot_data(group.layers[i], fmt::format("layer {}", i)));
+    if (!layers.empty()) figures.push_back(std::move(layers));
+    groups.push_back({{"name", group.name}, {"figures", std::move(figures)}});
+  }
+  std::string text = json{{"groups", std::move(groups)}}.dump();
+  // Nothing in it may end the script element.
+  for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) text.replace(at, 1, "\\u003c");
+  return text;
 }
 
 }  // namespace
@@ -132,17 +199,11 @@ void write_report(const std::filesystem::path& file, const Validation& validatio
   page +=
       "</select></label><span class='key'><i style='background:var(--full-line)'></i>full<i "
       "style='background:var(--fast)'></i>fast</span></nav>";
-  for (std::size_t i = 0; i < validation.groups.size(); ++i) {
-    page += fmt::format("<section id='group-{}'{}><div class='plots'>", i, i == 0 ? "" : " hidden");
-    for (const Comparison& c : validation.groups[i].observables)
-      page += fmt::format("<figure>{}{}</figure>", caption(c), svg_plot(c));
-    page += "</div></section>";
-  }
+  page += "<main id='plots' class='plots'></main><noscript>The plots need JavaScript.</noscript>";
   page += fmt::format("<h2>Provenance</h2><pre>{}</pre>", escape_html(provenance.dump(2)));
-  page +=
-      "<script>const "
-      "select=document.getElementById('condition');select.addEventListener('change',()=>document."
-      "querySelectorAll('section').forEach((s,i)=>s.hidden=i!=select.value));</script></body></html>\n";
+  page += "<script type='application/json' id='data'>" + page_data(validation) + "</script><script>";
+  page += report_script();
+  page += "</script></body></html>\n";
   core::write_file(file, page);
 }
 

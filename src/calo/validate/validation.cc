@@ -29,6 +29,7 @@ struct Accumulated {
   double energy_sum_gev = 0;
   std::vector<double> layer_sum, layer_squares, ring_sum, ring_squares;
   std::vector<double> response, z_first, z_second, r_first, r_second;
+  std::vector<std::vector<float>> layer_share;  // [layer][shower], of the incident energy
   std::vector<double> cell_counts = std::vector<double>(kCellBins, 0.0);
   double cell_log_sum = 0, cell_log_squares = 0, cell_total = 0;
 
@@ -67,6 +68,7 @@ class Accumulator {
       group.geometry = geometry;
       group.angle_deg = condition.theta_rad * 180 / std::numbers::pi;
       group.layer_sum.assign(layers, 0.0);
+      group.layer_share.resize(layers);
       group.layer_squares.assign(layers, 0.0);
       group.ring_sum.assign(rings, 0.0);
       group.ring_squares.assign(rings, 0.0);
@@ -92,6 +94,7 @@ class Accumulator {
     for (std::size_t k = 0; k < layers; ++k) {
       group.layer_sum[k] += layer_[k];
       group.layer_squares[k] += layer_[k] * layer_[k];
+      group.layer_share[k].push_back(static_cast<float>(layer_[k] / condition.incident_energy_mev));
     }
     for (std::size_t k = 0; k < rings; ++k) {
       group.ring_sum[k] += ring_[k];
@@ -275,6 +278,12 @@ ConditionComparison compare(const std::string& name, const Accumulated& full, co
                                   fast.r_second));
   }
   list.push_back(compare_cells(full, fast));
+  const auto share = [](const Accumulated& group, std::size_t layer) {
+    return std::vector<double>(group.layer_share[layer].begin(), group.layer_share[layer].end());
+  };
+  for (std::size_t layer = 0; layer < full.layer_share.size(); ++layer)
+    result.layers.push_back(compare_values("layer_energy", "Layer energy over incident energy", "",
+                                           share(full, layer), share(fast, layer)));
   return result;
 }
 
@@ -344,8 +353,7 @@ json Validation::summary() const {
 json Validation::to_json() const {
   json list = json::array();
   for (const ConditionComparison& group : groups) {
-    json observables = json::object();
-    for (const Comparison& c : group.observables) {
+    const auto numbers = [](const Comparison& c) {
       json entry = {{"unit", c.unit},
                     {"full_mean", c.full_mean},
                     {"full_mean_error", c.full_mean_error},
@@ -357,15 +365,20 @@ json Validation::to_json() const {
         entry["ks"] = c.ks;
         entry["ks_p_value"] = c.ks_p_value;
       }
-      observables[c.name] = entry;
-    }
+      return entry;
+    };
+    json observables = json::object();
+    for (const Comparison& c : group.observables) observables[c.name] = numbers(c);
+    json layers = json::array();
+    for (const Comparison& c : group.layers) layers.push_back(numbers(c));
     list.push_back({{"name", group.name},
                     {"geometry", group.geometry},
                     {"energy_gev", group.energy_gev},
                     {"angle_deg", group.angle_deg},
                     {"full_showers", group.full_showers},
                     {"fast_showers", group.fast_showers},
-                    {"observables", observables}});
+                    {"observables", observables},
+                    {"layer_energy", layers}});
   }
   return {{"groups", list},
           {"only_full", only_full},

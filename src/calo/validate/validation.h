@@ -39,6 +39,7 @@ struct ConditionComparison {
   double angle_deg = 0;
   std::int64_t full_showers = 0, fast_showers = 0;
   std::vector<Comparison> observables;
+  std::vector<Comparison> layers;  ///< energy in each layer over the incident energy
 
   const Comparison& observable(const std::string& name) const;
 };
@@ -56,7 +57,8 @@ struct Validation {
 
 /// Compares full with fast showers for each geometry, energy and angle, with the observables of MLFastSim
 /// (utils/observables.py): profiles, their first and second moments (cell index x cell size, energy-weighted,
-/// mm), response, cell energies. Reads both once, in bounded memory; the order of showers does not matter
+/// mm), response, cell energies, energy per layer. Reads both once; keeps a few
+/// numbers for each shower and layer, not the showers; the order of showers does not matter
 /// beyond rounding.
 /// @throws core::InputError where the meshes differ, are not regular, or no condition is on both sides
 Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options);
