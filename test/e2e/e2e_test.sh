@@ -67,6 +67,29 @@ check "unknown geometry" 2 "ODD" "$calopipe" generate --model "$work/run/model" 
 check "no such device" 4 "CUDA" "$calopipe" train --prepared "$work/run/prepared" --device cuda --out "$work/x"
 check "unwritable" 4 "write|made" "$calopipe" generate --model "$work/run/model" --energy-gev 1 --out /proc/x/y.h5
 absent "$work/x"
+# A full disk, as a limit on the size of files: what HDF5 sees is the same kind of error.
+full_disk() { (ulimit -c 0; ulimit -f 200; trap "" XFSZ; "$@"); }
+check "full disk, generate" 4 "disk full" full_disk "$calopipe" generate -q --model "$work/run/model" --energy-gev 1 \
+  --events 500 --out "$work/full/y.h5"
+absent "$work/full/y.h5"
+check "full disk, preprocess" 4 "disk full" full_disk "$calopipe" preprocess -q --showers data/mlfastsim --out "$work/full/p"
+absent "$work/full/p"
+[ -z "$(find "$work/full" -name '*partial*')" ] || { echo "FAILED: partial files were left"; failures=$((failures + 1)); }
+
+# 1.9 GB of cells are processed in less than 1 GiB: streaming, and sparse in memory.
+within_1_gib() {
+  local pid peak=0 now
+  "$@" & pid=$!
+  while now=$(awk '/VmHWM/{print $2}' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do peak=$now; sleep 0.02; done
+  wait $pid && [ "$peak" -gt 0 ] && [ "$peak" -lt 1048576 ] && echo "within 1 GiB" || echo "peak: $peak kB"
+}
+check "large file" 0 "" "$calopipe" generate -q --model "$work/run/model" --geometry SiW --energy-gev 1 --events 12000 \
+  --threshold-mev 1 --layout par04 --out "$work/large.h5"
+check "large file, inspect" 0 "within 1 GiB" within_1_gib "$calopipe" inspect -q "$work/large.h5"
+check "large file, preprocess" 0 "within 1 GiB" within_1_gib "$calopipe" preprocess -q --showers "$work/large.h5" \
+  --max-bad-fraction 1 --max-dropped-fraction 1 --out "$work/large"
+check "large file, validate" 0 "within 1 GiB" within_1_gib "$calopipe" validate -q --full "$work/large.h5" \
+  --fast "$work/large.h5" --out "$work/large-validation"
 
 [ $failures -eq 0 ] && echo "e2e: all as expected"
 exit $((failures > 0))

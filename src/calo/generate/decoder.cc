@@ -219,10 +219,12 @@ void Decoder::decode(std::span<const float> latents, std::span<const Conditions>
   const std::size_t groups = (count + rows_at_once - 1) / rows_at_once;
   const auto latent_dim = static_cast<std::size_t>(latent_dim_);
   const auto condition_dim = static_cast<std::size_t>(transform_.condition_dim());
-  auto& [hidden_rows, smallest, found] = workspace;
+  std::vector<float>& hidden_rows = workspace.hidden_rows;
+  std::vector<float>& smallest = workspace.smallest;
+  std::vector<Hits>& found = workspace.found;
   hidden_rows.resize(count * width);
   smallest.resize(count);
-  pool.for_each(groups, [&, &hidden_rows = hidden_rows, &smallest = smallest](std::size_t group) {
+  pool.for_each(groups, [&](std::size_t group) {
     const std::size_t begin = group * rows_at_once, end = std::min(count, begin + rows_at_once);
     std::vector<float> current((end - begin) * (latent_dim + condition_dim)), next;
     for (std::size_t i = begin; i < end; ++i) {
@@ -244,7 +246,7 @@ void Decoder::decode(std::span<const float> latents, std::span<const Conditions>
   const std::int64_t pieces = std::min<std::int64_t>(8 * pool.size(), blocks);
   found.resize(static_cast<std::size_t>(pieces));
   pool.for_each(found.size(), [&](std::size_t piece) {
-    Hits& hits = workspace.found[piece];
+    Hits& hits = found[piece];
     hits.clear();
     const auto p = static_cast<std::int64_t>(piece);
     for (std::int64_t block = blocks * p / pieces; block < blocks * (p + 1) / pieces; ++block) {
@@ -287,7 +289,7 @@ void Decoder::decode(std::span<const float> latents, std::span<const Conditions>
   out.energies_mev.resize(out.offsets.back());
   pool.for_each(count, [&](std::size_t i) {
     std::size_t place = out.offsets[i];
-    for (const Hits& hits : workspace.found)
+    for (const Hits& hits : found)
       for (std::size_t at = i; at < hits.end.size(); at += count) {
         const std::size_t begin = at > 0 ? hits.end[at - 1] : 0, size = hits.end[at] - begin;
         if (size == 0) continue;

@@ -158,7 +158,7 @@ CellPosition VoxelMesh::position(std::uint32_t cell) const {
   const auto after = std::upper_bound(layer_begin_.begin(), layer_begin_.end(), cell);
   const auto layer = static_cast<std::size_t>(after - layer_begin_.begin() - 1);
   const int place = static_cast<int>(cell - layer_begin_[layer]);
-  const int n_r = layers_[layer].n_r();
+  const int n_r = std::max(1, layers_[layer].n_r());  // a layer without rings has no cells
   return {.layer = static_cast<int>(layer), .phi = place / n_r, .r = place % n_r};
 }
 

@@ -13,7 +13,12 @@ namespace {
 // HDF5 prints its error stack to stderr unless told not to.
 void silence() {
   static std::once_flag once;
-  std::call_once(once, [] { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); });
+  std::call_once(once, [] {
+    // Files that could not be written (a full disk) stay open inside HDF5, and its clean-up at exit crashes
+    // over them. Everything else is closed by Handle.
+    H5dont_atexit();
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  });
 }
 
 herr_t add_name(hid_t, const char* name, const H5L_info_t*, void* names) {

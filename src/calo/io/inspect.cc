@@ -20,7 +20,7 @@ using nlohmann::json;
 struct Key {
   std::uint16_t geometry;
   float theta, energy;
-  auto operator<=>(const Key&) const = default;
+  auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 mistakes it
 };
 
 struct Sums {

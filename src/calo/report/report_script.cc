@@ -2,7 +2,8 @@
 
 // The bundle lies in the program as it is: half a megabyte as a C++ array would compile for long.
 asm(".section .rodata\n"
-    "calopipe_report_script: .incbin \"" CALOPIPE_REPORT_SCRIPT "\"\n"
+    "calopipe_report_script: .incbin \"" CALOPIPE_REPORT_SCRIPT
+    "\"\n"
     "calopipe_report_script_end:\n"
     ".byte 0\n"
     ".global calopipe_report_script, calopipe_report_script_end\n"
