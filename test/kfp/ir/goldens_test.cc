@@ -5,6 +5,7 @@
 
 #include "core/staged_output.h"
 #include "kfp/ir/document.h"
+#include "kfp/ir/validate.h"
 #include "kfp/yaml/yaml.h"
 #include "support/temp_folder.h"
 
@@ -26,6 +27,15 @@ TEST(Goldens, AreWrittenAgainAsTheSameData) {
     const std::string written = kfp::ir::to_yaml(kfp::ir::parse_pipeline(text, file));
     EXPECT_EQ(kfp::parse_yaml(written), kfp::parse_yaml(text));
     EXPECT_EQ(kfp::ir::to_yaml(kfp::ir::parse_pipeline(written)), written);  // a fixed point
+  }
+}
+
+TEST(Goldens, HaveNoErrors) {
+  NEED_GOLDENS();
+  for (const auto& file : test::goldens()) {
+    SCOPED_TRACE(file.filename());
+    for (const kfp::ir::Problem& problem : kfp::ir::validate(kfp::ir::read_pipeline(file)))
+      EXPECT_NE(problem.severity, kfp::ir::Problem::Severity::kError) << problem.to_text();
   }
 }
 
