@@ -13,18 +13,22 @@
 namespace app {
 
 PipelineCommand::PipelineCommand(CLI::App& app)
-    : subcommand_(app.add_subcommand("pipeline", "Shows, checks and formats compiled Kubeflow pipelines (IR YAML)")) {
+    : subcommand_(
+          app.add_subcommand("pipeline", "Shows, checks and formats compiled Kubeflow pipelines (IR YAML)")) {
   subcommand_->group("Tools");
   subcommand_->require_subcommand(1);
   subcommand_->footer(
       "Examples:\n  calopipe pipeline show training.yaml\n  calopipe pipeline validate training.yaml --json\n"
       "  calopipe pipeline format training.yaml --out sorted.yaml");
   show_ = subcommand_->add_subcommand("show", "Prints the graph: tasks in order, inputs, conditions, loops");
-  show_->footer("Examples:\n  calopipe pipeline show training.yaml\n  calopipe pipeline show training.yaml --json");
+  show_->footer(
+      "Examples:\n  calopipe pipeline show training.yaml\n  calopipe pipeline show training.yaml --json");
   validate_ = subcommand_->add_subcommand(
-      "validate", "Names every mistake with its place, and the traps of the backend; exit code 3 where it has errors");
+      "validate",
+      "Names every mistake with its place, and the traps of the backend; exit code 3 where it has errors");
   validate_->footer("Examples:\n  calopipe pipeline validate training.yaml");
-  format_ = subcommand_->add_subcommand("format", "Writes it again: the same data, sorted, as deterministic text");
+  format_ =
+      subcommand_->add_subcommand("format", "Writes it again: the same data, sorted, as deterministic text");
   format_->add_option("--out", out_, "The new file")->required()->type_name("FILE");
   format_->footer("Examples:\n  calopipe pipeline format training.yaml --out sorted.yaml");
   for (CLI::App* command : {show_, validate_, format_})

@@ -91,6 +91,7 @@ void check_executor_of_task(const Task& task, const ComponentSpec& component, co
                             const std::string& place, Findings& findings);
 
 /// Checks the platform settings against the pipeline. `scopes` are the tasks of each executor label.
-void check_platform(const Pipeline& pipeline, const std::multimap<std::string, Scope>& scopes, Findings& findings);
+void check_platform(const Pipeline& pipeline, const std::multimap<std::string, Scope>& scopes,
+                    Findings& findings);
 
 }  // namespace kfp::ir::checks

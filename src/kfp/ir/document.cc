@@ -16,15 +16,24 @@ constexpr YamlLimits kLimits = {.max_bytes = 32 << 20, .max_depth = 100, .max_no
 // How the Python SDK names types in the comment.
 std::string comment_type(const std::optional<ParameterType>& type) {
   switch (type.value_or(ParameterType::kUnspecified)) {
-    case ParameterType::kUnspecified: return "unknown";
-    case ParameterType::kNumberDouble: return "float";
-    case ParameterType::kNumberInteger: return "int";
-    case ParameterType::kString: return "str";
-    case ParameterType::kBoolean: return "bool";
-    case ParameterType::kList: return "list";
-    case ParameterType::kStruct: return "dict";
-    case ParameterType::kTaskFinalStatus: return "PipelineTaskFinalStatus";
-    case ParameterType::kTaskConfig: return "TaskConfig";
+    case ParameterType::kUnspecified:
+      return "unknown";
+    case ParameterType::kNumberDouble:
+      return "float";
+    case ParameterType::kNumberInteger:
+      return "int";
+    case ParameterType::kString:
+      return "str";
+    case ParameterType::kBoolean:
+      return "bool";
+    case ParameterType::kList:
+      return "list";
+    case ParameterType::kStruct:
+      return "dict";
+    case ParameterType::kTaskFinalStatus:
+      return "PipelineTaskFinalStatus";
+    case ParameterType::kTaskConfig:
+      return "TaskConfig";
   }
   return "unknown";
 }
@@ -56,7 +65,8 @@ std::string python_repr(const Value& value) {
   }
   if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
-    const char quote = text.find('\'') != std::string::npos && text.find('"') == std::string::npos ? '"' : '\'';
+    const char quote =
+        text.find('\'') != std::string::npos && text.find('"') == std::string::npos ? '"' : '\'';
     std::string escaped;
     for (const char c : text) {
       if (c == '\\' || c == quote) escaped += '\\';
@@ -85,9 +95,9 @@ std::string signature(const char* heading, const Parameters& parameters, const A
     if constexpr (requires { parameter.default_value; }) {
       if (parameter.default_value) {
         const Value& value = *parameter.default_value;
-        line += fmt::format(" [Default: {}]", value.is_string()
-                                                  ? '\'' + one_line(value.get<std::string>()) + '\''
-                                                  : python_repr(value));
+        line +=
+            fmt::format(" [Default: {}]", value.is_string() ? '\'' + one_line(value.get<std::string>()) + '\''
+                                                            : python_repr(value));
       }
     }
     lines[name] = std::move(line);
@@ -101,7 +111,8 @@ std::string signature(const char* heading, const Parameters& parameters, const A
 
 void check_object(const json& document, const std::filesystem::path& source, const char* which) {
   if (!document.is_object())
-    throw core::InputError({.message = fmt::format("the {} document is not a mapping", which), .file = source});
+    throw core::InputError(
+        {.message = fmt::format("the {} document is not a mapping", which), .file = source});
 }
 
 }  // namespace
@@ -109,7 +120,8 @@ void check_object(const json& document, const std::filesystem::path& source, con
 Pipeline parse_pipeline(const std::string& text, const std::filesystem::path& source) {
   std::vector<json> documents = parse_yaml(text, source, kLimits);
   if (documents.empty() || (documents.size() == 1 && documents[0].is_null()))
-    throw core::InputError({.message = "is empty", .file = source, .hint = "a compiled pipeline is expected"});
+    throw core::InputError(
+        {.message = "is empty", .file = source, .hint = "a compiled pipeline is expected"});
   check_object(documents[0], source, "first");
   if (documents.size() == 1 && documents[0].contains("pipeline_spec")) {  // as a run carries it
     json parts = std::move(documents[0]);
@@ -147,7 +159,8 @@ std::string comment_header(const PipelineSpec& spec) {
   std::string text = "# PIPELINE DEFINITION\n";
   text += fmt::format("# Name: {}\n", one_line(info.name.value_or("")));
   if (const std::string description = info.description.value_or(""); !description.empty()) {
-    std::string rest = description.ends_with('\n') ? description.substr(0, description.size() - 1) : description;
+    std::string rest =
+        description.ends_with('\n') ? description.substr(0, description.size() - 1) : description;
     const char* prefix = "# Description: ";
     while (true) {
       const std::size_t end = rest.find('\n');

@@ -116,7 +116,8 @@ T read_integer(const json& value, const Place& place) {
     integer = value.get<std::int64_t>();
   } else if (value.is_number_float()) {
     const double number = value.get<double>();
-    if (number == std::floor(number) && std::abs(number) < 0x1p63) integer = static_cast<std::int64_t>(number);
+    if (number == std::floor(number) && std::abs(number) < 0x1p63)
+      integer = static_cast<std::int64_t>(number);
   } else if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
     std::int64_t parsed = 0;
@@ -331,7 +332,8 @@ json written(const T& value) {
     if (std::isnan(value)) return "NaN";
     if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
     return value;
-  } else if constexpr (std::is_same_v<T, std::string> || std::is_arithmetic_v<T> || std::is_same_v<T, Value>) {
+  } else if constexpr (std::is_same_v<T, std::string> || std::is_arithmetic_v<T> ||
+                       std::is_same_v<T, Value>) {
     return value;
   } else if constexpr (std::is_enum_v<T>) {
     return to_string(value);
@@ -432,9 +434,13 @@ PlatformSpec platform_spec_from_json(const json& value, const std::filesystem::p
   return from_json<PlatformSpec>(value, source);
 }
 
-json to_json(const PipelineSpec& spec) { return written(spec); }
+json to_json(const PipelineSpec& spec) {
+  return written(spec);
+}
 
-json to_json(const PlatformSpec& spec) { return written(spec); }
+json to_json(const PlatformSpec& spec) {
+  return written(spec);
+}
 
 json schema() {
   return {{"PipelineSpec", schema_of<PipelineSpec>()}, {"PlatformSpec", schema_of<PlatformSpec>()}};

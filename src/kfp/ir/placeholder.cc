@@ -38,8 +38,9 @@ Placeholder parse(std::string_view text) {
     return placeholder;
   }
   static constexpr std::array<std::string_view, 8> kRun = {
-      ".pipeline_job_name",  ".pipeline_job_resource_name",    ".pipeline_job_uuid",
-      ".pipeline_task_name", ".pipeline_task_uuid",            ".pipeline_job_create_time_utc",
+      ".pipeline_job_name",  ".pipeline_job_resource_name",
+      ".pipeline_job_uuid",  ".pipeline_task_name",
+      ".pipeline_task_uuid", ".pipeline_job_create_time_utc",
       ".pipeline_root",      ".pipeline_job_schedule_time_utc"};
   if (inner == ".outputs.output_file") placeholder.kind = Kind::kOutputFile;
   if (inner == ".workspace_path") placeholder.kind = Kind::kWorkspacePath;

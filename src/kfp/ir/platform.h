@@ -246,7 +246,8 @@ struct NodeAffinityTerm {
   }
 };
 
-/// Pods beside which (or, with `anti`, apart from which) a pod needs to run, or prefers where it has a weight.
+/// Pods beside which (or, with `anti`, apart from which) a pod needs to run, or prefers where it has a
+/// weight.
 struct PodAffinityTerm {
   std::vector<SelectorRequirement> match_pod_expressions;
   std::map<std::string, std::string> match_pod_labels;

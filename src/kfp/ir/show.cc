@@ -46,7 +46,8 @@ json signature(const ComponentSpec& component) {
     for (const auto& [name, output] : component.output_definitions->parameters)
       outputs[name] = {{"kind", "parameter"}, {"type", type_text(output.parameter_type)}};
     for (const auto& [name, output] : component.output_definitions->artifacts)
-      outputs[name] = {{"kind", "artifact"}, {"type", artifact_text(output.artifact_type, output.is_artifact_list)}};
+      outputs[name] = {{"kind", "artifact"},
+                       {"type", artifact_text(output.artifact_type, output.is_artifact_list)}};
   }
   return {{"inputs", inputs}, {"outputs", outputs}};
 }
@@ -65,7 +66,8 @@ json source_of(const TaskInputParameter& source) {
     entry["from"] = "final status of " + source.task_final_status->producer_task.value_or("?");
   if (source.runtime_value) {
     if (source.runtime_value->constant) entry["value"] = *source.runtime_value->constant;
-    if (source.runtime_value->runtime_parameter) entry["from"] = "input " + *source.runtime_value->runtime_parameter;
+    if (source.runtime_value->runtime_parameter)
+      entry["from"] = "input " + *source.runtime_value->runtime_parameter;
   }
   if (source.parameter_expression_selector) entry["select"] = *source.parameter_expression_selector;
   return entry;
@@ -223,12 +225,14 @@ void add_tasks(const json& tasks, int column, std::string& out) {
     if (task.contains("condition")) line("if " + text("condition"));
     if (task.contains("loop")) {
       const json& loop = task["loop"];
-      std::string words = fmt::format("for each {} in {}", loop["item"].get<std::string>(),
-                                      loop["over"].get<std::string>());
-      if (const int limit = loop.value("parallelism", 0); limit > 0) words += fmt::format(", {} at once", limit);
+      std::string words =
+          fmt::format("for each {} in {}", loop["item"].get<std::string>(), loop["over"].get<std::string>());
+      if (const int limit = loop.value("parallelism", 0); limit > 0)
+        words += fmt::format(", {} at once", limit);
       line(words);
     }
-    if (!task["after"].empty()) line(fmt::format("after {}", fmt::join(task["after"].get<std::vector<std::string>>(), ", ")));
+    if (!task["after"].empty())
+      line(fmt::format("after {}", fmt::join(task["after"].get<std::vector<std::string>>(), ", ")));
     if (task.contains("runs_after_failures")) line("also where those fail");
     if (task.contains("retries")) line(fmt::format("tried again {} times", task["retries"].get<int>()));
     if (task.contains("cached") && !task["cached"].get<bool>() && kind == "container") line("not cached");
@@ -277,11 +281,13 @@ json graph(const Pipeline& pipeline) {
 std::string show(const Pipeline& pipeline) {
   const json g = graph(pipeline);
   std::string out = fmt::format("pipeline {}", printable(g["name"].get<std::string>()));
-  if (g.contains("display_name")) out += fmt::format(" \"{}\"", printable(g["display_name"].get<std::string>()));
+  if (g.contains("display_name"))
+    out += fmt::format(" \"{}\"", printable(g["display_name"].get<std::string>()));
   out += '\n';
   for (const char* field : {"description", "schema_version", "sdk_version", "pipeline_root"})
     if (g.contains(field)) out += fmt::format("  {}: {}\n", field, printable(g[field].get<std::string>()));
-  if (g.contains("pipeline_config")) out += fmt::format("  pipeline_config: {}\n", value_text(g["pipeline_config"], 160));
+  if (g.contains("pipeline_config"))
+    out += fmt::format("  pipeline_config: {}\n", value_text(g["pipeline_config"], 160));
   add_signature("inputs", g["inputs"], out);
   add_signature("outputs", g["outputs"], out);
   out += "\ntasks:\n";

@@ -11,9 +11,15 @@ double Duration::seconds() const {
 }
 
 std::span<const char* const> enum_names(ParameterType) {
-  static constexpr const char* kNames[] = {
-      "PARAMETER_TYPE_ENUM_UNSPECIFIED", "NUMBER_DOUBLE", "NUMBER_INTEGER",    "STRING",     "BOOLEAN", "LIST",
-      "STRUCT",                          "TASK_FINAL_STATUS", "TASK_CONFIG"};
+  static constexpr const char* kNames[] = {"PARAMETER_TYPE_ENUM_UNSPECIFIED",
+                                           "NUMBER_DOUBLE",
+                                           "NUMBER_INTEGER",
+                                           "STRING",
+                                           "BOOLEAN",
+                                           "LIST",
+                                           "STRUCT",
+                                           "TASK_FINAL_STATUS",
+                                           "TASK_CONFIG"};
   return kNames;
 }
 
@@ -29,9 +35,13 @@ std::span<const char* const> enum_names(TriggerStrategy) {
 }
 
 std::span<const char* const> enum_names(TaskConfigPassthroughType) {
-  static constexpr const char* kNames[] = {
-      "NONE", "RESOURCES", "ENV", "KUBERNETES_AFFINITY", "KUBERNETES_TOLERATIONS", "KUBERNETES_NODE_SELECTOR",
-      "KUBERNETES_VOLUMES"};
+  static constexpr const char* kNames[] = {"NONE",
+                                           "RESOURCES",
+                                           "ENV",
+                                           "KUBERNETES_AFFINITY",
+                                           "KUBERNETES_TOLERATIONS",
+                                           "KUBERNETES_NODE_SELECTOR",
+                                           "KUBERNETES_VOLUMES"};
   return kNames;
 }
 

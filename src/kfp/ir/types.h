@@ -11,11 +11,12 @@
 /// Kubeflow Pipelines' intermediate representation (IR), schema 2.1.0, as C++ structs.
 ///
 /// The structs follow api/v2alpha1/pipeline_spec.proto and
-/// kubernetes_platform/proto/kubernetes_executor_config.proto of kubeflow/pipelines, field by field, in proto3
-/// JSON names. Each declares its fields once, in `describe(v)`: `v("jsonName", member)`, and
+/// kubernetes_platform/proto/kubernetes_executor_config.proto of kubeflow/pipelines, field by field, in
+/// proto3 JSON names. Each declares its fields once, in `describe(v)`: `v("jsonName", member)`, and
 /// `v.alternative("group", "jsonName", member)` for those of which one at most may be set. Reader, writer and
 /// schema derive from that. Scalars and sub-messages are std::optional, so that what was written explicitly
-/// (`isOptional: false`) is written again; an empty list or mapping is the same as an absent one, as in proto3.
+/// (`isOptional: false`) is written again; an empty list or mapping is the same as an absent one, as in
+/// proto3.
 namespace kfp::ir {
 
 /// Any JSON value (google.protobuf.Value). Integers keep 64 bits here; the backend holds doubles.
@@ -70,8 +71,7 @@ std::span<const char* const> enum_names(TaskConfigPassthroughType);
 
 /// "NUMBER_DOUBLE" …
 template <class E>
-  requires std::is_enum_v<E>
-std::string to_string(E value) {
+requires std::is_enum_v<E> std::string to_string(E value) {
   return enum_names(value)[static_cast<std::size_t>(value)];
 }
 

@@ -32,17 +32,23 @@ const Executor* executor_of(const PipelineSpec& spec, const ComponentSpec& compo
 
 bool fits(const Value& value, ParameterType type) {
   switch (type) {
-    case ParameterType::kNumberDouble: return value.is_number();
+    case ParameterType::kNumberDouble:
+      return value.is_number();
     case ParameterType::kNumberInteger:
       return value.is_number_integer() ||
              (value.is_number_float() && value.get<double>() == std::floor(value.get<double>()));
-    case ParameterType::kString: return value.is_string();
-    case ParameterType::kBoolean: return value.is_boolean();
-    case ParameterType::kList: return value.is_array();
-    case ParameterType::kStruct: return value.is_object();
+    case ParameterType::kString:
+      return value.is_string();
+    case ParameterType::kBoolean:
+      return value.is_boolean();
+    case ParameterType::kList:
+      return value.is_array();
+    case ParameterType::kStruct:
+      return value.is_object();
     case ParameterType::kUnspecified:
     case ParameterType::kTaskFinalStatus:
-    case ParameterType::kTaskConfig: return true;
+    case ParameterType::kTaskConfig:
+      return true;
   }
   return true;
 }
@@ -73,17 +79,22 @@ std::string type_text(ParameterType type) {
 ParameterType type_of(const std::optional<ParameterType>& type, const std::optional<PrimitiveType>& old) {
   if (type) return *type;
   switch (old.value_or(PrimitiveType::kUnspecified)) {
-    case PrimitiveType::kInt: return ParameterType::kNumberInteger;
-    case PrimitiveType::kDouble: return ParameterType::kNumberDouble;
-    case PrimitiveType::kString: return ParameterType::kString;
-    case PrimitiveType::kUnspecified: break;
+    case PrimitiveType::kInt:
+      return ParameterType::kNumberInteger;
+    case PrimitiveType::kDouble:
+      return ParameterType::kNumberDouble;
+    case PrimitiveType::kString:
+      return ParameterType::kString;
+    case PrimitiveType::kUnspecified:
+      break;
   }
   return ParameterType::kUnspecified;
 }
 
 void check_types(ParameterType given, ParameterType wanted, const std::string& place, const std::string& from,
                  Findings& findings) {
-  if (given == ParameterType::kUnspecified || wanted == ParameterType::kUnspecified || given == wanted) return;
+  if (given == ParameterType::kUnspecified || wanted == ParameterType::kUnspecified || given == wanted)
+    return;
   // A final status is a structure to those that read it.
   if (given == ParameterType::kTaskFinalStatus && wanted == ParameterType::kStruct) return;
   const std::string message =
@@ -106,20 +117,23 @@ void check_artifact_types(const std::string& given, const std::string& wanted, c
   findings.error(place, fmt::format("takes {}, but {} gives {}", wanted, from, given));
 }
 
-bool loops(const Task& task) { return task.parameter_iterator || task.artifact_iterator; }
+bool loops(const Task& task) {
+  return task.parameter_iterator || task.artifact_iterator;
+}
 
-// The type of an output parameter as those beside the task see it: a loop gives a list of what each turn gives.
-// The SDK declares some of those lists as what they hold, so the declaration decides nothing.
+// The type of an output parameter as those beside the task see it: a loop gives a list of what each turn
+// gives. The SDK declares some of those lists as what they hold, so the declaration decides nothing.
 ParameterType output_type(const Task& task, const OutputParameterSpec& output) {
   return loops(task) ? ParameterType::kList : type_of(output.parameter_type, output.type);
 }
 
-const Task* check_producer(const std::optional<std::string>& name, const Scope& scope, const std::string& place,
-                           const char* field, Findings& findings) {
+const Task* check_producer(const std::optional<std::string>& name, const Scope& scope,
+                           const std::string& place, const char* field, Findings& findings) {
   const Task* producer = find(scope.dag.tasks, name.value_or(""));
   if (producer == nullptr)
-    findings.error(place, fmt::format("{} names the task \"{}\", which {} does not have", field, name.value_or(""),
-                                      scope.place),
+    findings.error(place,
+                   fmt::format("{} names the task \"{}\", which {} does not have", field, name.value_or(""),
+                               scope.place),
                    suggestion(name.value_or(""), scope.dag.tasks));
   return producer;
 }
@@ -177,10 +191,11 @@ ParameterType check_source(const TaskInputParameter& source, const Scope& scope,
     const auto& inputs = inputs_of(scope.component).parameters;
     const InputParameterSpec* spec = find(inputs, *source.component_input_parameter);
     if (spec == nullptr)
-      findings.error(place + ".componentInputParameter",
-                     fmt::format("names the input parameter \"{}\", which the component of this DAG does not have",
-                                 *source.component_input_parameter),
-                     suggestion(*source.component_input_parameter, inputs));
+      findings.error(
+          place + ".componentInputParameter",
+          fmt::format("names the input parameter \"{}\", which the component of this DAG does not have",
+                      *source.component_input_parameter),
+          suggestion(*source.component_input_parameter, inputs));
     else
       type = type_of(spec->parameter_type, spec->type);
   } else if (source.task_final_status) {
@@ -190,10 +205,11 @@ ParameterType check_source(const TaskInputParameter& source, const Scope& scope,
   } else if (source.runtime_value) {
     const ValueOrRuntimeParameter& value = *source.runtime_value;
     if (value.runtime_parameter && !inputs_of(scope.component).parameters.contains(*value.runtime_parameter))
-      findings.error(place + ".runtimeValue.runtimeParameter",
-                     fmt::format("names the input parameter \"{}\", which the component of this DAG does not have",
-                                 *value.runtime_parameter),
-                     suggestion(*value.runtime_parameter, inputs_of(scope.component).parameters));
+      findings.error(
+          place + ".runtimeValue.runtimeParameter",
+          fmt::format("names the input parameter \"{}\", which the component of this DAG does not have",
+                      *value.runtime_parameter),
+          suggestion(*value.runtime_parameter, inputs_of(scope.component).parameters));
     if (!value.runtime_parameter && !value.constant && !value.constant_value)
       findings.error(place + ".runtimeValue", "has no value", "set constant");
   } else {
@@ -215,8 +231,7 @@ class Validator {
     check_top();
     note_loops(spec_.root ? &*spec_.root : nullptr);
     for (const auto& [name, component] : spec_.components) note_loops(&component);
-    for (const auto& [name, component] : spec_.components)
-      check_component(component, "components." + name);
+    for (const auto& [name, component] : spec_.components) check_component(component, "components." + name);
     if (spec_.root) check_component(*spec_.root, "root");
     check_recursion();
     check_unused();
@@ -231,9 +246,10 @@ class Validator {
     const std::string name = info.name.value_or("");
     if (name.empty()) findings_.error("pipelineInfo.name", "the pipeline has no name");
     if (spec_.components.contains("comp-" + name))
-      findings_.note("pipelineInfo.name",
-                     fmt::format("a component is called {}, too, and the Python SDK misreads such pipelines", name),
-                     "rename one of them");
+      findings_.note(
+          "pipelineInfo.name",
+          fmt::format("a component is called {}, too, and the Python SDK misreads such pipelines", name),
+          "rename one of them");
     if (!spec_.schema_version)
       findings_.error("schemaVersion", "is missing", "the server takes 2.1.0");
     else if (*spec_.schema_version != "2.1.0")
@@ -262,7 +278,8 @@ class Validator {
       if (&component != (spec_.root ? &*spec_.root : nullptr))
         findings_.error(place, "has neither dag nor executorLabel");
     } else if (const Executor* executor = executor_of(spec_, component)) {
-      check_executor(component, *executor, "deploymentSpec.executors." + *component.executor_label, findings_);
+      check_executor(component, *executor, "deploymentSpec.executors." + *component.executor_label,
+                     findings_);
       used_executors_.insert(*component.executor_label);
     } else {
       const auto& executors = spec_.deployment_spec.value_or(DeploymentConfig{}).executors;
@@ -308,8 +325,9 @@ class Validator {
                         fmt::format("names the task \"{}\", which {} does not have", other, scope.place),
                         suggestion(other, scope.dag.tasks));
     for (const std::string& other : data_edges)
-      if (scope.dag.tasks.contains(other) && std::find(task.dependent_tasks.begin(), task.dependent_tasks.end(),
-                                                       other) == task.dependent_tasks.end())
+      if (scope.dag.tasks.contains(other) &&
+          std::find(task.dependent_tasks.begin(), task.dependent_tasks.end(), other) ==
+              task.dependent_tasks.end())
         findings_.warning(place + ".dependentTasks",
                           fmt::format("lacks {}, whose output the task takes", other), "add it");
     const std::string reference = task.component_ref ? task.component_ref->name.value_or("") : "";
@@ -340,7 +358,8 @@ class Validator {
       const ParameterType given = check_source(source, scope, here, findings_);
       const InputParameterSpec* spec = find(wanted.parameters, name);
       if (spec == nullptr) {
-        // The SDK passes what only resources or Kubernetes settings use under this prefix, and sometimes a copy.
+        // The SDK passes what only resources or Kubernetes settings use under this prefix, and sometimes a
+        // copy.
         if (!name.starts_with("pipelinechannel--") && !passes_channel(source))
           findings_.error(here, "the component has no such input", suggestion(name, wanted.parameters));
         check_constant(source, nullptr, inputs, here);
@@ -359,17 +378,19 @@ class Validator {
       const bool given = spec.parameter_type == ParameterType::kTaskConfig;
       if (!looped && !given && !spec.is_optional.value_or(false) && !spec.default_value &&
           !inputs.parameters.contains(name))
-        findings_.error(place + ".inputs.parameters", fmt::format("the required input \"{}\" is missing", name));
+        findings_.error(place + ".inputs.parameters",
+                        fmt::format("the required input \"{}\" is missing", name));
     }
     for (const auto& [name, spec] : wanted.artifacts) {
       const bool looped = task.artifact_iterator && task.artifact_iterator->item_input == name;
       if (!looped && !spec.is_optional.value_or(false) && !inputs.artifacts.contains(name))
-        findings_.error(place + ".inputs.artifacts", fmt::format("the required input \"{}\" is missing", name));
+        findings_.error(place + ".inputs.artifacts",
+                        fmt::format("the required input \"{}\" is missing", name));
     }
   }
 
-  void check_constant(const TaskInputParameter& source, const InputParameterSpec* spec, const TaskInputs& inputs,
-                      const std::string& input_place) {
+  void check_constant(const TaskInputParameter& source, const InputParameterSpec* spec,
+                      const TaskInputs& inputs, const std::string& input_place) {
     if (!source.runtime_value || !source.runtime_value->constant) return;
     const Value& value = *source.runtime_value->constant;
     const std::string place = input_place + ".runtimeValue.constant";
@@ -379,9 +400,11 @@ class Validator {
     for (const Placeholder& placeholder : found) {
       const bool whole = placeholder.text == value.get_ref<const std::string&>();
       if (placeholder.kind == Placeholder::Kind::kRun && !whole)
-        findings_.warning(place, fmt::format("{} is only replaced where it is the whole constant", placeholder.text),
+        findings_.warning(place,
+                          fmt::format("{} is only replaced where it is the whole constant", placeholder.text),
                           "pass it alone, and join the texts in the component");
-      if (placeholder.kind == Placeholder::Kind::kInputParameter && !inputs.parameters.contains(placeholder.name))
+      if (placeholder.kind == Placeholder::Kind::kInputParameter &&
+          !inputs.parameters.contains(placeholder.name))
         findings_.error(place, fmt::format("{} names an input that the task does not pass", placeholder.text),
                         suggestion(placeholder.name, inputs.parameters));
       if (placeholder.kind == Placeholder::Kind::kWorkspacePath) workspace_used_.push_back(place);
@@ -405,9 +428,11 @@ class Validator {
       const std::string here = place + ".taskOutputArtifact";
       from = fmt::format("the output {} of the task {}", output.output_artifact_key.value_or(""),
                          output.producer_task.value_or(""));
-      if (const Task* producer = check_producer(output.producer_task, scope, here, "producerTask", findings_)) {
-        const OutputArtifactSpec* spec = check_output_artifact(
-            *producer, *output.producer_task, output.output_artifact_key.value_or(""), scope, here, findings_);
+      if (const Task* producer =
+              check_producer(output.producer_task, scope, here, "producerTask", findings_)) {
+        const OutputArtifactSpec* spec =
+            check_output_artifact(*producer, *output.producer_task, output.output_artifact_key.value_or(""),
+                                  scope, here, findings_);
         if (spec != nullptr) given = artifact_title(spec->artifact_type);
       }
     } else if (source.component_input_artifact) {
@@ -415,10 +440,11 @@ class Validator {
       from = "the input " + *source.component_input_artifact;
       const InputArtifactSpec* spec = find(inputs, *source.component_input_artifact);
       if (spec == nullptr)
-        findings_.error(place + ".componentInputArtifact",
-                        fmt::format("names the input artifact \"{}\", which the component of this DAG does not have",
-                                    *source.component_input_artifact),
-                        suggestion(*source.component_input_artifact, inputs));
+        findings_.error(
+            place + ".componentInputArtifact",
+            fmt::format("names the input artifact \"{}\", which the component of this DAG does not have",
+                        *source.component_input_artifact),
+            suggestion(*source.component_input_artifact, inputs));
       else
         given = artifact_title(spec->artifact_type);
     } else {
@@ -434,10 +460,12 @@ class Validator {
   void check_iterator(const Task& task, const ComponentSpec& component, const std::string& place) {
     const TaskInputs inputs = task.inputs.value_or(TaskInputs{});
     if (task.artifact_iterator)
-      findings_.warning(place + ".artifactIterator", "the open-source backend does not implement loops over artifacts",
+      findings_.warning(place + ".artifactIterator",
+                        "the open-source backend does not implement loops over artifacts",
                         "loop over parameters that name them");
     if (task.iterator_policy) {
-      if (!loops(task)) findings_.warning(place + ".iteratorPolicy", "has no effect on a task that is no loop");
+      if (!loops(task))
+        findings_.warning(place + ".iteratorPolicy", "has no effect on a task that is no loop");
       if (task.iterator_policy->parallelism_limit.value_or(0) < 0)
         findings_.error(place + ".iteratorPolicy.parallelismLimit", "is negative");
     }
@@ -451,9 +479,10 @@ class Validator {
     const ParameterItems items = task.parameter_iterator->items.value_or(ParameterItems{});
     if (items.input_parameter) {
       if (!inputs.parameters.contains(*items.input_parameter))
-        findings_.error(here + ".items.inputParameter",
-                        fmt::format("names the input \"{}\", which the task does not pass", *items.input_parameter),
-                        suggestion(*items.input_parameter, inputs.parameters));
+        findings_.error(
+            here + ".items.inputParameter",
+            fmt::format("names the input \"{}\", which the task does not pass", *items.input_parameter),
+            suggestion(*items.input_parameter, inputs.parameters));
     } else if (items.raw) {
       const json list = json::parse(*items.raw, nullptr, false);
       if (list.is_discarded() || !list.is_array())
@@ -480,8 +509,10 @@ class Validator {
     }
     if (!task.retry_policy) return;
     const std::string here = place + ".retryPolicy";
-    if (task.retry_policy->max_retry_count.value_or(0) < 0) findings_.error(here + ".maxRetryCount", "is negative");
-    if (task.retry_policy->backoff_factor.value_or(0) < 0) findings_.error(here + ".backoffFactor", "is negative");
+    if (task.retry_policy->max_retry_count.value_or(0) < 0)
+      findings_.error(here + ".maxRetryCount", "is negative");
+    if (task.retry_policy->backoff_factor.value_or(0) < 0)
+      findings_.error(here + ".backoffFactor", "is negative");
     if (task.retry_policy->backoff_duration.value_or(Duration{"0s"}).seconds() < 0)
       findings_.error(here + ".backoffDuration", "is negative");
     if (task.retry_policy->backoff_max_duration.value_or(Duration{"0s"}).seconds() < 0)
@@ -490,7 +521,8 @@ class Validator {
 
   // `{{$.inputs.parameters['pipelinechannel--x']}}` as the whole value.
   static bool passes_channel(const TaskInputParameter& source) {
-    if (!source.runtime_value || !source.runtime_value->constant || !source.runtime_value->constant->is_string())
+    if (!source.runtime_value || !source.runtime_value->constant ||
+        !source.runtime_value->constant->is_string())
       return false;
     const auto text = source.runtime_value->constant->get<std::string>();
     const std::vector<Placeholder> found = placeholders_in(text);
@@ -498,7 +530,8 @@ class Validator {
   }
 
   static bool completes(const Task& task) {
-    return task.trigger_policy && task.trigger_policy->strategy == TriggerStrategy::kAllUpstreamTasksCompleted;
+    return task.trigger_policy &&
+           task.trigger_policy->strategy == TriggerStrategy::kAllUpstreamTasksCompleted;
   }
 
   static std::vector<std::string> data_upstream(const Task& task) {
@@ -517,19 +550,23 @@ class Validator {
       if (ordered.contains(start) || told.contains(start)) continue;
       // Every task left waits for one that is left: going upstream ends in a cycle.
       std::vector<std::string> path = {start};
+      std::map<std::string, std::size_t> position = {{start, 0}};
+      bool known = false;  // the way leads to a cycle that was told already
       while (true) {
         const std::vector<std::string> upstream = upstream_of(scope.dag.tasks.at(path.back()));
-        const auto next = std::find_if(upstream.begin(), upstream.end(), [&](const std::string& name) {
-          return scope.dag.tasks.contains(name) && !ordered.contains(name);
-        });
-        const auto begin = std::find(path.begin(), path.end(), *next);
-        path.push_back(*next);
-        if (begin == path.end() - 1) continue;
-        path.erase(path.begin(), std::find(path.begin(), path.end(), path.back()));
+        const std::string next =
+            *std::find_if(upstream.begin(), upstream.end(), [&](const std::string& name) {
+              return scope.dag.tasks.contains(name) && !ordered.contains(name);
+            });
+        known = told.contains(next);
+        const auto [seen, added] = position.emplace(next, path.size());
+        path.push_back(next);
+        if (known) break;
+        if (added) continue;
+        told.insert(path.begin(), path.end());
+        path.erase(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(seen->second));
         break;
       }
-      const bool known = std::any_of(path.begin(), path.end(), [&](const auto& name) { return told.contains(name); });
-      told.insert(start);
       told.insert(path.begin(), path.end());
       if (known) continue;
       std::reverse(path.begin(), path.end());
@@ -551,10 +588,12 @@ class Validator {
       if (output.value_from_oneof) selectors = output.value_from_oneof->parameter_selectors;
       if (selectors.empty()) findings_.error(here, "names no task");
       for (const ParameterSelector& selector : selectors) {
-        const Task* task = check_producer(selector.producer_subtask, scope, here, "producerSubtask", findings_);
+        const Task* task =
+            check_producer(selector.producer_subtask, scope, here, "producerSubtask", findings_);
         if (task == nullptr) continue;
-        const OutputParameterSpec* spec = check_output_parameter(
-            *task, *selector.producer_subtask, selector.output_parameter_key.value_or(""), scope, here, findings_);
+        const OutputParameterSpec* spec =
+            check_output_parameter(*task, *selector.producer_subtask,
+                                   selector.output_parameter_key.value_or(""), scope, here, findings_);
         // Around a loop's turns stands what they give together.
         const bool looped = declaration != nullptr && looped_components_.contains(&scope.component) &&
                             declaration->parameter_type == ParameterType::kList;
@@ -571,12 +610,15 @@ class Validator {
         findings_.error(here, "is not in outputDefinitions", suggestion(name, declared.artifacts));
       if (output.artifact_selectors.empty()) findings_.error(here, "names no task");
       for (const ArtifactSelector& selector : output.artifact_selectors) {
-        const Task* task = check_producer(selector.producer_subtask, scope, here, "producerSubtask", findings_);
+        const Task* task =
+            check_producer(selector.producer_subtask, scope, here, "producerSubtask", findings_);
         if (task == nullptr) continue;
-        const OutputArtifactSpec* spec = check_output_artifact(
-            *task, *selector.producer_subtask, selector.output_artifact_key.value_or(""), scope, here, findings_);
+        const OutputArtifactSpec* spec =
+            check_output_artifact(*task, *selector.producer_subtask,
+                                  selector.output_artifact_key.value_or(""), scope, here, findings_);
         if (spec != nullptr && declaration != nullptr)
-          check_artifact_types(artifact_title(spec->artifact_type), artifact_title(declaration->artifact_type), here,
+          check_artifact_types(artifact_title(spec->artifact_type),
+                               artifact_title(declaration->artifact_type), here,
                                "the task " + *selector.producer_subtask, findings_);
       }
     }
@@ -614,8 +656,9 @@ class Validator {
     if (open.empty()) return;
     std::vector<std::string> names;
     for (const auto& [name, count] : open) names.push_back(name);
-    findings_.error("components." + names.front(),
-                    fmt::format("its DAG holds itself, directly or through others: {}", fmt::join(names, ", ")));
+    findings_.error(
+        "components." + names.front(),
+        fmt::format("its DAG holds itself, directly or through others: {}", fmt::join(names, ", ")));
   }
 
   void check_unused() {
@@ -633,7 +676,8 @@ class Validator {
       const auto& config = pipeline_.platform->platforms->kubernetes->pipeline_config;
       if (config && config->workspace) return;
     }
-    findings_.error(workspace_used_.front(), "{{$.workspace_path}} is used, but the pipeline has no workspace",
+    findings_.error(workspace_used_.front(),
+                    "{{$.workspace_path}} is used, but the pipeline has no workspace",
                     "set pipelineConfig.workspace in the platform document");
   }
 
@@ -658,10 +702,15 @@ std::string Problem::to_text() const {
 
 nlohmann::json Problem::to_json() const {
   static constexpr const char* kNames[] = {"error", "warning", "note"};
-  return {{"severity", kNames[static_cast<int>(severity)]}, {"place", place}, {"message", message}, {"hint", hint}};
+  return {{"severity", kNames[static_cast<int>(severity)]},
+          {"place", place},
+          {"message", message},
+          {"hint", hint}};
 }
 
-std::vector<Problem> validate(const Pipeline& pipeline) { return checks::Validator(pipeline).run(); }
+std::vector<Problem> validate(const Pipeline& pipeline) {
+  return checks::Validator(pipeline).run();
+}
 
 bool has_errors(const std::vector<Problem>& problems) {
   return std::any_of(problems.begin(), problems.end(),
@@ -672,7 +721,8 @@ std::vector<std::string> upstream_of(const Task& task) {
   std::set<std::string> names(task.dependent_tasks.begin(), task.dependent_tasks.end());
   if (task.inputs) {
     for (const auto& [name, source] : task.inputs->parameters) {
-      if (source.task_output_parameter) names.insert(source.task_output_parameter->producer_task.value_or(""));
+      if (source.task_output_parameter)
+        names.insert(source.task_output_parameter->producer_task.value_or(""));
       if (source.task_final_status) names.insert(source.task_final_status->producer_task.value_or(""));
     }
     for (const auto& [name, source] : task.inputs->artifacts)

@@ -29,27 +29,31 @@ void check_name(const Placeholder& placeholder, const ComponentSpec& component, 
   const auto unknown = [&](const char* what, const auto& known) {
     if (!known.contains(placeholder.name))
       findings.error(place,
-                     fmt::format("{} names the {} \"{}\", which the component does not have", placeholder.text,
-                                 what, placeholder.name),
+                     fmt::format("{} names the {} \"{}\", which the component does not have",
+                                 placeholder.text, what, placeholder.name),
                      suggestion(placeholder.name, known));
   };
   switch (placeholder.kind) {
-    case Kind::kInputParameter: return unknown("input parameter", inputs_of(component).parameters);
-    case Kind::kInputArtifact: return unknown("input artifact", inputs_of(component).artifacts);
-    case Kind::kOutputParameter: return unknown("output parameter", outputs_of(component).parameters);
-    case Kind::kOutputArtifact: return unknown("output artifact", outputs_of(component).artifacts);
+    case Kind::kInputParameter:
+      return unknown("input parameter", inputs_of(component).parameters);
+    case Kind::kInputArtifact:
+      return unknown("input artifact", inputs_of(component).artifacts);
+    case Kind::kOutputParameter:
+      return unknown("output parameter", outputs_of(component).parameters);
+    case Kind::kOutputArtifact:
+      return unknown("output artifact", outputs_of(component).artifacts);
     case Kind::kOutputFile:
       return findings.warning(place, fmt::format("{} is not replaced by the backend", placeholder.text),
                               "pass {{$}} and read outputs.outputFile of it");
     case Kind::kRun:
-      return findings.warning(place,
-                              fmt::format("{} is only replaced as the whole constant of a task's input",
-                                          placeholder.text),
-                              "make it an input parameter of the component");
+      return findings.warning(
+          place, fmt::format("{} is only replaced as the whole constant of a task's input", placeholder.text),
+          "make it an input parameter of the component");
     case Kind::kUnknown:
       return findings.warning(place, fmt::format("{} is no placeholder that is known", placeholder.text));
     case Kind::kExecutorInput:
-    case Kind::kWorkspacePath: return;
+    case Kind::kWorkspacePath:
+      return;
   }
 }
 
@@ -70,10 +74,12 @@ void check_if_present(const std::string& text, const json& value, const Componen
   const auto name = value["InputName"].get<std::string>();
   const ComponentInputs& inputs = inputs_of(component);
   if (inputs.artifacts.contains(name)) {
-    findings.warning(place, fmt::format("IfPresent of the artifact \"{}\": the backend knows only parameters", name),
+    findings.warning(place,
+                     fmt::format("IfPresent of the artifact \"{}\": the backend knows only parameters", name),
                      "decide by a parameter");
   } else if (!inputs.parameters.contains(name)) {
-    findings.error(place, fmt::format("IfPresent names the input \"{}\", which the component does not have", name),
+    findings.error(place,
+                   fmt::format("IfPresent names the input \"{}\", which the component does not have", name),
                    suggestion(name, inputs.parameters));
   }
   if (text.find("$.outputs") != std::string::npos)
@@ -81,7 +87,8 @@ void check_if_present(const std::string& text, const json& value, const Componen
                      "pass the output in an argument of its own");
   for (const char* branch : {"Then", "Else"})
     if (value.contains(branch) && value[branch].dump().find("\"Concat\"") != std::string::npos)
-      findings.warning(place, "Concat is not resolved by the backend", "write one text with the placeholders in it");
+      findings.warning(place, "Concat is not resolved by the backend",
+                       "write one text with the placeholders in it");
 }
 
 void check_argument(const std::string& text, const ComponentSpec& component, const std::string& place,
@@ -90,7 +97,8 @@ void check_argument(const std::string& text, const ComponentSpec& component, con
   if (value.is_object() && value.contains("IfPresent")) {
     check_if_present(text, value["IfPresent"], component, place, findings);
   } else if (value.is_object() && value.contains("Concat")) {
-    findings.warning(place, "Concat is not resolved by the backend", "write one text with the placeholders in it");
+    findings.warning(place, "Concat is not resolved by the backend",
+                     "write one text with the placeholders in it");
   } else if (text.find("{\"IfPresent\":") != std::string::npos) {
     findings.warning(place, "IfPresent is only resolved as a whole argument");
   }
@@ -98,7 +106,9 @@ void check_argument(const std::string& text, const ComponentSpec& component, con
   for (const Placeholder& placeholder : found) check_name(placeholder, component, place, findings);
 }
 
-bool has_digest(const std::string& image) { return image.find("@sha256:") != std::string::npos; }
+bool has_digest(const std::string& image) {
+  return image.find("@sha256:") != std::string::npos;
+}
 
 void check_container(const ComponentSpec& component, const Container& container, const std::string& place,
                      Findings& findings) {
@@ -115,9 +125,10 @@ void check_container(const ComponentSpec& component, const Container& container,
     if (i > 0) continue;
     for (const Placeholder& placeholder : placeholders_in(container.command[0]))
       if (placeholder.kind != Kind::kExecutorInput)
-        findings.warning(here, fmt::format("{} stays as it is in the first word of a command, where only {{{{$}}}} "
-                                           "is replaced",
-                                           placeholder.text),
+        findings.warning(here,
+                         fmt::format("{} stays as it is in the first word of a command, where only {{{{$}}}} "
+                                     "is replaced",
+                                     placeholder.text),
                          "pass it as an argument");
   }
   for (std::size_t i = 0; i < container.args.size(); ++i)
@@ -127,7 +138,8 @@ void check_container(const ComponentSpec& component, const Container& container,
     const std::string name = container.env[i].name.value_or("");
     if (name.empty()) findings.error(here, "has no name");
     if (!placeholders_in(container.env[i].value.value_or("")).empty())
-      findings.warning(here, fmt::format("the value of {} is taken as it is, placeholders are not replaced", name),
+      findings.warning(here,
+                       fmt::format("the value of {} is taken as it is, placeholders are not replaced", name),
                        "pass it as an argument");
   }
 }
@@ -160,7 +172,8 @@ void check_executor(const ComponentSpec& component, const Executor& executor, co
   else if (executor.importer)
     check_importer(component, *executor.importer, place + ".importer", findings);
   else if (executor.resolver || executor.custom_job)
-    findings.warning(place, "is neither a container nor an importer, and the open-source backend runs no other");
+    findings.warning(place,
+                     "is neither a container nor an importer, and the open-source backend runs no other");
   else
     findings.error(place, "is empty", "set container or importer");
 }
@@ -181,18 +194,21 @@ void check_executor_of_task(const Task& task, const ComponentSpec& component, co
       if (placeholder.name == guarded) continue;
       if (placeholder.kind == Kind::kInputParameter) {
         const InputParameterSpec* input = find(inputs_of(component).parameters, placeholder.name);
-        const bool looped = task.parameter_iterator && task.parameter_iterator->item_input == placeholder.name;
+        const bool looped =
+            task.parameter_iterator && task.parameter_iterator->item_input == placeholder.name;
         if (input == nullptr || looped || passed.parameters.contains(placeholder.name)) continue;
         if (input->is_optional.value_or(false) || input->default_value)
-          findings.warning(place + ".inputs.parameters",
-                           fmt::format("the optional input \"{}\" is not passed, but the command holds {}: the "
-                                       "driver fails, whatever the default",
-                                       placeholder.name, placeholder.text),
-                           "pass a value");
+          findings.warning(
+              place + ".inputs.parameters",
+              fmt::format("the optional input \"{}\" is not passed, but the command holds {}: the "
+                          "driver fails, whatever the default",
+                          placeholder.name, placeholder.text),
+              "pass a value");
       }
       if (placeholder.kind == Kind::kInputArtifact) {
         const InputArtifactSpec* input = find(inputs_of(component).artifacts, placeholder.name);
-        if (input != nullptr && input->is_optional.value_or(false) && !passed.artifacts.contains(placeholder.name))
+        if (input != nullptr && input->is_optional.value_or(false) &&
+            !passed.artifacts.contains(placeholder.name))
           findings.warning(place + ".inputs.artifacts",
                            fmt::format("the optional input \"{}\" is not passed, but the command holds {}",
                                        placeholder.name, placeholder.text),
@@ -215,7 +231,8 @@ void check_executor_of_task(const Task& task, const ComponentSpec& component, co
       {"resources.accelerator.resourceCount", &accelerator.resource_count}};
   for (const auto& [field, text] : texts) {
     for (const Placeholder& placeholder : placeholders_in(text->value_or(""))) {
-      const bool known = placeholder.kind == Kind::kInputParameter && passed.parameters.contains(placeholder.name);
+      const bool known =
+          placeholder.kind == Kind::kInputParameter && passed.parameters.contains(placeholder.name);
       if (!known)
         findings.error(place + ".inputs.parameters",
                        fmt::format("{} of the executor {} holds {}, which the task does not pass", field,

@@ -6,15 +6,16 @@ namespace {
 // Checks the Kubernetes settings of one executor.
 class PlatformChecker {
  public:
-  PlatformChecker(const std::multimap<std::string, Scope>& scopes, const std::string& label, std::string place,
-                  Findings& findings)
+  PlatformChecker(const std::multimap<std::string, Scope>& scopes, const std::string& label,
+                  std::string place, Findings& findings)
       : scopes_(scopes), label_(label), place_(std::move(place)), findings_(findings) {}
 
   void run(const KubernetesExecutorConfig& config) {
-    each("secretAsVolume", config.secret_as_volume, [&](const SecretAsVolume& volume, const std::string& place) {
-      named(volume.secret_name, volume.secret_name_parameter, place, "secretNameParameter");
-      mounted(volume.mount_path, place);
-    });
+    each("secretAsVolume", config.secret_as_volume,
+         [&](const SecretAsVolume& volume, const std::string& place) {
+           named(volume.secret_name, volume.secret_name_parameter, place, "secretNameParameter");
+           mounted(volume.mount_path, place);
+         });
     each("secretAsEnv", config.secret_as_env, [&](const SecretAsEnv& secret, const std::string& place) {
       named(secret.secret_name, secret.secret_name_parameter, place, "secretNameParameter");
       for (const SecretKeyToEnv& key : secret.key_to_env)
@@ -26,15 +27,17 @@ class PlatformChecker {
            named(volume.config_map_name, volume.config_map_name_parameter, place, "configMapNameParameter");
            mounted(volume.mount_path, place);
          });
-    each("configMapAsEnv", config.config_map_as_env, [&](const ConfigMapAsEnv& map, const std::string& place) {
-      named(map.config_map_name, map.config_map_name_parameter, place, "configMapNameParameter");
-      for (const ConfigMapKeyToEnv& key : map.key_to_env)
-        if (key.config_map_key.value_or("").empty() || key.env_var.value_or("").empty())
-          findings_.error(place + ".keyToEnv", "needs configMapKey and envVar");
-    });
-    each("imagePullSecret", config.image_pull_secret, [&](const ImagePullSecret& secret, const std::string& place) {
-      named(secret.secret_name, secret.secret_name_parameter, place, "secretNameParameter");
-    });
+    each("configMapAsEnv", config.config_map_as_env,
+         [&](const ConfigMapAsEnv& map, const std::string& place) {
+           named(map.config_map_name, map.config_map_name_parameter, place, "configMapNameParameter");
+           for (const ConfigMapKeyToEnv& key : map.key_to_env)
+             if (key.config_map_key.value_or("").empty() || key.env_var.value_or("").empty())
+               findings_.error(place + ".keyToEnv", "needs configMapKey and envVar");
+         });
+    each("imagePullSecret", config.image_pull_secret,
+         [&](const ImagePullSecret& secret, const std::string& place) {
+           named(secret.secret_name, secret.secret_name_parameter, place, "secretNameParameter");
+         });
     each("pvcMount", config.pvc_mount, [&](const PvcMount& mount, const std::string& place) {
       const TaskInputParameter old{.task_output_parameter = mount.task_output_parameter,
                                    .component_input_parameter = mount.component_input_parameter};
@@ -44,10 +47,11 @@ class PlatformChecker {
             "pvcNameParameter");
       mounted(mount.mount_path, place);
     });
-    each("emptyDirMounts", config.empty_dir_mounts, [&](const EmptyDirMount& mount, const std::string& place) {
-      if (mount.volume_name.value_or("").empty()) findings_.error(place, "has no volumeName");
-      mounted(mount.mount_path, place);
-    });
+    each("emptyDirMounts", config.empty_dir_mounts,
+         [&](const EmptyDirMount& mount, const std::string& place) {
+           if (mount.volume_name.value_or("").empty()) findings_.error(place, "has no volumeName");
+           mounted(mount.mount_path, place);
+         });
     each("genericEphemeralVolume", config.generic_ephemeral_volume,
          [&](const GenericEphemeralVolume& volume, const std::string& place) {
            if (volume.volume_name.value_or("").empty()) findings_.error(place, "has no volumeName");
@@ -67,15 +71,18 @@ class PlatformChecker {
         findings_.error(place, "has no topologyKey", "kubernetes.io/hostname, for instance");
       weight(term.weight, place);
     });
-    each("fieldPathAsEnv", config.field_path_as_env, [&](const FieldPathAsEnv& field, const std::string& place) {
-      if (field.name.value_or("").empty() || field.field_path.value_or("").empty())
-        findings_.error(place, "needs name and fieldPath");
-    });
-    each("initContainers", config.init_containers, [&](const InitContainer& container, const std::string& place) {
-      if (container.image.value_or("").empty()) findings_.error(place, "has no image");
-      if (container.name == "kfp-launcher") findings_.error(place + ".name", "kfp-launcher is the backend's own");
-      one_of(container.restart_policy, {"Always"}, place + ".restartPolicy");
-    });
+    each("fieldPathAsEnv", config.field_path_as_env,
+         [&](const FieldPathAsEnv& field, const std::string& place) {
+           if (field.name.value_or("").empty() || field.field_path.value_or("").empty())
+             findings_.error(place, "needs name and fieldPath");
+         });
+    each("initContainers", config.init_containers,
+         [&](const InitContainer& container, const std::string& place) {
+           if (container.image.value_or("").empty()) findings_.error(place, "has no image");
+           if (container.name == "kfp-launcher")
+             findings_.error(place + ".name", "kfp-launcher is the backend's own");
+           one_of(container.restart_policy, {"Always"}, place + ".restartPolicy");
+         });
     each("podResourceClaims", config.pod_resource_claims,
          [&](const PodResourceClaim& claim, const std::string& place) {
            if (claim.resource_claim_json) source(*claim.resource_claim_json, place + ".resourceClaimJson");
@@ -111,7 +118,8 @@ class PlatformChecker {
 
   void mounted(const std::optional<std::string>& path, const std::string& place) {
     if (!path || path->empty()) return findings_.error(place, "has no mountPath");
-    if (!path->starts_with('/')) findings_.error(place + ".mountPath", fmt::format("{} is not absolute", *path));
+    if (!path->starts_with('/'))
+      findings_.error(place + ".mountPath", fmt::format("{} is not absolute", *path));
     // Two volumes at one place: Kubernetes refuses the pod.
     if (!mounts_.insert(*path).second)
       findings_.error(place + ".mountPath", fmt::format("something else is mounted on {}", *path));
@@ -119,8 +127,10 @@ class PlatformChecker {
 
   void one_of(const std::optional<std::string>& value, const std::vector<std::string>& allowed,
               const std::string& place) {
-    if (!value || value->empty() || std::find(allowed.begin(), allowed.end(), *value) != allowed.end()) return;
-    findings_.error(place, fmt::format("is \"{}\"", *value), fmt::format("one of {}", fmt::join(allowed, ", ")));
+    if (!value || value->empty() || std::find(allowed.begin(), allowed.end(), *value) != allowed.end())
+      return;
+    findings_.error(place, fmt::format("is \"{}\"", *value),
+                    fmt::format("one of {}", fmt::join(allowed, ", ")));
   }
 
   void weight(const std::optional<std::int32_t>& value, const std::string& place) {
@@ -136,8 +146,10 @@ class PlatformChecker {
 
 }  // namespace
 
-void check_platform(const Pipeline& pipeline, const std::multimap<std::string, Scope>& scopes, Findings& findings) {
-  if (!pipeline.platform || !pipeline.platform->platforms || !pipeline.platform->platforms->kubernetes) return;
+void check_platform(const Pipeline& pipeline, const std::multimap<std::string, Scope>& scopes,
+                    Findings& findings) {
+  if (!pipeline.platform || !pipeline.platform->platforms || !pipeline.platform->platforms->kubernetes)
+    return;
   const SinglePlatformSpec& kubernetes = *pipeline.platform->platforms->kubernetes;
   const std::string place = "platforms.kubernetes";
   const std::map<std::string, Executor> executors =
@@ -146,7 +158,8 @@ void check_platform(const Pipeline& pipeline, const std::multimap<std::string, S
     for (const auto& [label, config] : kubernetes.deployment_spec->executors) {
       const std::string here = place + ".deploymentSpec.executors." + label;
       if (!executors.contains(label))
-        findings.error(here, "deploymentSpec of the pipeline has no such executor", suggestion(label, executors));
+        findings.error(here, "deploymentSpec of the pipeline has no such executor",
+                       suggestion(label, executors));
       PlatformChecker(scopes, label, here, findings).run(config);
     }
   }

@@ -140,9 +140,7 @@ class Builder final : public YAML::EventHandler {
     int depth = 0;
   };
 
-  bool wants_key() const {
-    return !stack_.empty() && stack_.back().value.is_object() && !stack_.back().key;
-  }
+  bool wants_key() const { return !stack_.empty() && stack_.back().value.is_object() && !stack_.back().key; }
 
   json scalar(const YAML::Mark& mark, const std::string& tag, const std::string& text) const {
     if (tag == "?" || tag.empty()) return plain(text);
@@ -239,8 +237,8 @@ void check_text(const std::string& text, const std::filesystem::path& source, co
   }
 }
 
-// JSON is YAML but for its escapes of surrogate pairs, which yaml-cpp refuses: a text that is JSON goes through
-// a JSON parser. None where it is not JSON.
+// JSON is YAML but for its escapes of surrogate pairs, which yaml-cpp refuses: a text that is JSON goes
+// through a JSON parser. None where it is not JSON.
 std::optional<json> parse_json(const std::string& text, const std::filesystem::path& source,
                                const YamlLimits& limits) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
@@ -248,8 +246,8 @@ std::optional<json> parse_json(const std::string& text, const std::filesystem::p
   std::vector<std::set<std::string>> keys;
   std::size_t nodes = 0;
   const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth >= limits.max_depth && (event == json::parse_event_t::object_start ||
-                                      event == json::parse_event_t::array_start))
+    if (depth >= limits.max_depth &&
+        (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start))
       throw core::InputError(
           {.message = fmt::format("is nested deeper than {} levels", limits.max_depth), .file = source});
     if (++nodes > 3 * limits.max_nodes)

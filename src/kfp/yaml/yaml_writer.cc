@@ -51,8 +51,8 @@ bool like_number(const std::string& text) {
   const char first = text[0];
   if (!(first >= '0' && first <= '9') && first != '+' && first != '-' && first != '.') return false;
   if (text.find_first_not_of("0123456789abcdefABCDEFxXoO+-_.:tTzZinIN ") != std::string::npos) return false;
-  const bool version =
-      text.find_first_not_of("0123456789.") == std::string::npos && std::count(text.begin(), text.end(), '.') > 1;
+  const bool version = text.find_first_not_of("0123456789.") == std::string::npos &&
+                       std::count(text.begin(), text.end(), '.') > 1;
   // Options such as -ec and --data hold no digit and no point.
   const bool option = first == '-' && text.find_first_of("0123456789.") == std::string::npos;
   return !version && !option;
@@ -65,7 +65,7 @@ bool plain_allowed(const std::string& text) {
   if (text.front() == '-' && (text.size() == 1 || text[1] == ' ' || text.starts_with("---"))) return false;
   if (text.starts_with("...")) return false;
   if (text.find(": ") != std::string::npos || text.find(" #") != std::string::npos) return false;
-  static constexpr std::array<std::string_view, 10> kWords = {"y",   "n",  "yes",  "no",    "on",
+  static constexpr std::array<std::string_view, 10> kWords = {"y",   "n",    "yes",   "no",   "on",
                                                               "off", "true", "false", "null", "nan"};
   const std::string word = lower(text);
   for (const std::string_view other : kWords)
@@ -116,8 +116,8 @@ std::string text_on_one_line(const std::string& text) {
   return plain_allowed(text) ? text : single_quoted(text);
 }
 
-// A block keeps lines readable; it cannot hold texts that begin with a space or an empty line (the reader finds
-// the indentation there) or end in several line feeds.
+// A block keeps lines readable; it cannot hold texts that begin with a space or an empty line (the reader
+// finds the indentation there) or end in several line feeds.
 bool block_allowed(const std::string& text) {
   const TextTraits traits = traits_of(text);
   return traits.printable && traits.lines && text[0] != ' ' && text[0] != '\n' && !text.ends_with("\n\n") &&

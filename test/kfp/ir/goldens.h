@@ -8,8 +8,8 @@
 
 namespace test {
 
-/// The folder of pipelines that the Python SDK compiled: CALOPIPE_KFP_GOLDENS, or shared/kfp-goldens beside the
-/// checkout; empty where there is none.
+/// The folder of pipelines that the Python SDK compiled: CALOPIPE_KFP_GOLDENS, or shared/kfp-goldens beside
+/// the checkout; empty where there is none.
 inline std::filesystem::path goldens_folder() {
   if (const char* named = std::getenv("CALOPIPE_KFP_GOLDENS")) return named;
   const auto beside = std::filesystem::path(CALOPIPE_SOURCE_DIR).parent_path() / "shared/kfp-goldens";

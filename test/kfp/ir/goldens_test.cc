@@ -9,8 +9,8 @@
 #include "kfp/yaml/yaml.h"
 #include "support/temp_folder.h"
 
-// Pipelines that the Python SDK compiled, read, checked, shown and written again; what we wrote is compared by
-// the SDK's own parsers.
+// Pipelines that the Python SDK compiled, read, checked, shown and written again; what we wrote is compared
+// by the SDK's own parsers.
 namespace {
 
 using nlohmann::json;
@@ -47,8 +47,9 @@ TEST(Goldens, TheSdkReadsWhatWeWrite) {
   const test::TempFolder folder;
   for (const auto& file : test::goldens())
     core::write_file(folder / file.filename(), kfp::ir::to_yaml(kfp::ir::read_pipeline(file)));
-  const std::string command = fmt::format("'{}' '{}/test/kfp/ir/peer.py' same '{}' '{}'", python, CALOPIPE_SOURCE_DIR,
-                                          test::goldens_folder().string(), folder.path().string());
+  const std::string command =
+      fmt::format("'{}' '{}/test/kfp/ir/peer.py' same '{}' '{}'", python, CALOPIPE_SOURCE_DIR,
+                  test::goldens_folder().string(), folder.path().string());
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 
@@ -57,8 +58,8 @@ TEST(Schema, KnowsEveryFieldOfTheSdksDescriptors) {
   if (python == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   const test::TempFolder folder;
   core::write_file(folder / "schema.json", kfp::ir::schema().dump());
-  const std::string command = fmt::format("'{}' '{}/test/kfp/ir/peer.py' schema '{}'", python, CALOPIPE_SOURCE_DIR,
-                                          (folder / "schema.json").string());
+  const std::string command = fmt::format("'{}' '{}/test/kfp/ir/peer.py' schema '{}'", python,
+                                          CALOPIPE_SOURCE_DIR, (folder / "schema.json").string());
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 

@@ -46,8 +46,9 @@ TEST(Reading, NamesThePlaceOfMistakes) {
                     HasSubstr("must be a text"), HasSubstr("put it in quotes")));
   EXPECT_THAT(refused_file("duplicate_key.yaml"), AllOf(HasSubstr("line 6"), HasSubstr("\"train\" twice")));
   EXPECT_THAT(refusal("root: {dag: {}, executorLabel: x}"), AllOf(HasSubstr("root"), HasSubstr("both dag")));
-  EXPECT_THAT(refusal("root: {inputDefinitions: {parameters: {a: {parameterType: INTEGER}}}}"),
-              AllOf(HasSubstr("root.inputDefinitions.parameters.a.parameterType"), HasSubstr("NUMBER_INTEGER")));
+  EXPECT_THAT(
+      refusal("root: {inputDefinitions: {parameters: {a: {parameterType: INTEGER}}}}"),
+      AllOf(HasSubstr("root.inputDefinitions.parameters.a.parameterType"), HasSubstr("NUMBER_INTEGER")));
   EXPECT_THAT(refusal("root: {dag: {tasks: {t: {retryPolicy: {maxRetryCount: 3000000000}}}}}"),
               HasSubstr("32 bits"));
   EXPECT_THAT(refusal("root: {dag: {tasks: {t: {retryPolicy: {backoffDuration: 3 minutes}}}}}"),
@@ -89,7 +90,8 @@ TEST(Reading, RefusesWhatHurts) {
 TEST(Reading, TakesWhatProto3JsonAllows) {
   const kfp::ir::Pipeline yaml = kfp::ir::parse_pipeline(
       "schema_version: 2.1.0\npipeline_info: {name: p}\nroot: {dag: null}\n---\n"
-      "platforms: {kubernetes: {deploymentSpec: {executors: {e: {activeDeadlineSeconds: 20}}}}, x: {y: [1]}}\n");
+      "platforms: {kubernetes: {deploymentSpec: {executors: {e: {activeDeadlineSeconds: 20}}}}, x: {y: "
+      "[1]}}\n");
   EXPECT_EQ(yaml.spec.schema_version, "2.1.0");
   EXPECT_FALSE(yaml.spec.root->dag);
   const auto& kubernetes = yaml.platform->platforms->kubernetes;
@@ -115,23 +117,113 @@ TEST(Reading, KeepsWhatIsExplicit) {
 // Values that YAML readers misread, each to be written so that ours and PyYAML agree on it.
 std::vector<json> awkward_values() {
   std::vector<json> values;
-  for (const char* text :
-       {"",      "~",          "null",     "True",   "yes",     "on",      "N",      "1",       "-1",
-        "1.0",   "1e3",        "0x1F",     "0o17",   "017",     "1_000",   "12:30",  "1:2:3.5", "2026-01-02",
-        ".5",    ".inf",       "-.INF",    ".nan",   "NaN",     "+1",      "- a",    "-",       "-ec",
-        "--x",   "---",        "--- a",    "...",    "? a",     ": a",     "a: b",   "a:b",     "a:",
-        "a #b",  "a#b",        "#a",       "&a",     "*a",      "!a",      "!!str",  "|",       ">",
-        "'a'",   "\"a\"",      "%a",       "@a",     "`a`",     "{a}",     "[a]",    "a, b",    "=",
-        "<<",    " a",         "a ",       "\ta",    "a\tb",    "a\n",     "a\n\n",  "\n",      "\na",
-        "a\nb",  " a\nb",      "a\n b\n",  "a \nb",  "a\r\nb",  "\r",      "a\\nb",  "\x01\x1b", "2.1.0",
-        "1.2.3", "{{$.inputs.parameters['x']}}",     "{\"Concat\": [\"a\"]}",        "Überprüfung — 検査",
-        "😀",    "\u0085",     "\u2028x",  "\ufeff", "\u00a0",  "\x7f",    "1Gi",    "10s",     "e3",
-        "a\n\tb", "a\n# b\n",  "a\n---\nb", "0.0.1", "1.2.",    "in",      "-.",     "+",       "1e",
-        "0b11",  "12e03",      "-in",      "a\u2029\nb", "\uffff", "😀\n😀", "no\n",  "a\n\nb\n"})
+  for (const char* text : {"",
+                           "~",
+                           "null",
+                           "True",
+                           "yes",
+                           "on",
+                           "N",
+                           "1",
+                           "-1",
+                           "1.0",
+                           "1e3",
+                           "0x1F",
+                           "0o17",
+                           "017",
+                           "1_000",
+                           "12:30",
+                           "1:2:3.5",
+                           "2026-01-02",
+                           ".5",
+                           ".inf",
+                           "-.INF",
+                           ".nan",
+                           "NaN",
+                           "+1",
+                           "- a",
+                           "-",
+                           "-ec",
+                           "--x",
+                           "---",
+                           "--- a",
+                           "...",
+                           "? a",
+                           ": a",
+                           "a: b",
+                           "a:b",
+                           "a:",
+                           "a #b",
+                           "a#b",
+                           "#a",
+                           "&a",
+                           "*a",
+                           "!a",
+                           "!!str",
+                           "|",
+                           ">",
+                           "'a'",
+                           "\"a\"",
+                           "%a",
+                           "@a",
+                           "`a`",
+                           "{a}",
+                           "[a]",
+                           "a, b",
+                           "=",
+                           "<<",
+                           " a",
+                           "a ",
+                           "\ta",
+                           "a\tb",
+                           "a\n",
+                           "a\n\n",
+                           "\n",
+                           "\na",
+                           "a\nb",
+                           " a\nb",
+                           "a\n b\n",
+                           "a \nb",
+                           "a\r\nb",
+                           "\r",
+                           "a\\nb",
+                           "\x01\x1b",
+                           "2.1.0",
+                           "1.2.3",
+                           "{{$.inputs.parameters['x']}}",
+                           "{\"Concat\": [\"a\"]}",
+                           "Überprüfung — 検査",
+                           "😀",
+                           "\u0085",
+                           "\u2028x",
+                           "\ufeff",
+                           "\u00a0",
+                           "\x7f",
+                           "1Gi",
+                           "10s",
+                           "e3",
+                           "a\n\tb",
+                           "a\n# b\n",
+                           "a\n---\nb",
+                           "0.0.1",
+                           "1.2.",
+                           "in",
+                           "-.",
+                           "+",
+                           "1e",
+                           "0b11",
+                           "12e03",
+                           "-in",
+                           "a\u2029\nb",
+                           "\uffff",
+                           "😀\n😀",
+                           "no\n",
+                           "a\n\nb\n"})
     values.emplace_back(text);
   for (const double number : {0.0, -0.0, 0.1, 1.0, 1e22, 1e-7, 5e-324, 1.7976931348623157e308, -1.5})
     values.emplace_back(number);
-  for (const std::int64_t number : {std::int64_t{0}, std::int64_t{-1}, (std::int64_t{1} << 53) + 1, INT64_MAX, INT64_MIN})
+  for (const std::int64_t number :
+       {std::int64_t{0}, std::int64_t{-1}, (std::int64_t{1} << 53) + 1, INT64_MAX, INT64_MIN})
     values.emplace_back(number);
   values.emplace_back(UINT64_MAX);
   values.push_back({nullptr, true, false, json::array(), json::object(), {{}}, {{"a", json::array()}}});
@@ -175,8 +267,9 @@ TEST(Yaml, PyYamlReadsWhatWeWrite) {
   for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(read[i].dump(), values[i].dump());
   core::write_file(folder / "values.yaml", documents);
   core::write_file(folder / "values.json", json(values).dump());
-  const std::string command = fmt::format("'{}' '{}/test/kfp/ir/peer.py' yaml '{}' '{}'", python, CALOPIPE_SOURCE_DIR,
-                                          (folder / "values.json").string(), (folder / "values.yaml").string());
+  const std::string command =
+      fmt::format("'{}' '{}/test/kfp/ir/peer.py' yaml '{}' '{}'", python, CALOPIPE_SOURCE_DIR,
+                  (folder / "values.json").string(), (folder / "values.yaml").string());
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 
