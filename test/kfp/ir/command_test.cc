@@ -78,13 +78,15 @@ TEST(PipelineCommand, ShowStaysSmallAndEndsForBadPipelines) {
 }
 
 TEST(PipelineCommand, ShowsEveryGolden) {
-  if (test::goldens().empty()) GTEST_SKIP() << "CALOPIPE_KFP_GOLDENS is not set and ../shared/kfp-goldens is not there";
+  if (test::goldens().empty())
+    GTEST_SKIP() << "CALOPIPE_KFP_GOLDENS is not set and ../shared/kfp-goldens is not there";
   for (const auto& file : test::goldens()) {
     SCOPED_TRACE(file.filename());
     const kfp::ir::Pipeline pipeline = kfp::ir::read_pipeline(file);
     const std::string out = kfp::ir::show(pipeline);
     EXPECT_THAT(out, HasSubstr("pipeline " + *pipeline.spec.pipeline_info->name));
-    for (const auto& [name, task] : pipeline.spec.root->dag->tasks) EXPECT_THAT(out, HasSubstr("- " + name + " "));
+    for (const auto& [name, task] : pipeline.spec.root->dag->tasks)
+      EXPECT_THAT(out, HasSubstr("- " + name + " "));
   }
 }
 

@@ -11,6 +11,7 @@ import sys
 import yaml
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
+from kfp import components
 from kfp.compiler import pipeline_spec_builder
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 from kfp.pipeline_spec import pipeline_spec_pb2 as spec_pb2
@@ -41,6 +42,10 @@ def same(originals, written):
     for file in files:
         original = list(yaml.safe_load_all(file.read_text()))
         text = (pathlib.Path(written) / file.name).read_text()
+        loaded = components.load_component_from_text(text)
+        expected = components.load_component_from_text(file.read_text())
+        assert loaded.pipeline_spec == expected.pipeline_spec, f'{file.name}: loaded as another pipeline'
+        assert loaded.platform_spec == expected.platform_spec, f'{file.name}: loaded with other settings'
         ours = list(yaml.safe_load_all(text))
         assert ours == original, f'{file.name}: other data'
         assert parse(ours) == parse(original), f'{file.name}: other messages'

@@ -7,6 +7,8 @@
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "kfp/ir/document.h"
+#include "kfp/ir/show.h"
+#include "kfp/ir/validate.h"
 #include "kfp/yaml/yaml.h"
 #include "support/temp_folder.h"
 
@@ -85,6 +87,46 @@ TEST(Reading, RefusesWhatHurts) {
   EXPECT_THAT(refusal("- a"), HasSubstr("not a mapping"));
   EXPECT_THAT(refusal("a: 1\n---\nb: 2\n---\nc: 3"), HasSubstr("3 documents"));
   EXPECT_THAT(refusal(R"({"root": {}, "root": {}})"), HasSubstr("\"root\" twice"));
+}
+
+// Bytes of a real pipeline changed at random: refused with an InputError, or a pipeline that survives
+// writing.
+TEST(Reading, RandomDamageIsRefusedOrSurvives) {
+  const std::string text = core::read_file(kFixtures / "valid.yaml");
+  const std::vector<std::string> pieces = {"[",    "]",   "{",     "}",    ":",     "- ",  "\n", "'",
+                                           "\"",   "&a ", "*a",    "!",    "#",     "|",   ">",  "\t",
+                                           "\xff", "? ",  "---\n", "null", "1e999", "{{$", "\\"};
+  std::mt19937 random(11);
+  int read = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string damaged = text;
+    for (unsigned n = 1 + random() % 3; n > 0; --n) {
+      const std::size_t at = random() % damaged.size();
+      switch (random() % 3) {
+        case 0:
+          damaged.insert(at, pieces[random() % pieces.size()]);
+          break;
+        case 1:
+          damaged.erase(at, 1 + random() % 20);
+          break;
+        default:
+          damaged[at] = static_cast<char>(random());
+          break;
+      }
+    }
+    try {
+      const kfp::ir::Pipeline pipeline = kfp::ir::parse_pipeline(damaged);
+      ++read;
+      kfp::ir::validate(pipeline);
+      EXPECT_FALSE(kfp::ir::show(pipeline).empty());
+      const kfp::ir::Pipeline again = kfp::ir::parse_pipeline(kfp::ir::to_yaml(pipeline));
+      EXPECT_EQ(kfp::ir::to_json(again.spec), kfp::ir::to_json(pipeline.spec)) << damaged;
+    } catch (const core::InputError&) {
+      // names what is wrong; any other exception fails the test
+    }
+  }
+  EXPECT_GT(read, 100);  // the damage is not always fatal, so both ways are taken
+  EXPECT_LT(read, 2900);
 }
 
 TEST(Reading, TakesWhatProto3JsonAllows) {
