@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "app/inspect_command.h"
+#include "app/pipeline_command.h"
 #include "app/run_command.h"
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -67,6 +68,7 @@ int run(int argc, char** argv) {
   pipeline::register_components(registry);
   app::RunCommand run_command(app, registry);
   app::InspectCommand inspect_command(app);
+  app::PipelineCommand pipeline_command(app);
   add_global(*run_command.subcommand(), global);
   add_global(*inspect_command.subcommand(), global);
 
@@ -100,6 +102,7 @@ int run(int argc, char** argv) {
     kfp::write_reference(registry, docs_folder);
     return 0;
   }
+  if (pipeline_command.subcommand()->parsed()) return pipeline_command.run();
   core::ThreadPool pool(global.threads);
   if (run_command.subcommand()->parsed()) {
     run_command.run(pool, global.json);

@@ -9,6 +9,7 @@
 
 #include "core/thread_pool.h"
 #include "kfp/component/field.h"
+#include "kfp/yaml/yaml.h"
 
 namespace kfp {
 
@@ -154,10 +155,5 @@ std::string reference_page(const Component& component);
 /// Writes a page for each component and an index (`README.md`) into a folder.
 /// @throws core::UnavailableError
 void write_reference(const Registry& registry, const std::filesystem::path& folder);
-
-/// Reads a YAML (or JSON) file of at most 16 MiB into JSON. Scalars become null, booleans, integers, doubles
-/// or strings as in YAML 1.2's core schema; quoted ones stay strings.
-/// @throws core::InputError (missing, not YAML, duplicate keys, nested too deep, aliases that explode)
-nlohmann::json read_yaml(const std::filesystem::path& file);
 
 }  // namespace kfp

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kfp/component/field.h"
+#include "kfp/ir/placeholder.h"
+#include "kfp/ir/validate.h"
+
+// Shared by the files of validate(); no part of the public interface.
+namespace kfp::ir::checks {
+
+/// Collects problems.
+class Findings {
+ public:
+  void error(std::string place, std::string message, std::string hint = "") {
+    add(Problem::Severity::kError, std::move(place), std::move(message), std::move(hint));
+  }
+  void warning(std::string place, std::string message, std::string hint = "") {
+    add(Problem::Severity::kWarning, std::move(place), std::move(message), std::move(hint));
+  }
+  void note(std::string place, std::string message, std::string hint = "") {
+    add(Problem::Severity::kNote, std::move(place), std::move(message), std::move(hint));
+  }
+  std::vector<Problem> take() { return std::move(problems_); }
+
+ private:
+  void add(Problem::Severity severity, std::string place, std::string message, std::string hint) {
+    // A component that several tasks run is seen several times.
+    if (seen_.insert(place + '\n' + message).second)
+      problems_.push_back({severity, std::move(place), std::move(message), std::move(hint)});
+  }
+
+  std::vector<Problem> problems_;
+  std::set<std::string> seen_;
+};
+
+/// "did you mean x?", or the names there are.
+template <class T>
+std::string suggestion(const std::string& name, const std::map<std::string, T>& known) {
+  std::vector<std::string> names;
+  for (const auto& [other, value] : known) names.push_back(other);
+  if (names.empty()) return "there are none";
+  const std::string close = nearest(name, names);
+  if (!close.empty()) return fmt::format("did you mean {}?", close);
+  if (names.size() > 12) names.resize(12);
+  return fmt::format("there are {}", fmt::join(names, ", "));
+}
+
+/// What stands around a task.
+struct Scope {
+  const PipelineSpec& spec;
+  const ComponentSpec& component;  ///< whose DAG it is
+  const Dag& dag;
+  std::string place;  ///< of the DAG
+};
+
+/// The value of `map` under `key`, or null.
+template <class T>
+const T* find(const std::map<std::string, T>& map, const std::string& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? nullptr : &found->second;
+}
+
+/// The interface of a component, empty where it has none.
+const ComponentInputs& inputs_of(const ComponentSpec& component);
+const ComponentOutputs& outputs_of(const ComponentSpec& component);
+/// The component of a task; null where it has none.
+const ComponentSpec* component_of(const PipelineSpec& spec, const Task& task);
+/// The executor of a component; null where it has none.
+const Executor* executor_of(const PipelineSpec& spec, const ComponentSpec& component);
+
+/// Checks where a value comes from (references only), for inputs of tasks and Kubernetes settings. The type
+/// that arrives; unspecified where it cannot be told.
+ParameterType check_source(const TaskInputParameter& source, const Scope& scope, const std::string& place,
+                           Findings& findings);
+
+/// True where a JSON value may be given to a parameter of this type.
+bool fits(const Value& value, ParameterType type);
+
+/// Checks command, arguments, environment and resources of what a component runs.
+void check_executor(const ComponentSpec& component, const Executor& executor, const std::string& place,
+                    Findings& findings);
+
+/// Checks placeholders of optional inputs that `task` does not pass, and placeholders in resources.
+void check_executor_of_task(const Task& task, const ComponentSpec& component, const Executor& executor,
+                            const std::string& place, Findings& findings);
+
+/// Checks the platform settings against the pipeline. `scopes` are the tasks of each executor label.
+void check_platform(const Pipeline& pipeline, const std::multimap<std::string, Scope>& scopes,
+                    Findings& findings);
+
+}  // namespace kfp::ir::checks
