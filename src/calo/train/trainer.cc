@@ -337,8 +337,9 @@ double learning_rate(const ModelDescription& description, std::int64_t epoch) {
   const double progress =
       static_cast<double>(epoch) / static_cast<double>(std::max<std::int64_t>(1, description.epochs - 1));
   double factor = 1;
+  const std::int64_t steps = epoch / description.lr_step_epochs;
   if (description.lr_schedule == "step")
-    factor = std::pow(description.lr_decay, static_cast<double>(epoch / description.lr_step_epochs));
+    factor = std::pow(description.lr_decay, static_cast<double>(steps));
   else if (description.lr_schedule == "exponential")
     factor = std::pow(description.lr_decay, progress);
   else if (description.lr_schedule == "cosine")

@@ -43,6 +43,7 @@ class Findings {
 template <class T>
 std::string suggestion(const std::string& name, const std::map<std::string, T>& known) {
   std::vector<std::string> names;
+  names.reserve(known.size());
   for (const auto& [other, value] : known) names.push_back(other);
   if (names.empty()) return "there are none";
   const std::string close = nearest(name, names);

@@ -90,7 +90,8 @@ std::string python_repr(const Value& value) {
 template <class Parameters, class Artifacts>
 std::string signature(const char* heading, const Parameters& parameters, const Artifacts& artifacts) {
   std::map<std::string, std::string> lines;
-  for (const auto& [name, parameter] : parameters) {
+  for (const auto& entry : parameters) {
+    const auto& parameter = entry.second;
     std::string line = comment_type(parameter.parameter_type);
     if constexpr (requires { parameter.default_value; }) {
       if (parameter.default_value) {
@@ -100,7 +101,7 @@ std::string signature(const char* heading, const Parameters& parameters, const A
                                                             : python_repr(value));
       }
     }
-    lines[name] = std::move(line);
+    lines[entry.first] = std::move(line);
   }
   for (const auto& [name, artifact] : artifacts)
     lines[name] = artifact.artifact_type ? one_line(artifact.artifact_type->schema_title.value_or("")) : "";

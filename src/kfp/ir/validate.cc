@@ -655,6 +655,7 @@ class Validator {
     }
     if (open.empty()) return;
     std::vector<std::string> names;
+    names.reserve(open.size());
     for (const auto& [name, count] : open) names.push_back(name);
     findings_.error(
         "components." + names.front(),
