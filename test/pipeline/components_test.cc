@@ -1,10 +1,11 @@
+#include "pipeline/components.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
 #include "core/error.h"
-#include "pipeline/components.h"
 
 namespace {
 
