@@ -108,6 +108,7 @@ struct Validate {
   std::string full_geometry;
   double threshold_mev = 0;
   kfp::OutputArtifact metrics;
+  kfp::OutputArtifact classification;
   kfp::OutputArtifact report;
 
   static kfp::ComponentInfo info();
