@@ -67,9 +67,12 @@ std::unique_ptr<calo::ShowerReader> written(const std::filesystem::path& file, s
   calo::Showers showers(mesh.num_cells(), {"SiW"});
   for (std::size_t energy = 1; energy <= of_energy.size(); ++energy) {
     calo::Showers some = test::random_showers(mesh, of_energy[energy - 1], seed + energy);
-    for (auto& condition : some.conditions)
-      condition.incident_energy_mev = 1000.0f * static_cast<float>(energy);
-    for (float& hit : some.energies_mev) hit *= scale;
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      const float wanted_mev = 1000.0f * static_cast<float>(energy);
+      for (std::uint64_t hit = some.offsets[i]; hit < some.offsets[i + 1]; ++hit)
+        some.energies_mev[hit] *= scale * wanted_mev / some.conditions[i].incident_energy_mev;
+      some.conditions[i].incident_energy_mev = wanted_mev;
+    }
     showers.append(some, 0, some.size());
   }
   const auto writer =
@@ -97,9 +100,9 @@ TEST(Validation, ClassifierFindsAWrongScale) {
   core::ThreadPool pool(2);
   const test::TempFolder folder;
   const auto full = written(folder / "full.h5", 100, {400, 400}, pool);
-  const auto fast = written(folder / "fast.h5", 200, {400, 400}, pool, 1.5f);
+  const auto fast = written(folder / "fast.h5", 200, {400, 400}, pool, 1.1f);
   const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
-  EXPECT_GT(validation.classifiers.at(0).classification.auc.value, 0.7);
+  EXPECT_GT(validation.classifiers.at(0).classification.auc.value, 0.6);
   EXPECT_TRUE(validation.classifiers.at(0).classification.tells_apart());
 }
 
