@@ -1,3 +1,4 @@
+#include "calo/preprocess/preprocess.h"
 #include "calo/report/html_report.h"
 #include "calo/validate/validation.h"
 #include "core/staged_output.h"
@@ -12,12 +13,14 @@ kfp::ComponentInfo Validate::info() {
       .description =
           "For each geometry, energy and angle: profiles, their moments, response and cell energies, with "
           "Jensen-Shannon divergence, Kolmogorov-Smirnov and Wasserstein distance (`doc/validation.md`).",
-      .examples = {"calopipe validate --full prepared/holdout.h5 --fast fast.h5 --out validation"}};
+      .examples = {"calopipe validate --full prepared --fast fast.h5 --out validation"}};
 }
 
 void Validate::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
-  v.input("full", full, {.type = ArtifactType::kDataset, .help = "Showers of the full simulation"});
+  v.input("full", full,
+          {.type = ArtifactType::kDataset,
+           .help = "Showers of the full simulation; of a prepared folder, the held-out ones"});
   v.input("fast", fast, {.type = ArtifactType::kDataset, .help = "Showers of the fast simulation"});
   v.parameter("geometry", full_geometry, {.help = "Geometry of files that do not name it"});
   v.parameter("threshold_mev", threshold_mev,
@@ -29,7 +32,8 @@ void Validate::describe(kfp::Visitor& v) {
 }
 
 void Validate::run(kfp::RunContext& context) {
-  const auto full_reader = calo::ShowerReader::open(full.path, {.geometry = full_geometry}, context.pool);
+  const auto full_reader =
+      calo::ShowerReader::open(calo::held_out_showers(full.path), {.geometry = full_geometry}, context.pool);
   const auto fast_reader = calo::ShowerReader::open(fast.path, {.geometry = full_geometry}, context.pool);
   const calo::Validation validation =
       calo::validate(*full_reader, *fast_reader, {.threshold_mev = threshold_mev});
