@@ -92,7 +92,8 @@ std::filesystem::path local_path_of(const std::string& uri, const json& metadata
                               .hint = "known: gs, s3, minio, oci, file"});
     path = uri;
   }
-  if (at(metadata, {"_kfp_workspace"}) == true) path = kWorkspace + (path.starts_with('/') ? path : '/' + path);
+  if (at(metadata, {"_kfp_workspace"}) == true)
+    path = kWorkspace + (path.starts_with('/') ? path : '/' + path);
   return path;
 }
 
