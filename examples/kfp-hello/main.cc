@@ -33,9 +33,8 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   if (checking->parsed()) return check(file);
-  line.apply();
   core::ThreadPool pool;
-  word_count.execute(pool);
+  line.run(pool);
   std::cout << word_count.result().dump(2) << '\n';
   return 0;
 }

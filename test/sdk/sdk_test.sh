@@ -45,7 +45,7 @@ python=${CALOPIPE_PYTHON:-python3}
 printf '{"where": "%s"}' "$work/text.txt" >"$work/parameters.json"
 "$python" test/kfp/launcher.py examples/kfp-hello/count.yaml --work "$work/run" --local-root "$work/artifacts" \
   --parameters "$work/parameters.json" --program "kfp-hello=$hello" >"$work/run.json" || fail "$(cat "$work/run.json")"
-grep -q '"words": 5' "$work/run.json" || fail "$(cat "$work/run.json")"
+grep -q '"words": 5' "$work/run.json" && grep -q '"different": 2' "$work/run.json" || fail "$(cat "$work/run.json")"
 
 # The Python SDK takes the pipeline, too.
 if "$python" -c 'import kfp' 2>/dev/null; then
