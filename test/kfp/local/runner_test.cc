@@ -20,9 +20,10 @@ using ::testing::HasSubstr;
 // write → read, by a parameter and an artifact.
 Sketch linear() {
   Sketch sketch;
-  auto& write = sketch.component("write", "echo x >> $COUNTS/write; printf %s \"$1\" > \"$2\"; printf 42 > \"$3\"",
-                                 {"{{$.inputs.parameters['text']}}", "{{$.outputs.artifacts['file'].path}}",
-                                  "{{$.outputs.parameters['number'].output_file}}"});
+  auto& write =
+      sketch.component("write", "echo x >> $COUNTS/write; printf %s \"$1\" > \"$2\"; printf 42 > \"$3\"",
+                       {"{{$.inputs.parameters['text']}}", "{{$.outputs.artifacts['file'].path}}",
+                        "{{$.outputs.parameters['number'].output_file}}"});
   write["inputDefinitions"]["parameters"]["text"] = of_type("STRING");
   write["outputDefinitions"] = {{"artifacts", {{"file", artifact("system.Dataset")}}},
                                 {"parameters", {{"number", of_type("NUMBER_INTEGER")}}}};
