@@ -27,7 +27,6 @@ namespace {
 
 using kfp::local::RunRecord;
 using kfp::local::RunReport;
-using kfp::local::State;
 using nlohmann::json;
 
 double now_s() {

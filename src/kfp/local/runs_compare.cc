@@ -54,11 +54,11 @@ Comparison compare(const std::vector<RunReport>& reports) {
   if (reports.size() < 2) throw core::UsageError({.message = "a comparison needs two different runs"});
   for (const RunReport& report : reports) {
     const std::string& id = report.run.id;
-    for (const auto& [name, value] : report.run.parameters.items())
+    for (const auto& entry : report.run.parameters.items())
       row_of(
-          result.parameters, [&](const auto& row) { return row.name == name; },
-          [&] { return Comparison::Parameter{.name = name}; })
-          .values[id] = value;
+          result.parameters, [&](const auto& row) { return row.name == entry.key(); },
+          [&] { return Comparison::Parameter{.name = entry.key()}; })
+          .values[id] = entry.value();
     for (const Metric& metric : report.metrics)
       row_of(
           result.metrics,

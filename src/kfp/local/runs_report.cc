@@ -296,6 +296,7 @@ ArtifactRecord find_artifact(const RunReport& report, const std::string& name) {
   if (found.size() == 1) return *found.front();
   if (!found.empty()) {
     std::vector<std::string> names;
+    names.reserve(found.size());
     for (const ArtifactRecord* artifact : found) names.push_back(artifact->task_path + "/" + artifact->name);
     throw core::UsageError({.message = fmt::format("run {} has several: name one", report.run.id),
                             .hint = fmt::format("{}", fmt::join(names, ", "))});
