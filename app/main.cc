@@ -117,8 +117,7 @@ int run(int argc, char** argv) {
   }
   for (Command& command : commands) {
     if (!command.subcommand->parsed()) continue;
-    command.line->apply();
-    command.component->execute(pool);
+    command.line->run(pool);
     print_result(*command.component, global.json);
   }
   return 0;
