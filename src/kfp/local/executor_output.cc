@@ -36,9 +36,10 @@ json parse_json(const std::string& text, const fs::path& file, const std::string
     // Without nlohmann's "[json.exception.…] ".
     const std::string what = error.what();
     const std::size_t begin = what.find("] ");
-    throw core::InputError({.message = "is no JSON: " + what.substr(begin == std::string::npos ? 0 : begin + 2),
-                            .file = file,
-                            .field = field});
+    throw core::InputError(
+        {.message = "is no JSON: " + what.substr(begin == std::string::npos ? 0 : begin + 2),
+         .file = file,
+         .field = field});
   }
   throw core::InputError({.message = "has \"" + repeated + "\" twice", .file = file, .field = field});
 }
@@ -146,10 +147,12 @@ json parse_output_parameter(const std::string& text, ir::ParameterType type, con
                             const fs::path& file) {
   const auto fail = [&](const std::string& what) {
     std::string shown = text.substr(0, 40);
-    throw core::InputError({.message = fmt::format("{} ({}) {}", json(shown).dump(-1, ' ', false, json::error_handler_t::replace),
-                                                   ir::to_string(type), what),
-                            .file = file,
-                            .field = name});
+    throw core::InputError(
+        {.message =
+             fmt::format("{} ({}) {}", json(shown).dump(-1, ' ', false, json::error_handler_t::replace),
+                         ir::to_string(type), what),
+         .file = file,
+         .field = name});
   };
   const std::string word = trimmed(text);
   switch (type) {
@@ -238,10 +241,10 @@ Values collect_outputs(const ir::ComponentSpec& component, const json& executor_
     for (Artifact& artifact : list) {
       const std::optional<fs::path> path = local_path(artifact.uri);
       if (path && !is_inside(*path, root))
-        throw core::InputError({.message = fmt::format("output {} lies outside of the task's folder {}", name,
-                                                       root.string()),
-                                .file = *path,
-                                .hint = "write it where the task was told, or below"});
+        throw core::InputError(
+            {.message = fmt::format("output {} lies outside of the task's folder {}", name, root.string()),
+             .file = *path,
+             .hint = "write it where the task was told, or below"});
       measure(artifact);
     }
   }

@@ -49,8 +49,8 @@ json convert_parameter(const json& value, ParameterType type, const std::string&
   }
   std::string shown = value.dump(-1, ' ', false, json::error_handler_t::replace);
   if (shown.size() > 60) shown = shown.substr(0, 57) + "...";
-  throw core::InputError(
-      {.message = fmt::format("{} is {} ({}), and must be {}", what, shown, value.type_name(), to_string(type))});
+  throw core::InputError({.message = fmt::format("{} is {} ({}), and must be {}", what, shown,
+                                                 value.type_name(), to_string(type))});
 }
 
 json check_run_parameters(const ir::PipelineSpec& spec, const json& parameters) {

@@ -11,7 +11,8 @@ namespace kfp::local {
 /// for STRING anything becomes text, as the backend's driver does it.
 /// @param what "input parameter epochs", for errors
 /// @throws core::InputError where it does not fit
-nlohmann::json convert_parameter(const nlohmann::json& value, ir::ParameterType type, const std::string& what);
+nlohmann::json convert_parameter(const nlohmann::json& value, ir::ParameterType type,
+                                 const std::string& what);
 
 /// Checks the parameters of a run against the inputs of the pipeline.
 /// @return values by name, defaults included; null for optional ones without

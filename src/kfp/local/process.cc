@@ -116,7 +116,8 @@ Process::Process(const ProcessOptions& options) {
 
   const Descriptor log(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (log.get() < 0)
-    throw core::UnavailableError({.message = "the log cannot be opened: " + error_text(), .file = options.log});
+    throw core::UnavailableError(
+        {.message = "the log cannot be opened: " + error_text(), .file = options.log});
   const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   int ends[2];
   if (null.get() < 0 || ::pipe2(ends, O_CLOEXEC) != 0)
@@ -124,15 +125,15 @@ Process::Process(const ProcessOptions& options) {
   const Descriptor reports(ends[0]);
   Descriptor report(ends[1]);
 
-  const Prepared prepared{.program = options.program.c_str(),
-                          .arguments = argument_pointers.data(),
-                          .environment = environment_pointers.data(),
-                          .working_folder =
-                              options.working_folder.empty() ? nullptr : options.working_folder.c_str(),
-                          .log = log.get(),
-                          .null = null.get(),
-                          .report = report.get(),
-                          .parent = ::getpid()};
+  const Prepared prepared{
+      .program = options.program.c_str(),
+      .arguments = argument_pointers.data(),
+      .environment = environment_pointers.data(),
+      .working_folder = options.working_folder.empty() ? nullptr : options.working_folder.c_str(),
+      .log = log.get(),
+      .null = null.get(),
+      .report = report.get(),
+      .parent = ::getpid()};
   own_peak_bytes_ = memory_field(prepared.parent, "VmHWM:");
 
   // A handler of ours must not run in the child.
@@ -160,7 +161,8 @@ Process::Process(const ProcessOptions& options) {
     pid_ = -1;
     errno = message[1];
     if (static_cast<Step>(message[0]) == Step::kFolder)
-      throw core::InputError({.message = "cannot be entered: " + error_text(), .file = options.working_folder});
+      throw core::InputError(
+          {.message = "cannot be entered: " + error_text(), .file = options.working_folder});
     const std::string hint = message[1] == E2BIG ? "pass large data by artifact" : "";
     throw core::InputError(
         {.message = "cannot be executed: " + error_text(), .file = options.program, .hint = hint});
@@ -186,7 +188,8 @@ std::optional<ProcessEnd> Process::poll() {
   if (end_) return end_;
   sample_memory();
   siginfo_t info{};
-  if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != pid_)
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      info.si_pid != pid_)
     return std::nullopt;
   // What it left running in its group ends with it, as the processes of a container do. Before it is waited
   // for: until then the number of the group is not given to others.

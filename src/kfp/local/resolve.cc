@@ -29,7 +29,8 @@ json final_status(const Node& node, const ir::TaskFinalStatus& status, const Run
   if (name.empty() && !node.task->dependent_tasks.empty()) name = node.task->dependent_tasks.front();
   const Node* producer = sibling(node, name);
   if (producer == nullptr)
-    throw core::InputError({.message = "the final status of task " + name + " is asked for, which is not here"});
+    throw core::InputError(
+        {.message = "the final status of task " + name + " is asked for, which is not here"});
   std::string state = to_string(producer->record.state);
   if (producer->record.state == State::kSucceeded) state = "COMPLETE";
   return {{"state", state},
@@ -111,12 +112,14 @@ void resolve_parameters(Node& node, const RunNames& run) {
     }
     if (value.is_null()) {
       if (spec->second.is_optional.value_or(false) || spec->second.default_value) continue;
-      throw core::InputError({.message = fmt::format("input {} has no value: {}", name, source_text(source))});
+      throw core::InputError(
+          {.message = fmt::format("input {} has no value: {}", name, source_text(source))});
     }
     if (!spec->second.literals.empty() &&
         std::find(spec->second.literals.begin(), spec->second.literals.end(), value) ==
             spec->second.literals.end())
-      throw core::InputError({.message = fmt::format("input {} is {}, which is not allowed", name, value.dump())});
+      throw core::InputError(
+          {.message = fmt::format("input {} is {}, which is not allowed", name, value.dump())});
     node.inputs.parameters[name] = std::move(value);
   }
   const bool is_dag = node.component->dag.has_value();
@@ -166,11 +169,12 @@ void resolve_artifacts(Node& node) {
     const auto spec = declared.artifacts.find(name);
     if (spec != declared.artifacts.end() && spec->second.is_optional.value_or(false)) continue;
     throw core::InputError(
-        {.message = fmt::format("input {} has no artifact: {}", name,
-                                source.task_output_artifact
-                                    ? fmt::format("task {} gave no {}",
-                                                  source.task_output_artifact->producer_task.value_or("?"), key)
-                                    : key + " was not given to the pipeline around it")});
+        {.message =
+             fmt::format("input {} has no artifact: {}", name,
+                         source.task_output_artifact
+                             ? fmt::format("task {} gave no {}",
+                                           source.task_output_artifact->producer_task.value_or("?"), key)
+                             : key + " was not given to the pipeline around it")});
   }
 }
 

@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 
 double parse_quantity(const std::string& text) {
   static const std::map<std::string, double> kUnits = {
-      {"", 1},       {"n", 1e-9},     {"u", 1e-6},    {"m", 1e-3},    {"k", 1e3},     {"M", 1e6},
-      {"G", 1e9},    {"T", 1e12},     {"P", 1e15},    {"E", 1e18},    {"Ki", 0x1p10}, {"Mi", 0x1p20},
+      {"", 1},        {"n", 1e-9},    {"u", 1e-6},    {"m", 1e-3},   {"k", 1e3},     {"M", 1e6},
+      {"G", 1e9},     {"T", 1e12},    {"P", 1e15},    {"E", 1e18},   {"Ki", 0x1p10}, {"Mi", 0x1p20},
       {"Gi", 0x1p30}, {"Ti", 0x1p40}, {"Pi", 0x1p50}, {"Ei", 0x1p60}};
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);
@@ -35,8 +35,7 @@ Claim claim_of(const ir::Container& container, const std::map<std::string, nlohm
   const ir::Resources& resources = *container.resources;
   const auto amount = [&](const std::optional<std::string>& text, const std::optional<double>& number,
                           double unit) {
-    if (text && !text->empty())
-      return parse_quantity(with_parameters(*text, parameters).get<std::string>());
+    if (text && !text->empty()) return parse_quantity(with_parameters(*text, parameters).get<std::string>());
     return number.value_or(0) * unit;
   };
   for (const double cpus : {amount(resources.resource_cpu_limit, resources.cpu_limit, 1),
@@ -49,8 +48,7 @@ Claim claim_of(const ir::Container& container, const std::map<std::string, nlohm
     const ir::Accelerator& accelerator = *resources.accelerator;
     std::optional<double> count;
     if (accelerator.count) count = static_cast<double>(*accelerator.count);
-    claim.accelerators =
-        static_cast<int>(std::min(amount(accelerator.resource_count, count, 1), 1e6));
+    claim.accelerators = static_cast<int>(std::min(amount(accelerator.resource_count, count, 1), 1e6));
   }
   return claim;
 }
@@ -58,8 +56,8 @@ Claim claim_of(const ir::Container& container, const std::map<std::string, nlohm
 Claim machine() {
   Claim total;
   total.cpus = core::available_threads();
-  total.memory_bytes =
-      static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::int64_t>(::sysconf(_SC_PAGESIZE));
+  total.memory_bytes = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                       static_cast<std::int64_t>(::sysconf(_SC_PAGESIZE));
   for (const char* file : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
     std::ifstream stream(file);
     std::int64_t limit = 0;

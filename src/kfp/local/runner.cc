@@ -93,9 +93,8 @@ RunResult run(const ir::Pipeline& pipeline, const json& parameters, const Runner
   RunRecord record;
   record.parameters = check_run_parameters(pipeline.spec, parameters);
   record.pipeline = pipeline.spec.pipeline_info->name.value_or("");
-  record.name = options.run_name.empty()
-                    ? pipeline.spec.pipeline_info->display_name.value_or(record.pipeline)
-                    : options.run_name;
+  record.name = options.run_name.empty() ? pipeline.spec.pipeline_info->display_name.value_or(record.pipeline)
+                                         : options.run_name;
   record.state = State::kRunning;
   record.program_version = options.program_version;
   record.options = {{"cache", options.cache}, {"workingFolder", options.working_folder.string()}};

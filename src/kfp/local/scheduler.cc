@@ -48,11 +48,11 @@ Scheduler::Scheduler(const ir::Pipeline& pipeline, RunRecord run, const RunnerOp
       folder_{run_.folder},
       budget_(budget_of(options)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  names_ = {.id = run_.id,
-            .name = run_.name,
-            .created = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                                   fmt::gmtime(static_cast<std::time_t>(run_.created_s))),
-            .workspace = folder_.workspace().string()};
+  names_ = {
+      .id = run_.id,
+      .name = run_.name,
+      .created = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(run_.created_s))),
+      .workspace = folder_.workspace().string()};
   root_.component = &*pipeline_.spec.root;
   root_.inputs.parameters = run_.parameters.get<std::map<std::string, nlohmann::json>>();
   root_.record.state = State::kRunning;
@@ -71,7 +71,8 @@ Scheduler::~Scheduler() {
   if (wake_ >= 0) ::close(wake_);
 }
 
-void Scheduler::resume_from(const std::vector<TaskRecord>& tasks, const std::vector<ArtifactRecord>& artifacts,
+void Scheduler::resume_from(const std::vector<TaskRecord>& tasks,
+                            const std::vector<ArtifactRecord>& artifacts,
                             const std::string& program_version) {
   for (const TaskRecord& task : tasks) earlier_[task.path] = task;
   for (const ArtifactRecord& artifact : artifacts) earlier_artifacts_[artifact.task_path].push_back(artifact);
@@ -139,10 +140,12 @@ void Scheduler::expand_dag(Node& dag) {
 void Scheduler::expand_loop(Node& loop) {
   const std::int32_t limit =
       loop.task->iterator_policy ? loop.task->iterator_policy->parallelism_limit.value_or(0) : 0;
-  const std::size_t first = limit > 0 ? std::min(loop.items.size(), static_cast<std::size_t>(limit))
-                                      : loop.items.size();
+  const std::size_t first =
+      limit > 0 ? std::min(loop.items.size(), static_cast<std::size_t>(limit)) : loop.items.size();
   for (std::size_t i = 0; i < first; ++i) add_iteration(loop);
-  if (loop.items.empty()) finish(loop, State::kSucceeded);
+  if (!loop.items.empty()) return;
+  collect_iterations(loop);  // empty lists
+  finish(loop, State::kSucceeded);
 }
 
 void Scheduler::add_iteration(Node& loop) {
@@ -154,8 +157,8 @@ void Scheduler::add_iteration(Node& loop) {
 
 bool Scheduler::upstream_allows(const Node& node, std::string& reason) const {
   if (node.iteration >= 0) return true;
-  const bool always = node.task->trigger_policy && node.task->trigger_policy->strategy ==
-                                                       ir::TriggerStrategy::kAllUpstreamTasksCompleted;
+  const bool always = node.task->trigger_policy &&
+                      node.task->trigger_policy->strategy == ir::TriggerStrategy::kAllUpstreamTasksCompleted;
   if (always) return true;
   for (const std::string& key : ir::upstream_of(*node.task)) {
     const Node& upstream = *node.parent->by_key.at(key);
@@ -176,7 +179,8 @@ void Scheduler::activate(Node& node) {
   bool skip = false;
   try {
     if (node.iteration >= 0) {
-      node.inputs = iteration_inputs(*node.parent, node.parent->items[static_cast<std::size_t>(node.iteration)]);
+      node.inputs =
+          iteration_inputs(*node.parent, node.parent->items[static_cast<std::size_t>(node.iteration)]);
       node.record.inputs = node.inputs.parameters;
     } else {
       resolve_inputs(node, names_);
@@ -186,7 +190,8 @@ void Scheduler::activate(Node& node) {
     }
     if (!skip && node.is_loop()) node.items = loop_items(node);
     if (!skip && node.task->artifact_iterator)
-      throw core::InputError({.message = "loops over artifacts are not implemented, here and on the cluster"});
+      throw core::InputError(
+          {.message = "loops over artifacts are not implemented, here and on the cluster"});
   } catch (const core::InputError& error) {
     return finish(node, State::kFailed, error.what());
   }

@@ -58,8 +58,8 @@ void Scheduler::warn_of_platform(const Node& node) {
   const auto variables = [&](const std::string& what, const auto& entry, const auto& name) {
     const std::string& variable = entry.env_var.value_or("");
     if (!variable.empty() && ::getenv(variable.c_str()) == nullptr)  // NOLINT(concurrency-mt-unsafe)
-      warn_once(fmt::format("{}: variable {} comes from {} {} on the cluster, and is not set here",
-                            node.key, variable, what, name.value_or("")));
+      warn_once(fmt::format("{}: variable {} comes from {} {} on the cluster, and is not set here", node.key,
+                            variable, what, name.value_or("")));
   };
   for (const auto& secret : platform->secret_as_env)
     for (const auto& entry : secret.key_to_env)
@@ -71,7 +71,8 @@ void Scheduler::warn_of_platform(const Node& node) {
     std::error_code error;
     for (const auto& mount : list)
       if (!mount.mount_path.value_or("").empty() && !fs::exists(*mount.mount_path, error))
-        warn_once(fmt::format("{}: {} at {} is mounted on the cluster only", node.key, what, *mount.mount_path));
+        warn_once(
+            fmt::format("{}: {} at {} is mounted on the cluster only", node.key, what, *mount.mount_path));
   };
   mounts("the volume", platform->pvc_mount);
   mounts("the empty folder", platform->empty_dir_mounts);
@@ -97,17 +98,17 @@ void Scheduler::prepare(Node& node) {
                               .hint = "leave volumes out of pipelines that are to run on one machine"});
     warn_of_platform(node);
     node.execution = std::make_unique<Execution>();
-    node.execution->claim = claim_of(
-        container, node.inputs.parameters,
-        {.cpus = options_.default_cpus, .memory_bytes = options_.default_memory_bytes});
+    node.execution->claim =
+        claim_of(container, node.inputs.parameters,
+                 {.cpus = options_.default_cpus, .memory_bytes = options_.default_memory_bytes});
     node.record.cache_key =
         cache_key(*node.task, *node.component, *node.executor, node.inputs, options_.program_version);
   } catch (const core::InputError& error) {
     return finish(node, State::kFailed, error.what());
   }
-  const std::string earlier_key =
-      earlier_.empty() ? ""
-                       : cache_key(*node.task, *node.component, *node.executor, node.inputs, earlier_version_);
+  const std::string earlier_key = earlier_.empty() ? ""
+                                                   : cache_key(*node.task, *node.component, *node.executor,
+                                                               node.inputs, earlier_version_);
   if (take_earlier(node, earlier_key) || take_cached(node)) return;
 
   Execution& execution = *node.execution;
@@ -156,13 +157,15 @@ void Scheduler::import(Node& node) {
     }
     if (importer.type_schema) {
       artifact.type = json::object();
-      if (importer.type_schema->schema_title) artifact.type["schemaTitle"] = *importer.type_schema->schema_title;
+      if (importer.type_schema->schema_title)
+        artifact.type["schemaTitle"] = *importer.type_schema->schema_title;
       if (importer.type_schema->instance_schema)
         artifact.type["instanceSchema"] = *importer.type_schema->instance_schema;
       if (importer.type_schema->schema_version)
         artifact.type["schemaVersion"] = *importer.type_schema->schema_version;
     }
-    if (importer.metadata) artifact.metadata = with_parameters(importer.metadata->value, node.inputs.parameters);
+    if (importer.metadata)
+      artifact.metadata = with_parameters(importer.metadata->value, node.inputs.parameters);
   } catch (const core::InputError& error) {
     return finish(node, State::kFailed, error.what());
   }
@@ -230,10 +233,11 @@ bool Scheduler::restore_outputs(Node& node, const TaskRecord& record,
       const bool is_list = spec.is_artifact_list.value_or(false);
       std::vector<Artifact>& list = outputs.artifacts[name];
       while (true) {
-        const auto found = std::find_if(artifacts.begin(), artifacts.end(), [&](const ArtifactRecord& artifact) {
-          return artifact.direction == ArtifactRecord::Direction::kOutput &&
-                 artifact.name == element_name(name, list.size(), is_list);
-        });
+        const auto found =
+            std::find_if(artifacts.begin(), artifacts.end(), [&](const ArtifactRecord& artifact) {
+              return artifact.direction == ArtifactRecord::Direction::kOutput &&
+                     artifact.name == element_name(name, list.size(), is_list);
+            });
         if (found == artifacts.end()) break;
         std::error_code error;
         if (!found->sha256.empty() && !fs::exists(found->path, error)) return false;

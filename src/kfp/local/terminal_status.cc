@@ -53,7 +53,8 @@ std::string fitted(const std::string& text, std::size_t columns) {
       continue;
     }
     std::size_t length = 1;
-    while (i + length < text.size() && (static_cast<unsigned char>(text[i + length]) & 0xC0) == 0x80) ++length;
+    while (i + length < text.size() && (static_cast<unsigned char>(text[i + length]) & 0xC0) == 0x80)
+      ++length;
     if (c >= 0x20 && c != 0x7f) {
       if (used++ == columns) return result;
       result += text.substr(i, length);
@@ -101,8 +102,8 @@ class TerminalStatus final : public Observer {
 
   void on_task(const TaskRecord& task) override {
     const auto before = tasks_.find(task.path);
-    const bool changed =
-        before == tasks_.end() || before->second.state != task.state || before->second.attempt != task.attempt;
+    const bool changed = before == tasks_.end() || before->second.state != task.state ||
+                         before->second.attempt != task.attempt;
     if (before == tasks_.end() && !task.is_dag) order_.push_back(task.path);
     tasks_[task.path] = task;
     if (!changed || task.is_dag) return;
@@ -179,8 +180,8 @@ class TerminalStatus final : public Observer {
       return task.state == State::kSucceeded || task.state == State::kFailed ? took(task) : "";
     };
     static const std::map<State, const char*> kWords = {
-        {State::kPending, "waits"},     {State::kRunning, "runs"},      {State::kSucceeded, "done"},
-        {State::kCached, "unchanged"}, {State::kSkipped, "skipped"}, {State::kFailed, "failed"},
+        {State::kPending, "waits"},       {State::kRunning, "runs"},    {State::kSucceeded, "done"},
+        {State::kCached, "unchanged"},    {State::kSkipped, "skipped"}, {State::kFailed, "failed"},
         {State::kCanceled, "interrupted"}};
     return fmt::format("  {:<32} {:<11} {:>12}", fitted(task.path, 32), kWords.at(task.state), time());
   }
