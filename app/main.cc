@@ -10,6 +10,7 @@
 #include "app/inspect_command.h"
 #include "app/pipeline_command.h"
 #include "app/run_command.h"
+#include "app/runs_command.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -69,6 +70,7 @@ int run(int argc, char** argv) {
   app::RunCommand run_command(app, registry);
   app::InspectCommand inspect_command(app);
   app::PipelineCommand pipeline_command(app);
+  app::RunsCommand runs_command(app);
   add_global(*run_command.subcommand(), global);
   add_global(*inspect_command.subcommand(), global);
 
@@ -103,6 +105,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (pipeline_command.subcommand()->parsed()) return pipeline_command.run();
+  if (runs_command.subcommand()->parsed()) return runs_command.run();
   core::ThreadPool pool(global.threads);
   if (run_command.subcommand()->parsed()) {
     run_command.run(pool, global.json);
@@ -114,8 +117,7 @@ int run(int argc, char** argv) {
   }
   for (Command& command : commands) {
     if (!command.subcommand->parsed()) continue;
-    command.line->apply();
-    command.component->execute(pool);
+    command.line->run(pool);
     print_result(*command.component, global.json);
   }
   return 0;

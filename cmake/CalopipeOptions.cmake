@@ -1,3 +1,4 @@
+option(CALOPIPE_ONLY_KFP "Build only the SDK for Kubeflow Pipelines (src/core, src/kfp): no LibTorch, HDF5, npm" OFF)
 option(CALOPIPE_TESTS "Build the tests" ON)
 option(CALOPIPE_BENCHMARKS "Build the benchmarks" OFF)
 option(CALOPIPE_WERROR "Warnings are errors (on where the environment says CI=true)" "$ENV{CI}")

@@ -46,6 +46,16 @@ std::string sha256_of_file(const fs::path& path) {
   return digest.hex();
 }
 
+// Relative names of the files of a folder that are not hidden, sorted.
+std::vector<fs::path> files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
+      files.push_back(entry.path().lexically_relative(folder));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
@@ -57,14 +67,24 @@ std::string sha256(std::string_view bytes) {
 std::string sha256_of_path(const fs::path& path) {
   if (!fs::exists(path)) throw InputError({.message = "does not exist", .file = path});
   if (!fs::is_directory(path)) return sha256_of_file(path);
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(path))
-    if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
-      files.push_back(entry.path().lexically_relative(path));
-  std::sort(files.begin(), files.end());
   Digest digest;
-  for (const auto& file : files)
+  for (const auto& file : files_in(path))
     digest.add(file.generic_string() + '\0' + sha256_of_file(path / file) + '\n');
+  return digest.hex();
+}
+
+std::string fingerprint_of_path(const fs::path& path) {
+  if (!fs::exists(path)) throw InputError({.message = "does not exist", .file = path});
+  Digest digest;
+  const auto add = [&](const std::string& name, const fs::path& file) {
+    digest.add(name + '\0' + std::to_string(fs::file_size(file)) + ' ' +
+               std::to_string(fs::last_write_time(file).time_since_epoch().count()) + '\n');
+  };
+  if (!fs::is_directory(path)) {
+    add(path.filename().string(), path);
+  } else {
+    for (const auto& file : files_in(path)) add(file.generic_string(), path / file);
+  }
   return digest.hex();
 }
 

@@ -14,4 +14,9 @@ std::string sha256(std::string_view bytes);
 /// @throws InputError where the path is missing or unreadable
 std::string sha256_of_path(const std::filesystem::path& path);
 
+/// A hash of the names, sizes and times of modification of a file or of a folder's files: tells within
+/// milliseconds that data of any size have changed, without reading them. Hidden files are left out.
+/// @throws InputError where the path is missing
+std::string fingerprint_of_path(const std::filesystem::path& path);
+
 }  // namespace core

@@ -29,6 +29,7 @@ struct InputParameters {
   std::int64_t n_z = 0;
   double size_r_mm = 0;
   double size_z_mm = 0;
+  std::string data_fingerprint;
   kfp::OutputArtifact configuration;
 
   static kfp::ComponentInfo info();
@@ -36,8 +37,10 @@ struct InputParameters {
   void run(kfp::RunContext& context);
 };
 
-/// Clean, split and store showers for training.
+/// Clean, split and store showers for training. They come as an artifact, or by path (data on EOS).
 struct Preprocess {
+  std::string data;
+  std::string data_fingerprint;
   kfp::InputArtifact showers;
   kfp::InputArtifact configuration;
   double threshold_mev = 0;
@@ -108,6 +111,7 @@ struct Validate {
   std::string full_geometry;
   double threshold_mev = 0;
   kfp::OutputArtifact metrics;
+  kfp::OutputArtifact classification;
   kfp::OutputArtifact report;
 
   static kfp::ComponentInfo info();

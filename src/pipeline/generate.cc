@@ -1,5 +1,6 @@
 #include "calo/generate/generate.h"
 
+#include "calo/preprocess/preprocess.h"
 #include "pipeline/components.h"
 
 namespace pipeline {
@@ -15,7 +16,7 @@ kfp::ComponentInfo Generate::info() {
                    "10000 --out fast.h5 --layout mlfastsim",
                    "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --events 5000 "
                    "--out fast.h5",
-                   "calopipe generate --model model --like prepared/holdout.h5 --out fast.h5"}};
+                   "calopipe generate --model model --like prepared --out fast.h5"}};
 }
 
 void Generate::describe(kfp::Visitor& v) {
@@ -23,7 +24,7 @@ void Generate::describe(kfp::Visitor& v) {
   v.input("model", model, {.type = ArtifactType::kModel, .help = "Model folder (train)"});
   v.input("like", like,
           {.type = ArtifactType::kDataset,
-           .help = "Showers whose conditions are taken, one for one",
+           .help = "Showers whose conditions are taken, one for one; of a prepared folder, the held-out ones",
            .optional = true});
   v.parameter("geometry", geometry, {.help = "Geometry; none = the model's only one"});
   v.parameter("energy_gev", energy_gev,
@@ -56,7 +57,7 @@ void Generate::run(kfp::RunContext& context) {
                                                       .events = events,
                                                       .min_energy_gev = min_energy_gev,
                                                       .max_energy_gev = max_energy_gev,
-                                                      .like = like.path,
+                                                      .like = like ? calo::held_out_showers(like.path) : "",
                                                       .seed = static_cast<std::uint64_t>(seed),
                                                       .batch_size = batch_size,
                                                       .threshold_mev = threshold_mev,

@@ -2,6 +2,7 @@
 
 #include "calo/geometry/voxel_mesh.h"
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
 
@@ -55,12 +56,17 @@ void InputParameters::describe(kfp::Visitor& v) {
               {.help = "Size of a cell in r; 0 = the geometry's", .unit = "mm", .min = 0});
   v.parameter("size_z_mm", size_z_mm,
               {.help = "Size of a cell in z; 0 = the geometry's", .unit = "mm", .min = 0});
+  v.output_parameter(
+      "data_fingerprint", data_fingerprint,
+      {.help = "Changes with the names, sizes and times of the data's files: what reads the data "
+               "takes it, so that no cache gives results of older data"});
   v.output("configuration", configuration, {.help = "The checked values", .file = "configuration.json"});
 }
 
 void InputParameters::run(kfp::RunContext& context) {
   if (!std::filesystem::exists(data))
     throw core::InputError({.message = "does not exist", .file = data, .field = "data"});
+  data_fingerprint = core::fingerprint_of_path(data);
   if (min_energy_gev > max_energy_gev)
     throw core::UsageError(
         {.message = fmt::format("is above max_energy_gev ({} > {})", min_energy_gev, max_energy_gev),

@@ -97,6 +97,7 @@ json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, 
   connect("validate", "full", out / "prepared" / "holdout.h5");
   connect("validate", "fast", out / "generated.h5");
   place("validate", "metrics", out / "metrics.json");
+  place("validate", "classification", out / "classification.json");
   place("validate", "report", out / "report.html");
   if (steps.at("preprocess").field("holdout_fraction").value().get<double>() <= 0)
     throw core::UsageError({.message = "must be above 0 here: the report compares with held-out showers",

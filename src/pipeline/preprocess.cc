@@ -1,6 +1,7 @@
 #include "calo/preprocess/preprocess.h"
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
 
@@ -23,9 +24,16 @@ kfp::ComponentInfo Preprocess::info() {
 void Preprocess::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
   v.input("showers", showers,
-          {.type = ArtifactType::kDataset, .help = "File or folder of full-simulation showers"});
+          {.type = ArtifactType::kDataset,
+           .help = "File or folder of full-simulation showers, or give `data`",
+           .optional = true});
   v.input("configuration", configuration,
           {.help = "Result of input-parameters: ranges, mesh, encoding", .optional = true});
+  v.parameter("data", data,
+              {.help = "Path of the showers where they are no artifact (on EOS, say)", .operational = true});
+  v.parameter(
+      "data_fingerprint", data_fingerprint,
+      {.help = "Version of what lies at `data` (input-parameters), for caches alone", .operational = true});
   v.parameter("threshold_mev", threshold_mev,
               {.help = "Readout threshold: cells below are set to zero", .unit = "MeV", .min = 0});
   v.parameter("max_bad_fraction", max_bad_fraction,
@@ -49,6 +57,14 @@ void Preprocess::describe(kfp::Visitor& v) {
 }
 
 void Preprocess::run(kfp::RunContext& context) {
+  if (static_cast<bool>(showers) == !data.empty())
+    throw core::UsageError({.message = showers ? "cannot be given beside data" : "is required",
+                            .field = "showers",
+                            .hint = "give --showers PATH or --data PATH"});
+  if (!data.empty()) {
+    showers.path = data;
+    context.provenance["inputs"]["showers"] = core::sha256_of_path(data);
+  }
   calo::ReadOptions read;
   calo::PreprocessOptions options{.cleaning = {.readout_threshold_mev = threshold_mev},
                                   .max_bad_fraction = max_bad_fraction,

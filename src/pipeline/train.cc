@@ -39,7 +39,9 @@ void Train::describe(kfp::Visitor& v) {
                .choices = {"auto", "cpu", "cuda"},
                .operational = true});
   v.parameter("checkpoints", checkpoints,
-              {.help = "Folder for the state of the training; none = not kept", .operational = true});
+              {.help = "Folder for the state of the training; none = not kept, in a pipeline on this machine "
+                       "the task's own",
+               .operational = true});
   v.parameter("resume", resume,
               {.help = "Go on from the checkpoint, where there is one", .operational = true});
   v.output("model", model, {.type = ArtifactType::kModel, .help = "Model folder", .file = "model"});
@@ -53,6 +55,10 @@ void Train::run(kfp::RunContext& context) {
   if (resume && checkpoints.empty())
     throw core::UsageError(
         {.message = "needs the folder to resume from", .field = "resume", .hint = "give --checkpoints DIR"});
+  if (checkpoints.empty() && !context.scratch.empty()) {
+    checkpoints = (context.scratch / "checkpoints").string();
+    resume = true;
+  }
   const calo::Transform transform = calo::read_transform(prepared.path);
   calo::ModelDescription wanted;
   if (description) {

@@ -37,4 +37,22 @@ TEST(Hash, OfSomethingMissingIsAnError) {
   EXPECT_THROW(core::sha256_of_path("/nonexistent/file"), core::InputError);
 }
 
+TEST(Fingerprint, ChangesWithNamesSizesAndTimesAndNotWithThePlace) {
+  const test::TempFolder folder;
+  core::write_file(folder / "a/x", "1");
+  core::write_file(folder / "a/y", "2");
+  const std::string before = core::fingerprint_of_path(folder / "a");
+  EXPECT_EQ(core::fingerprint_of_path(folder / "a"), before);
+  std::filesystem::rename(folder / "a", folder / "b");
+  EXPECT_EQ(core::fingerprint_of_path(folder / "b"), before);
+  const auto time = std::filesystem::last_write_time(folder / "b/x");
+  std::filesystem::last_write_time(folder / "b/x", time + std::chrono::seconds(1));
+  EXPECT_NE(core::fingerprint_of_path(folder / "b"), before);
+  std::filesystem::last_write_time(folder / "b/x", time);
+  EXPECT_EQ(core::fingerprint_of_path(folder / "b"), before);
+  std::filesystem::rename(folder / "b/x", folder / "b/z");
+  EXPECT_NE(core::fingerprint_of_path(folder / "b"), before);
+  EXPECT_THROW(core::fingerprint_of_path(folder / "none"), core::InputError);
+}
+
 }  // namespace

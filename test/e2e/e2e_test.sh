@@ -23,10 +23,11 @@ same() { if ! cmp -s "$1" "$2"; then echo "FAILED: $1 and $2 differ"; failures=$
 # The pipeline in one, and what it leaves.
 check "run" 0 "report.html" "$calopipe" run -q --config data/demo.yaml --set train.epochs=2 --out "$work/run"
 for file in configuration.json prepared/train.h5 prepared/report.md model/model.json model/weights.h5 training.json \
-            logs/metrics.jsonl generated.h5 metrics.json report.html; do
+            logs/metrics.jsonl generated.h5 metrics.json classification.json report.html; do
   [ -s "$work/run/$file" ] || { echo "FAILED: run left no $file"; failures=$((failures + 1)); }
 done
 check "metrics" 0 '"response_largest_deviation"' cat "$work/run/metrics.json"
+check "classification" 0 '"falsePositiveRate"' cat "$work/run/classification.json"
 
 # One by one.
 check "inspect" 0 "2100" "$calopipe" inspect -q data/mlfastsim

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "kfp/component/command_line.h"
+#include "kfp/component/executor.h"
 #include "support/temp_folder.h"
 
 namespace {
@@ -155,6 +156,79 @@ TEST(Component, RunsAndRecordsWhatMadeItsOutputs) {
   EXPECT_EQ(provenance.at("inputs").at("data").get<std::string>().size(), 64u);
   EXPECT_EQ(core::read_file(folder / "sum"), "4.5");
   EXPECT_EQ(toy.result().at("outputs").at("table").at("metadata").at("sum"), 4.5);
+}
+
+TEST(ExecutorInput, SetsEverythingAndReceivesMetadata) {
+  const test::TempFolder folder;
+  core::write_file(folder / "data", "abc");
+  const auto artifact = [&](const char* name) {
+    return json{
+        {"artifacts", {{{"name", name}, {"uri", (folder / name).string()}, {"metadata", json::object()}}}}};
+  };
+  const json input = {
+      {"inputs",
+       {{"parameterValues",
+         {{"name", "bravo"}, {"count", 7.0}, {"words", {"a b", "$(x)\n"}}, {"angles", nullptr}}},
+        {"artifacts", {{"data", artifact("data")}}}}},
+      {"outputs",
+       {{"artifacts", {{"table", artifact("table")}, {"page", artifact("page")}}},
+        {"parameters", {{"sum", {{"outputFile", (folder / "sum").string()}}}}},
+        {"outputFile", (folder / "executor_output.json").string()}}}};
+  kfp::ComponentOf<Toy> toy;
+  CLI::App app("toy");
+  kfp::CommandLine line(app, toy);
+  app.parse({input.dump(), "--executor-input"});
+  core::ThreadPool pool(1);
+  line.run(pool);
+  EXPECT_EQ(toy.value.name, "bravo");
+  EXPECT_EQ(toy.value.count, 7);
+  EXPECT_EQ(toy.value.words, (std::vector<std::string>{"a b", "$(x)\n"}));
+  EXPECT_EQ(toy.value.angles, (std::vector<double>{90}));
+  EXPECT_EQ(toy.value.data.path, folder / "data");
+  EXPECT_EQ(core::read_file(folder / "page"), "<p>");
+  EXPECT_EQ(core::read_file(folder / "sum"), "8.5");
+  const json output = json::parse(core::read_file(folder / "executor_output.json"));
+  EXPECT_EQ(output.at("artifacts").at("table").at("artifacts").at(0),
+            (json{{"name", "table"}, {"uri", (folder / "table").string()}, {"metadata", {{"sum", 8.5}}}}));
+}
+
+TEST(ExecutorInput, LeavesOutWhatTheLauncherRefuses) {
+  const test::TempFolder folder;
+  kfp::ComponentOf<Toy> toy;
+  toy.value.table.metadata = {{"nan", NAN}, {"inf", {INFINITY, 1.0}}, {"none", nullptr}, {"good", 2}};
+  const json input = {{"outputs",
+                       {{"artifacts", {{"table", {{"artifacts", {{{"name", "t"}, {"uri", "/t"}}}}}}}},
+                        {"outputFile", (folder / "out.json").string()}}}};
+  kfp::write_executor_output(toy, input);
+  EXPECT_EQ(json::parse(core::read_file(folder / "out.json"))
+                .at("artifacts")
+                .at("table")
+                .at("artifacts")
+                .at(0)
+                .at("metadata"),
+            (json{{"inf", {1.0}}, {"good", 2}}));
+}
+
+TEST(ExecutorInput, IsRefusedNamingWhatIsWrong) {
+  const auto refused = [](const std::string& text) { return refusal({"--executor-input", text}); };
+  EXPECT_THAT(refused("{{$}}"), HasSubstr("executor-input: is not a JSON object"));
+  EXPECT_THAT(refused(R"({"inputs": {"parameterValues": {"conut": 3}}})"),
+              HasSubstr("did you mean \"count\""));
+  EXPECT_THAT(refused(R"({"inputs": {"parameterValues": {"count": "3"}}})"), HasSubstr("count: cannot be"));
+  EXPECT_THAT(refused(R"({"inputs": {"artifacts": {"data": {"artifacts": [{"uri": "ftp://x"}]}}}})"),
+              HasSubstr("scheme"));
+  EXPECT_THAT(refused(R"({"outputs": {"artifacts": {"data": {"artifacts": [{"uri": "/x"}]}}}})"),
+              HasSubstr("not an output artifact"));
+}
+
+TEST(ExecutorInput, FindsArtifactsWhereTheLauncherLaysThem) {
+  EXPECT_EQ(kfp::local_path_of("gs://b/k"), "/gcs/b/k");
+  EXPECT_EQ(kfp::local_path_of("s3://b/k"), "/s3/b/k");
+  EXPECT_EQ(kfp::local_path_of("minio://b/k"), "/minio/b/k");
+  EXPECT_EQ(kfp::local_path_of("oci://r/i:1"), "/oci/r_i:1");
+  EXPECT_EQ(kfp::local_path_of("file:///b/k"), "/b/k");
+  EXPECT_EQ(kfp::local_path_of("/b/k"), "/b/k");
+  EXPECT_EQ(kfp::local_path_of("s3://b/k", {{"_kfp_workspace", true}}), "/kfp-workspace/.artifacts/s3/b/k");
 }
 
 TEST(Component, ParametersSurviveJson) {

@@ -226,4 +226,9 @@ Transform read_transform(const std::filesystem::path& prepared_folder) {
   }
 }
 
+std::filesystem::path held_out_showers(const std::filesystem::path& path) {
+  const bool prepared = std::filesystem::exists(path / "transform.json");
+  return prepared ? path / "holdout.h5" : path;
+}
+
 }  // namespace calo

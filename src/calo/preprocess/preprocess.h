@@ -63,4 +63,7 @@ std::string condition_group(const Conditions& condition, const std::string& geom
 /// Whether the incident energies are a few values (64 at most) rather than a spectrum.
 bool has_discrete_energies(const std::vector<Conditions>& conditions);
 
+/// The showers that a path stands for: the held-out ones of a prepared folder; else the path itself.
+std::filesystem::path held_out_showers(const std::filesystem::path& path);
+
 }  // namespace calo

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "kfp/component/executor.h"
 
 namespace kfp {
 namespace {
@@ -95,10 +96,26 @@ CommandLine::CommandLine(CLI::App& app, Component& component) : component_(compo
     app.add_option("--parameters", parameters_file_, "YAML or JSON file with parameters; options outrank it")
         ->type_name("FILE")
         ->group("Parameters");
+  app.add_option("--executor-input", executor_input_text_,
+                 "Everything in one, as the launcher of Kubeflow Pipelines gives it for {{$}}")
+      ->type_name("JSON")
+      ->group("Kubeflow");
+}
+
+void CommandLine::run(core::ThreadPool& pool) {
+  apply();
+  // Set by the local runner; a pod has none.
+  const char* scratch = executor_input_.is_null() ? nullptr : std::getenv("KFP_TASK_SCRATCH");
+  component_.execute(pool, scratch == nullptr ? "" : scratch);
+  if (!executor_input_.is_null()) write_executor_output(component_, executor_input_);
 }
 
 void CommandLine::apply() {
   if (!parameters_file_.empty()) component_.set_parameters(read_yaml(parameters_file_), parameters_file_);
+  if (!executor_input_text_.empty()) {
+    executor_input_ = nlohmann::json::parse(executor_input_text_, nullptr, false);
+    apply_executor_input(component_, executor_input_);
+  }
   std::vector<const Field*> outputs;
   for (const Field& field : component_.fields())
     if (field.kind == Field::Kind::kOutput) outputs.push_back(&field);

@@ -92,7 +92,7 @@ void Component::check() const {
   }
 }
 
-void Component::execute(core::ThreadPool& pool) {
+void Component::execute(core::ThreadPool& pool, const std::filesystem::path& scratch) {
   check();
   core::Provenance provenance{.component = info_.name};
   for (const Field& field : fields_) {
@@ -103,7 +103,7 @@ void Component::execute(core::ThreadPool& pool) {
   }
   if (provenance.parameters.contains("seed"))
     provenance.seed = provenance.parameters["seed"].get<std::uint64_t>();
-  RunContext context{.pool = pool, .provenance = provenance.to_json()};
+  RunContext context{.pool = pool, .provenance = provenance.to_json(), .scratch = scratch};
   run(context);
   write_output_parameters();
 }

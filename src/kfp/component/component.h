@@ -25,6 +25,8 @@ struct ComponentInfo {
 struct RunContext {
   core::ThreadPool& pool;
   nlohmann::json provenance;  ///< of what this run makes; stored with every output
+  /// A folder that outlives a failed or interrupted try of the same task; empty where there is none.
+  std::filesystem::path scratch;
 };
 
 /// Collects the fields of a component; what a component's `describe` is called with.
@@ -83,8 +85,9 @@ class Component {
 
   /// Checks, runs with a provenance made of the parameters and the inputs' hashes, and writes output
   /// parameters.
+  /// @param scratch a folder that outlives a failed or interrupted try of the same task; empty = none
   /// @throws what check() and the component throw
-  void execute(core::ThreadPool& pool);
+  void execute(core::ThreadPool& pool, const std::filesystem::path& scratch = {});
 
   /// Outputs (path, metadata) and output parameters, after run().
   nlohmann::json result() const;
