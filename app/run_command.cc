@@ -5,6 +5,19 @@
 #include <iostream>
 
 namespace app {
+namespace {
+
+void print_summary(const nlohmann::json& summary, bool json) {
+  if (json) {
+    std::cout << summary.dump(2) << '\n';
+    return;
+  }
+  fmt::print("run: {}\n", summary.at("run").get<std::string>());
+  for (const auto& [name, value] : summary.at("outputs").items()) fmt::print("{}: {}\n", name, value.dump());
+  if (summary.contains("report")) fmt::print("report: {}\n", summary.at("report").get<std::string>());
+}
+
+}  // namespace
 
 RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
     : registry_(registry),
@@ -61,14 +74,14 @@ void RunCommand::run(int threads, bool quiet, bool json) {
   pipeline::use_this_program(options_.runner, threads);
   const auto store = kfp::local::Store::open(store_.empty() ? kfp::local::default_store_folder()
                                                             : std::filesystem::path(store_));
-  const nlohmann::json summary = pipeline::run_locally(registry_, options_, *store);
-  if (json) {
-    std::cout << summary.dump(2) << '\n';
-    return;
-  }
-  fmt::print("run: {}\n", summary.at("run").get<std::string>());
-  for (const auto& [name, value] : summary.at("outputs").items()) fmt::print("{}: {}\n", name, value.dump());
-  if (summary.contains("report")) fmt::print("report: {}\n", summary.at("report").get<std::string>());
+  print_summary(pipeline::run_locally(registry_, options_, *store), json);
+}
+
+void resume_run(const RunsCommand::ResumeRequest& request, int threads, bool quiet) {
+  kfp::local::RunnerOptions runner;
+  pipeline::use_this_program(runner, threads);
+  const auto store = kfp::local::Store::open(request.store);
+  print_summary(pipeline::resume_locally(request.id, runner, quiet, *store), request.json);
 }
 
 }  // namespace app

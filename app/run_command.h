@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/runs_command.h"
 #include "kfp/component/component.h"
 #include "pipeline/local_run.h"
 
@@ -24,5 +25,8 @@ class RunCommand {
   bool no_cache_ = false;
   double memory_gib_ = 0;
 };
+
+/// `calopipe runs resume`. @throws what pipeline::resume_locally() throws
+void resume_run(const RunsCommand::ResumeRequest& request, int threads, bool quiet);
 
 }  // namespace app

@@ -57,7 +57,7 @@ class Command {
 
   std::string executor_input_only(const std::string& text) const {
     return substitute(text, [this](const ir::Placeholder& placeholder) -> std::optional<std::string> {
-      if (placeholder.kind == ir::Placeholder::Kind::kExecutorInput) return text_;
+      if (placeholder.kind == ir::Placeholder::Kind::kExecutorInput) return whole();
       return std::nullopt;
     });
   }
@@ -122,7 +122,7 @@ class Command {
     const json& outputs = input_["outputs"];
     switch (placeholder.kind) {
       case Kind::kExecutorInput:
-        return text_;
+        return whole();
       case Kind::kInputParameter: {
         if (!ends_with_access(placeholder, "")) return std::nullopt;
         const auto value = inputs["parameterValues"].find(name);
@@ -149,6 +149,13 @@ class Command {
       default:
         return std::nullopt;
     }
+  }
+
+  // A program that gets everything reads the artifacts at their local paths.
+  std::string whole() const {
+    for (const auto& [name, list] : input_["inputs"]["artifacts"].items())
+      for (const json& artifact : list["artifacts"]) artifact_text(artifact, true);
+    return text_;
   }
 
   static std::string artifact_text(const json& artifact, bool as_path) {

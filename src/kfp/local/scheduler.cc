@@ -143,7 +143,9 @@ void Scheduler::expand_loop(Node& loop) {
   const std::size_t first =
       limit > 0 ? std::min(loop.items.size(), static_cast<std::size_t>(limit)) : loop.items.size();
   for (std::size_t i = 0; i < first; ++i) add_iteration(loop);
-  if (loop.items.empty()) finish(loop, State::kSucceeded);
+  if (!loop.items.empty()) return;
+  collect_iterations(loop);  // empty lists
+  finish(loop, State::kSucceeded);
 }
 
 void Scheduler::add_iteration(Node& loop) {

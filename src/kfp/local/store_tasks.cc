@@ -111,6 +111,7 @@ TaskRecord SqliteStore::task(const std::string& run_id, const std::string& path)
                                                  : fmt::format("did you mean {}?", near)});
   }
   std::vector<std::string> paths;
+  paths.reserve(found.size());
   for (const TaskRecord* record : found) paths.push_back(record->path);
   if (paths.size() > 5) {
     paths.resize(5);
@@ -181,7 +182,9 @@ std::optional<TaskRecord> SqliteStore::find_cached(const std::string& cache_key)
     }
   }
   // Files are read without the lock: they may be large.
-  for (const auto& [task, outputs] : candidates) {
+  for (const auto& candidate : candidates) {
+    const TaskRecord& task = candidate.first;
+    const std::vector<Output>& outputs = candidate.second;
     const bool unchanged = std::all_of(outputs.begin(), outputs.end(), [&](const Output& output) {
       const std::string stamp = artifact_stamp(output.record.path);
       if (stamp.empty()) return false;
