@@ -18,7 +18,8 @@ CompileCommand::CompileCommand(CLI::App& pipeline_app, const kfp::Registry& regi
   compile_->add_option("--out", out_, "The file")->required()->type_name("FILE");
   compile_->add_option("--site", site_, "Site settings (doc/sites.md): image, volumes, labels, resources")
       ->type_name("FILE");
-  compile_->add_option("--image", image_, "Image of the components, instead of the site's")->type_name("IMAGE");
+  compile_->add_option("--image", image_, "Image of the components, instead of the site's")
+      ->type_name("IMAGE");
   compile_->footer(
       "Examples:\n  calopipe pipeline compile training --site deploy/sites/cern.yaml --out training.yaml\n"
       "  calopipe pipeline compile training --image registry/calopipe@sha256:… --out training.yaml");

@@ -37,13 +37,12 @@ class Builder {
     const Task task = result_.pipeline.task(component);
     for (const kfp::Field& field : declared->fields()) {
       if (!field.is_parameter() || hidden.contains(field.name)) continue;
-      const std::string parameter =
-          names == Names::kOwn ? field.name : underscored(name) + '_' + field.name;
+      const std::string parameter = names == Names::kOwn ? field.name : underscored(name) + '_' + field.name;
       const kfp::dsl::Port& port = component.inputs.at(field.name);
       const auto [value, added] = values_.emplace(
-          parameter, result_.pipeline.parameter(
-                         parameter, port.type,
-                         {.default_value = port.default_value, .description = port.description}));
+          parameter,
+          result_.pipeline.parameter(parameter, port.type,
+                                     {.default_value = port.default_value, .description = port.description}));
       task.set(field.name, value->second);
       result_.parameters[parameter] = {.component = name, .parameter = field.name};
     }
@@ -70,10 +69,10 @@ std::string default_image() {
 }
 
 ProjectPipeline training(const kfp::Registry& registry, const Program& program) {
-  ProjectPipeline result{.pipeline = Pipeline("training",
-                                              {.description = "From full-simulation showers to a trained and "
-                                                              "validated model of the fast simulation",
-                                               .display_name = "Fast simulation: training"})};
+  ProjectPipeline result{
+      .pipeline = Pipeline("training", {.description = "From full-simulation showers to a trained and "
+                                                       "validated model of the fast simulation",
+                                        .display_name = "Fast simulation: training"})};
   Pipeline& pipeline = result.pipeline;
   using enum Builder::Names;
   Builder builder(result, registry, program);
@@ -88,14 +87,15 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   const Task train = builder.add("train", kPrefixed, {"checkpoints", "resume"})
                          .set("prepared", preprocess.artifact("prepared"))
                          .set("description", model.artifact("description"));
-  // One shower for each that was held out, under the same conditions; so the layout must hold whatever they are.
-  const Task generate =
-      builder
-          .add("generate", kPrefixed,
-               {"geometry", "energy_gev", "angle_deg", "min_energy_gev", "max_energy_gev", "events", "layout"})
-          .set("model", train.artifact("model"))
-          .set("like", preprocess.artifact("prepared"))
-          .set("layout", "calopipe");
+  // One shower for each that was held out, under the same conditions; so the layout must hold whatever they
+  // are.
+  const Task generate = builder
+                            .add("generate", kPrefixed,
+                                 {"geometry", "energy_gev", "angle_deg", "min_energy_gev", "max_energy_gev",
+                                  "events", "layout"})
+                            .set("model", train.artifact("model"))
+                            .set("like", preprocess.artifact("prepared"))
+                            .set("layout", "calopipe");
   const Task validate = builder.add("validate", kPrefixed, {"geometry"})
                             .set("full", preprocess.artifact("prepared"))
                             .set("fast", generate.artifact("showers"));
@@ -126,7 +126,8 @@ const std::vector<std::pair<std::string, std::string>>& pipeline_names() {
   return kNames;
 }
 
-ProjectPipeline make_pipeline(const std::string& name, const kfp::Registry& registry, const Program& program) {
+ProjectPipeline make_pipeline(const std::string& name, const kfp::Registry& registry,
+                              const Program& program) {
   if (name == "training") return training(registry, program);
   std::vector<std::string> known;
   for (const auto& [pipeline, summary] : pipeline_names()) known.push_back(pipeline);
