@@ -108,7 +108,7 @@ std::string error_text() {
 
 }  // namespace
 
-Process::Process(const ProcessOptions& options) {
+Process::Process(const ProcessOptions& options) : guard_(options.guard) {
   std::vector<std::string> arguments = options.arguments;
   std::vector<std::string> environment = environment_of(options.environment);
   const std::vector<char*> argument_pointers = pointers(arguments);
@@ -150,6 +150,7 @@ Process::Process(const ProcessOptions& options) {
     throw core::UnavailableError({.message = "no process can be started: " + error_text()});
   }
   ::setpgid(pid_, pid_);  // whichever of the two comes first
+  if (guard_ != nullptr) guard_->watch(pid_);
 
   report.close();
   int message[2] = {0, 0};
@@ -157,6 +158,7 @@ Process::Process(const ProcessOptions& options) {
   do got = ::read(reports.get(), message, sizeof message);
   while (got < 0 && errno == EINTR);
   if (got == sizeof message) {
+    if (guard_ != nullptr) guard_->forget(pid_);
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
     pid_ = -1;
     errno = message[1];
@@ -175,6 +177,7 @@ Process::Process(const ProcessOptions& options) {
 Process::~Process() {
   if (pid_ > 0 && !end_) {
     signal(SIGKILL);
+    if (guard_ != nullptr) guard_->forget(pid_);
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
   }
   if (pidfd_ >= 0) ::close(pidfd_);
@@ -194,6 +197,7 @@ std::optional<ProcessEnd> Process::poll() {
   // What it left running in its group ends with it, as the processes of a container do. Before it is waited
   // for: until then the number of the group is not given to others.
   ::kill(-pid_, SIGKILL);
+  if (guard_ != nullptr) guard_->forget(pid_);
   int status = 0;
   struct rusage usage {};
   while (::wait4(pid_, &status, 0, &usage) < 0 && errno == EINTR) continue;

@@ -80,6 +80,7 @@ class Scheduler {
   RunNames names_;
   Budget budget_;
 
+  Guard guard_;  ///< before the tasks, and gone behind them
   Node root_;
   std::deque<Node*> to_activate_;
   std::deque<Node*> to_settle_;

@@ -305,7 +305,8 @@ void Scheduler::start(Node& node) {
                          .arguments = execution.arguments,
                          .environment = options_.environment,
                          .working_folder = options_.working_folder,
-                         .log = log};
+                         .log = log,
+                         .guard = &guard_};
   for (const ir::EnvVar& variable : node.executor->container->env)
     if (variable.name) process.environment[*variable.name] = variable.value.value_or("");
   process.environment["KFP_RETRY_INDEX"] = std::to_string(execution.tries);

@@ -208,7 +208,8 @@ void SqliteStore::prepare(Journal journal) {
 }
 
 std::string SqliteStore::stored(const fs::path& path) const {
-  if (path.empty()) return {};
+  // What an importer got may lie elsewhere: "gs://bucket/object".
+  if (path.empty() || path.string().find("://") != std::string::npos) return path.string();
   const fs::path absolute = fs::absolute(path).lexically_normal();
   const fs::path relative = absolute.lexically_relative(folder_);
   if (relative.empty() || *relative.begin() == "..") return absolute.string();
@@ -216,7 +217,7 @@ std::string SqliteStore::stored(const fs::path& path) const {
 }
 
 fs::path SqliteStore::restored(const std::string& text) const {
-  return text.empty() ? fs::path() : folder_ / text;
+  return text.empty() || text.find("://") != std::string::npos ? fs::path(text) : folder_ / text;
 }
 
 RunRecord SqliteStore::read_run(const SqliteRows& rows) const {
