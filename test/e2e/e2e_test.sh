@@ -5,6 +5,7 @@ set -uo pipefail
 calopipe=$1 modules=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export CALOPIPE_STORE=$work/store
 failures=0
 
 # check NAME EXPECTED-EXIT-CODE PATTERN COMMAND…: exit code, and a pattern in what is printed
@@ -28,6 +29,25 @@ for file in configuration.json prepared/train.h5 prepared/report.md model/model.
 done
 check "metrics" 0 '"response_largest_deviation"' cat "$work/run/metrics.json"
 check "classification" 0 '"falsePositiveRate"' cat "$work/run/classification.json"
+
+# The same again is taken from the cache; a task that is forced, and those behind it, are run.
+check "cached" 0 "report.html" "$calopipe" run --config data/demo.yaml --set train.epochs=2 --out "$work/again"
+same "$work/run/metrics.json" "$work/again/metrics.json"
+check "runs list" 0 "training +SUCCEEDED" "$calopipe" runs list
+check "runs show" 0 "validate +CACHED" "$calopipe" runs show latest
+check "runs compare" 0 "" "$calopipe" runs compare $("$calopipe" runs list --json | grep -o '"id": "[^"]*' | cut -c8-)
+check "runs logs" 0 "epoch" "$calopipe" runs logs "$("$calopipe" runs list --json | grep -o '"id": "[^"]*' | cut -c8- | tail -n 1)" train
+
+# Killed in the middle of the training, and resumed: what was done is not run again.
+"$calopipe" run -q --threads 1 --config data/demo.yaml --set train.epochs=60 --set generate.seed=3 --out "$work/killed" 2>/dev/null & pid=$!
+for _ in $(seq 200); do
+  "$calopipe" runs show latest 2>/dev/null | grep -qE "train +RUNNING" && break; sleep 0.1
+done
+sleep 2; kill -KILL $pid; wait $pid 2>/dev/null
+absent "$work/killed/model"
+check "killed" 0 "CANCELED" "$calopipe" runs list --limit 1
+check "resume a run" 0 "report.html" "$calopipe" runs resume latest
+[ -s "$work/killed/report.html" ] || { echo "FAILED: a resumed run left no report"; failures=$((failures + 1)); }
 
 # One by one.
 check "inspect" 0 "2100" "$calopipe" inspect -q data/mlfastsim

@@ -165,13 +165,19 @@ TEST(ExecutorInput, SetsEverythingAndReceivesMetadata) {
     return json{
         {"artifacts", {{{"name", name}, {"uri", (folder / name).string()}, {"metadata", json::object()}}}}};
   };
+  // As the launcher passes it: with an output for its log.
+  json data = artifact("elsewhere");
+  data["artifacts"][0]["customPath"] = (folder / "data").string();
   const json input = {
       {"inputs",
        {{"parameterValues",
          {{"name", "bravo"}, {"count", 7.0}, {"words", {"a b", "$(x)\n"}}, {"angles", nullptr}}},
-        {"artifacts", {{"data", artifact("data")}}}}},
+        {"artifacts", {{"data", data}}}}},
       {"outputs",
-       {{"artifacts", {{"table", artifact("table")}, {"page", artifact("page")}}},
+       {{"artifacts",
+         {{"table", artifact("table")},
+          {"page", artifact("page")},
+          {"executor-logs", artifact("executor-logs-0")}}},
         {"parameters", {{"sum", {{"outputFile", (folder / "sum").string()}}}}},
         {"outputFile", (folder / "executor_output.json").string()}}}};
   kfp::ComponentOf<Toy> toy;
@@ -190,6 +196,7 @@ TEST(ExecutorInput, SetsEverythingAndReceivesMetadata) {
   const json output = json::parse(core::read_file(folder / "executor_output.json"));
   EXPECT_EQ(output.at("artifacts").at("table").at("artifacts").at(0),
             (json{{"name", "table"}, {"uri", (folder / "table").string()}, {"metadata", {{"sum", 8.5}}}}));
+  EXPECT_FALSE(output.at("artifacts").contains("executor-logs"));
 }
 
 TEST(ExecutorInput, LeavesOutWhatTheLauncherRefuses) {
@@ -225,7 +232,7 @@ TEST(ExecutorInput, FindsArtifactsWhereTheLauncherLaysThem) {
   EXPECT_EQ(kfp::local_path_of("gs://b/k"), "/gcs/b/k");
   EXPECT_EQ(kfp::local_path_of("s3://b/k"), "/s3/b/k");
   EXPECT_EQ(kfp::local_path_of("minio://b/k"), "/minio/b/k");
-  EXPECT_EQ(kfp::local_path_of("oci://r/i:1"), "/oci/r_i:1");
+  EXPECT_EQ(kfp::local_path_of("oci://r/i:1"), "/oci/r_i:1/models");
   EXPECT_EQ(kfp::local_path_of("file:///b/k"), "/b/k");
   EXPECT_EQ(kfp::local_path_of("/b/k"), "/b/k");
   EXPECT_EQ(kfp::local_path_of("s3://b/k", {{"_kfp_workspace", true}}), "/kfp-workspace/.artifacts/s3/b/k");

@@ -403,7 +403,7 @@ def summary_of(execution, places):
         summary['reason'] = execution.reason
     if execution.task:
         summary |= {'command': execution.task.command, 'exitCode': execution.task.exit_code,
-                    'log': str(execution.task.folder / 'log')}
+                    'log': execution.task.log()}
     if execution.inputs:
         summary['parameters'] = execution.inputs['parameterValues']
     if execution.kind in ('container', 'importer'):
@@ -429,7 +429,7 @@ def root_outputs(launcher, root):
     return found
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('pipeline')
     parser.add_argument('--work', required=True, help='a new or empty folder: logs, output parameters')
@@ -440,7 +440,7 @@ def main():
     parser.add_argument('--pipeline-root', default='minio://mlpipeline/v2/artifacts')
     parser.add_argument('--run-id', default='run')
     parser.add_argument('--timeout', type=float, default=600, help='seconds per task')
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         spec = next(yaml.safe_load_all(pathlib.Path(options.pipeline).read_text(encoding='utf-8')))
         given = json.loads(pathlib.Path(options.parameters).read_text('utf-8')) if options.parameters else {}

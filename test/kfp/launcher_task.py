@@ -11,6 +11,7 @@ from go_values import Failure
 
 INPUT_PARAMETER = re.compile(r"\{\{\$\.inputs\.parameters\['(.+?)']}}")
 WORKSPACE = '/kfp-workspace'
+LOGS = 'executor-logs'  # an output that no component declares: the launcher keeps the log there
 
 
 class Places:
@@ -120,6 +121,9 @@ class ContainerTask:
                 artifact['metadata'] = go_values.normal(spec['metadata'])
             artifacts[name] = {'artifacts': [artifact]}
         base = self.places.path_of({'uri': uri_base})
+        # By default (PUBLISH_LOGS); the number is that of the attempt.
+        artifacts[LOGS] = {'artifacts': [{'name': LOGS, 'type': {'schemaTitle': 'system.Artifact'},
+                                          'uri': f'{uri_base}/{LOGS}-0'}]}
         return {'parameters': {name: {'outputFile': str(self.folder / 'outputs' / name)}
                                for name in definitions.get('parameters', {})},
                 'artifacts': artifacts,
@@ -180,6 +184,9 @@ class ContainerTask:
                 self.warnings.append(f'nothing resolves {argument!r}')
         return compiled
 
+    def log(self):
+        return self.places.path_of(self.outputs['artifacts'][LOGS]['artifacts'][0])
+
     def run(self, programs, timeout):
         """Runs the program; gives output parameters and artifacts. Raises Failure."""
         for output in self.outputs['parameters'].values():
@@ -198,7 +205,7 @@ class ContainerTask:
         working = self.folder / 'working'
         working.mkdir(parents=True)
         (self.folder / 'command.json').write_text(json.dumps([program, *self.command[1:]], indent=2))
-        with open(self.folder / 'log', 'wb') as log:
+        with open(self.log(), 'wb') as log:
             try:
                 self.exit_code = subprocess.run([program, *self.command[1:]], cwd=working, env=environment,
                                                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
@@ -246,6 +253,8 @@ class ContainerTask:
         for name in set(written.get('artifacts', {})) - set(self.outputs['artifacts']):
             self.warnings.append(f'output artifact {name} is not declared')
         for name, listed in self.outputs['artifacts'].items():
+            if name == LOGS:
+                continue
             artifact = listed['artifacts'][0]
             for source in written.get('artifacts', {}).get(name, {}).get('artifacts', [])[:1]:
                 if source.get('uri'):

@@ -1,8 +1,9 @@
 """The interpreter of the launcher's contract, on tiny pipelines and on what the Python SDK compiled."""
+import contextlib
+import io
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -11,8 +12,9 @@ import yaml
 
 import cel
 import go_values
+import launcher
+import launcher_task
 
-HERE = pathlib.Path(__file__).parent
 # Does what its first argument says: "write FILE TEXT", "print …", "fail", "output FILE JSON" or, with
 # --executor_input, what a component of the Python SDK would: FAKE_OUTPUTS holds its output parameters by function.
 PROGRAM = f'''#!{sys.executable}
@@ -26,7 +28,9 @@ if '--executor_input' in arguments:
     values = json.loads(os.environ['FAKE_OUTPUTS']).get(function, default)
     if values == 'fail':
         sys.exit(7)
-    for listed in outputs.get('artifacts', {{}}).values():
+    for name, listed in outputs.get('artifacts', {{}}).items():
+        if name == 'executor-logs':
+            continue
         pathlib.Path(listed['artifacts'][0]['uri']).write_text(function)
     if values == 'inputs':
         values = {{'Output': given['inputs'].get('parameterValues', {{}}).get('content', '') + '!'}}
@@ -85,18 +89,20 @@ class Case(unittest.TestCase):
     def tearDown(self):
         self.kept.cleanup()
 
-    def run_file(self, file, parameters=None, outputs=None, code=0, options=(), commands=('tool', 'python3')):
+    def run_file(self, file, parameters=None, outputs=None, code=0, commands=('tool', 'python3')):
         self.ran = getattr(self, 'ran', 0) + 1
         (self.folder / 'parameters.json').write_text(json.dumps(parameters or {}))
         programs = [f'--program={command}={self.program}' for command in commands]
-        ran = subprocess.run(
-            [sys.executable, HERE / 'launcher.py', file, '--work', self.folder / f'work{self.ran}', '--local-root',
-             self.folder / 'root', '--parameters', self.folder / 'parameters.json', *programs, *options],
-            env=dict(os.environ, FAKE_OUTPUTS=json.dumps(outputs or {})), capture_output=True, text=True, check=False)
-        self.assertEqual(ran.returncode, code, ran.stderr + ran.stdout)
+        os.environ['FAKE_OUTPUTS'] = json.dumps(outputs or {})
+        printed, errors = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(errors):
+            returned = launcher.main([str(file), f'--work={self.folder}/work{self.ran}',
+                                      f'--local-root={self.folder}/root',
+                                      f'--parameters={self.folder}/parameters.json', *programs])
+        self.assertEqual(returned, code, errors.getvalue() + printed.getvalue())
         if code == 2:
-            return ran.stderr
-        summary = json.loads(ran.stdout)
+            return errors.getvalue()
+        summary = json.loads(printed.getvalue())
         self.by_place = {one['place']: one for one in summary['tasks']}
         return summary
 
@@ -156,6 +162,9 @@ class Launcher(Case):
         self.assertTrue(model['uri'].startswith(str(self.folder / 'root/p/run/c/')))
         self.assertEqual(given['outputs']['outputFile'],
                          str(pathlib.Path(model['uri']).parent / 'output_metadata.json'))
+        logs = given['outputs']['artifacts']['executor-logs']['artifacts'][0]
+        self.assertTrue(logs['uri'].endswith('/executor-logs-0'))
+        self.assertEqual(json.loads(pathlib.Path(done['log']).read_text().splitlines()[0])[0], 'print')
         self.assertTrue(pathlib.Path(given['outputs']['parameters']['y']['outputFile']).parent.is_dir())
         self.assertIn('output parameter y', done['reason'])
 
@@ -220,8 +229,6 @@ class Launcher(Case):
         self.assertEqual((metadata['ok'], metadata['rows'], metadata['display_name']), (1, {'list': [1]}, 'file'))
 
     def test_paths_of_the_cluster(self):
-        sys.path.insert(0, str(HERE))
-        import launcher_task  # pylint: disable=import-outside-toplevel
         cluster = launcher_task.Places('/w', None, 'minio://b/root/?region=x')
         self.assertEqual(cluster.pipeline_root, 'minio://b/root')
         for artifact, path in (({'uri': 'minio://b/k/a'}, '/minio/b/k/a'), ({'uri': 's3://b/k'}, '/s3/b/k'),

@@ -26,6 +26,7 @@ class Site {
 
   /// Image of the program's components; empty where the site does not say.
   const std::string& image() const { return image_; }
+  void set_image(std::string image) { image_ = std::move(image); }
   /// Settings for plain Argo Workflows (kfp::argo::options_from_json), an empty object where there are none.
   const nlohmann::json& argo() const { return argo_; }
 
