@@ -95,6 +95,12 @@ std::string new_id(double created_s) {
                      random() & 0xFFFF);
 }
 
+// "s3://bucket/key": artifacts of importers need not lie in a file system.
+bool is_uri(const std::string& text) {
+  const std::size_t end = text.find("://");
+  return end != std::string::npos && end > 0 && text.find('/') > end;
+}
+
 void complete_runner(RunRecord& record) {
   if (record.state == State::kRunning && record.runner_pid == 0) record.runner_pid = ::getpid();
   if (record.runner_pid != 0 && record.runner_start == 0)
@@ -208,8 +214,7 @@ void SqliteStore::prepare(Journal journal) {
 }
 
 std::string SqliteStore::stored(const fs::path& path) const {
-  // What an importer got may lie elsewhere: "gs://bucket/object".
-  if (path.empty() || path.string().find("://") != std::string::npos) return path.string();
+  if (path.empty() || is_uri(path.string())) return path.string();
   const fs::path absolute = fs::absolute(path).lexically_normal();
   const fs::path relative = absolute.lexically_relative(folder_);
   if (relative.empty() || *relative.begin() == "..") return absolute.string();
@@ -217,7 +222,7 @@ std::string SqliteStore::stored(const fs::path& path) const {
 }
 
 fs::path SqliteStore::restored(const std::string& text) const {
-  return text.empty() || text.find("://") != std::string::npos ? fs::path(text) : folder_ / text;
+  return text.empty() || is_uri(text) ? fs::path(text) : folder_ / text;
 }
 
 RunRecord SqliteStore::read_run(const SqliteRows& rows) const {

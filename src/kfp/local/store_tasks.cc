@@ -187,8 +187,9 @@ std::optional<TaskRecord> SqliteStore::find_cached(const std::string& cache_key)
     const std::vector<Output>& outputs = candidate.second;
     const bool unchanged = std::all_of(outputs.begin(), outputs.end(), [&](const Output& output) {
       const std::string stamp = artifact_stamp(output.record.path);
+      // Also one that the task did not make: it is not there, as before.
+      if (stamp == output.stamp) return !stamp.empty() || output.record.sha256.empty();
       if (stamp.empty()) return false;
-      if (stamp == output.stamp) return true;
       try {
         if (core::sha256_of_path(output.record.path) != output.record.sha256) return false;
       } catch (const std::exception&) {

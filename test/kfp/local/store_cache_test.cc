@@ -141,6 +141,16 @@ TEST_F(StoreCache, MissesWhatWasRemovedOrChanged) {
   EXPECT_EQ(cached_run(), "none");
 }
 
+// One that the task did not make at all changes nothing, unless somebody puts it there.
+TEST_F(StoreCache, ArtifactThatWasNeverMade) {
+  const RunRecord run = add_run(1000);
+  store->put_artifact(
+      {.run_id = run.id, .task_path = "train", .name = "extra", .path = run.folder / "train/extra"});
+  EXPECT_EQ(cached_run(), run.id);
+  core::write_file(run.folder / "train/extra", "x");
+  EXPECT_EQ(cached_run(), "none");
+}
+
 TEST_F(StoreCache, GoesToAnOlderTaskWhereTheNewestWasChanged) {
   const RunRecord first = add_run(1000);
   const RunRecord second = add_run(2000);

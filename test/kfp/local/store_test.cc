@@ -245,8 +245,12 @@ TEST(Store, KeepsArtifacts) {
   store->put_artifact(record);
   record.sha256 = "cd";
   store->put_artifact(record);  // replaces
+  record.name = "imported";
+  record.path = "s3://bucket//key/../x";
+  store->put_artifact(record);
   const auto artifacts = store->artifacts(run.id);
-  ASSERT_EQ(artifacts.size(), 2u);
+  ASSERT_EQ(artifacts.size(), 3u);
+  EXPECT_EQ(artifacts[2].path, "s3://bucket//key/../x");
   EXPECT_EQ(artifacts[0].direction, ArtifactRecord::Direction::kOutput);
   EXPECT_EQ(artifacts[0].path, run.folder / "train" / "model");
   EXPECT_EQ(artifacts[0].sha256, "ab");
