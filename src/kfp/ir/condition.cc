@@ -23,7 +23,9 @@ bool is_word(char c, bool first) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (!first && c >= '0' && c <= '9');
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 void append_utf8(std::string& text, std::uint32_t code) {
   if (code < 0x80) {
@@ -54,7 +56,8 @@ class Reader {
   }
 
   void skip_space() {
-    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
+    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+      ++at_;
   }
 
   bool at_end() {
@@ -104,7 +107,8 @@ class Reader {
     bool whole = true;
     for (; end < text_.size(); ++end) {
       const char c = text_[end];
-      const bool sign_of_exponent = (c == '-' || c == '+') && (text_[end - 1] == 'e' || text_[end - 1] == 'E');
+      const bool sign_of_exponent =
+          (c == '-' || c == '+') && (text_[end - 1] == 'e' || text_[end - 1] == 'E');
       if (c == '.' || c == 'e' || c == 'E' || sign_of_exponent)
         whole = false;
       else if (!is_digit(c))
@@ -115,7 +119,8 @@ class Reader {
     std::int64_t integer = 0;
     double real = 0;
     const auto result = whole ? std::from_chars(first, last, integer) : std::from_chars(first, last, real);
-    if (result.ec != std::errc() || result.ptr != last || last[-1] == '.') fail("expected a number that fits 64 bits");
+    if (result.ec != std::errc() || result.ptr != last || last[-1] == '.')
+      fail("expected a number that fits 64 bits");
     at_ = end;
     return whole ? json(integer) : json(real);
   }
@@ -142,7 +147,8 @@ class Reader {
       step = text();
     } else if (next_is_number()) {
       const json position = number();
-      if (!position.is_number_integer() || position.get<std::int64_t>() < 0) fail("expected a position from 0");
+      if (!position.is_number_integer() || position.get<std::int64_t>() < 0)
+        fail("expected a position from 0");
       step = position.get<std::size_t>();
     } else {
       fail("expected a key in quotes or a position");
@@ -229,13 +235,12 @@ class ConditionParser {
   }
 
   Condition comparison() {
-    static constexpr std::array<std::pair<std::string_view, Kind>, 6> kSigns = {
-        {{"==", Kind::kEqual},
-         {"!=", Kind::kNotEqual},
-         {"<=", Kind::kLessEqual},
-         {">=", Kind::kGreaterEqual},
-         {"<", Kind::kLess},
-         {">", Kind::kGreater}}};
+    static constexpr std::array<std::pair<std::string_view, Kind>, 6> kSigns = {{{"==", Kind::kEqual},
+                                                                                 {"!=", Kind::kNotEqual},
+                                                                                 {"<=", Kind::kLessEqual},
+                                                                                 {">=", Kind::kGreaterEqual},
+                                                                                 {"<", Kind::kLess},
+                                                                                 {">", Kind::kGreater}}};
     Condition left = unary();
     for (int length = 0;; ++length) {
       const auto sign = std::find_if(kSigns.begin(), kSigns.end(),
@@ -276,8 +281,9 @@ class ConditionParser {
         {"int", Kind::kInt}, {"double", Kind::kDouble}, {"string", Kind::kString}, {"bool", Kind::kBool}};
     const auto conversion = kConversions.find(word);
     if (conversion == kConversions.end())
-      reader_.fail(fmt::format("\"{}\" is not known", word),
-                   "known are inputs.parameter_values['x'], true, false, null, int(), double(), string(), bool()");
+      reader_.fail(
+          fmt::format("\"{}\" is not known", word),
+          "known are inputs.parameter_values['x'], true, false, null, int(), double(), string(), bool()");
     reader_.expect("(");
     Condition condition{.kind = conversion->second};
     condition.operands.push_back(either());
@@ -340,7 +346,9 @@ class SelectorParser {
   Selector selector_;
 };
 
-[[noreturn]] void refuse(std::string message) { throw core::InputError({.message = std::move(message)}); }
+[[noreturn]] void refuse(std::string message) {
+  throw core::InputError({.message = std::move(message)});
+}
 
 // A double as cel-go writes it: the fewest digits that read back as the same, 1234567 as 1.234567e+06.
 std::string double_text(double value) {
@@ -357,7 +365,8 @@ std::string double_text(double value) {
 
 json convert(Kind kind, const json& value) {
   const auto no = [&](std::string_view to) -> json {
-    refuse(fmt::format("{} cannot be made {}", value.dump(-1, ' ', false, json::error_handler_t::replace), to));
+    refuse(
+        fmt::format("{} cannot be made {}", value.dump(-1, ' ', false, json::error_handler_t::replace), to));
   };
   const auto parsed = [&]<class T>(T number, std::string_view to) {
     const auto& text = value.get_ref<const std::string&>();
@@ -401,7 +410,8 @@ bool compare(Kind kind, const json& left, const json& right) {
   if (kind == Kind::kNotEqual) return left != right;
   const bool ordered = (left.is_number() && right.is_number()) || (left.is_string() && right.is_string()) ||
                        (left.is_boolean() && right.is_boolean());
-  if (!ordered) refuse(fmt::format("{} and {} cannot be compared by size", left.type_name(), right.type_name()));
+  if (!ordered)
+    refuse(fmt::format("{} and {} cannot be compared by size", left.type_name(), right.type_name()));
   switch (kind) {
     case Kind::kLess:
       return left < right;
@@ -445,7 +455,8 @@ class Evaluation {
 
   bool truth(const Condition& condition) const {
     const json value = (*this)(condition);
-    if (!value.is_boolean()) refuse(fmt::format("the condition is a {}, not true or false", value.type_name()));
+    if (!value.is_boolean())
+      refuse(fmt::format("the condition is a {}, not true or false", value.type_name()));
     return value.get<bool>();
   }
 
@@ -469,7 +480,9 @@ class Evaluation {
 
 }  // namespace
 
-Condition parse_condition(std::string_view cel) { return ConditionParser(cel).parse(); }
+Condition parse_condition(std::string_view cel) {
+  return ConditionParser(cel).parse();
+}
 
 std::vector<std::string> inputs_of_condition(const Condition& condition) {
   if (condition.kind == Kind::kParameter) return {condition.name};
@@ -494,7 +507,9 @@ bool evaluate_condition(std::string_view cel, const std::map<std::string, json>&
   }
 }
 
-Selector parse_selector(std::string_view selector) { return SelectorParser(selector).parse(); }
+Selector parse_selector(std::string_view selector) {
+  return SelectorParser(selector).parse();
+}
 
 json select(const Selector& selector, const json& value) {
   json part = value;
@@ -516,6 +531,8 @@ json select(const Selector& selector, const json& value) {
   return part;
 }
 
-json select(std::string_view selector, const json& value) { return select(parse_selector(selector), value); }
+json select(std::string_view selector, const json& value) {
+  return select(parse_selector(selector), value);
+}
 
 }  // namespace kfp::ir

@@ -9,9 +9,9 @@
 
 namespace kfp::ir {
 
-/// A condition of a task: the part of CEL (cel.dev) that pipelines use, as a tree. Comparison, `&&`, `||`, `!`,
-/// parentheses, literals (`'text'`, `"text"`, 1, 1.5, true, null), `int()`, `double()`, `string()`, `bool()`,
-/// and input parameters: `inputs.parameter_values['x']`.
+/// A condition of a task: the part of CEL (cel.dev) that pipelines use, as a tree. Comparison, `&&`, `||`,
+/// `!`, parentheses, literals (`'text'`, `"text"`, 1, 1.5, true, null), `int()`, `double()`, `string()`,
+/// `bool()`, and input parameters: `inputs.parameter_values['x']`.
 struct Condition {
   enum class Kind {
     kLiteral,    ///< `value`
@@ -43,10 +43,12 @@ Condition parse_condition(std::string_view cel);
 /// The parameters that a condition reads, in order; one may come several times.
 std::vector<std::string> inputs_of_condition(const Condition& condition);
 
-/// The value of a condition for these parameters. As in the open-source backend, parameters that are numbers are
-/// doubles, values of different types are not equal but cannot be ordered, and an error on one side of `&&` and
+/// The value of a condition for these parameters. As in the open-source backend, parameters that are numbers
+/// are doubles, values of different types are not equal but cannot be ordered, and an error on one side of
+/// `&&` and
 /// `||` does not count where the other side decides.
-/// @throws core::InputError for missing parameters, wrong types, and where the result is neither true nor false
+/// @throws core::InputError for missing parameters, wrong types, and where the result is neither true nor
+/// false
 bool evaluate_condition(const Condition& condition,
                         const std::map<std::string, nlohmann::json>& parameter_values);
 

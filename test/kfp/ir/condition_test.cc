@@ -17,11 +17,20 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-const std::map<std::string, json> kValues = {
-    {"i", 3},       {"d", 2.5}, {"s", "heads"},        {"t", true}, {"n", nullptr}, {"big", 1234567},
-    {"huge", 1e21}, {"si", "3"}, {"l", json{1, 2, "x"}}, {"quote's \"", "it's"}};
+const std::map<std::string, json> kValues = {{"i", 3},
+                                             {"d", 2.5},
+                                             {"s", "heads"},
+                                             {"t", true},
+                                             {"n", nullptr},
+                                             {"big", 1234567},
+                                             {"huge", 1e21},
+                                             {"si", "3"},
+                                             {"l", json{1, 2, "x"}},
+                                             {"quote's \"", "it's"}};
 
-bool is_true(const char* cel) { return evaluate_condition(cel, kValues); }
+bool is_true(const char* cel) {
+  return evaluate_condition(cel, kValues);
+}
 
 TEST(Condition, ComparesNumbersAsNumbers) {
   EXPECT_TRUE(is_true("int(inputs.parameter_values['i']) == 3"));
@@ -59,8 +68,8 @@ TEST(Condition, Converts) {
   EXPECT_TRUE(is_true("string(0.00001) == '1e-05' && string(0.5) == '0.5' && string(true) == 'true'"));
   EXPECT_TRUE(is_true("string(1234567) == '1234567'"));
   for (const char* wrong :
-       {"int('2.7') == 2", "int(' 3') == 3", "int(inputs.parameter_values['t']) == 1", "bool('yes')", "bool(1)",
-        "int(inputs.parameter_values['huge']) == 1", "string(inputs.parameter_values['n']) == ''"})
+       {"int('2.7') == 2", "int(' 3') == 3", "int(inputs.parameter_values['t']) == 1", "bool('yes')",
+        "bool(1)", "int(inputs.parameter_values['huge']) == 1", "string(inputs.parameter_values['n']) == ''"})
     EXPECT_THROW(is_true(wrong), core::InputError) << wrong;
 }
 
@@ -110,7 +119,8 @@ TEST(Condition, NamesThePlaceOfAMistake) {
       {R"('\ud800' == '')", "no character of Unicode"},
   };
   for (const auto& [cel, message] : wrong)
-    EXPECT_THAT([&] { kfp::ir::parse_condition(cel); }, ThrowsMessage<core::InputError>(HasSubstr(message))) << cel;
+    EXPECT_THAT([&] { kfp::ir::parse_condition(cel); }, ThrowsMessage<core::InputError>(HasSubstr(message)))
+        << cel;
 }
 
 TEST(Condition, DeepNestingIsAnError) {
@@ -122,12 +132,14 @@ TEST(Condition, DeepNestingIsAnError) {
 }
 
 TEST(Condition, NamesItsInputs) {
-  EXPECT_THAT(kfp::ir::inputs_of_condition(kfp::ir::parse_condition(
-                  R"(inputs.parameter_values['b'] == "inputs.parameter_values['x']" || inputs.parameter_values.a == 1)")),
-              ElementsAre("b", "a"));
+  EXPECT_THAT(
+      kfp::ir::inputs_of_condition(kfp::ir::parse_condition(
+          R"(inputs.parameter_values['b'] == "inputs.parameter_values['x']" || inputs.parameter_values.a == 1)")),
+      ElementsAre("b", "a"));
 }
 
-void collect(const kfp::ir::Dag& dag, std::vector<std::string>& conditions, std::vector<std::string>& selectors) {
+void collect(const kfp::ir::Dag& dag, std::vector<std::string>& conditions,
+             std::vector<std::string>& selectors) {
   for (const auto& [name, task] : dag.tasks) {
     if (task.trigger_policy && task.trigger_policy->condition)
       conditions.push_back(*task.trigger_policy->condition);
@@ -148,8 +160,10 @@ TEST(Condition, AllOfTheSdksPipelinesAreRead) {
   }
   EXPECT_GE(conditions.size(), 18u);
   EXPECT_GE(selectors.size(), 10u);
-  for (const std::string& condition : conditions) EXPECT_NO_THROW(kfp::ir::parse_condition(condition)) << condition;
-  for (const std::string& selector : selectors) EXPECT_NO_THROW(kfp::ir::parse_selector(selector)) << selector;
+  for (const std::string& condition : conditions)
+    EXPECT_NO_THROW(kfp::ir::parse_condition(condition)) << condition;
+  for (const std::string& selector : selectors)
+    EXPECT_NO_THROW(kfp::ir::parse_selector(selector)) << selector;
 }
 
 TEST(Select, TakesAPartOfAValue) {
