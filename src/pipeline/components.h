@@ -43,6 +43,7 @@ struct Preprocess {
   std::string data_fingerprint;
   kfp::InputArtifact showers;
   kfp::InputArtifact configuration;
+  std::string geometry;
   double threshold_mev = 0;
   double max_bad_fraction = 0;
   double max_dropped_fraction = 1;
