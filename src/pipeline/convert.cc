@@ -47,7 +47,8 @@ void Convert::describe(kfp::Visitor& v) {
   v.parameter("events", events,
               {.help = "Events of each energy and angle in the macro", .min = 1, .max = 1e9});
   v.parameter("model_path", model_path,
-              {.help = "The ONNX file as the macro names it; none = seen from the macro's folder"});
+              {.help = "The ONNX file as the macro names it; none = seen from the macro's folder",
+               .operational = true});
   v.parameter("check_showers", check_showers,
               {.help = "Showers that are compared with LibTorch", .min = 1, .max = 1e6});
   v.parameter("seed", seed, {.help = "Seed of the compared showers", .min = 0});

@@ -57,13 +57,15 @@ std::string mesh_commands(const VoxelMesh::Cylinder& mesh, const char* folder) {
       folder, mesh.size_r_mm, mesh.size_z_mm, mesh.n_r, mesh.n_phi, mesh.n_z);
 }
 
-// As one word for Geant4's command line.
-std::string quoted(const std::string& text) {
-  if (text.find_first_of("\"\n\r") != std::string::npos)
-    throw core::UsageError({.message = fmt::format("\"{}\" cannot be written in a Geant4 macro", text),
+// Geant4 takes the rest of the line for a path, quotation marks and all: single spaces survive, comments,
+// aliases in braces and runs of spaces do not (G4UIcommand::DoIt).
+const std::string& as_argument(const std::string& path) {
+  if (path.empty() || path.find_first_of("\"#{}!\t\n\r") != std::string::npos ||
+      path.find("  ") != std::string::npos || path.front() == ' ' || path.back() == ' ')
+    throw core::UsageError({.message = fmt::format("\"{}\" cannot be written in a Geant4 macro", path),
                             .field = "model_path",
-                            .hint = "use a path without quotation marks and line breaks"});
-  return text.find_first_of(" \t#") == std::string::npos ? text : '"' + text + '"';
+                            .hint = "use a path without quotation marks, #, !, braces and runs of spaces"});
+  return path;
 }
 
 // Without the noise of binary fractions.
@@ -101,7 +103,7 @@ std::string par04_macro(const ModelFolder& model, const ContractMapping& mapping
         "/Par04/inference/setSizeLatentVector {}\n"
         "/Par04/inference/setSizeConditionVector {}\n",
         model.description.latent_dim, mapping.columns.size());
-  text += fmt::format("/Par04/inference/setModelPathName {}\n", quoted(options.model_path));
+  text += fmt::format("/Par04/inference/setModelPathName {}\n", as_argument(options.model_path));
   text += fmt::format("/Par04/inference/setModelType {}\n", vae ? "VAE" : "CaloDiT-2");
   text +=
       "/Par04/inference/setProfileFlag 0\n"
@@ -129,9 +131,9 @@ std::string par04_macro(const ModelFolder& model, const ContractMapping& mapping
              .hint = "allowed: above 0, below 180"});
       const double theta = angle * std::numbers::pi / 180;
       text += fmt::format(
-          "\n/gun/energy {0:g} GeV\n"
+          "\n/gun/energy {0} GeV\n"
           "/gun/direction 0 {1:.12g} {2:.12g}\n"
-          "/analysis/setFileName par04_{3}_{0:g}GeV_{4:g}deg.root\n"
+          "/analysis/setFileName par04_{3}_{0}GeV_{4}deg.root\n"
           "/run/beamOn {5}\n",
           energy, std::sin(theta), rounded(std::cos(theta)), mapping.geometry, angle, options.events);
     }
