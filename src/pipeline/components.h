@@ -105,6 +105,25 @@ struct Generate {
   void run(kfp::RunContext& context);
 };
 
+/// Write a model's generator as ONNX.
+struct Convert {
+  kfp::InputArtifact model;
+  std::string contract = "plain";
+  std::string geometry;
+  std::vector<double> energy_gev;
+  std::vector<double> angle_deg = {90};
+  std::int64_t events = 100;
+  std::string model_path;
+  std::int64_t check_showers = 16;
+  std::int64_t seed = 42;
+  kfp::OutputArtifact onnx;
+  kfp::OutputArtifact par04_macro;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
 /// Compare fast with full simulation.
 struct Validate {
   kfp::InputArtifact full;
