@@ -89,6 +89,11 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
                          .set("description", model.artifact("description"));
   // One shower for each that was held out, under the same conditions; so the layout must hold whatever they
   // are.
+  const Task convert =
+      builder
+          .add("convert", kPrefixed,
+               {"geometry", "energy_gev", "angle_deg", "events", "model_path", "check_showers", "seed"})
+          .set("model", train.artifact("model"));
   const Task generate = builder
                             .add("generate", kPrefixed,
                                  {"geometry", "energy_gev", "angle_deg", "min_energy_gev", "max_energy_gev",
@@ -101,6 +106,7 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
                             .set("fast", generate.artifact("showers"));
 
   pipeline.output("model", train.artifact("model"), {.description = "Model folder"});
+  pipeline.output("onnx", convert.artifact("onnx"), {.description = "The generator as ONNX"});
   pipeline.output("training", train.artifact("metrics"), {.description = "Losses and speed of the training"});
   pipeline.output("metrics", validate.artifact("metrics"), {.description = "Fast against full simulation"});
   pipeline.output("classification", validate.artifact("classification"),
@@ -113,6 +119,7 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   builder.product(train, "model", "model");
   builder.product(train, "metrics", "training.json");
   builder.product(train, "logs", "logs");
+  builder.product(convert, "onnx", "model.onnx");
   builder.product(generate, "showers", "generated.h5");
   builder.product(validate, "metrics", "metrics.json");
   builder.product(validate, "classification", "classification.json");

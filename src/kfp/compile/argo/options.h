@@ -104,7 +104,7 @@ struct KerberosTicket {
   std::string secret_path = "/secret/krb-secret-vol";  ///< where the secret is mounted
   std::string ticket_path;                             ///< empty: /tmp/krb5cc_<uid>
   std::int64_t uid = 0;                                ///< of the program, to whom the copy belongs
-  std::string image = "docker.io/library/busybox:1.37.0";
+  std::string image = "busybox:1.37.0";
 
   template <class V>
   void describe(V& v) {
