@@ -16,7 +16,8 @@ using ir::ParameterType;
 using nlohmann::json;
 
 bool Template::has_input(const std::string& input_name) const {
-  return std::any_of(inputs.begin(), inputs.end(), [&](const json& known) { return known["name"] == input_name; });
+  return std::any_of(inputs.begin(), inputs.end(),
+                     [&](const json& known) { return known["name"] == input_name; });
 }
 
 std::string Templates::keep(const std::string& wanted, json body) {

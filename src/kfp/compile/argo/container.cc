@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "kfp/compile/argo/templates.h"
 #include "kfp/ir/placeholder.h"
 
@@ -52,7 +54,10 @@ class ContainerCompiler {
       if (!use_.retry.is_null())
         main["env"].push_back({{"name", "KFP_RETRY_INDEX"}, {"value", "{{retries}}"}});
       // Before the variables whose values use it.
-      if (uses_brace_) main["env"].insert(main["env"].begin(), {{"name", "KFP_BRACE"}, {"value", "{"}});
+      if (uses_brace_) {
+        const json brace = {{"name", "KFP_BRACE"}, {"value", "{"}};
+        main["env"].insert(main["env"].begin(), brace);
+      }
       if (result.contains("podSpecPatch")) result["podSpecPatch"] = dump_raw(result["podSpecPatch"]);
     }
     add_inputs();
@@ -147,6 +152,7 @@ class ContainerCompiler {
         if (use_.absent_parameters.contains(name))
           place_.refuse(fmt::format("{} of an optional input that is not passed", placeholder.text),
                         "pass a value, or give the input a default");
+        if (!inputs_.parameters.contains(name)) return undeclared_input(name);
         return input(names_.input_parameter(name)).text;
       case Kind::kInputArtifact:
         return input_location(placeholder);
@@ -174,6 +180,16 @@ class ContainerCompiler {
         break;
     }
     place_.refuse(fmt::format("the placeholder {}", placeholder.text));
+  }
+
+  // Settings may name what the task passes beside the inputs of its component.
+  std::string undeclared_input(const std::string& name) {
+    auto& settings = result_.settings;
+    const auto known = std::find_if(settings.begin(), settings.end(),
+                                    [&](const Setting& setting) { return setting.task_input == name; });
+    const auto index = known - settings.begin();
+    if (known == settings.end()) settings.push_back({.task_input = name});
+    return input(fmt::format("kfp-setting-{}", index)).text;
   }
 
   // ---- inputs and outputs
@@ -322,7 +338,7 @@ class ContainerCompiler {
       result["outputs"]["parameters"].push_back(
           {{"name", names_.output_parameter(name)}, {"valueFrom", from}});
     }
-    if (outputs_.parameters.empty()) result_.reads_executor_output = result_.reads_executor_output && false;
+    if (outputs_.parameters.empty()) result_.reads_executor_output = false;
     if (result_.reads_executor_output)
       result["outputs"]["parameters"].push_back(
           {{"name", "kfp-executor-output"},

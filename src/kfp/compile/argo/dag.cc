@@ -91,7 +91,15 @@ class DagCompiler {
     Use use = use_of(key, task, component, names, tolerant, arguments);
     const Template& used = templates_.of(*task.component_ref->name, component, use, place);
     for (std::size_t i = 0; i < used.settings.size(); ++i) {
-      const auto value = resolve(key, used.settings[i], ParameterType::kUnspecified, nullptr);
+      TaskInputParameter source = used.settings[i].source;
+      if (const std::string& name = used.settings[i].task_input; !name.empty()) {
+        const TaskInputParameter* passed =
+            task.inputs ? ir::checks::find(task.inputs->parameters, name) : nullptr;
+        if (passed == nullptr)
+          place.refuse(fmt::format("a setting from the input \"{}\", which is not passed", name));
+        source = *passed;
+      }
+      const auto value = resolve(key, source, ParameterType::kUnspecified, nullptr);
       if (!value) place.refuse("a setting from an optional input that is not passed");
       arguments[fmt::format("kfp-setting-{}", i)] = value->text;
     }
@@ -172,7 +180,8 @@ class DagCompiler {
   static json retry_of(const Task& task, const Place& place) {
     if (!task.retry_policy || task.retry_policy->max_retry_count.value_or(0) == 0) return nullptr;
     const ir::RetryPolicy& policy = *task.retry_policy;
-    json retry = {{"limit", *policy.max_retry_count}};
+    // Texts, as Argo's schema wants them where a number or a text may stand.
+    json retry = {{"limit", std::to_string(*policy.max_retry_count)}};
     const double wait_s = policy.backoff_duration ? policy.backoff_duration->seconds() : 0;
     if (wait_s <= 0) return retry;
     // Go's durations take fractions, and so does the duration's own text.
@@ -180,7 +189,7 @@ class DagCompiler {
     if (policy.backoff_factor && *policy.backoff_factor != 0) {
       if (*policy.backoff_factor != std::trunc(*policy.backoff_factor))
         place.refuse(fmt::format("a backoff factor of {}", *policy.backoff_factor), "use an integer");
-      retry["backoff"]["factor"] = static_cast<std::int64_t>(*policy.backoff_factor);
+      retry["backoff"]["factor"] = fmt::format("{:.0f}", *policy.backoff_factor);
     }
     if (policy.backoff_max_duration && policy.backoff_max_duration->seconds() > 0)
       retry["backoff"]["cap"] = policy.backoff_max_duration->text;

@@ -10,7 +10,7 @@ struct Template {
   std::string name;
   nlohmann::json inputs = nlohmann::json::array();  ///< its input parameters
   bool leaf = false;  ///< artifacts lie where the path of the task tells, else they are output parameters
-  std::vector<ir::TaskInputParameter> settings;
+  std::vector<Setting> settings;
   std::set<std::string> plain_artifacts;  ///< outputs that are locations, not keys in the store
 
   bool has_input(const std::string& input_name) const;

@@ -11,7 +11,7 @@ using nlohmann::json;
 
 class Settings {
  public:
-  Settings(json& result, std::vector<TaskInputParameter>& sources, const Place& place)
+  Settings(json& result, std::vector<Setting>& sources, const Place& place)
       : result_(result), sources_(sources), place_(place) {}
 
   void add(const ir::KubernetesExecutorConfig& config) {
@@ -33,7 +33,7 @@ class Settings {
         place_.refuse(fmt::format("\"{}\" in a setting", constant));
       return constant;
     }
-    sources_.push_back(source);
+    sources_.push_back({.source = source});
     return input(fmt::format("kfp-setting-{}", sources_.size() - 1)).text;
   }
 
@@ -259,7 +259,8 @@ class Settings {
     }
     if (config.image_pull_policy && !config.image_pull_policy->empty())
       main()["imagePullPolicy"] = *config.image_pull_policy;
-    if (config.active_deadline_seconds) result_["activeDeadlineSeconds"] = *config.active_deadline_seconds;
+    if (config.active_deadline_seconds)
+      result_["activeDeadlineSeconds"] = std::to_string(*config.active_deadline_seconds);
     if (config.security_context) {
       json context = json::object();
       if (config.security_context->run_as_user) context["runAsUser"] = *config.security_context->run_as_user;
@@ -304,7 +305,7 @@ class Settings {
   }
 
   json& result_;
-  std::vector<TaskInputParameter>& sources_;
+  std::vector<Setting>& sources_;
   const Place& place_;
   int volumes_ = 0;
   int init_containers_ = 0;
@@ -313,7 +314,7 @@ class Settings {
 }  // namespace
 
 void add_kubernetes_settings(json& result, const ir::KubernetesExecutorConfig& config,
-                             std::vector<TaskInputParameter>& settings, const Place& place) {
+                             std::vector<Setting>& settings, const Place& place) {
   Settings(result, settings, place).add(config);
 }
 

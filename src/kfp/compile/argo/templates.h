@@ -65,14 +65,19 @@ class Interface {
   Names outputs_{Names::Kind::kParameter};
 };
 
+/// A value that Kubernetes settings take from around the task: from its DAG, or from what it passes.
+struct Setting {
+  ir::TaskInputParameter source;
+  std::string task_input;  ///< an input that the task passes and its component does not declare
+};
+
 /// A template that runs a container.
 struct ContainerTemplate {
   nlohmann::json json;
   bool needs_path = false;
   /// Some outputs may come in executor_output.json instead of files of their own.
   bool reads_executor_output = false;
-  /// Values that the Kubernetes settings take from the DAG around the task: inputs kfp-setting-0, …
-  std::vector<ir::TaskInputParameter> settings;
+  std::vector<Setting> settings;  ///< the inputs kfp-setting-0, …
 };
 
 /// The template of an executor, without its name.
@@ -84,10 +89,9 @@ ContainerTemplate container_template(const ir::Pipeline& pipeline, const ir::Com
 std::string executor_output_expression(const std::string& task, const std::string& parameter,
                                        const std::string& output_name, ir::ParameterType type);
 
-/// Adds the Kubernetes settings of an executor to its template; values from the DAG are inputs, listed in
-/// `settings`.
+/// Adds the Kubernetes settings of an executor to its template.
 void add_kubernetes_settings(nlohmann::json& result, const ir::KubernetesExecutorConfig& config,
-                             std::vector<ir::TaskInputParameter>& settings, const Place& place);
+                             std::vector<Setting>& settings, const Place& place);
 
 /// Merges into the template's podSpecPatch, which can hold what other fields cannot: parameters where Argo
 /// wants quantities or objects. It stays an object until it is written by dump_raw().
