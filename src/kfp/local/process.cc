@@ -111,6 +111,10 @@ std::string error_text() {
 Process::Process(const ProcessOptions& options) : guard_(options.guard) {
   std::vector<std::string> arguments = options.arguments;
   std::vector<std::string> environment = environment_of(options.environment);
+  // Whoever started us may have ignored the signal, which makes the kernel forget how children end.
+  struct sigaction children {};
+  if (::sigaction(SIGCHLD, nullptr, &children) == 0 && children.sa_handler == SIG_IGN)
+    ::signal(SIGCHLD, SIG_DFL);
   const std::vector<char*> argument_pointers = pointers(arguments);
   const std::vector<char*> environment_pointers = pointers(environment);
 
@@ -229,7 +233,7 @@ fs::path find_program(const std::string& name, const std::map<std::string, fs::p
     return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
   };
   if (name.find('/') != std::string::npos) {
-    const fs::path path = fs::absolute(working_folder / name);
+    fs::path path = fs::absolute(working_folder / name);
     if (executable(path)) return path;
     std::error_code error;
     throw core::InputError({.message = fs::exists(path, error) ? "cannot be executed" : "does not exist",

@@ -48,6 +48,8 @@ class Scheduler {
   void stop(Stop why);
   void wait();
   void put(Node& node);
+  void announce(Node& node);
+  bool was_done(const std::string& path) const;
   void warn_once(const std::string& message);
   RunResult result() const;
 

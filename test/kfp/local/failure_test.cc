@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <functional>
 #include <thread>
 
 #include "core/error.h"
@@ -37,13 +38,16 @@ class FailureTest : public test::LocalRun {
   }
   /// Runs a pipeline in a process of its own.
   pid_t run_elsewhere(const kfp::ir::Pipeline& pipeline, const json& parameters = json::object()) {
+    return elsewhere([&](kfp::local::Store& mine) { kfp::local::run(pipeline, parameters, options, mine); });
+  }
+  pid_t elsewhere(const std::function<void(kfp::local::Store&)>& work) {
     store.reset();
     const pid_t child = ::fork();
     if (child == 0) {
       try {
         core::catch_interrupts();
         const auto mine = kfp::local::Store::open(folder / "store");
-        kfp::local::run(pipeline, parameters, options, *mine);
+        work(*mine);
         ::_exit(0);
       } catch (const core::Error& error) {
         ::_exit(static_cast<int>(error.exit_code()));
@@ -304,6 +308,8 @@ TEST_F(FailureTest, AFailedRunResumesWithWhatIsNotDone) {
   EXPECT_EQ(result.run.id, id);
   EXPECT_EQ(result.run.state, State::kSucceeded) << result.run.error;
   EXPECT_EQ(store->run(id).error, "");
+  EXPECT_EQ(state("other"), State::kSucceeded);
+  EXPECT_EQ(task("other").attempt, 1);
   EXPECT_EQ(count("a"), 2);
   EXPECT_EQ(count("b"), 1);
   EXPECT_EQ(count("other"), 1);
@@ -360,6 +366,27 @@ TEST_F(FailureTest, ARunWhoseRunnerWasKilledResumes) {
   EXPECT_EQ(count("work2"), 1);
   EXPECT_EQ(count("work3"), 2);
   EXPECT_EQ(count("work4"), 1);
+}
+
+TEST_F(FailureTest, AResumedRunMayBeKilledAgain) {
+  options.cpus = 1;
+  const pid_t runner = run_elsewhere(long_pipeline().pipeline());
+  ASSERT_TRUE(appears("waits"));
+  kill_and_reopen(runner);
+  for (int i = 0; i < 2; ++i) {
+    fs::remove(folder / "work" / "waits");
+    const pid_t again =
+        elsewhere([&](kfp::local::Store& mine) { kfp::local::resume("latest", options, mine); });
+    ASSERT_TRUE(appears("waits"));
+    kill_and_reopen(again);
+  }
+  core::write_file(folder / "work" / "go", "");
+  resume();
+  EXPECT_EQ(result.run.state, State::kSucceeded) << result.run.error;
+  EXPECT_EQ(count("first"), 1);
+  EXPECT_EQ(count("work2"), 1);
+  EXPECT_EQ(count("work3"), 4);
+  EXPECT_EQ(task("loop[2]/work").attempt, 4);
 }
 
 TEST_F(FailureTest, ARunIsTakenOverByOneProcessOnly) {

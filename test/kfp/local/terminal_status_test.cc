@@ -15,6 +15,8 @@ using kfp::local::TaskRecord;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+constexpr double kStart = 4e9;  // behind the start of the run, which is now
+
 class TerminalStatusTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -39,17 +41,17 @@ class TerminalStatusTest : public ::testing::Test {
         status->on_task(*task);
         task->state = State::kRunning;
         task->attempt = 1;
-        task->started_s = 100;
+        task->started_s = kStart;
         status->on_task(*task);
       }
       status->on_warning("something is odd");
       status->on_tick();
       good.state = State::kSucceeded;
-      good.finished_s = 141;
+      good.finished_s = kStart + 41;
       status->on_task(good);
       bad.state = State::kFailed;
       bad.error = "exit code 1";
-      bad.finished_s = 103.5;
+      bad.finished_s = kStart + 3.5;
       status->on_task(bad);
       run.state = State::kFailed;
       run.error = "loop[1]/train: exit code 1";
