@@ -1,5 +1,6 @@
 option(CALOPIPE_ONLY_KFP "Build only the SDK for Kubeflow Pipelines (src/core, src/kfp): no LibTorch, HDF5, npm" OFF)
 option(CALOPIPE_TESTS "Build the tests" ON)
+option(CALOPIPE_FUZZ "Build the fuzzer of the readers (clang only)" OFF)
 option(CALOPIPE_BENCHMARKS "Build the benchmarks" OFF)
 option(CALOPIPE_WERROR "Warnings are errors (on where the environment says CI=true)" "$ENV{CI}")
 set(CALOPIPE_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them: address,undefined or thread")
