@@ -24,8 +24,8 @@ endif()
 
 # Options structs are filled by designated initialisers that leave defaults out; g++ 12 sees overlapping
 # copies in std::string that are not there (GCC bug 105651).
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers -Wno-restrict
-                    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
+                    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)
 if(CALOPIPE_WERROR)
   add_compile_options(-Werror)
 endif()
