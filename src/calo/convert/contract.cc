@@ -50,7 +50,7 @@ ConditionColumn place(const Transform& transform, const std::string& geometry) {
 std::string par04_geometry(const Transform& transform, const std::string& wanted) {
   const auto& known = transform.one_hot_order;
   const auto& trained = transform.trained_geometries;
-  const std::string geometry = wanted.empty() ? kPar04Geometry : wanted;
+  std::string geometry = wanted.empty() ? kPar04Geometry : wanted;
   if (!holds(known, geometry))
     throw core::UsageError(
         {.message = wanted.empty() ? fmt::format("is required: the model does not know {}, whose place Par04 "
