@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -61,6 +62,19 @@ void print_result(const kfp::Component& component, bool json) {
   }
 }
 
+// "calopipe trian": CLI11 would only say that a subcommand is required.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  const std::string near = kfp::nearest(argv[1], names);
+  throw core::UsageError({.message = fmt::format("\"{}\" is no command{}", argv[1],
+                                                 near.empty() ? "" : fmt::format(", did you mean {}?", near)),
+                          .hint = "calopipe --help lists them"});
+}
+
 int run(int argc, char** argv) {
   CLI::App app("calopipe: from Geant4 showers to a validated fast simulation");
   app.require_subcommand(1);
@@ -105,6 +119,7 @@ int run(int argc, char** argv) {
       app.add_subcommand("docs", "Writes the reference pages of the components (Markdown)")->group("Tools");
   docs->add_option("--out", docs_folder, "Folder")->type_name("PATH")->capture_default_str();
 
+  check_command(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

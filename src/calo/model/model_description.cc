@@ -99,6 +99,8 @@ void ModelDescription::validate() const {
   within("patience", static_cast<double>(patience), 1, kLarge);
   within("min_delta", min_delta, 0, kLarge);
   within("k_folds", static_cast<double>(k_folds), 0, 1000);
+  if (k_folds == 1)
+    throw core::UsageError({.message = "needs 2 folds at least, or 0 for none", .field = "k_folds"});
   within("save_every", static_cast<double>(save_every), 0, kLarge);
 }
 
