@@ -36,7 +36,7 @@ same "$work/run/metrics.json" "$work/again/metrics.json"
 check "runs list" 0 "training +SUCCEEDED" "$calopipe" runs list
 check "runs show" 0 "validate +CACHED" "$calopipe" runs show latest
 check "runs compare" 0 "" "$calopipe" runs compare $("$calopipe" runs list --json | grep -o '"id": "[^"]*' | cut -c8-)
-check "runs logs" 0 "epoch" "$calopipe" runs logs "$("$calopipe" runs list --json | grep -o '"id": "[^"]*' | cut -c8- | tail -n 1)" train
+check "runs logs" 0 "model:" "$calopipe" runs logs "$("$calopipe" runs list --json | grep -o '"id": "[^"]*' | cut -c8- | tail -n 1)" train
 
 # Killed in the middle of the training, and resumed: what was done is not run again.
 "$calopipe" run -q --threads 1 --config data/demo.yaml --set train.epochs=60 --set generate.seed=3 --out "$work/killed" 2>/dev/null & pid=$!

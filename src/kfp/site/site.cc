@@ -226,8 +226,8 @@ Site Site::read(const std::filesystem::path& file, const std::vector<std::string
 void Site::lay_over(const Settings& settings, ir::Container& container, json& kubernetes) {
   if (!settings.image.empty()) container.image = settings.image;
   for (const auto& [name, value] : settings.env.items()) {
-    const auto same = [&](const ir::EnvVar& variable) { return variable.name == name; };
-    std::erase_if(container.env, same);
+    const std::string& wanted = name;  // clang 14: no structured bindings in lambdas
+    std::erase_if(container.env, [&](const ir::EnvVar& variable) { return variable.name == wanted; });
     container.env.push_back({.name = name, .value = value.get<std::string>()});
   }
   if (!settings.resources.empty() && !container.resources) container.resources.emplace();

@@ -171,7 +171,7 @@ class ContainerCompiler {
         const RunPlace run{.task = computed("last(split(inputs.parameters['kfp-path'], \"/\"))").text,
                            .path = input(kPathInput).text,
                            .root = pipeline_root(options_)};
-        const std::string value = run.value(placeholder);
+        std::string value = run.value(placeholder);
         if (value.empty()) break;
         result_.needs_path = result_.needs_path || name.starts_with("pipeline_task");
         return value;

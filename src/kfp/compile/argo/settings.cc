@@ -28,7 +28,7 @@ class Settings {
   // A value that is known here, or the input that brings it.
   std::string text(const TaskInputParameter& source) {
     if (const ir::Value* value = constant_of(source)) {
-      const std::string constant = parameter_text(*value, ir::ParameterType::kUnspecified);
+      std::string constant = parameter_text(*value, ir::ParameterType::kUnspecified);
       if (constant.find("{{") != std::string::npos)
         place_.refuse(fmt::format("\"{}\" in a setting", constant));
       return constant;
@@ -149,7 +149,7 @@ class Settings {
   json object_or_patch(const TaskInputParameter& source,
                        const std::function<json(const std::string&)>& patch) {
     if (const ir::Value* value = constant_of(source)) {
-      const json object =
+      json object =
           value->is_string() ? json::parse(value->get<std::string>(), nullptr, false) : *value;
       if (!object.is_structured())
         place_.refuse(fmt::format("the setting {}, which is no JSON", value->dump()));
