@@ -159,7 +159,7 @@ class Command {
   }
 
   static std::string artifact_text(const json& artifact, bool as_path) {
-    const std::string uri = artifact.value("uri", "");
+    std::string uri = artifact.value("uri", "");
     if (!as_path) return uri;
     const std::optional<fs::path> path = local_path(uri);
     if (!path)

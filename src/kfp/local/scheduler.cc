@@ -232,9 +232,7 @@ void Scheduler::finish(Node& node, State state, const std::string& error) {
     to_settle_.push_back(&node);
   }
   // DAGs fail because something in them did, which is the message.
-  if (state == State::kFailed && !node.record.is_dag && node.parent != nullptr && run_.error.empty())
-    run_.error = fmt::format("{}: {}", node.record.path, node.record.error);
-  else if (state == State::kFailed && node.children.empty() && run_.error.empty())
+  if (state == State::kFailed && node.parent != nullptr && node.children.empty() && run_.error.empty())
     run_.error = fmt::format("{}: {}", node.record.path, node.record.error);
   node.execution.reset();
 }

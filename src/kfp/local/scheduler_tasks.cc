@@ -231,10 +231,10 @@ bool Scheduler::restore_outputs(Node& node, const TaskRecord& record,
       const bool is_list = spec.is_artifact_list.value_or(false);
       std::vector<Artifact>& list = outputs.artifacts[name];
       while (true) {
+        const std::string wanted = element_name(name, list.size(), is_list);
         const auto found =
-            std::find_if(artifacts.begin(), artifacts.end(), [&](const ArtifactRecord& artifact) {
-              return artifact.direction == ArtifactRecord::Direction::kOutput &&
-                     artifact.name == element_name(name, list.size(), is_list);
+            std::find_if(artifacts.begin(), artifacts.end(), [&wanted](const ArtifactRecord& artifact) {
+              return artifact.direction == ArtifactRecord::Direction::kOutput && artifact.name == wanted;
             });
         if (found == artifacts.end()) break;
         std::error_code error;
