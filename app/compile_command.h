@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "kfp/component/component.h"
 
@@ -20,7 +21,9 @@ class CompileCommand {
   const kfp::Registry& registry_;
   CLI::App* list_;
   CLI::App* compile_;
-  std::string name_, site_, image_, out_;
+  std::string name_, site_, image_, out_, config_;
+  std::string target_ = "kfp";
+  std::vector<std::string> settings_;
 };
 
 }  // namespace app

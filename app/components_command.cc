@@ -19,11 +19,16 @@ ComponentsCommand::ComponentsCommand(CLI::App& app, const kfp::Registry& registr
   subcommand_->group("Tools");
   subcommand_->require_subcommand(1);
   export_ = subcommand_->add_subcommand(
-      "export", "Writes each component as component YAML, which kfp.components.load_component_from_file loads");
-  export_->add_option("--out", out_, "Folder; a file <component>.yaml for each")->required()->type_name("PATH");
+      "export",
+      "Writes each component as component YAML, which kfp.components.load_component_from_file loads");
+  export_->add_option("--out", out_, "Folder; a file <component>.yaml for each")
+      ->required()
+      ->type_name("PATH");
   export_->add_option("--site", site_, "Site settings (doc/sites.md): the image")->type_name("FILE");
-  export_->add_option("--image", image_, "Image of the components, instead of the site's")->type_name("IMAGE");
-  export_->footer("Examples:\n  calopipe components export --image registry/calopipe@sha256:… --out components");
+  export_->add_option("--image", image_, "Image of the components, instead of the site's")
+      ->type_name("IMAGE");
+  export_->footer(
+      "Examples:\n  calopipe components export --image registry/calopipe@sha256:… --out components");
 }
 
 void ComponentsCommand::run() {

@@ -43,6 +43,7 @@ struct Preprocess {
   std::string data_fingerprint;
   kfp::InputArtifact showers;
   kfp::InputArtifact configuration;
+  std::string geometry;
   double threshold_mev = 0;
   double max_bad_fraction = 0;
   double max_dropped_fraction = 1;
@@ -98,6 +99,25 @@ struct Generate {
   std::int64_t seed = 42;
   std::int64_t batch_size = 256;
   kfp::OutputArtifact showers;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
+/// Write a model's generator as ONNX.
+struct Convert {
+  kfp::InputArtifact model;
+  std::string contract = "plain";
+  std::string geometry;
+  std::vector<double> energy_gev;
+  std::vector<double> angle_deg = {90};
+  std::int64_t events = 100;
+  std::string model_path;
+  std::int64_t check_showers = 16;
+  std::int64_t seed = 42;
+  kfp::OutputArtifact onnx;
+  kfp::OutputArtifact par04_macro;
 
   static kfp::ComponentInfo info();
   void describe(kfp::Visitor& visitor);

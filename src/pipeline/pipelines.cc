@@ -37,13 +37,12 @@ class Builder {
     const Task task = result_.pipeline.task(component);
     for (const kfp::Field& field : declared->fields()) {
       if (!field.is_parameter() || hidden.contains(field.name)) continue;
-      const std::string parameter =
-          names == Names::kOwn ? field.name : underscored(name) + '_' + field.name;
+      const std::string parameter = names == Names::kOwn ? field.name : underscored(name) + '_' + field.name;
       const kfp::dsl::Port& port = component.inputs.at(field.name);
       const auto [value, added] = values_.emplace(
-          parameter, result_.pipeline.parameter(
-                         parameter, port.type,
-                         {.default_value = port.default_value, .description = port.description}));
+          parameter,
+          result_.pipeline.parameter(parameter, port.type,
+                                     {.default_value = port.default_value, .description = port.description}));
       task.set(field.name, value->second);
       result_.parameters[parameter] = {.component = name, .parameter = field.name};
     }
@@ -70,10 +69,10 @@ std::string default_image() {
 }
 
 ProjectPipeline training(const kfp::Registry& registry, const Program& program) {
-  ProjectPipeline result{.pipeline = Pipeline("training",
-                                              {.description = "From full-simulation showers to a trained and "
-                                                              "validated model of the fast simulation",
-                                               .display_name = "Fast simulation: training"})};
+  ProjectPipeline result{
+      .pipeline = Pipeline("training", {.description = "From full-simulation showers to a trained and "
+                                                       "validated model of the fast simulation",
+                                        .display_name = "Fast simulation: training"})};
   Pipeline& pipeline = result.pipeline;
   using enum Builder::Names;
   Builder builder(result, registry, program);
@@ -88,19 +87,26 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   const Task train = builder.add("train", kPrefixed, {"checkpoints", "resume"})
                          .set("prepared", preprocess.artifact("prepared"))
                          .set("description", model.artifact("description"));
-  // One shower for each that was held out, under the same conditions; so the layout must hold whatever they are.
-  const Task generate =
+  // One shower for each that was held out, under the same conditions; so the layout must hold whatever they
+  // are.
+  const Task convert =
       builder
-          .add("generate", kPrefixed,
-               {"geometry", "energy_gev", "angle_deg", "min_energy_gev", "max_energy_gev", "events", "layout"})
-          .set("model", train.artifact("model"))
-          .set("like", preprocess.artifact("prepared"))
-          .set("layout", "calopipe");
+          .add("convert", kPrefixed,
+               {"geometry", "energy_gev", "angle_deg", "events", "model_path", "check_showers", "seed"})
+          .set("model", train.artifact("model"));
+  const Task generate = builder
+                            .add("generate", kPrefixed,
+                                 {"geometry", "energy_gev", "angle_deg", "min_energy_gev", "max_energy_gev",
+                                  "events", "layout"})
+                            .set("model", train.artifact("model"))
+                            .set("like", preprocess.artifact("prepared"))
+                            .set("layout", "calopipe");
   const Task validate = builder.add("validate", kPrefixed, {"geometry"})
                             .set("full", preprocess.artifact("prepared"))
                             .set("fast", generate.artifact("showers"));
 
   pipeline.output("model", train.artifact("model"), {.description = "Model folder"});
+  pipeline.output("onnx", convert.artifact("onnx"), {.description = "The generator as ONNX"});
   pipeline.output("training", train.artifact("metrics"), {.description = "Losses and speed of the training"});
   pipeline.output("metrics", validate.artifact("metrics"), {.description = "Fast against full simulation"});
   pipeline.output("classification", validate.artifact("classification"),
@@ -113,6 +119,7 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   builder.product(train, "model", "model");
   builder.product(train, "metrics", "training.json");
   builder.product(train, "logs", "logs");
+  builder.product(convert, "onnx", "model.onnx");
   builder.product(generate, "showers", "generated.h5");
   builder.product(validate, "metrics", "metrics.json");
   builder.product(validate, "classification", "classification.json");
@@ -126,7 +133,8 @@ const std::vector<std::pair<std::string, std::string>>& pipeline_names() {
   return kNames;
 }
 
-ProjectPipeline make_pipeline(const std::string& name, const kfp::Registry& registry, const Program& program) {
+ProjectPipeline make_pipeline(const std::string& name, const kfp::Registry& registry,
+                              const Program& program) {
   if (name == "training") return training(registry, program);
   std::vector<std::string> known;
   for (const auto& [pipeline, summary] : pipeline_names()) known.push_back(pipeline);

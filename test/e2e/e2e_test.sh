@@ -61,6 +61,18 @@ check "validate" 0 "report" "$calopipe" validate -q --full "$work/run/prepared/h
 
 check "report in a browser" 0 "as expected" node test/web/report_test.mjs "$work/validation/report.html" "$modules"
 
+# Models that leave.
+for contract in plain par04-vae par04-calodit; do
+  check "convert $contract" 0 "within" "$calopipe" convert --model "$work/run/model" --contract $contract --out "$work/$contract.onnx"
+done
+check "convert with a macro" 0 "within" "$calopipe" convert --model "$work/run/model" --contract par04-vae --out "$work/a.onnx" \
+  --par04-macro "$work/par04.mac"
+check "macro" 0 "setModelPathName a.onnx" cat "$work/par04.mac"
+check "convert no model" 3 "is no model" "$calopipe" convert -q --model "$work" --out "$work/none.onnx"
+check "convert an unknown geometry" 2 "known: " "$calopipe" convert -q --model "$work/run/model" --contract par04-vae --geometry Mars \
+  --out "$work/none.onnx"
+absent "$work/none.onnx"
+
 # Interrupted and resumed training ends in the same weights.
 cat > "$work/model.yaml" <<YAML
 epochs: 40

@@ -158,6 +158,41 @@ TEST(Component, RunsAndRecordsWhatMadeItsOutputs) {
   EXPECT_EQ(toy.result().at("outputs").at("table").at("metadata").at("sum"), 4.5);
 }
 
+// One output that is always made, and one only where it is asked for.
+struct WithExtra {
+  kfp::OutputArtifact main, extra;
+
+  static kfp::ComponentInfo info() { return {.name = "with-extra", .summary = "A toy"}; }
+  void describe(kfp::Visitor& v) {
+    v.output("main", main, {.help = "Main", .file = "main.txt"});
+    v.output("extra", extra, {.help = "Extra", .optional = true, .file = "extra.txt"});
+  }
+  void run(kfp::RunContext&) {
+    core::write_file(main.path, "main");
+    if (extra) core::write_file(extra.path, "extra");
+  }
+};
+
+TEST(CommandLine, LeavesAnOptionalOutputOut) {
+  const test::TempFolder folder;
+  core::ThreadPool pool(1);
+  const auto run = [&](std::vector<std::string> arguments) {
+    kfp::ComponentOf<WithExtra> component;
+    CLI::App app("with-extra");
+    kfp::CommandLine line(app, component);
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(arguments);
+    line.run(pool);
+    return component.result().at("outputs").size();
+  };
+  // --out is the file of the only output that is always made, not a folder.
+  EXPECT_EQ(run({"--out", (folder / "a").string()}), 1u);
+  EXPECT_EQ(core::read_file(folder / "a"), "main");
+  EXPECT_EQ(run({"--out", (folder / "b").string(), "--extra", (folder / "c").string()}), 2u);
+  EXPECT_EQ(core::read_file(folder / "c"), "extra");
+  EXPECT_THROW(run({"--extra", (folder / "c").string()}), core::UsageError);
+}
+
 TEST(ExecutorInput, SetsEverythingAndReceivesMetadata) {
   const test::TempFolder folder;
   core::write_file(folder / "data", "abc");

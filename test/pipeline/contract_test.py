@@ -50,7 +50,7 @@ def without_measured(value):
 
 def run(*command, **options):
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, **options)
-    assert done.returncode == 0, f'{command} exits with {done.returncode}: {done.stdout[-2000:]}'
+    assert done.returncode == 0, f'{command} exits with {done.returncode}: {done.stdout}'
     return done.stdout
 
 
@@ -100,7 +100,7 @@ def main(calopipe):
         store = ['--store', str(work / 'store')]
         ran = json.loads(run(calopipe, 'run', '-q', '--json', *store, *settings, '--out', str(work / 'out')))
         ours = json.loads(run(calopipe, 'runs', 'show', ran['run'], '--json', *store))
-        artifacts = {(a['task_path'], a['name']): a for a in ours['artifacts'] if a['direction'] == 'output'}
+        artifacts = {(a['task'], a['name']): a for a in ours['artifacts'] if a['direction'] == 'output'}
         parameters = {t['path']: t['outputs'] for t in ours['tasks']}
 
         compared = 0
@@ -122,4 +122,4 @@ def main(calopipe):
 
 
 if __name__ == '__main__':
-    main(sys.argv[1])
+    main(os.path.abspath(sys.argv[1]))

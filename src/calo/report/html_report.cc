@@ -117,6 +117,19 @@ std::string auc_text(const Classification& c) {
                      c.test_showers, c.test_showers);
 }
 
+std::string bad_cells_verdict(const Validation& validation) {
+  std::string text;
+  for (const auto& [side, bad] :
+       {std::pair{"full", validation.full_bad_cells}, std::pair{"fast", validation.fast_bad_cells}})
+    if (bad.any())
+      text += fmt::format(
+          "<li><span class='bad'>✗</span> Of the {} simulation, {} cells are NaN or infinite and {} are "
+          "negative; "
+          "they are left out.</li>",
+          side, bad.not_finite, bad.negative);
+  return text;
+}
+
 std::string classifier_verdict(const Validation& validation) {
   std::string text;
   for (const auto& [c, scores] : validation.classifiers)
@@ -231,7 +244,7 @@ void write_report(const std::filesystem::path& file, const Validation& validatio
       "<h1>Fast against full simulation</h1><p class='soft'>{} conditions; cells below {:g} MeV left out on "
       "both sides.</p><ul>{}</ul>",
       validation.groups.size(), validation.threshold_mev,
-      verdict(validation) + classifier_verdict(validation));
+      bad_cells_verdict(validation) + verdict(validation) + classifier_verdict(validation));
   for (const auto& [names, side] :
        {std::pair{&validation.only_full, "full"}, std::pair{&validation.only_fast, "fast"}})
     if (!names->empty())

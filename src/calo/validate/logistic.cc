@@ -8,7 +8,7 @@ namespace calo {
 namespace {
 
 constexpr double kLargestFeature = 5;  // in standard deviations: squares of outliers would rule the fit
-constexpr double kStrongestL2 = 1, kWeakestL2 = 1e-6, kL2Step = 10;
+constexpr double kPenalties[] = {1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6};
 constexpr int kNewtonSteps = 25, kHalvings = 20;
 constexpr double kConverged = 1e-9;  // relative change of the objective
 constexpr std::size_t kBlock = 4096, kTile = 64;
@@ -217,7 +217,7 @@ LogisticRegression LogisticRegression::fit(const TwoClasses& train, const TwoCla
 
   std::vector<double> coefficients(count, 0.0);
   double best = std::numeric_limits<double>::infinity();
-  for (double l2 = kStrongestL2; l2 >= kWeakestL2 * 0.99; l2 /= kL2Step) {
+  for (const double l2 : kPenalties) {
     for (int step = 0; step < kNewtonSteps; ++step) {
       Sums sums = pass(data, coefficients, Need::kDerivatives);
       const double objective = sums.loss + penalty(coefficients, l2);

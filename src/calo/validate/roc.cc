@@ -54,6 +54,7 @@ std::vector<RocPoint> roc_curve(std::span<const double> negative, std::span<cons
     corners.push_back({threshold, found, mistaken});
   }
   std::vector<RocPoint> curve;
+  curve.reserve(corners.size());
   for (const Corner& corner : corners)
     curve.push_back(
         {.threshold = corner.threshold,

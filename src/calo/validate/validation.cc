@@ -1,6 +1,7 @@
 #include "calo/validate/validation.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
@@ -81,6 +82,7 @@ class Accumulator {
 
   std::map<std::string, Accumulated> groups;
   std::vector<std::string> order;
+  BadCells bad_cells;
 
  private:
   void add(const Showers& showers, std::size_t i) {
@@ -105,6 +107,8 @@ class Accumulator {
     }
     for (const float hit : showers.energies_of(i)) {
       const double energy = hit;
+      if (!std::isfinite(energy)) ++bad_cells.not_finite;
+      if (energy < 0) ++bad_cells.negative;
       if (!extractor_.counts(energy)) continue;
       const double logarithm = std::log10(energy);
       const int bin =
@@ -331,7 +335,15 @@ Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOption
       fast_side(mesh, options.threshold_mev, discrete, classified);
   full_side.read(full, "full simulation");
   fast_side.read(fast, "fast simulation");
-  Validation result{.threshold_mev = options.threshold_mev};
+  Validation result{.full_bad_cells = full_side.bad_cells,
+                    .fast_bad_cells = fast_side.bad_cells,
+                    .threshold_mev = options.threshold_mev};
+  for (const auto& [side, bad] :
+       {std::pair{"full", result.full_bad_cells}, std::pair{"fast", result.fast_bad_cells}})
+    if (bad.any())
+      spdlog::warn(
+          "of the {} simulation, {} cells are NaN or infinite and {} are negative; they are left out", side,
+          bad.not_finite, bad.negative);
   for (const std::string& name : full_side.order) {
     const auto partner = fast_side.groups.find(name);
     if (partner == fast_side.groups.end())
@@ -428,10 +440,18 @@ json Validation::to_json() const {
                     {"observables", observables},
                     {"layer_energy", layers}});
   }
+  const auto bad = [](const BadCells& cells) {
+    return json{{"not_finite", cells.not_finite}, {"negative", cells.negative}};
+  };
   json tests = json::array();
   for (const auto& [classification, scores] : classifiers) tests.push_back(classification.to_json());
-  return {{"groups", list},         {"classifiers", tests},           {"only_full", only_full},
-          {"only_fast", only_fast}, {"threshold_mev", threshold_mev}, {"summary", summary()}};
+  return {{"groups", list},
+          {"classifiers", tests},
+          {"bad_cells", {{"full", bad(full_bad_cells)}, {"fast", bad(fast_bad_cells)}}},
+          {"only_full", only_full},
+          {"only_fast", only_fast},
+          {"threshold_mev", threshold_mev},
+          {"summary", summary()}};
 }
 
 }  // namespace calo

@@ -52,11 +52,19 @@ struct ClassifierTest {
   Comparison scores;  ///< of the test showers
 };
 
+/// Cells that are no energies, and are left out.
+struct BadCells {
+  std::int64_t not_finite = 0, negative = 0;
+
+  bool any() const { return not_finite + negative > 0; }
+};
+
 struct Validation {
   std::vector<ConditionComparison> groups;
   std::vector<ClassifierTest> classifiers;        ///< none where there are too few showers
   std::int64_t classified_showers = 0;            ///< of each side
   std::vector<std::string> only_full, only_fast;  ///< groups without a partner
+  BadCells full_bad_cells, fast_bad_cells;
   double threshold_mev = 0;
 
   /// Why there is no classifier; empty where there is one.

@@ -57,6 +57,14 @@ ir::ComponentSpec interface_of(const Ports& inputs, const Ports& outputs) {
   return component;
 }
 
+Port bare(const Port& port) {
+  Port result = port;
+  result.default_value.reset();
+  result.optional = false;
+  result.description.clear();
+  return result;
+}
+
 std::string channel_input(const std::string& full_name) {
   return "pipelinechannel--" + full_name;
 }

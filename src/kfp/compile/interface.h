@@ -14,6 +14,9 @@ void declare_output(ir::ComponentSpec& component, const std::string& name, const
 /// A component with these inputs and outputs.
 ir::ComponentSpec interface_of(const Ports& inputs, const Ports& outputs);
 
+/// What a group passes on of an input or output: the type, no default and no description.
+Port bare(const Port& port);
+
 /// "pipelinechannel--x": what the SDK calls inputs that it adds.
 std::string channel_input(const std::string& full_name);
 

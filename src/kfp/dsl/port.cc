@@ -39,7 +39,8 @@ json doubles(const json& value, const std::string& what) {
   }
   if (value.is_number()) {
     const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= std::uint64_t{kMaxInteger}
-                                                 : value.get<std::int64_t>() >= -kMaxInteger;
+                                                 : std::abs(static_cast<double>(value.get<std::int64_t>())) <=
+                                                       static_cast<double>(kMaxInteger);
     if (!fits)
       throw core::UsageError(
           {.message = fmt::format("cannot be {}: the backend holds numbers as doubles", shown(value)),

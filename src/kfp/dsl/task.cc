@@ -61,6 +61,10 @@ void check_channel(const Task& task, const std::shared_ptr<graph::Graph>& graph,
     refuse(consumer,
            fmt::format("cannot take {}: the exit task of {} takes constants and inputs of the pipeline",
                        channel.described(), task.node().exit_of->name));
+  // Items of a list that does not say what it holds are what they are first used as.
+  if (channel.kind == Channel::Kind::kLoopItem && channel.port.type.type == ParameterType::kUnspecified &&
+      !wanted.is_artifact && wanted.type.type != ParameterType::kString)
+    graph->channels[channel.id].port.type = wanted.type;
   const std::string why = mismatch(channel.port, wanted);
   if (!why.empty()) refuse(consumer, fmt::format("cannot take {}: {}", channel.described(), why));
   check_visible(*graph, channel, scope_of(task.node()), consumer);
@@ -242,9 +246,14 @@ Task Task::ignore_upstream_failure() const {
   for (const auto& [name, argument] : node_->arguments) {
     const auto* channel = std::get_if<const Channel*>(&argument);
     if (channel == nullptr || node_->inputs.at(name).optional) continue;
-    if ((*channel)->kind != Channel::Kind::kPipelineInput)
+    // What comes from outside of the group is there, as the group has waited for it.
+    const Channel& given = **channel;
+    const bool may_lack = given.kind == Channel::Kind::kCollected ||
+                          (given.kind == Channel::Kind::kOneOf && given.group->parent == node_->parent) ||
+                          (given.kind == Channel::Kind::kTaskOutput && given.task->parent == node_->parent);
+    if (may_lack)
       refuse(node_->described(name),
-             fmt::format("takes {}, which is missing where the task failed", (*channel)->described()),
+             fmt::format("takes {}, which is missing where the task failed", given.described()),
              "tasks that ignore upstream failures need defaults for what comes from tasks");
   }
   node_->ignores_upstream_failure = true;

@@ -361,8 +361,8 @@ class Validator {
       const InputParameterSpec* spec = find(wanted.parameters, name);
       if (spec == nullptr) {
         // The SDK passes what only resources or Kubernetes settings use under this prefix, and sometimes a
-        // copy.
-        if (!name.starts_with("pipelinechannel--") && !passes_channel(source))
+        // copy; an image that holds values as base_image.
+        if (!name.starts_with("pipelinechannel--") && name != "base_image" && !passes_channel(source))
           findings_.error(here, "the component has no such input", suggestion(name, wanted.parameters));
         check_constant(source, nullptr, inputs, here);
         continue;

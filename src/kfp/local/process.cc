@@ -108,9 +108,13 @@ std::string error_text() {
 
 }  // namespace
 
-Process::Process(const ProcessOptions& options) {
+Process::Process(const ProcessOptions& options) : guard_(options.guard) {
   std::vector<std::string> arguments = options.arguments;
   std::vector<std::string> environment = environment_of(options.environment);
+  // Whoever started us may have ignored the signal, which makes the kernel forget how children end.
+  struct sigaction children {};
+  if (::sigaction(SIGCHLD, nullptr, &children) == 0 && children.sa_handler == SIG_IGN)
+    ::signal(SIGCHLD, SIG_DFL);
   const std::vector<char*> argument_pointers = pointers(arguments);
   const std::vector<char*> environment_pointers = pointers(environment);
 
@@ -150,6 +154,7 @@ Process::Process(const ProcessOptions& options) {
     throw core::UnavailableError({.message = "no process can be started: " + error_text()});
   }
   ::setpgid(pid_, pid_);  // whichever of the two comes first
+  if (guard_ != nullptr) guard_->watch(pid_);
 
   report.close();
   int message[2] = {0, 0};
@@ -157,6 +162,7 @@ Process::Process(const ProcessOptions& options) {
   do got = ::read(reports.get(), message, sizeof message);
   while (got < 0 && errno == EINTR);
   if (got == sizeof message) {
+    if (guard_ != nullptr) guard_->forget(pid_);
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
     pid_ = -1;
     errno = message[1];
@@ -175,6 +181,7 @@ Process::Process(const ProcessOptions& options) {
 Process::~Process() {
   if (pid_ > 0 && !end_) {
     signal(SIGKILL);
+    if (guard_ != nullptr) guard_->forget(pid_);
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
   }
   if (pidfd_ >= 0) ::close(pidfd_);
@@ -194,6 +201,7 @@ std::optional<ProcessEnd> Process::poll() {
   // What it left running in its group ends with it, as the processes of a container do. Before it is waited
   // for: until then the number of the group is not given to others.
   ::kill(-pid_, SIGKILL);
+  if (guard_ != nullptr) guard_->forget(pid_);
   int status = 0;
   struct rusage usage {};
   while (::wait4(pid_, &status, 0, &usage) < 0 && errno == EINTR) continue;
@@ -225,7 +233,7 @@ fs::path find_program(const std::string& name, const std::map<std::string, fs::p
     return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
   };
   if (name.find('/') != std::string::npos) {
-    const fs::path path = fs::absolute(working_folder / name);
+    fs::path path = fs::absolute(working_folder / name);
     if (executable(path)) return path;
     std::error_code error;
     throw core::InputError({.message = fs::exists(path, error) ? "cannot be executed" : "does not exist",

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "kfp/local/guard.h"
+
 namespace kfp::local {
 
 /// A program to be started.
@@ -18,6 +20,7 @@ struct ProcessOptions {
   std::map<std::string, std::string> environment;  ///< added to this process's own
   std::filesystem::path working_folder;            ///< empty: the current one
   std::filesystem::path log;                       ///< stdout and stderr are appended to it
+  const Guard* guard = nullptr;                    ///< ends its group where this process is killed
 };
 
 /// How a process ended.
@@ -50,6 +53,7 @@ class Process {
  private:
   void sample_memory();
 
+  const Guard* guard_;
   pid_t pid_ = -1;
   int pidfd_ = -1;
   std::int64_t own_peak_bytes_ = 0;  // of this process at the start: the child's counter begins there

@@ -111,7 +111,7 @@ RunResult resume(const std::string& run_id, const RunnerOptions& given, Store& s
   Observer silent;
   RunRecord record = store.run(run_id);
   if (record.state == State::kSucceeded) {
-    RunResult result{.run = record};
+    RunResult result{.run = record, .outputs = record.options.value("outputs", json::object())};
     for (const TaskRecord& task : store.tasks(record.id))
       if (!task.is_dag) ++result.tasks[task.state];
     return result;

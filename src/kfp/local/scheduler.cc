@@ -84,6 +84,21 @@ void Scheduler::put(Node& node) {
   observer_.on_task(node.record);
 }
 
+bool Scheduler::was_done(const std::string& path) const {
+  const auto found = earlier_.find(path);
+  return found != earlier_.end() &&
+         (found->second.state == State::kSucceeded || found->second.state == State::kCached);
+}
+
+// A new task. Where an earlier process did it, its record stays until it is known whether it is kept: this
+// process may be killed, too.
+void Scheduler::announce(Node& node) {
+  if (was_done(node.record.path))
+    observer_.on_task(node.record);
+  else
+    put(node);
+}
+
 void Scheduler::warn_once(const std::string& message) {
   if (warned_.insert(message).second) observer_.on_warning(message);
 }
@@ -131,7 +146,7 @@ void Scheduler::expand_dag(Node& dag) {
     }
   }
   for (const auto& node : dag.children) {
-    put(*node);
+    announce(*node);
     if (node->waits_for == 0) to_activate_.push_back(node.get());
   }
   if (dag.children.empty()) finish(dag, State::kSucceeded);
@@ -151,7 +166,7 @@ void Scheduler::expand_loop(Node& loop) {
 void Scheduler::add_iteration(Node& loop) {
   const auto index = static_cast<int>(loop.children.size());
   Node& node = add_child(loop, loop.key, *loop.task, index);
-  put(node);
+  announce(node);
   to_activate_.push_back(&node);
 }
 
@@ -192,7 +207,7 @@ void Scheduler::activate(Node& node) {
     if (!skip && node.task->artifact_iterator)
       throw core::InputError(
           {.message = "loops over artifacts are not implemented, here and on the cluster"});
-  } catch (const core::InputError& error) {
+  } catch (const std::exception& error) {
     return finish(node, State::kFailed, error.what());
   }
   if (skip) return finish(node, State::kSkipped, "its condition is false");
@@ -313,6 +328,7 @@ RunResult Scheduler::execute() {
                : stop_ == Stop::kTimedOut  ? State::kFailed
                                            : root_.record.state;
   if (run_.state == State::kCanceled && run_.error.empty()) run_.error = "interrupted";
+  run_.options["outputs"] = root_.outputs.parameters;
   run_.finished_s = now_s();
   run_.runner_pid = 0;
   run_.runner_start = 0;

@@ -48,6 +48,8 @@ class Scheduler {
   void stop(Stop why);
   void wait();
   void put(Node& node);
+  void announce(Node& node);
+  bool was_done(const std::string& path) const;
   void warn_once(const std::string& message);
   RunResult result() const;
 
@@ -80,6 +82,7 @@ class Scheduler {
   RunNames names_;
   Budget budget_;
 
+  Guard guard_;  ///< before the tasks, and gone behind them
   Node root_;
   std::deque<Node*> to_activate_;
   std::deque<Node*> to_settle_;

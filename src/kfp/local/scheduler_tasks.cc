@@ -103,7 +103,7 @@ void Scheduler::prepare(Node& node) {
                  {.cpus = options_.default_cpus, .memory_bytes = options_.default_memory_bytes});
     node.record.cache_key =
         cache_key(*node.task, *node.component, *node.executor, node.inputs, options_.program_version);
-  } catch (const core::InputError& error) {
+  } catch (const std::exception& error) {
     return finish(node, State::kFailed, error.what());
   }
   const std::string earlier_key = earlier_.empty() ? ""
@@ -117,7 +117,7 @@ void Scheduler::prepare(Node& node) {
         executor_input(*node.component, node.inputs, folder_.artifacts(node.record.path));
     execution.arguments = command_line(*node.executor->container, execution.executor_input);
     execution.program = find_program(execution.arguments.front(), options_.programs, options_.working_folder);
-  } catch (const core::InputError& error) {
+  } catch (const std::exception& error) {
     return finish(node, State::kFailed, error.what());
   }
   for (const auto& [name, list] : node.inputs.artifacts)
@@ -166,7 +166,7 @@ void Scheduler::import(Node& node) {
     }
     if (importer.metadata)
       artifact.metadata = with_parameters(importer.metadata->value, node.inputs.parameters);
-  } catch (const core::InputError& error) {
+  } catch (const std::exception& error) {
     return finish(node, State::kFailed, error.what());
   }
   node.execution = std::make_unique<Execution>();
@@ -185,9 +185,7 @@ void Scheduler::import(Node& node) {
 // Keeps what an earlier process did of this run, where its inputs were the same.
 bool Scheduler::take_earlier(Node& node, const std::string& earlier_key) {
   const auto found = earlier_.find(node.record.path);
-  if (found == earlier_.end() || found->second.cache_key != earlier_key ||
-      (found->second.state != State::kSucceeded && found->second.state != State::kCached))
-    return false;
+  if (!was_done(node.record.path) || found->second.cache_key != earlier_key || is_forced(node)) return false;
   // An exit task cleans up behind others: it runs again when one of them did.
   if (node.task->trigger_policy && node.iteration < 0 &&
       node.task->trigger_policy->strategy == ir::TriggerStrategy::kAllUpstreamTasksCompleted)
@@ -305,7 +303,8 @@ void Scheduler::start(Node& node) {
                          .arguments = execution.arguments,
                          .environment = options_.environment,
                          .working_folder = options_.working_folder,
-                         .log = log};
+                         .log = log,
+                         .guard = &guard_};
   for (const ir::EnvVar& variable : node.executor->container->env)
     if (variable.name) process.environment[*variable.name] = variable.value.value_or("");
   process.environment["KFP_RETRY_INDEX"] = std::to_string(execution.tries);

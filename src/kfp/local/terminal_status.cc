@@ -79,12 +79,13 @@ class TerminalStatus final : public Observer {
 
   void on_run(const RunRecord& run) override {
     if (run.state == State::kRunning) {
+      started_s_ = now_s();
       say(fmt::format("run {} of {}", run.id, run.name));
       return;
     }
     clear_table();
     table_done_ = true;
-    if (options_.style == StatusOptions::Style::kTable)
+    if (options_.style == StatusOptions::Style::kTable && order_.size() <= 2 * kTableRows)
       for (const std::string& path : order_)
         if (const TaskRecord& task = tasks_.at(path); task.state != State::kSkipped) print(row(task));
     const std::string time = core::human_duration(std::max(0.0, run.finished_s - started_s_));
@@ -117,7 +118,8 @@ class TerminalStatus final : public Observer {
                          task.attempt > 1 ? fmt::format(" (attempt {})", task.attempt) : ""));
         break;
       case State::kSucceeded:
-        line(fmt::format("[{}] done in {}", task.path, took(task)));
+        line(task.finished_s < started_s_ ? fmt::format("[{}] was done before", task.path)
+                                          : fmt::format("[{}] done in {}", task.path, took(task)));
         break;
       case State::kCached:
         line(fmt::format("[{}] unchanged since run {}", task.path, task.cached_from));
@@ -158,7 +160,6 @@ class TerminalStatus final : public Observer {
     if (options_.style == StatusOptions::Style::kLines) print(text);
   }
   void say(const std::string& text) {
-    if (started_s_ == 0) started_s_ = now_s();
     if (options_.style != StatusOptions::Style::kQuiet) print(text);
   }
   void complain(const std::string& text) { print(text); }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "calo/io/shower_writer.h"
 #include "calo/report/html_report.h"
@@ -104,6 +105,30 @@ TEST(Validation, ClassifierFindsAWrongScale) {
   const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
   EXPECT_GT(validation.classifiers.at(0).classification.auc.value, 0.6);
   EXPECT_TRUE(validation.classifiers.at(0).classification.tells_apart());
+}
+
+TEST(Validation, SaysWhatIsNoEnergyAndLeavesItOut) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {60}, pool);
+  calo::Showers showers = calo::read_all(*full);
+  showers.energies_mev[3] = std::numeric_limits<float>::quiet_NaN();
+  showers.energies_mev[4] = std::numeric_limits<float>::infinity();
+  for (const std::size_t hit : {5, 6, 7}) showers.energies_mev[hit] *= -1;
+  const auto writer = calo::ShowerWriter::create(
+      folder / "fast.h5", {.layout = calo::Layout::kCalopipe, .mesh = test::small_mesh()}, pool);
+  writer->append(showers);
+  writer->commit();
+  const auto fast = calo::ShowerReader::open(folder / "fast.h5", {}, pool);
+  const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
+  EXPECT_FALSE(validation.full_bad_cells.any());
+  EXPECT_EQ(validation.fast_bad_cells.not_finite, 2);
+  EXPECT_EQ(validation.fast_bad_cells.negative, 3);
+  EXPECT_EQ(validation.to_json().at("bad_cells").at("fast").at("negative"), 3);
+  for (const auto& c : validation.groups.at(0).observables) EXPECT_TRUE(std::isfinite(c.fast_mean)) << c.name;
+  calo::write_report(folder / "report.html", validation, {});
+  EXPECT_NE(core::read_file(folder / "report.html").find("2 cells are NaN or infinite and 3 are negative"),
+            std::string::npos);
 }
 
 TEST(Validation, OfFewShowersHasNoClassifier) {

@@ -73,4 +73,79 @@ inline ContainerComponent train() {
                    output_path("metrics"), output_file("loss")}};
 }
 
+inline ContainerComponent split() {
+  return {.name = "split",
+          .outputs = {{"names", parameter(list_of(kString))},
+                      {"settings", parameter(list_of(struct_of(kNumberInteger)))},
+                      {"options", parameter(struct_of(kString))}},
+          .image = kImage,
+          .command = {"split"},
+          .args = {output_file("names"), output_file("settings"), output_file("options")}};
+}
+
+inline ContainerComponent merge() {
+  return {.name = "merge",
+          .inputs = {{"models", artifact("system.Model", {.list = true})}},
+          .outputs = {{"merged", artifact("system.Model")}},
+          .image = kImage,
+          .command = {"merge"},
+          .args = {"--models", input_artifacts("models"), "--out", output_path("merged")}};
+}
+
+inline ContainerComponent add_up() {
+  return {.name = "add_up",
+          .inputs = {{"numbers", parameter(list_of(kNumberInteger))}},
+          .outputs = {{"out", parameter(kNumberInteger)}},
+          .image = kImage,
+          .command = {"add"},
+          .args = {"--numbers", input("numbers"), output_file("out")}};
+}
+
+inline ContainerComponent fit() {
+  return {.name = "fit",
+          .inputs = {{"n", parameter(kNumberInteger)}},
+          .outputs = {{"model", artifact("system.Model")}},
+          .image = kImage,
+          .command = {"fit"},
+          .args = {"--n", input("n"), output_path("model")}};
+}
+
+inline ContainerComponent use() {
+  return {.name = "use",
+          .inputs = {{"model", artifact("system.Model")}},
+          .image = kImage,
+          .command = {"use"},
+          .args = {input_path("model")}};
+}
+
+inline ContainerComponent clean_up() {
+  return {.name = "clean_up",
+          .inputs = {{"text", parameter(kString)}, {"status", task_final_status()}},
+          .image = kImage,
+          .command = {"clean-up"},
+          .args = {input("text"), input("status")}};
+}
+
+inline ContainerComponent maybe() {
+  return {.name = "maybe",
+          .inputs = {{"a", parameter(kString, {.optional = true})},
+                     {"b", parameter(kString, {.default_value = "b"})},
+                     {"data", artifact("system.Dataset", {.optional = true})}},
+          .image = kImage,
+          .command = {"maybe", executor_input()},
+          .args = {if_present("a", {"--a", input("a")}, {"--no-a"}), if_present("b", {"--b", input("b")})}};
+}
+
+inline ContainerComponent guess() {
+  return {.name = "guess",
+          .inputs = {{"a", parameter(kString, {.default_value = "nothing"})}},
+          .image = kImage,
+          .command = {"guess"},
+          .args = {input("a")}};
+}
+
+inline ContainerComponent wait_a_bit() {
+  return {.name = "wait", .image = kImage, .command = {"wait"}};
+}
+
 }  // namespace test

@@ -11,7 +11,9 @@ using namespace test;  // NOLINT(google-build-using-namespace)
 using nlohmann::json;
 
 TEST(Components, AreTheSdksComponentFiles) {
-  const ContainerComponent all[] = {flip_coin(), say(), repeat(), count(), prepare(), train()};
+  const ContainerComponent all[] = {flip_coin(), say(),      repeat(), count(),  prepare(),
+                                    train(),     split(),    merge(),  add_up(), fit(),
+                                    use(),       clean_up(), maybe(),  guess(),  wait_a_bit()};
   for (const ContainerComponent& component : all) {
     SCOPED_TRACE(component.name);
     EXPECT_SAME_AS_SDK(compile(component), "component_" + component.name);

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <functional>
 #include <thread>
 
 #include "core/error.h"
@@ -27,10 +28,6 @@ using ::testing::HasSubstr;
 
 class FailureTest : public test::LocalRun {
  protected:
-  void TearDown() override {
-    core::set_interrupt(false);
-    LocalRun::TearDown();
-  }
   /// Waits for a file of the working folder.
   bool appears(const std::string& name) const {
     for (int i = 0; i < 6000; ++i) {
@@ -41,13 +38,19 @@ class FailureTest : public test::LocalRun {
   }
   /// Runs a pipeline in a process of its own.
   pid_t run_elsewhere(const kfp::ir::Pipeline& pipeline, const json& parameters = json::object()) {
+    return elsewhere([&](kfp::local::Store& mine) { kfp::local::run(pipeline, parameters, options, mine); });
+  }
+  pid_t elsewhere(const std::function<void(kfp::local::Store&)>& work) {
     store.reset();
     const pid_t child = ::fork();
     if (child == 0) {
       try {
+        core::catch_interrupts();
         const auto mine = kfp::local::Store::open(folder / "store");
-        kfp::local::run(pipeline, parameters, options, *mine);
+        work(*mine);
         ::_exit(0);
+      } catch (const core::Error& error) {
+        ::_exit(static_cast<int>(error.exit_code()));
       } catch (const std::exception&) {
         ::_exit(1);
       }
@@ -305,6 +308,8 @@ TEST_F(FailureTest, AFailedRunResumesWithWhatIsNotDone) {
   EXPECT_EQ(result.run.id, id);
   EXPECT_EQ(result.run.state, State::kSucceeded) << result.run.error;
   EXPECT_EQ(store->run(id).error, "");
+  EXPECT_EQ(state("other"), State::kSucceeded);
+  EXPECT_EQ(task("other").attempt, 1);
   EXPECT_EQ(count("a"), 2);
   EXPECT_EQ(count("b"), 1);
   EXPECT_EQ(count("other"), 1);
@@ -329,9 +334,8 @@ TEST_F(FailureTest, ExitTasksRunAgainBehindWhatRanAgain) {
 Sketch long_pipeline() {
   Sketch sketch = test::loop(R"(["1","2","3","4"])", false);
   sketch.container("work")["args"][0] =
-      "echo x >> $COUNTS/work$1; echo $$ > $COUNTS/pid$1; [ $1 != 3 ] || [ -e $COUNTS/go ] || { touch "
-      "$COUNTS/waits; "
-      "sleep 1000; }; printf %s $1 > $2; printf x > $3";
+      "echo x >> $COUNTS/work$1; [ $1 != 3 ] || [ -e $COUNTS/go ] || { sleep 1000 & echo $$ > $COUNTS/task; "
+      "echo $! > $COUNTS/child; touch $COUNTS/waits; wait; }; printf %s $1 > $2; printf x > $3";
   sketch.component("first", "echo x >> $COUNTS/first");
   sketch.task("first");
   sketch.dag_of("")["tasks"]["loop"]["dependentTasks"] = {"first"};
@@ -342,11 +346,15 @@ TEST_F(FailureTest, ARunWhoseRunnerWasKilledResumes) {
   options.cpus = 1;  // in order
   const pid_t runner = run_elsewhere(long_pipeline().pipeline());
   ASSERT_TRUE(appears("waits"));
-  const pid_t orphan = std::stoi(core::read_file(folder / "work" / "pid3"));
+  const std::vector<pid_t> orphans = {std::stoi(core::read_file(folder / "work" / "task")),
+                                      std::stoi(core::read_file(folder / "work" / "child"))};
+  for (const pid_t orphan : orphans) EXPECT_NE(kfp::local::process_start(orphan), 0);
   kill_and_reopen(runner);
-  for (int i = 0; i < 5000 && kfp::local::process_start(orphan) != 0; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  EXPECT_EQ(kfp::local::process_start(orphan), 0);  // it went with its runner
+  for (const pid_t orphan : orphans) {  // they go with the runner, also what a task started
+    for (int i = 0; i < 5000 && kfp::local::process_start(orphan) != 0; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_EQ(kfp::local::process_start(orphan), 0);
+  }
   EXPECT_EQ(store->runs().front().state, State::kCanceled);
   core::write_file(folder / "work" / "go", "");
   resume();
@@ -358,6 +366,27 @@ TEST_F(FailureTest, ARunWhoseRunnerWasKilledResumes) {
   EXPECT_EQ(count("work2"), 1);
   EXPECT_EQ(count("work3"), 2);
   EXPECT_EQ(count("work4"), 1);
+}
+
+TEST_F(FailureTest, AResumedRunMayBeKilledAgain) {
+  options.cpus = 1;
+  const pid_t runner = run_elsewhere(long_pipeline().pipeline());
+  ASSERT_TRUE(appears("waits"));
+  kill_and_reopen(runner);
+  for (int i = 0; i < 2; ++i) {
+    fs::remove(folder / "work" / "waits");
+    const pid_t again =
+        elsewhere([&](kfp::local::Store& mine) { kfp::local::resume("latest", options, mine); });
+    ASSERT_TRUE(appears("waits"));
+    kill_and_reopen(again);
+  }
+  core::write_file(folder / "work" / "go", "");
+  resume();
+  EXPECT_EQ(result.run.state, State::kSucceeded) << result.run.error;
+  EXPECT_EQ(count("first"), 1);
+  EXPECT_EQ(count("work2"), 1);
+  EXPECT_EQ(count("work3"), 4);
+  EXPECT_EQ(task("loop[2]/work").attempt, 4);
 }
 
 TEST_F(FailureTest, ARunIsTakenOverByOneProcessOnly) {
@@ -377,13 +406,13 @@ TEST_F(FailureTest, AnInterruptedRunSavesAndResumes) {
       "echo x >> $COUNTS/work$1; [ $1 != 3 ] || [ -e $COUNTS/go ] || { touch $COUNTS/waits; sleep 1000 & "
       "wait; }; "
       "printf %s $1 > $2; printf x > $3";
-  std::thread interrupts([this] {
-    appears("waits");
-    core::set_interrupt(true);
-  });
-  EXPECT_THROW(run(sketch.pipeline()), core::Interrupted);
-  interrupts.join();
-  core::set_interrupt(false);
+  const pid_t runner = run_elsewhere(sketch.pipeline());
+  ASSERT_TRUE(appears("waits"));
+  ::kill(runner, SIGINT);
+  int status = 0;
+  ::waitpid(runner, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  store = kfp::local::Store::open(folder / "store");
   result.run = store->run("latest");
   EXPECT_EQ(result.run.state, State::kCanceled);
   EXPECT_EQ(result.run.runner_pid, 0);

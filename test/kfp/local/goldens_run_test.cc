@@ -84,7 +84,8 @@ TEST_F(GoldensRunTest, PythonComponents) {
   const char* python = std::getenv("CALOPIPE_PYTHON");
   if (python == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   const std::string path = fs::path(python).parent_path().string() + ":" + std::getenv("PATH");
-  const std::string peer = fmt::format("PATH='{}' '{}' '{}/test/kfp/local/peer.py'", path, python, CALOPIPE_SOURCE_DIR);
+  const std::string peer =
+      fmt::format("PATH='{}' '{}' '{}/test/kfp/local/peer.py'", path, python, CALOPIPE_SOURCE_DIR);
   fs::create_directories(folder / "peer");
   ASSERT_EQ(std::system(fmt::format("{} compile '{}'", peer, (folder / "peer").string()).c_str()), 0);
   options.environment["PATH"] = path;
@@ -92,8 +93,8 @@ TEST_F(GoldensRunTest, PythonComponents) {
     run(kfp::ir::read_pipeline(folder / "peer" / (name + ".yaml")));
     EXPECT_EQ(result.run.state, State::kSucceeded) << name << ": " << result.run.error;
     const fs::path theirs = folder / "peer" / (name + ".out");
-    ASSERT_EQ(std::system(fmt::format("{} run {} '{}' > '{}' 2>&1", peer, name, (folder / "peer/root").string(),
-                                      theirs.string())
+    ASSERT_EQ(std::system(fmt::format("{} run {} '{}' > '{}' 2>&1", peer, name,
+                                      (folder / "peer/root").string(), theirs.string())
                               .c_str()),
               0)
         << core::read_file(theirs);

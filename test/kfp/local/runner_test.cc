@@ -268,6 +268,7 @@ TEST_F(RunnerTest, ImportsWhatIsHere) {
   EXPECT_EQ(state("import"), State::kSucceeded);
   EXPECT_EQ(state("read"), State::kFailed);
   EXPECT_THAT(task("read").error, HasSubstr("gs://bucket/data"));
+  EXPECT_EQ(output("import", "artifact"), "gs://bucket/data");
 }
 
 TEST_F(RunnerTest, OptionalInputsMayBeMissing) {
