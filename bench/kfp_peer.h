@@ -43,9 +43,9 @@ inline std::string peer_path() {
 /// Runs bench/kfp_peer.py. @return the seconds that it measured; negative where it failed
 inline double kfp_peer(const std::string& what, const std::filesystem::path& folder, int count) {
   const std::filesystem::path result = folder / "seconds";
-  const std::string command = fmt::format(
-      "PATH='{}' '{}' '{}/bench/kfp_peer.py' {} '{}' {} '{}' > '{}/peer.log' 2>&1", peer_path(), python(),
-      CALOPIPE_SOURCE_DIR, what, folder.string(), count, result.string(), folder.string());
+  const std::string command =
+      fmt::format("'{}' '{}/bench/kfp_peer.py' {} '{}' {} '{}' > '{}/peer.log' 2>&1", python(),
+                  CALOPIPE_SOURCE_DIR, what, folder.string(), count, result.string(), folder.string());
   double seconds = 0;
   if (std::system(command.c_str()) != 0) return -1;
   std::ifstream(result) >> seconds;
