@@ -11,7 +11,7 @@
 #include <map>
 
 #include "calo/model/output_loss.h"
-#include "calo/model/simd.h"
+#include "core/simd.h"
 #include "calo/model/torch_optimizer.h"
 #include "core/error.h"
 #include "core/philox.h"
@@ -55,7 +55,7 @@ void initialize(Parameter& parameter, const std::string& initializer, double in,
   }
 }
 
-CALO_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
+CALOPIPE_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
                                  std::size_t count) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) out[i] += factor * row[i];
