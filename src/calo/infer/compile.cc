@@ -549,8 +549,12 @@ class Compiler {
   RowShapes rows_;
 };
 
-// One run over zeros finds what cannot work for any input.
+// One run over zeros finds what cannot work for any input. Integers may be places or sizes, for which zero
+// may be wrong.
 void try_out(const Program& program) {
+  if (std::any_of(program.inputs.begin(), program.inputs.end(),
+                  [](const OnnxValue& input) { return input.type != ElementType::kFloat; }))
+    return;
   RunState state;
   state.values.resize(program.num_values());
   state.noise.emplace_back(0, 0, 0);
@@ -559,13 +563,8 @@ void try_out(const Program& program) {
     Tensor& tensor = state.values[static_cast<std::size_t>(program.input_values[i])];
     tensor.type = input.type;
     for (const std::int64_t extent : input.shape) tensor.shape.push_back(extent < 0 ? 1 : extent);
-    if (tensor.is_float()) {
-      tensor.floats = LargeArray<float>(tensor.size());
-      std::fill_n(tensor.floats.data(), tensor.size(), 0.0f);
-    } else {
-      tensor.integers = LargeArray<std::int64_t>(tensor.size());
-      std::fill_n(tensor.integers.data(), tensor.size(), 0);
-    }
+    tensor.floats = LargeArray<float>(tensor.size());
+    std::fill_n(tensor.floats.data(), tensor.size(), 0.0f);
   }
   run(program, state);
   for (std::size_t i = 0; i < program.outputs.size(); ++i) {

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <cstddef>
-#include <cstdlib>
 #include <new>
 #include <utility>
 
@@ -21,17 +20,22 @@ class LargeArray {
     if (size == 0) return;
     constexpr std::size_t kHuge = std::size_t{2} << 20;
     const std::size_t alignment = pages == Pages::kHuge && size * sizeof(T) >= kHuge ? kHuge : 64;
+    alignment_ = std::align_val_t{alignment};
     const std::size_t bytes = (size * sizeof(T) + alignment - 1) / alignment * alignment;
-    data_ = static_cast<T*>(std::aligned_alloc(alignment, bytes));
-    if (data_ == nullptr) throw std::bad_alloc();
+    data_ = static_cast<T*>(::operator new(bytes, alignment_));
     if (alignment == kHuge) madvise(data_, bytes, MADV_HUGEPAGE);
   }
-  ~LargeArray() { std::free(data_); }
+  ~LargeArray() {
+    if (data_ != nullptr) ::operator delete(data_, alignment_);
+  }
   LargeArray(LargeArray&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        alignment_(other.alignment_) {}
   LargeArray& operator=(LargeArray&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(alignment_, other.alignment_);
     return *this;
   }
 
@@ -49,6 +53,7 @@ class LargeArray {
  private:
   T* data_ = nullptr;
   std::size_t size_ = 0;
+  std::align_val_t alignment_{64};
 };
 
 }  // namespace calo::infer
