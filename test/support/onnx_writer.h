@@ -152,7 +152,7 @@ inline std::string GeneratorModel::bytes() const {
       if (reads_as_real && out == cells()) {
         const auto cell = static_cast<std::int64_t>(i);
         const auto r = static_cast<float>(cell / (n_phi * n_z)), z = static_cast<float>(cell % n_z);
-        b = std::log(0.002f) - 0.9f * r - 0.02f * (z - 15) * (z - 15);
+        b = std::log(0.002f) - 1.2f * r - 0.06f * (z - 15) * (z - 15);
       }
       biases[i] = sign * (b + 0.1f * random.normal());
     }

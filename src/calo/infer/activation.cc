@@ -4,36 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/simd.h"
-
 namespace calo::infer {
-namespace {
-
-CALOPIPE_SIMD_CLONES void scaled_sigmoid(float* __restrict x, std::size_t count, float scale) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) x[i] = scale * core::fast_sigmoid(x[i]);
-}
-
-CALOPIPE_SIMD_CLONES void scaled_softplus(float* __restrict x, std::size_t count, float scale) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) {
-    const float z = x[i];
-    const float magnitude = z > 0 ? z : -z;
-    x[i] = scale * ((z > 0 ? z : 0.0f) + core::fast_log1p(core::fast_exp(-magnitude)));
-  }
-}
-
-CALOPIPE_SIMD_CLONES void scaled_relu(float* __restrict x, std::size_t count, float scale) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) x[i] = scale * (x[i] > 0 ? x[i] : 0.0f);
-}
-
-CALOPIPE_SIMD_CLONES void scaled(float* __restrict x, std::size_t count, float scale) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) x[i] = scale * x[i];
-}
-
-}  // namespace
 
 float Activation::operator()(float x) const {
   switch (kind) {
@@ -57,25 +28,6 @@ float Activation::operator()(float x) const {
       return 0.5f * x * (1 + std::erf(x * 0.70710678118654752f));
   }
   return x;
-}
-
-void Activation::apply(float* x, std::size_t count, float scale) const {
-  switch (kind) {
-    case Kind::kIdentity:
-      scaled(x, count, scale);
-      return;
-    case Kind::kRelu:
-      scaled_relu(x, count, scale);
-      return;
-    case Kind::kSigmoid:
-      scaled_sigmoid(x, count, scale);
-      return;
-    case Kind::kSoftplus:
-      scaled_softplus(x, count, scale);
-      return;
-    default:
-      for (std::size_t i = 0; i < count; ++i) x[i] = scale * (*this)(x[i]);
-  }
 }
 
 float Activation::surely_below(double y) const {

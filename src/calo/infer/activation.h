@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstddef>
-
 namespace calo::infer {
 
 /// Elementwise functions, as ONNX defines them.
@@ -15,12 +13,8 @@ struct Activation {
   static constexpr float kSeluAlpha = 1.6732632423543772f;
 
   float operator()(float x) const;
-  /// In place, scale · f(x), vectorised where it pays. The bits do not depend on where in `x` a number stands,
-  /// for `count` a multiple of 16.
-  void apply(float* x, std::size_t count, float scale) const;
-
   /// The largest z that is surely below the place where f reaches `y`, so that what lies below it needs no
-  /// function: minus infinity where that cannot be said. Holds against the rounding of apply().
+  /// function: minus infinity where that cannot be said. Holds against the rounding of cell_kernels.
   float surely_below(double y) const;
 };
 

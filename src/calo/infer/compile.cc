@@ -486,7 +486,7 @@ class Compiler {
     }
     output.row_shape = row_shape;
     output.value = id(found->result);
-    output.layer = OutputLayer(pack(*found), function);
+    output.layer = OutputLayer(pack(*found), function, options_.isa);
     Program::Step step{.where = where(graph_.nodes[n]),
                        .inputs = {id(found->input)},
                        .outputs = {output.value},

@@ -136,6 +136,8 @@ void Generator::check_inputs() {
       refuse(model_, "has an output without a fixed number of cells", output.name);
     cells_ *= output.shape[i];
   }
+  if (model_.program().output && model_.program().output->layer.cells() != cells_)
+    refuse(model_, "makes another number of cells", output.name);
   if (output.type != "float" || output.shape.size() < 2) refuse(model_, "is no batch of cells", output.name);
 }
 
@@ -277,15 +279,13 @@ void Generator::generate_dense(std::span<const Particle> particles, std::uint64_
   for (std::size_t begin = 0; begin < particles.size(); begin += rows_at_once()) {
     const auto part = particles.subspan(begin, std::min(rows_at_once(), particles.size() - begin));
     encode(part, seed, state);
-    run(program, state, {.scale = state.to_mev});
+    run(program, state, {.scale = state.to_mev, .dense = out.data() + begin * cells});
+    if (program.output) continue;
     const OutputView dense = model_.output(workspace, 0);
     if (dense.floats.size() != part.size() * cells) refuse(model_, "makes another number of cells", "output");
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      float* const row = out.data() + (begin + i) * cells;
-      std::memcpy(row, dense.floats.data() + i * cells, cells * sizeof(float));
-      if (!program.output)
-        for (std::size_t cell = 0; cell < cells; ++cell) row[cell] *= state.to_mev[i];
-    }
+    for (std::size_t i = 0; i < part.size(); ++i)
+      for (std::size_t cell = 0; cell < cells; ++cell)
+        out[(begin + i) * cells + cell] = dense.floats[i * cells + cell] * state.to_mev[i];
   }
 }
 

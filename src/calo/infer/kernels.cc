@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "calo/infer/vectors.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-
-// The same template is compiled for each instruction set: what it is inlined into says for which.
-#define CALOPIPE_INLINE [[gnu::always_inline]] inline
 
 namespace calo::infer {
 namespace {
@@ -17,28 +16,6 @@ using Tile = PackedLayer::Tile;
 using Kernel = PackedLayer::Kernel;
 constexpr std::int64_t kPanel = PackedLayer::kPanel;
 using Kernels = std::array<Kernel, PackedLayer::kMaxRows>;
-
-// Vectors as the compiler knows them, read and written at any address.
-template <int kLanes>
-struct Vectors;
-template <>
-struct Vectors<4> {
-  using Float = float __attribute__((vector_size(16), aligned(4), may_alias));
-  using Int = std::uint32_t __attribute__((vector_size(16), aligned(4), may_alias));
-  using Bytes = signed char __attribute__((vector_size(4), aligned(1), may_alias));
-};
-template <>
-struct Vectors<8> {
-  using Float = float __attribute__((vector_size(32), aligned(4), may_alias));
-  using Int = std::uint32_t __attribute__((vector_size(32), aligned(4), may_alias));
-  using Bytes = signed char __attribute__((vector_size(8), aligned(1), may_alias));
-};
-template <>
-struct Vectors<16> {
-  using Float = float __attribute__((vector_size(64), aligned(4), may_alias));
-  using Int = std::uint32_t __attribute__((vector_size(64), aligned(4), may_alias));
-  using Bytes = signed char __attribute__((vector_size(16), aligned(1), may_alias));
-};
 
 CALOPIPE_INLINE float float_at(const std::byte* at) {
   float value;
@@ -210,14 +187,14 @@ template <int kRows>
     for (int v = 0; v < 4; ++v) _mm512_storeu_ps(t.z + r * t.z_stride + v * 16, sum[r][v]);
 }
 
-// High and low bytes of the rows each have sums of their own, so at most 3 rows fit the registers.
+// High and low bytes of a row each have sums of their own, so at most 3 rows fit the registers.
 template <int kRows>
 [[gnu::target("avx512f,avx512bw,avx512vnni")]] void int8_few(const Tile& t) {
-  __m512i high[kRows][4], low[kRows][4];
+  __m512i sum[2 * kRows][4];
 #pragma GCC unroll 8
-  for (int v = 0; v < 4; ++v)
+  for (int r = 0; r < 2 * kRows; ++r)
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) high[r][v] = low[r][v] = _mm512_setzero_si512();
+    for (int v = 0; v < 4; ++v) sum[r][v] = _mm512_setzero_si512();
   const std::int64_t quads = (t.in + 3) / 4;
   for (std::int64_t quad = 0; quad < quads; ++quad) {
     const std::byte* at = t.weight + quad * kPanel * 4;
@@ -225,16 +202,12 @@ template <int kRows>
 #pragma GCC unroll 8
     for (int v = 0; v < 4; ++v) w[v] = _mm512_loadu_si512(at + v * 64);
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const std::byte* row =
-          t.rows + static_cast<std::size_t>(r) * t.row_bytes + kIntegerRowHeader + quad * 4;
-      const __m512i h = _mm512_set1_epi32(static_cast<int>(word_at(row)));
-      const __m512i l = _mm512_set1_epi32(static_cast<int>(word_at(row + quads * 4)));
+    for (int r = 0; r < 2 * kRows; ++r) {
+      const __m512i x = _mm512_set1_epi32(static_cast<int>(
+          word_at(t.rows + static_cast<std::size_t>(r / 2) * t.row_bytes + kIntegerRowHeader +
+                  ((r % 2) * quads + quad) * 4)));
 #pragma GCC unroll 8
-      for (int v = 0; v < 4; ++v) {
-        high[r][v] = _mm512_dpbusd_epi32(high[r][v], h, w[v]);
-        low[r][v] = _mm512_dpbusd_epi32(low[r][v], l, w[v]);
-      }
+      for (int v = 0; v < 4; ++v) sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], x, w[v]);
     }
   }
 #pragma GCC unroll 8
@@ -243,13 +216,13 @@ template <int kRows>
     const __m512 first = _mm512_set1_ps(float_at(row)), step = _mm512_set1_ps(float_at(row + 4));
 #pragma GCC unroll 8
     for (int v = 0; v < 4; ++v) {
-      const __m512 product = _mm512_fmadd_ps(_mm512_cvtepi32_ps(high[r][v]), _mm512_set1_ps(256.0f),
-                                             _mm512_cvtepi32_ps(low[r][v]));
-      const __m512 sum =
+      const __m512 product = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[2 * r][v]), _mm512_set1_ps(256.0f),
+                                             _mm512_cvtepi32_ps(sum[2 * r + 1][v]));
+      const __m512 all =
           _mm512_fmadd_ps(product, step, _mm512_mul_ps(first, _mm512_loadu_ps(t.sums + v * 16)));
       _mm512_storeu_ps(
           t.z + r * t.z_stride + v * 16,
-          _mm512_fmadd_ps(sum, _mm512_loadu_ps(t.scale + v * 16), _mm512_loadu_ps(t.bias + v * 16)));
+          _mm512_fmadd_ps(all, _mm512_loadu_ps(t.scale + v * 16), _mm512_loadu_ps(t.bias + v * 16)));
     }
   }
 }

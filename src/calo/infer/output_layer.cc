@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "calo/infer/parallel.h"
-#include "core/simd.h"
 
 namespace calo::infer {
 namespace {
@@ -14,40 +13,8 @@ constexpr std::int64_t kPanel = PackedLayer::kPanel;
 constexpr std::int64_t kBlockPanels = 4;  // their weights stay in the second-level cache
 constexpr std::int64_t kBlockCells = kBlockPanels * kPanel;
 constexpr std::int64_t kRows = PackedLayer::kMaxRows;
-constexpr std::size_t kGroup = 16;  // cells that are looked at together
-
-CALOPIPE_SIMD_CLONES float largest(const float* z, std::size_t count) {
-  float out = z[0];
-#pragma omp simd reduction(max : out)
-  for (std::size_t i = 0; i < count; ++i) out = z[i] > out ? z[i] : out;
-  return out;
-}
 
 }  // namespace
-
-// Appends the hits among `count` cells, a multiple of kGroup, of one row.
-void OutputLayer::collect(float* z, std::size_t count, std::uint32_t first_cell, float smallest, float scale,
-                          float threshold, Work::Hits& hits) const {
-  if (largest(z, count) < smallest) return;
-  std::uint32_t* const hit_cells = hits.cells.data();
-  float* const hit_energies = hits.energies.data();
-  const auto all = static_cast<std::uint32_t>(cells());
-  std::size_t next = hits.size;
-  for (std::size_t group = 0; group < count; group += kGroup) {
-    float* at = z + group;
-    if (largest(at, kGroup) < smallest) continue;
-    activation_.apply(at, kGroup, scale);
-    // Without a branch: every cell is written, the next one over it where it was below the threshold.
-    for (std::size_t j = 0; j < kGroup; ++j) {
-      const std::uint32_t cell = first_cell + static_cast<std::uint32_t>(group + j);
-      hit_cells[next] = cell;
-      hit_energies[next] = at[j];
-      next += static_cast<unsigned>(at[j] >= threshold) & static_cast<unsigned>(at[j] > 0) &
-              static_cast<unsigned>(cell < all);
-    }
-  }
-  hits.size = next;
-}
 
 void OutputLayer::sparse(const float* rows, std::span<const float> scale, float threshold,
                          core::ThreadPool* pool, Work& work, SparseShowers& out) const {
@@ -73,7 +40,7 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
     const auto p = static_cast<std::int64_t>(piece);
     const std::int64_t first_block = blocks * p / pieces, last_block = blocks * (p + 1) / pieces;
     // Room for the worst case: pages that are not written cost nothing.
-    const auto most = static_cast<std::size_t>((last_block - first_block) * kBlockCells) * count + kGroup;
+    const auto most = static_cast<std::size_t>((last_block - first_block) * kBlockCells) * count + CellKernels::kGroup;
     hits.cells.make_room(most);
     hits.energies.make_room(most);
     hits.size = 0;
@@ -89,9 +56,16 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
           layer_.multiply(first + panel, work.rows.data() + begin * row_bytes,
                           static_cast<std::int64_t>(group), z + panel * kPanel, kBlockCells);
         for (std::size_t i = 0; i < group; ++i) {
-          collect(z + static_cast<std::int64_t>(i) * kBlockCells, static_cast<std::size_t>(panels * kPanel),
-                  static_cast<std::uint32_t>(first * kPanel), work.smallest[begin + i], scale[begin + i],
-                  threshold, hits);
+          hits.size = kernels_.collect(activation_, {.z = z + static_cast<std::int64_t>(i) * kBlockCells,
+                                                     .count = static_cast<std::size_t>(panels * kPanel),
+                                                     .first_cell = static_cast<std::uint32_t>(first * kPanel),
+                                                     .all_cells = static_cast<std::uint32_t>(cells()),
+                                                     .smallest = work.smallest[begin + i],
+                                                     .scale = scale[begin + i],
+                                                     .threshold = threshold,
+                                                     .cells = hits.cells.data(),
+                                                     .energies = hits.energies.data(),
+                                                     .size = hits.size});
           hits.end.push_back(hits.size);
         }
       }
@@ -144,9 +118,8 @@ void OutputLayer::dense(const float* rows, std::span<const float> scale, core::T
         layer_.multiply(first + panel, work.rows.data() + begin * row_bytes, static_cast<std::int64_t>(group),
                         z + panel * kPanel, kBlockCells);
       for (std::size_t i = 0; i < group; ++i) {
-        float* const row = z + i * static_cast<std::size_t>(kBlockCells);
-        activation_.apply(row, static_cast<std::size_t>(panels * kPanel), scale[begin + i]);
-        std::memcpy(out + (begin + i) * width + first_cell, row, columns * sizeof(float));
+        kernels_.dense(activation_, z + i * static_cast<std::size_t>(kBlockCells), columns, scale[begin + i],
+                       out + (begin + i) * width + first_cell);
       }
     }
   });

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "calo/infer/activation.h"
+#include "calo/infer/cell_kernels.h"
 #include "calo/infer/packed_layer.h"
 #include "calo/infer/sparse_showers.h"
 #include "core/thread_pool.h"
@@ -20,8 +21,8 @@ namespace calo::infer {
 class OutputLayer {
  public:
   OutputLayer() = default;
-  OutputLayer(PackedLayer layer, Activation activation)
-      : layer_(std::move(layer)), activation_(activation) {}
+  OutputLayer(PackedLayer layer, Activation activation, Isa isa = best_isa())
+      : layer_(std::move(layer)), activation_(activation), kernels_(cell_kernels(activation.kind, isa)) {}
 
   const PackedLayer& layer() const { return layer_; }
   std::int64_t cells() const { return layer_.out(); }
@@ -52,11 +53,9 @@ class OutputLayer {
              float* out) const;
 
  private:
-  void collect(float* z, std::size_t count, std::uint32_t first_cell, float smallest, float scale,
-               float threshold, Work::Hits& hits) const;
-
   PackedLayer layer_;
   Activation activation_;
+  CellKernels kernels_;
 };
 
 }  // namespace calo::infer

@@ -51,8 +51,10 @@ void run_output(const Program& program, RunState& state, OperatorCall& call, con
                         state.sparse);
     return;
   }
-  Tensor& out = call.output(0, ElementType::kFloat, with_rows(output.row_shape, rows));
-  output.layer.dense(in.floats.data(), state.scale, state.pool, state.output_work, out.floats.data());
+  float* const out = cells.dense != nullptr
+                         ? cells.dense
+                         : call.output(0, ElementType::kFloat, with_rows(output.row_shape, rows)).floats.data();
+  output.layer.dense(in.floats.data(), state.scale, state.pool, state.output_work, out);
 }
 
 }  // namespace

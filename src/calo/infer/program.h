@@ -90,6 +90,7 @@ struct CellOptions {
   std::span<const float> scale = {};  ///< further factor of each row; empty = none
   bool sparse = false;                ///< into state.sparse, cells ≥ threshold, instead of the output's value
   float threshold = 0;
+  float* dense = nullptr;  ///< where cells go that are not sparse; null = the output's value
 };
 
 /// Inputs stand in state.values, noise in state.noise. Afterwards outputs stand in state.values.
