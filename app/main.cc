@@ -7,9 +7,12 @@
 #include <iostream>
 #include <memory>
 
+#include "app/compile_command.h"
+#include "app/components_command.h"
 #include "app/inspect_command.h"
 #include "app/pipeline_command.h"
 #include "app/run_command.h"
+#include "app/runs_command.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -25,11 +28,16 @@ struct Global {
   bool json = false;
 };
 
-void add_global(CLI::App& app, Global& global) {
+void add_work_options(CLI::App& app, Global& global) {
   app.add_option("--threads", global.threads, "Threads to use; 0 = all that the process may use")
+      ->envname("CALOPIPE_THREADS")
       ->check(CLI::Range(0, 4096))
       ->group("General");
   app.add_flag("--quiet,-q", global.quiet, "Only warnings and errors")->group("General");
+}
+
+void add_global(CLI::App& app, Global& global) {
+  add_work_options(app, global);
   app.add_flag("--json", global.json, "Print the result as JSON")->group("General");
 }
 
@@ -69,6 +77,13 @@ int run(int argc, char** argv) {
   app::RunCommand run_command(app, registry);
   app::InspectCommand inspect_command(app);
   app::PipelineCommand pipeline_command(app);
+  app::CompileCommand compile_command(*pipeline_command.subcommand(), registry);
+  app::ComponentsCommand components_command(app, registry);
+  app::RunsCommand runs_command(app, [&](const app::RunsCommand::ResumeRequest& request) {
+    app::resume_run(request, global.threads, global.quiet);
+    return 0;
+  });
+  add_work_options(*runs_command.resume_subcommand(), global);
   add_global(*run_command.subcommand(), global);
   add_global(*inspect_command.subcommand(), global);
 
@@ -102,12 +117,18 @@ int run(int argc, char** argv) {
     kfp::write_reference(registry, docs_folder);
     return 0;
   }
+  if (compile_command.parsed()) return compile_command.run();
   if (pipeline_command.subcommand()->parsed()) return pipeline_command.run();
-  core::ThreadPool pool(global.threads);
-  if (run_command.subcommand()->parsed()) {
-    run_command.run(pool, global.json);
+  if (runs_command.subcommand()->parsed()) return runs_command.run();
+  if (components_command.subcommand()->parsed()) {
+    components_command.run();
     return 0;
   }
+  if (run_command.subcommand()->parsed()) {
+    run_command.run(global.threads, global.quiet, global.json);
+    return 0;
+  }
+  core::ThreadPool pool(global.threads);
   if (inspect_command.subcommand()->parsed()) {
     inspect_command.run(pool, global.json);
     return 0;

@@ -4,24 +4,29 @@
 #include <string>
 #include <vector>
 
-#include "core/thread_pool.h"
+#include "app/runs_command.h"
 #include "kfp/component/component.h"
+#include "pipeline/local_run.h"
 
 namespace app {
 
-/// `calopipe run`: the whole fast-simulation pipeline on this machine.
+/// `calopipe run`: a pipeline on this machine, each task as a process.
 class RunCommand {
  public:
   RunCommand(CLI::App& app, const kfp::Registry& registry);
   CLI::App* subcommand() const { return subcommand_; }
-  void run(core::ThreadPool& pool, bool json);
+  void run(int threads, bool quiet, bool json);
 
  private:
   const kfp::Registry& registry_;
   CLI::App* subcommand_;
-  std::string config_, out_;
-  std::vector<std::string> settings_;
-  bool resume_ = false;
+  pipeline::LocalRunOptions options_;
+  std::string store_;
+  bool no_cache_ = false;
+  double memory_gib_ = 0;
 };
+
+/// `calopipe runs resume`. @throws what pipeline::resume_locally() throws
+void resume_run(const RunsCommand::ResumeRequest& request, int threads, bool quiet);
 
 }  // namespace app

@@ -1,4 +1,6 @@
+option(CALOPIPE_ONLY_KFP "Build only the SDK for Kubeflow Pipelines (src/core, src/kfp): no LibTorch, HDF5, npm" OFF)
 option(CALOPIPE_TESTS "Build the tests" ON)
+option(CALOPIPE_FUZZ "Build the fuzzer of the readers (clang only)" OFF)
 option(CALOPIPE_BENCHMARKS "Build the benchmarks" OFF)
 option(CALOPIPE_WERROR "Warnings are errors (on where the environment says CI=true)" "$ENV{CI}")
 set(CALOPIPE_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them: address,undefined or thread")
@@ -22,8 +24,8 @@ endif()
 
 # Options structs are filled by designated initialisers that leave defaults out; g++ 12 sees overlapping
 # copies in std::string that are not there (GCC bug 105651).
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers -Wno-restrict
-                    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
+                    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)
 if(CALOPIPE_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -5,14 +5,14 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build pkg-config git ca-certificates
-  libtorch-dev libopenblas-dev libdnnl-dev libhdf5-dev libdeflate-dev zlib1g-dev
+  libtorch-dev libonnx-dev libprotobuf-dev libopenblas-dev libdnnl-dev libhdf5-dev libdeflate-dev zlib1g-dev
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
-  libssl-dev libpugixml-dev
+  libssl-dev libpugixml-dev libsqlite3-dev
 )
 case "${1:-build}" in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev python3 python3-venv ccache) ;;
-  lint) packages+=(clang-format-14 clang-tidy-14 clang-14) ;;
+  lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev) ;;
   *) echo "usage: $0 build|test|lint" >&2; exit 2 ;;
 esac
 # Programs that may have come from elsewhere than Debian's packages.

@@ -41,6 +41,10 @@ StagedOutput::StagedOutput(fs::path final_path, Kind kind) : final_(std::move(fi
   std::error_code error;
   const fs::file_status status = fs::status(final_, error);
   const bool exists = fs::exists(status);
+  if (exists && !fs::is_directory(status) && !fs::is_regular_file(status))
+    throw UsageError({.message = "is a device, a pipe or the like, and would be replaced by the output",
+                      .file = final_,
+                      .hint = "choose another output path"});
   if (exists && fs::is_directory(status) != (kind == Kind::kFolder))
     throw UsageError({.message = kind == Kind::kFolder ? "is a file, and the output is a folder"
                                                        : "is a folder, and the output is a file",

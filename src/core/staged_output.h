@@ -14,7 +14,7 @@ class StagedOutput {
 
   /// Makes missing parents of `final_path`; for a folder also makes `path()`.
   /// @throws UnavailableError where the place cannot be written
-  /// @throws UsageError where `final_path` exists and is of the other kind
+  /// @throws UsageError where `final_path` exists and is of the other kind, or neither file nor folder
   StagedOutput(std::filesystem::path final_path, Kind kind);
   ~StagedOutput();
   StagedOutput(const StagedOutput&) = delete;

@@ -9,6 +9,7 @@ void register_components(kfp::Registry& registry) {
   registry.add<Train>();
   registry.add<Generate>();
   registry.add<Validate>();
+  registry.add<Convert>();
 }
 
 }  // namespace pipeline

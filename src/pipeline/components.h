@@ -43,6 +43,7 @@ struct Preprocess {
   std::string data_fingerprint;
   kfp::InputArtifact showers;
   kfp::InputArtifact configuration;
+  std::string geometry;
   double threshold_mev = 0;
   double max_bad_fraction = 0;
   double max_dropped_fraction = 1;
@@ -104,6 +105,25 @@ struct Generate {
   void run(kfp::RunContext& context);
 };
 
+/// Write a model's generator as ONNX.
+struct Convert {
+  kfp::InputArtifact model;
+  std::string contract = "plain";
+  std::string geometry;
+  std::vector<double> energy_gev;
+  std::vector<double> angle_deg = {90};
+  std::int64_t events = 100;
+  std::string model_path;
+  std::int64_t check_showers = 16;
+  std::int64_t seed = 42;
+  kfp::OutputArtifact onnx;
+  kfp::OutputArtifact par04_macro;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
 /// Compare fast with full simulation.
 struct Validate {
   kfp::InputArtifact full;
@@ -111,6 +131,7 @@ struct Validate {
   std::string full_geometry;
   double threshold_mev = 0;
   kfp::OutputArtifact metrics;
+  kfp::OutputArtifact classification;
   kfp::OutputArtifact report;
 
   static kfp::ComponentInfo info();

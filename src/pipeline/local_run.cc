@@ -1,27 +1,37 @@
 #include "pipeline/local_run.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
-#include <chrono>
+#include <algorithm>
 #include <map>
 
 #include "core/error.h"
-#include "core/progress.h"
+#include "core/hash.h"
+#include "core/provenance.h"
 #include "core/staged_output.h"
+#include "kfp/compile/compile.h"
+#include "kfp/ir/document.h"
+#include "kfp/local/terminal_status.h"
+#include "kfp/site/site.h"
 
 namespace pipeline {
 namespace {
 
+namespace fs = std::filesystem;
 using nlohmann::json;
 
+// What a resume must know of the run beyond its record.
+constexpr const char* kDelivery = "delivery.json";
+
+// The components of a pipeline, to which a user's values are given.
 class Steps {
  public:
-  Steps(const kfp::Registry& registry, const std::vector<std::string>& names) {
-    for (const std::string& name : names) components_[name] = registry.create(name);
+  Steps(const kfp::Registry& registry, const ProjectPipeline::Parameters& parameters) {
+    for (const auto& [name, of] : parameters)
+      if (!components_.contains(of.component)) components_[of.component] = registry.create(of.component);
   }
 
-  kfp::Component& at(const std::string& name, const std::filesystem::path& source = {}) {
+  kfp::Component& at(const std::string& name, const fs::path& source = {}) {
     const auto found = components_.find(name);
     if (found != components_.end()) return *found->second;
     std::vector<std::string> known;
@@ -34,7 +44,7 @@ class Steps {
          .field = name});
   }
 
-  void read_config(const std::filesystem::path& file) {
+  void read_config(const fs::path& file) {
     const json config = kfp::read_yaml(file);
     if (!config.is_object())
       throw core::InputError(
@@ -57,65 +67,216 @@ class Steps {
     component.mark_given(name);
   }
 
+  // What was given, by the pipeline's names.
+  json given(const ProjectPipeline::Parameters& parameters) const {
+    std::map<std::pair<std::string, std::string>, std::string> names;
+    for (const auto& [name, of] : parameters) names[{of.component, of.parameter}] = name;
+    json values = json::object();
+    for (const auto& [component_name, component] : components_)
+      for (const std::string& parameter : component->given()) {
+        const auto name = names.find({component_name, parameter});
+        if (name == names.end())
+          throw core::UsageError({.message = "is set by the pipeline itself",
+                                  .field = component_name + '.' + parameter,
+                                  .hint = "leave it out"});
+        values[name->second] = component->field(parameter).value();
+      }
+    return values;
+  }
+
  private:
   std::map<std::string, std::unique_ptr<kfp::Component>> components_;
 };
 
+// Values for a compiled pipeline that is not ours: texts are read as its declared types say.
+json file_parameters(const kfp::ir::Pipeline& pipeline, const fs::path& config,
+                     const std::vector<std::string>& settings) {
+  json values = config.empty() ? json::object() : kfp::read_yaml(config);
+  if (!values.is_object())
+    throw core::InputError({.message = "is not a mapping from parameters to values", .file = config});
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos)
+      throw core::UsageError(
+          {.message = fmt::format("\"{}\" is not parameter=value", setting), .field = "set"});
+    const std::string name = setting.substr(0, equals);
+    const std::string text = setting.substr(equals + 1);
+    bool is_text = true;
+    if (pipeline.spec.root && pipeline.spec.root->input_definitions) {
+      const auto& known = pipeline.spec.root->input_definitions->parameters;
+      const auto found = known.find(name);
+      is_text = found == known.end() || found->second.parameter_type == kfp::ir::ParameterType::kString;
+    }
+    values[name] = is_text ? json(text) : json::parse(text, nullptr, false);
+    if (values[name].is_discarded())
+      throw core::UsageError({.message = fmt::format("cannot be \"{}\": not JSON", text), .field = name});
+  }
+  return values;
+}
+
+// A file by a hard link, or by a copy where the disk is another.
+void link_file(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::create_hard_link(from, to, error);
+  if (error) fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
+  if (error) throw core::UnavailableError({.message = "cannot be written: " + error.message(), .file = to});
+}
+
+void deliver(const fs::path& artifact, const fs::path& to) {
+  if (!fs::is_directory(artifact)) {
+    core::StagedOutput file(to, core::StagedOutput::Kind::kFile);
+    link_file(artifact, file.path());
+    file.commit();
+    return;
+  }
+  core::StagedOutput folder(to, core::StagedOutput::Kind::kFolder);
+  for (const auto& entry : fs::recursive_directory_iterator(artifact)) {
+    const fs::path target = folder.path() / entry.path().lexically_relative(artifact);
+    if (entry.is_directory())
+      fs::create_directories(target);
+    else if (entry.is_regular_file())
+      link_file(entry.path(), target);
+  }
+  folder.commit();
+}
+
+// Passes events on, and leaves beside the run what a resume needs.
+class Recorder final : public kfp::local::Observer {
+ public:
+  Recorder(std::unique_ptr<Observer> next, json delivery)
+      : next_(std::move(next)), delivery_(std::move(delivery)) {}
+
+  void on_run(const kfp::local::RunRecord& run) override {
+    if (!written_ && !run.folder.empty()) {
+      written_ = true;
+      try {
+        core::write_file(run.folder / kDelivery, delivery_.dump(2) + "\n");
+      } catch (const core::Error& error) {
+        on_warning(fmt::format("a resume will not know the output folder: {}", error.what()));
+      }
+    }
+    next_->on_run(run);
+  }
+  void on_task(const kfp::local::TaskRecord& task) override { next_->on_task(task); }
+  void on_warning(const std::string& message) override { next_->on_warning(message); }
+  void on_tick() override { next_->on_tick(); }
+
+ private:
+  std::unique_ptr<Observer> next_;
+  json delivery_;
+  bool written_ = false;
+};
+
+std::unique_ptr<kfp::local::Observer> status(bool quiet) {
+  using Style = kfp::local::StatusOptions::Style;
+  return kfp::local::terminal_status({.style = quiet ? Style::kQuiet : Style::kAuto});
+}
+
+std::string last_line(const fs::path& file) {
+  std::string text;
+  try {
+    text = core::read_file(file);
+  } catch (const core::Error&) {
+    return "";
+  }
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  const std::size_t begin = text.find_last_of('\n');
+  return begin == std::string::npos ? text : text.substr(begin + 1);
+}
+
+// The error that the first failed task ended with, under its exit code.
+[[noreturn]] void fail(const kfp::local::RunRecord& run, const kfp::local::Store& store) {
+  core::ErrorDetails details{.message = run.error.empty() ? "the run failed" : run.error,
+                             .hint = fmt::format("calopipe runs show {}", run.id)};
+  core::ExitCode code = core::ExitCode::kInternal;
+  for (const kfp::local::TaskRecord& task : store.tasks(run.id)) {
+    if (task.state != kfp::local::State::kFailed || task.is_dag) continue;
+    const int exit_code = task.exit_code.value_or(1);
+    if (exit_code >= 2 && exit_code <= 4) code = static_cast<core::ExitCode>(exit_code);
+    std::string line = task.log.empty() ? "" : last_line(task.log);
+    if (line.starts_with("calopipe: ")) line.erase(0, 10);
+    details.message = fmt::format("failed: {}", line.empty() ? task.error : line);
+    details.field = task.path;
+    details.hint = fmt::format("calopipe runs logs {} {}", run.id, task.path);
+    break;
+  }
+  throw core::Error(code, details);
+}
+
+json finish(const kfp::local::RunResult& result, const json& delivery, const kfp::local::Store& store) {
+  json summary = {{"run", result.run.id}, {"outputs", result.outputs}};
+  const fs::path out = delivery.at("out").get<std::string>();
+  std::map<std::pair<std::string, std::string>, const kfp::local::ArtifactRecord*> artifacts;
+  const std::vector<kfp::local::ArtifactRecord> records = store.artifacts(result.run.id);
+  for (const kfp::local::ArtifactRecord& artifact : records)
+    if (artifact.direction == kfp::local::ArtifactRecord::Direction::kOutput)
+      artifacts[{artifact.task_path, artifact.name}] = &artifact;
+  for (const json& product : delivery.at("products")) {
+    const auto found = artifacts.find({product.at("task"), product.at("output")});
+    if (found == artifacts.end() || found->second->sha256.empty()) continue;
+    const fs::path place = out.empty() ? found->second->path : out / product.at("file").get<std::string>();
+    if (!out.empty()) deliver(found->second->path, place);
+    summary[fs::path(product.at("file").get<std::string>()).stem().string()] = place.string();
+  }
+  if (result.run.state != kfp::local::State::kSucceeded) fail(result.run, store);
+  return summary;
+}
+
 }  // namespace
 
-json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, core::ThreadPool& pool) {
-  const std::vector<std::string> order = {"input-parameters", "preprocess", "model-parameters", "train",
-                                          "generate",         "validate"};
-  Steps steps(registry, order);
-  if (!options.config.empty()) steps.read_config(options.config);
-  for (const std::string& setting : options.settings) steps.set(setting);
+void use_this_program(kfp::local::RunnerOptions& runner, int threads) {
+  const fs::path program = fs::read_symlink("/proc/self/exe");
+  runner.programs["calopipe"] = program;
+  // Two builds of one version must not share results.
+  runner.program_version = fmt::format("{}+{}", core::version(), core::sha256_of_path(program).substr(0, 12));
+  if (threads > 0) runner.environment["CALOPIPE_THREADS"] = std::to_string(threads);
+}
 
-  const std::filesystem::path& out = options.out;
-  const auto place = [&](const std::string& component, const std::string& output,
-                         const std::filesystem::path& path) {
-    steps.at(component).field(output).output->path = path;
-  };
-  const auto connect = [&](const std::string& component, const std::string& input,
-                           const std::filesystem::path& path) {
-    steps.at(component).field(input).input->path = path;
-  };
-  place("input-parameters", "configuration", out / "configuration.json");
-  connect("preprocess", "configuration", out / "configuration.json");
-  connect("preprocess", "showers", steps.at("input-parameters").field("data").value().get<std::string>());
-  place("preprocess", "prepared", out / "prepared");
-  place("model-parameters", "description", out / "model-parameters.json");
-  connect("train", "prepared", out / "prepared");
-  connect("train", "description", out / "model-parameters.json");
-  steps.at("train").field("checkpoints").set((out / "checkpoints").string());
-  steps.at("train").field("resume").set(options.resume);
-  place("train", "model", out / "model");
-  place("train", "metrics", out / "training.json");
-  place("train", "logs", out / "logs");
-  connect("generate", "model", out / "model");
-  connect("generate", "like", out / "prepared" / "holdout.h5");
-  place("generate", "showers", out / "generated.h5");
-  connect("validate", "full", out / "prepared" / "holdout.h5");
-  connect("validate", "fast", out / "generated.h5");
-  place("validate", "metrics", out / "metrics.json");
-  place("validate", "report", out / "report.html");
-  if (steps.at("preprocess").field("holdout_fraction").value().get<double>() <= 0)
-    throw core::UsageError({.message = "must be above 0 here: the report compares with held-out showers",
-                            .field = "preprocess.holdout_fraction"});
-  // Conditions come from the held-out showers, so the layout must hold whatever they are.
-  steps.at("generate").field("layout").set("calopipe");
+json pipeline_parameters(const kfp::Registry& registry, const fs::path& config,
+                         const std::vector<std::string>& settings,
+                         const ProjectPipeline::Parameters& parameters) {
+  Steps steps(registry, parameters);
+  if (!config.empty()) steps.read_config(config);
+  for (const std::string& setting : settings) steps.set(setting);
+  return steps.given(parameters);
+}
 
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    spdlog::info("[{}/{}] {}", i + 1, order.size(), order[i]);
-    const auto start = std::chrono::steady_clock::now();
-    steps.at(order[i]).execute(pool);
-    spdlog::info("[{}/{}] {} done in {}", i + 1, order.size(), order[i],
-                 core::human_duration(
-                     std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
+json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, kfp::local::Store& store) {
+  json delivery = {{"out", options.out.empty() ? "" : fs::absolute(options.out).string()},
+                   {"products", json::array()}};
+  kfp::ir::Pipeline compiled;
+  json parameters;
+  std::string image;
+  if (fs::is_regular_file(options.pipeline)) {
+    compiled = kfp::ir::read_pipeline(options.pipeline);
+    parameters = file_parameters(compiled, options.config, options.settings);
+  } else {
+    image = default_image();
+    const ProjectPipeline project = make_pipeline(options.pipeline, registry, {.image = image});
+    parameters = pipeline_parameters(registry, options.config, options.settings, project.parameters);
+    if (parameters.value("preprocess_holdout_fraction", 1.0) <= 0)
+      throw core::UsageError({.message = "must be above 0 here: the report compares with held-out showers",
+                              .field = "preprocess.holdout_fraction"});
+    compiled = kfp::dsl::compile(project.pipeline);
+    for (const ProjectPipeline::Product& product : project.products)
+      delivery["products"].push_back(
+          {{"task", product.task}, {"output", product.output}, {"file", product.file}});
   }
-  std::filesystem::remove_all(out / "checkpoints");
-  return {{"report", (out / "report.html").string()},
-          {"model", (out / "model").string()},
-          {"metrics", steps.at("validate").field("metrics").output->metadata}};
+  if (!options.site.empty()) kfp::Site::read(options.site).apply(compiled, image);
+  Recorder recorder(status(options.quiet), delivery);
+  const kfp::local::RunResult result =
+      kfp::local::run(compiled, parameters, options.runner, store, &recorder);
+  return finish(result, delivery, store);
+}
+
+json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner, bool quiet,
+                    kfp::local::Store& store) {
+  const kfp::local::RunRecord run = store.run(run_id);
+  json delivery = {{"out", ""}, {"products", json::array()}};
+  if (fs::exists(run.folder / kDelivery)) delivery = json::parse(core::read_file(run.folder / kDelivery));
+  const auto observer = status(quiet);
+  const kfp::local::RunResult result = kfp::local::resume(run.id, runner, store, observer.get());
+  return finish(result, delivery, store);
 }
 
 }  // namespace pipeline

@@ -5,25 +5,43 @@
 #include <string>
 #include <vector>
 
-#include "core/thread_pool.h"
 #include "kfp/component/component.h"
+#include "kfp/local/runner.h"
+#include "kfp/local/store.h"
+#include "pipeline/pipelines.h"
 
 namespace pipeline {
 
+/// What `calopipe run` was asked for.
 struct LocalRunOptions {
-  std::filesystem::path config;       ///< YAML: component → parameters; may be empty
-  std::vector<std::string> settings;  ///< "component.parameter=value"
-  std::filesystem::path out;
-  bool resume = false;  ///< go on with an interrupted training
+  std::string pipeline = "training";  ///< a pipeline of this project, or a compiled one (file)
+  std::filesystem::path config;       ///< YAML: parameters, under their component's name (of a file: by name)
+  std::vector<std::string> settings;  ///< "component.parameter=value" (of a file: "parameter=value")
+  std::filesystem::path out;          ///< folder for the products; empty = none
+  std::filesystem::path site;         ///< site settings; empty = none
+  bool quiet = false;                 ///< failures only
+  kfp::local::RunnerOptions runner;   ///< budget, cache, force
 };
 
-/// The seed's pipeline, one component after the other: input-parameters, preprocess, model-parameters, train,
-/// generate (showers like the held-out ones), validate (against them). Every parameter is checked before the
-/// first component runs. Leaves in `out`: configuration.json, prepared/, model-parameters.json, model/,
-/// training.json, logs/, generated.h5, metrics.json, report.html.
-/// @returns paths of the results and the metrics
-/// @throws core::UsageError, and what the components throw
+/// What the program that runs the tasks needs: `calopipe` in commands is this executable.
+void use_this_program(kfp::local::RunnerOptions& runner, int threads);
+
+/// Runs a pipeline on this machine, each task as a process, and puts its products into the folder `out` (as
+/// hard links where the disk is the same).
+/// @return run (id), state, report, model, metrics … of what came out
+/// @throws core::Error with the exit code of the first task that failed, and what run() throws
 nlohmann::json run_locally(const kfp::Registry& registry, const LocalRunOptions& options,
-                           core::ThreadPool& pool);
+                           kfp::local::Store& store);
+
+/// Goes on with a run that failed, was interrupted or killed; its products go where they were to go.
+nlohmann::json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner, bool quiet,
+                              kfp::local::Store& store);
+
+/// Parameters of a pipeline of this project from a file and settings, checked as the components check them.
+/// @param parameters which parameter of which component each parameter of the pipeline is
+/// @throws core::UsageError, core::InputError naming file and field
+nlohmann::json pipeline_parameters(const kfp::Registry& registry, const std::filesystem::path& config,
+                                   const std::vector<std::string>& settings,
+                                   const ProjectPipeline::Parameters& parameters);
 
 }  // namespace pipeline

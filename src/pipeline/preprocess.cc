@@ -34,6 +34,7 @@ void Preprocess::describe(kfp::Visitor& v) {
   v.parameter(
       "data_fingerprint", data_fingerprint,
       {.help = "Version of what lies at `data` (input-parameters), for caches alone", .operational = true});
+  v.parameter("geometry", geometry, {.help = "Geometry of files that do not name it"});
   v.parameter("threshold_mev", threshold_mev,
               {.help = "Readout threshold: cells below are set to zero", .unit = "MeV", .min = 0});
   v.parameter("max_bad_fraction", max_bad_fraction,
@@ -65,7 +66,7 @@ void Preprocess::run(kfp::RunContext& context) {
     showers.path = data;
     context.provenance["inputs"]["showers"] = core::sha256_of_path(data);
   }
-  calo::ReadOptions read;
+  calo::ReadOptions read{.geometry = geometry};
   calo::PreprocessOptions options{.cleaning = {.readout_threshold_mev = threshold_mev},
                                   .max_bad_fraction = max_bad_fraction,
                                   .max_dropped_fraction = max_dropped_fraction,

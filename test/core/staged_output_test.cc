@@ -1,6 +1,7 @@
 #include "core/staged_output.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -62,6 +63,18 @@ TEST(StagedOutput, RefusesAnOutputOfTheOtherKind) {
   core::write_file(folder / "file", "x");
   EXPECT_THROW(StagedOutput(folder / "file", StagedOutput::Kind::kFolder), core::UsageError);
   EXPECT_THROW(StagedOutput(folder.path(), StagedOutput::Kind::kFile), core::UsageError);
+}
+
+TEST(StagedOutput, DoesNotReplaceADevice) {
+  const test::TempFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  fs::create_symlink(folder / "pipe", folder / "link");
+  for (const char* name : {"pipe", "link"}) {
+    EXPECT_THROW(StagedOutput(folder / name, StagedOutput::Kind::kFile), core::UsageError);
+    EXPECT_THROW(StagedOutput(folder / name, StagedOutput::Kind::kFolder), core::UsageError);
+  }
+  EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
+  EXPECT_EQ(entries(folder.path()), 2u);
 }
 
 TEST(StagedOutput, SaysThatAPlaceCannotBeWritten) {

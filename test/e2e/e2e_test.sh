@@ -5,6 +5,7 @@ set -uo pipefail
 calopipe=$1 modules=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export CALOPIPE_STORE=$work/store
 failures=0
 
 # check NAME EXPECTED-EXIT-CODE PATTERN COMMAND…: exit code, and a pattern in what is printed
@@ -23,10 +24,30 @@ same() { if ! cmp -s "$1" "$2"; then echo "FAILED: $1 and $2 differ"; failures=$
 # The pipeline in one, and what it leaves.
 check "run" 0 "report.html" "$calopipe" run -q --config data/demo.yaml --set train.epochs=2 --out "$work/run"
 for file in configuration.json prepared/train.h5 prepared/report.md model/model.json model/weights.h5 training.json \
-            logs/metrics.jsonl generated.h5 metrics.json report.html; do
+            logs/metrics.jsonl generated.h5 metrics.json classification.json report.html; do
   [ -s "$work/run/$file" ] || { echo "FAILED: run left no $file"; failures=$((failures + 1)); }
 done
 check "metrics" 0 '"response_largest_deviation"' cat "$work/run/metrics.json"
+check "classification" 0 '"falsePositiveRate"' cat "$work/run/classification.json"
+
+# The same again is taken from the cache; a task that is forced, and those behind it, are run.
+check "cached" 0 "report.html" "$calopipe" run --config data/demo.yaml --set train.epochs=2 --out "$work/again"
+same "$work/run/metrics.json" "$work/again/metrics.json"
+check "runs list" 0 "training +SUCCEEDED" "$calopipe" runs list
+check "runs show" 0 "validate +CACHED" "$calopipe" runs show latest
+check "runs compare" 0 "" "$calopipe" runs compare $("$calopipe" runs list --json | grep -o '"id": "[^"]*' | cut -c8-)
+check "runs logs" 0 "epoch" "$calopipe" runs logs "$("$calopipe" runs list --json | grep -o '"id": "[^"]*' | cut -c8- | tail -n 1)" train
+
+# Killed in the middle of the training, and resumed: what was done is not run again.
+"$calopipe" run -q --threads 1 --config data/demo.yaml --set train.epochs=60 --set generate.seed=3 --out "$work/killed" 2>/dev/null & pid=$!
+for _ in $(seq 200); do
+  "$calopipe" runs show latest 2>/dev/null | grep -qE "train +RUNNING" && break; sleep 0.1
+done
+sleep 2; kill -KILL $pid; wait $pid 2>/dev/null
+absent "$work/killed/model"
+check "killed" 0 "CANCELED" "$calopipe" runs list --limit 1
+check "resume a run" 0 "report.html" "$calopipe" runs resume latest
+[ -s "$work/killed/report.html" ] || { echo "FAILED: a resumed run left no report"; failures=$((failures + 1)); }
 
 # One by one.
 check "inspect" 0 "2100" "$calopipe" inspect -q data/mlfastsim
@@ -39,6 +60,18 @@ done
 check "validate" 0 "report" "$calopipe" validate -q --full "$work/run/prepared/holdout.h5" --fast "$work/run/generated.h5" --out "$work/validation"
 
 check "report in a browser" 0 "as expected" node test/web/report_test.mjs "$work/validation/report.html" "$modules"
+
+# Models that leave.
+for contract in plain par04-vae par04-calodit; do
+  check "convert $contract" 0 "within" "$calopipe" convert --model "$work/run/model" --contract $contract --out "$work/$contract.onnx"
+done
+check "convert with a macro" 0 "within" "$calopipe" convert --model "$work/run/model" --contract par04-vae --out "$work/a.onnx" \
+  --par04-macro "$work/par04.mac"
+check "macro" 0 "setModelPathName a.onnx" cat "$work/par04.mac"
+check "convert no model" 3 "is no model" "$calopipe" convert -q --model "$work" --out "$work/none.onnx"
+check "convert an unknown geometry" 2 "known: " "$calopipe" convert -q --model "$work/run/model" --contract par04-vae --geometry Mars \
+  --out "$work/none.onnx"
+absent "$work/none.onnx"
 
 # Interrupted and resumed training ends in the same weights.
 cat > "$work/model.yaml" <<YAML

@@ -158,6 +158,41 @@ TEST(Component, RunsAndRecordsWhatMadeItsOutputs) {
   EXPECT_EQ(toy.result().at("outputs").at("table").at("metadata").at("sum"), 4.5);
 }
 
+// One output that is always made, and one only where it is asked for.
+struct WithExtra {
+  kfp::OutputArtifact main, extra;
+
+  static kfp::ComponentInfo info() { return {.name = "with-extra", .summary = "A toy"}; }
+  void describe(kfp::Visitor& v) {
+    v.output("main", main, {.help = "Main", .file = "main.txt"});
+    v.output("extra", extra, {.help = "Extra", .optional = true, .file = "extra.txt"});
+  }
+  void run(kfp::RunContext&) {
+    core::write_file(main.path, "main");
+    if (extra) core::write_file(extra.path, "extra");
+  }
+};
+
+TEST(CommandLine, LeavesAnOptionalOutputOut) {
+  const test::TempFolder folder;
+  core::ThreadPool pool(1);
+  const auto run = [&](std::vector<std::string> arguments) {
+    kfp::ComponentOf<WithExtra> component;
+    CLI::App app("with-extra");
+    kfp::CommandLine line(app, component);
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(arguments);
+    line.run(pool);
+    return component.result().at("outputs").size();
+  };
+  // --out is the file of the only output that is always made, not a folder.
+  EXPECT_EQ(run({"--out", (folder / "a").string()}), 1u);
+  EXPECT_EQ(core::read_file(folder / "a"), "main");
+  EXPECT_EQ(run({"--out", (folder / "b").string(), "--extra", (folder / "c").string()}), 2u);
+  EXPECT_EQ(core::read_file(folder / "c"), "extra");
+  EXPECT_THROW(run({"--extra", (folder / "c").string()}), core::UsageError);
+}
+
 TEST(ExecutorInput, SetsEverythingAndReceivesMetadata) {
   const test::TempFolder folder;
   core::write_file(folder / "data", "abc");
@@ -165,13 +200,19 @@ TEST(ExecutorInput, SetsEverythingAndReceivesMetadata) {
     return json{
         {"artifacts", {{{"name", name}, {"uri", (folder / name).string()}, {"metadata", json::object()}}}}};
   };
+  // As the launcher passes it: with an output for its log.
+  json data = artifact("elsewhere");
+  data["artifacts"][0]["customPath"] = (folder / "data").string();
   const json input = {
       {"inputs",
        {{"parameterValues",
          {{"name", "bravo"}, {"count", 7.0}, {"words", {"a b", "$(x)\n"}}, {"angles", nullptr}}},
-        {"artifacts", {{"data", artifact("data")}}}}},
+        {"artifacts", {{"data", data}}}}},
       {"outputs",
-       {{"artifacts", {{"table", artifact("table")}, {"page", artifact("page")}}},
+       {{"artifacts",
+         {{"table", artifact("table")},
+          {"page", artifact("page")},
+          {"executor-logs", artifact("executor-logs-0")}}},
         {"parameters", {{"sum", {{"outputFile", (folder / "sum").string()}}}}},
         {"outputFile", (folder / "executor_output.json").string()}}}};
   kfp::ComponentOf<Toy> toy;
@@ -190,6 +231,7 @@ TEST(ExecutorInput, SetsEverythingAndReceivesMetadata) {
   const json output = json::parse(core::read_file(folder / "executor_output.json"));
   EXPECT_EQ(output.at("artifacts").at("table").at("artifacts").at(0),
             (json{{"name", "table"}, {"uri", (folder / "table").string()}, {"metadata", {{"sum", 8.5}}}}));
+  EXPECT_FALSE(output.at("artifacts").contains("executor-logs"));
 }
 
 TEST(ExecutorInput, LeavesOutWhatTheLauncherRefuses) {
@@ -225,7 +267,7 @@ TEST(ExecutorInput, FindsArtifactsWhereTheLauncherLaysThem) {
   EXPECT_EQ(kfp::local_path_of("gs://b/k"), "/gcs/b/k");
   EXPECT_EQ(kfp::local_path_of("s3://b/k"), "/s3/b/k");
   EXPECT_EQ(kfp::local_path_of("minio://b/k"), "/minio/b/k");
-  EXPECT_EQ(kfp::local_path_of("oci://r/i:1"), "/oci/r_i:1");
+  EXPECT_EQ(kfp::local_path_of("oci://r/i:1"), "/oci/r_i:1/models");
   EXPECT_EQ(kfp::local_path_of("file:///b/k"), "/b/k");
   EXPECT_EQ(kfp::local_path_of("/b/k"), "/b/k");
   EXPECT_EQ(kfp::local_path_of("s3://b/k", {{"_kfp_workspace", true}}), "/kfp-workspace/.artifacts/s3/b/k");

@@ -51,6 +51,19 @@ try {
     }
     check((await figure(name).locator('small').textContent()).includes('JSD'), `${name}: no distances`);
   }
+  // The classifier's: of all conditions, so there from the start.
+  check(data.classifiers.map(c => c.name).join() === 'classifier_high_level,roc_high_level', `classifiers: ${data.classifiers.map(c => c.name)}`);
+  for (const { name } of data.classifiers) {
+    await drawn(name);
+    const panels = await shapes(name);
+    check(panels.length === (name.startsWith('roc') ? 1 : 2), `${name}: ${panels.length} panels`);
+    for (const panel of panels) check(panel.width > 200 && panel.height > 80, `${name}: a panel is ${panel.width} x ${panel.height}`);
+    first[name] = JSON.stringify(panels);
+  }
+  const roc = await shapes('roc_high_level');
+  check(roc[0].paths.filter(path => path.length > 8).length >= 2, `the ROC curve or its diagonal is not drawn: ${JSON.stringify(roc)}`);
+  check((await figure('roc_high_level').locator('small').textContent()).includes('AUC'), 'the ROC curve has no AUC');
+  check((await page.locator('body > ul').textContent()).includes('AUC'), 'the verdict knows nothing of the classifier');
   if (screenshot) {
     await page.evaluate(() => scrollTo(0, 0));
     await page.waitForTimeout(300);
@@ -70,10 +83,10 @@ try {
   check(JSON.stringify(await shapes('layer_energy')) !== first.layer_energy, 'another layer looks the same');
 
   // Downloads.
-  for (const type of ['svg', 'png']) {
-    const [download] = await Promise.all([page.waitForEvent('download'), figure('response').getByRole('button', { name: type }).click()]);
+  for (const [name, type] of [['response', 'svg'], ['response', 'png'], ['roc_high_level', 'png']]) {
+    const [download] = await Promise.all([page.waitForEvent('download'), figure(name).getByRole('button', { name: type }).click()]);
     const bytes = readFileSync(await download.path());
-    check(download.suggestedFilename() === `response.${type}`, `download is called ${download.suggestedFilename()}`);
+    check(download.suggestedFilename() === `${name}.${type}`, `download is called ${download.suggestedFilename()}`);
     check(type === 'svg' ? bytes.includes('<svg') && bytes.includes('<path') : bytes.subarray(1, 4).toString() === 'PNG' && bytes.length > 5000,
       `the downloaded ${type} is no picture`);
   }
@@ -84,6 +97,7 @@ try {
     await page.keyboard.press('ArrowDown');
     await drawn('response');
     check(JSON.stringify(await shapes('response')) !== first.response, 'another condition looks the same');
+    check(JSON.stringify(await shapes('roc_high_level')) === first.roc_high_level, 'the ROC curve changes with the condition');
   }
 
   // Dark: the plots follow the page.

@@ -1,7 +1,8 @@
 // Draws the plots of a validation report with JSROOT. The page holds the data as JSON in #data; nothing is fetched.
-import { createHistogram, gStyle, settings } from '../node_modules/jsroot/modules/core.mjs';
+import { createHistogram, createTGraph, gStyle, settings } from '../node_modules/jsroot/modules/core.mjs';
 import { addColor } from '../node_modules/jsroot/modules/base/colors.mjs';
 import { cleanup } from '../node_modules/jsroot/modules/base/ObjectPainter.mjs';
+import { TGraphPainter } from '../node_modules/jsroot/modules/hist2d/TGraphPainter.mjs';
 import { TH1Painter } from '../node_modules/jsroot/modules/hist2d/TH1Painter.mjs';
 
 const data = JSON.parse(document.getElementById('data').textContent);
@@ -111,7 +112,27 @@ async function drawRatio(dom, plot, colors) {
   await TH1Painter.draw(dom, points, 'e1,p,same');
 }
 
-// Both panels of a figure as one SVG picture.
+// Share of the fast showers found against share of the full ones taken for fast, and the diagonal of a guess.
+async function drawRoc(dom, plot, colors) {
+  const frame = histogram('frame', { edges: [0, 1] }, [0], [0], colors);
+  setRange(frame, 0, 1);
+  for (const [axis, title, offset] of [[frame.fXaxis, plot.x_title, 1.1], [frame.fYaxis, plot.y_title, 1.5]]) {
+    axis.fTitle = title;
+    axis.fTitleOffset = offset;
+    axis.fLabelSize = axis.fTitleSize = 0.042;
+  }
+  gStyle.fPadBottomMargin = 0.14;
+  gStyle.fPadTopMargin = 0.03;
+  await TH1Painter.draw(dom, frame, 'axis');
+  for (const [points, color, width] of [[[[0, 0], [1, 1]], colors.soft, 1], [plot.roc, colors.fast, 2]]) {
+    const graph = createTGraph(points.length, points.map(p => p[0]), points.map(p => p[1]));
+    graph.fLineColor = color;
+    graph.fLineWidth = width;
+    await TGraphPainter.draw(dom, graph, 'l,same');
+  }
+}
+
+// The panels of a figure as one SVG picture.
 function pictureOf(figure) {
   const panels = [...figure.querySelectorAll('.pad')].map(pad => ({ svg: pad.querySelector('svg'), box: pad.getBoundingClientRect() }));
   const width = panels[0].box.width, height = panels.reduce((sum, p) => sum + p.box.height, 0);
@@ -167,8 +188,9 @@ class Figure {
     this.chosen = Math.floor((variants.length - 1) / 3);
     this.log = variants[0].log_y;
     this.numbers = element('small');
-    this.main = element('div', { className: 'pad main' });
-    this.ratio = element('div', { className: 'pad ratio' });
+    const isRoc = variants[0].roc !== undefined;
+    this.pads = isRoc ? [element('div', { className: 'pad roc' })]
+      : [element('div', { className: 'pad main' }), element('div', { className: 'pad ratio' })];
     const logButton = element('button', { type: 'button', textContent: 'log', title: 'Logarithmic scale' });
     logButton.setAttribute('aria-pressed', this.log);
     logButton.onclick = () => {
@@ -176,7 +198,7 @@ class Figure {
       logButton.setAttribute('aria-pressed', this.log);
       this.draw();
     };
-    const tools = [logButton];
+    const tools = isRoc ? [] : [logButton];
     for (const type of ['svg', 'png']) {
       const button = element('button', { type: 'button', textContent: type, title: `Download as ${type.toUpperCase()}` });
       button.onclick = () => download(this.node, this.plot.name, type);
@@ -193,7 +215,7 @@ class Figure {
     }
     const title = element('span', { textContent: variants[0].title });
     this.node = element('figure', {}, [
-      element('figcaption', {}, [title, element('span', { className: 'tools' }, tools)]), this.main, this.ratio, this.numbers]);
+      element('figcaption', {}, [title, element('span', { className: 'tools' }, tools)]), ...this.pads, this.numbers]);
     this.node.dataset.name = variants[0].name;
   }
 
@@ -201,21 +223,31 @@ class Figure {
     return this.variants[this.chosen];
   }
 
+  clear() {
+    this.pads.forEach(cleanup);
+  }
+
   async draw() {
     this.node.dataset.drawn = '';
     const colors = themeColors();
     gStyle.fPadLeftMargin = 0.14;
     gStyle.fPadRightMargin = 0.03;
-    cleanup(this.main);
-    cleanup(this.ratio);
+    this.clear();
     this.numbers.textContent = this.plot.caption;
-    await drawMain(this.main, this.plot, this.log, colors);
-    await drawRatio(this.ratio, this.plot, colors);
+    if (this.plot.roc) {
+      await drawRoc(this.pads[0], this.plot, colors);
+    } else {
+      await drawMain(this.pads[0], this.plot, this.log, colors);
+      await drawRatio(this.pads[1], this.plot, colors);
+    }
     this.node.dataset.drawn = this.log ? 'log' : 'linear';
   }
 }
 
-let figures = [];
+// Those of all conditions stay; those of one condition come and go.
+const fixed = data.classifiers.map(plot => new Figure([plot]));
+document.getElementById('classifiers')?.replaceChildren(...fixed.map(figure => figure.node));
+let figures = fixed;
 // Plots are drawn one after the other (they share JSROOT's style), and when they come into view.
 let queue = Promise.resolve();
 const later = figure => {
@@ -230,14 +262,14 @@ const seen = new IntersectionObserver(entries => {
 }, { rootMargin: '600px' });
 
 function show(index) {
-  for (const figure of figures) {
+  for (const figure of figures.filter(f => !fixed.includes(f))) {
     seen.unobserve(figure.node);
-    cleanup(figure.main);
-    cleanup(figure.ratio);
+    figure.clear();
   }
-  figures = data.groups[index].figures.map(variants => new Figure(variants));
-  plots.replaceChildren(...figures.map(figure => figure.node));
-  for (const figure of figures) seen.observe(figure.node);
+  const chosen = data.groups[index].figures.map(variants => new Figure(variants));
+  plots.replaceChildren(...chosen.map(figure => figure.node));
+  for (const figure of chosen) seen.observe(figure.node);
+  figures = [...chosen, ...fixed];
 }
 
 function redraw() {
@@ -253,4 +285,5 @@ addEventListener('resize', () => {
 });
 // On paper every plot, not only those in view.
 addEventListener('beforeprint', () => figures.filter(f => f.node.dataset.drawn === undefined).forEach(later));
+for (const figure of fixed) seen.observe(figure.node);
 show(Number(select.value) || 0);

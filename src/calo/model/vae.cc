@@ -11,10 +11,11 @@
 #include <map>
 
 #include "calo/model/output_loss.h"
-#include "core/simd.h"
+#include "calo/model/torch_activation.h"
 #include "calo/model/torch_optimizer.h"
 #include "core/error.h"
 #include "core/philox.h"
+#include "core/simd.h"
 
 namespace calo {
 namespace {
@@ -190,19 +191,8 @@ struct Vae::Impl {
 
   Parameter& at_name(const std::string& name) { return parameters[index.at(name)]; }
 
-  torch::Tensor activate(const torch::Tensor& x) const {
-    const std::string& name = description.activation;
-    if (name == "leaky_relu") return torch::leaky_relu(x, description.activation_slope);
-    if (name == "relu") return torch::relu(x);
-    if (name == "elu") return torch::elu(x, description.activation_slope);
-    if (name == "selu") return torch::selu(x);
-    if (name == "gelu") return torch::gelu(x);
-    if (name == "tanh") return torch::tanh(x);
-    return torch::sigmoid(x);
-  }
-
   torch::Tensor activate_and_normalize(const torch::Tensor& x, const std::string& name, bool training) {
-    const torch::Tensor active = activate(x);
+    const torch::Tensor active = activate(description, x);
     if (!description.batch_norm) return active;
     return torch::batch_norm(active, tensors[name + ".norm.weight"], tensors[name + ".norm.bias"],
                              tensors[name + ".norm.running_mean"], tensors[name + ".norm.running_var"],

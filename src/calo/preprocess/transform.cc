@@ -30,7 +30,9 @@ void Transform::encode(const Conditions& condition, const std::string& geometry,
   if (place == one_hot_order.end())
     throw core::InputError({.message = fmt::format("\"{}\" is not known to the model", geometry),
                             .field = "geometry",
-                            .hint = fmt::format("known: {}", fmt::join(one_hot_order, ", "))});
+                            .hint = fmt::format("known: {}; --geometry names that of files that do not, "
+                                                "input-parameters.geometry_encoding lists others",
+                                                fmt::join(one_hot_order, ", "))});
   std::fill(out.begin(), out.end(), 0.0f);
   out[0] = static_cast<float>(condition.incident_energy_mev / max_energy_mev);
   out[1] = static_cast<float>(condition.theta_rad * 180 / std::numbers::pi / max_theta_deg);

@@ -23,7 +23,7 @@ h1{font-size:26px;margin:0 0 2px}h2{font-size:19px;margin:34px 0 10px}.soft{colo
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left}th{color:var(--soft);font-weight:600}
 .good{color:var(--good)}.bad{color:var(--bad);font-weight:600}
 nav{position:sticky;top:0;background:var(--back);padding:10px 0;border-bottom:1px solid var(--line);z-index:1}select{font:inherit;padding:5px 8px;background:var(--panel);color:var(--text);border:1px solid var(--line);border-radius:6px}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:18px;margin-top:14px}figure{margin:0;padding:12px;background:var(--panel);border:1px solid var(--line);border-radius:8px}figcaption{display:flex;justify-content:space-between;align-items:center;gap:10px;font-weight:600}figure small{color:var(--soft);font-variant-numeric:tabular-nums}.main{height:260px}.ratio{height:112px}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:18px;margin-top:14px}figure{margin:0;padding:12px;background:var(--panel);border:1px solid var(--line);border-radius:8px}figcaption{display:flex;justify-content:space-between;align-items:center;gap:10px;font-weight:600}figure small{color:var(--soft);font-variant-numeric:tabular-nums}.main{height:260px}.ratio{height:112px}.roc{height:372px}
 .tools{display:flex;gap:4px}.tools button,.tools select{font:12px system-ui,sans-serif;padding:2px 7px;background:var(--back);color:var(--soft);border:1px solid var(--line);border-radius:5px;cursor:pointer}.tools button[aria-pressed=true]{color:var(--text);border-color:var(--soft)}:focus-visible{outline:2px solid var(--full-line);outline-offset:1px}
 .key i{display:inline-block;width:12px;height:12px;border-radius:3px;vertical-align:-1px;margin:0 5px 0 14px}pre{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:12px;overflow:auto;font-size:12.5px}
 .scroll{overflow-x:auto}@media print{nav,.tools{display:none}figure{break-inside:avoid}}
@@ -111,6 +111,54 @@ std::string verdict(const Validation& validation) {
   return text;
 }
 
+// "AUC 0.71 ± 0.02 on 420 + 420 showers that it had not seen".
+std::string auc_text(const Classification& c) {
+  return fmt::format("AUC {:.3f} ± {:.3f} on {} + {} showers that it had not seen", c.auc.value, c.auc.error,
+                     c.test_showers, c.test_showers);
+}
+
+std::string bad_cells_verdict(const Validation& validation) {
+  std::string text;
+  for (const auto& [side, bad] :
+       {std::pair{"full", validation.full_bad_cells}, std::pair{"fast", validation.fast_bad_cells}})
+    if (bad.any())
+      text += fmt::format(
+          "<li><span class='bad'>✗</span> Of the {} simulation, {} cells are NaN or infinite and {} are "
+          "negative; "
+          "they are left out.</li>",
+          side, bad.not_finite, bad.negative);
+  return text;
+}
+
+std::string classifier_verdict(const Validation& validation) {
+  std::string text;
+  for (const auto& [c, scores] : validation.classifiers)
+    text += fmt::format(
+        "<li><span class='{}'>{}</span> A classifier on high-level features {} (0.5 is a guess, 1 never "
+        "errs).</li>",
+        c.tells_apart() ? "bad" : "good", c.tells_apart() ? "✗" : "✓",
+        (c.tells_apart() ? "tells fast from full showers: " : "cannot tell fast from full showers: ") +
+            auc_text(c));
+  return text;
+}
+
+std::string classifier_section(const Validation& validation) {
+  std::string text = "<h2>Can they be told apart?</h2>";
+  if (validation.classifiers.empty())
+    return text + fmt::format("<p class='soft'>{}</p>", validation.no_classifier_reason());
+  const Classification& c = validation.classifiers.front().classification;
+  text += fmt::format(
+      "<p class='soft'>Logistic regression on {} features of each shower (incident energy, response, "
+      "moments, "
+      "sparsity, shares of the layers), with their squares and products with the energy. Of all conditions, "
+      "as "
+      "many fast as full showers of each: {} of each side, 60 % to train, 20 % to choose the penalty, 20 % "
+      "to "
+      "test.</p>",
+      c.features.size(), validation.classified_showers);
+  return text + "<div id='classifiers' class='plots'></div>";
+}
+
 std::string caption(const Comparison& c) {
   std::string numbers = fmt::format("JSD {:.4f} bit · W {:.3g}{}", c.jensen_shannon, c.wasserstein,
                                     c.unit.empty() || c.name == "cell_energy" ? "" : " " + c.unit);
@@ -143,7 +191,23 @@ nlohmann::json plot_data(const Comparison& c, const std::string& variant) {
           {"fast_error", short_numbers(c.fast_error)}};
 }
 
-// What the page's script draws: for each condition its figures, for each figure its variants (layers).
+nlohmann::json roc_data(const Classification& c) {
+  nlohmann::json points = nlohmann::json::array();
+  for (const RocPoint& point : c.roc)
+    points.push_back(short_numbers({point.false_positive_rate, point.recall}));
+  return {{"name", "roc_" + c.name},
+          {"title", "ROC curve"},
+          {"caption",
+           fmt::format("AUC {:.3f} ± {:.3f} · accuracy {:.3f} · JSD of the features at least {:.4f} bit",
+                       c.auc.value, c.auc.error, c.accuracy, std::max(0.0, c.jensen_shannon))},
+          {"x_title", "full showers taken for fast"},
+          {"y_title", "fast showers found"},
+          {"log_y", false},
+          {"roc", std::move(points)}};
+}
+
+// What the page's script draws: for each condition its figures, for each figure its variants (layers); and
+// the figures of classifiers.
 std::string page_data(const Validation& validation) {
   using nlohmann::json;
   json groups = json::array();
@@ -156,7 +220,12 @@ std::string page_data(const Validation& validation) {
     if (!layers.empty()) figures.push_back(std::move(layers));
     groups.push_back({{"name", group.name}, {"figures", std::move(figures)}});
   }
-  std::string text = json{{"groups", std::move(groups)}}.dump();
+  json classifiers = json::array();
+  for (const auto& [classification, scores] : validation.classifiers) {
+    classifiers.push_back(plot_data(scores, ""));
+    classifiers.push_back(roc_data(classification));
+  }
+  std::string text = json{{"groups", std::move(groups)}, {"classifiers", std::move(classifiers)}}.dump();
   // Nothing in it may end the script element.
   for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) text.replace(at, 1, "\\u003c");
   return text;
@@ -174,7 +243,8 @@ void write_report(const std::filesystem::path& file, const Validation& validatio
   page += fmt::format(
       "<h1>Fast against full simulation</h1><p class='soft'>{} conditions; cells below {:g} MeV left out on "
       "both sides.</p><ul>{}</ul>",
-      validation.groups.size(), validation.threshold_mev, verdict(validation));
+      validation.groups.size(), validation.threshold_mev,
+      bad_cells_verdict(validation) + verdict(validation) + classifier_verdict(validation));
   for (const auto& [names, side] :
        {std::pair{&validation.only_full, "full"}, std::pair{&validation.only_fast, "fast"}})
     if (!names->empty())
@@ -200,6 +270,7 @@ void write_report(const std::filesystem::path& file, const Validation& validatio
       "</select></label><span class='key'><i style='background:var(--full-line)'></i>full<i "
       "style='background:var(--fast)'></i>fast</span></nav>";
   page += "<main id='plots' class='plots'></main><noscript>The plots need JavaScript.</noscript>";
+  page += classifier_section(validation);
   page += fmt::format("<h2>Provenance</h2><pre>{}</pre>", escape_html(provenance.dump(2)));
   page += "<script type='application/json' id='data'>" + page_data(validation) + "</script><script>";
   page += report_script();

@@ -1,12 +1,14 @@
 #include "calo/validate/validation.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <numbers>
 #include <numeric>
+#include <optional>
 
 #include "calo/preprocess/preprocess.h"
 #include "calo/validate/distances.h"
@@ -30,16 +32,42 @@ struct Accumulated {
   std::vector<double> layer_sum, layer_squares, ring_sum, ring_squares;
   std::vector<double> response, z_first, z_second, r_first, r_second;
   std::vector<std::vector<float>> layer_share;  // [layer][shower], of the incident energy
+  FeatureTable features;                        // of the first showers, for classifiers
+  std::size_t features_wanted = 0;
   std::vector<double> cell_counts = std::vector<double>(kCellBins, 0.0);
   double cell_log_sum = 0, cell_log_squares = 0, cell_total = 0;
 
   std::size_t showers() const { return response.size(); }
 };
 
+// Showers of each group, by its name.
+using GroupCounts = std::map<std::string, std::size_t>;
+
+GroupCounts count_groups(ShowerReader& reader, bool discrete) {
+  GroupCounts counts;
+  for (const Conditions& condition : reader.conditions())
+    ++counts[condition_group(condition, reader.info().geometries[condition.geometry], discrete)];
+  return counts;
+}
+
+// How many showers of each group a classifier gets: as many fast as full ones, so that it cannot go by the
+// conditions; fewer of each group where there are more than `most`.
+GroupCounts classified_showers(const GroupCounts& full, const GroupCounts& fast, std::int64_t most) {
+  GroupCounts result;
+  std::size_t sum = 0;
+  for (const auto& [name, count] : full)
+    if (const auto partner = fast.find(name); partner != fast.end())
+      sum += result[name] = std::min(count, partner->second);
+  const auto limit = static_cast<std::size_t>(most);
+  if (sum > limit)
+    for (auto& [name, count] : result) count = count * limit / sum;
+  return result;
+}
+
 class Accumulator {
  public:
-  Accumulator(const VoxelMesh& mesh, double threshold_mev, bool discrete)
-      : mesh_(mesh), cylinder_(mesh.cylinder()), threshold_mev_(threshold_mev), discrete_(discrete) {}
+  Accumulator(const VoxelMesh& mesh, double threshold_mev, bool discrete, const GroupCounts& classified)
+      : mesh_(mesh), extractor_(mesh, threshold_mev), discrete_(discrete), classified_(classified) {}
 
   void read(ShowerReader& reader, const char* label) {
     const std::int64_t count = reader.info().num_showers;
@@ -54,6 +82,7 @@ class Accumulator {
 
   std::map<std::string, Accumulated> groups;
   std::vector<std::string> order;
+  BadCells bad_cells;
 
  private:
   void add(const Showers& showers, std::size_t i) {
@@ -61,8 +90,8 @@ class Accumulator {
     const std::string& geometry = showers.geometries[condition.geometry];
     const auto [it, fresh] = groups.try_emplace(condition_group(condition, geometry, discrete_));
     Accumulated& group = it->second;
-    const auto layers = static_cast<std::size_t>(cylinder_.n_z),
-               rings = static_cast<std::size_t>(cylinder_.n_r);
+    const ShowerFeatures& features = extractor_.extract(showers, i);
+    const std::size_t layers = features.layer_mev.size(), rings = features.ring_mev.size();
     if (fresh) {
       order.push_back(it->first);
       group.geometry = geometry;
@@ -72,17 +101,15 @@ class Accumulator {
       group.layer_squares.assign(layers, 0.0);
       group.ring_sum.assign(rings, 0.0);
       group.ring_squares.assign(rings, 0.0);
+      group.features = high_level_table(mesh_);
+      const auto wanted = classified_.find(it->first);
+      group.features_wanted = wanted == classified_.end() ? 0 : wanted->second;
     }
-    layer_.assign(layers, 0.0);
-    ring_.assign(rings, 0.0);
-    const auto cells = showers.cells_of(i);
-    const auto energies = showers.energies_of(i);
-    for (std::size_t hit = 0; hit < cells.size(); ++hit) {
-      const double energy = energies[hit];
-      if (!(energy > 0) || energy < threshold_mev_) continue;
-      const CellPosition position = mesh_.position(cells[hit]);
-      layer_[static_cast<std::size_t>(position.layer)] += energy;
-      ring_[static_cast<std::size_t>(position.r)] += energy;
+    for (const float hit : showers.energies_of(i)) {
+      const double energy = hit;
+      if (!std::isfinite(energy)) ++bad_cells.not_finite;
+      if (energy < 0) ++bad_cells.negative;
+      if (!extractor_.counts(energy)) continue;
       const double logarithm = std::log10(energy);
       const int bin =
           static_cast<int>(std::floor((logarithm - kCellLow) / (kCellHigh - kCellLow) * kCellBins));
@@ -92,39 +119,29 @@ class Accumulator {
       group.cell_total += 1;
     }
     for (std::size_t k = 0; k < layers; ++k) {
-      group.layer_sum[k] += layer_[k];
-      group.layer_squares[k] += layer_[k] * layer_[k];
-      group.layer_share[k].push_back(static_cast<float>(layer_[k] / condition.incident_energy_mev));
+      const double energy = features.layer_mev[k];
+      group.layer_sum[k] += energy;
+      group.layer_squares[k] += energy * energy;
+      group.layer_share[k].push_back(static_cast<float>(energy / condition.incident_energy_mev));
     }
     for (std::size_t k = 0; k < rings; ++k) {
-      group.ring_sum[k] += ring_[k];
-      group.ring_squares[k] += ring_[k] * ring_[k];
+      group.ring_sum[k] += features.ring_mev[k];
+      group.ring_squares[k] += features.ring_mev[k] * features.ring_mev[k];
     }
-    const double total = std::accumulate(layer_.begin(), layer_.end(), 0.0);
     group.energy_sum_gev += condition.incident_energy_mev / 1000.0;
-    group.response.push_back(total / condition.incident_energy_mev);
-    if (total <= 0) return;  // an empty shower has no moments
-    const auto moments = [&](const std::vector<double>& shares, double size_mm, std::vector<double>& first,
-                             std::vector<double>& second) {
-      double mean = 0, square = 0;
-      for (std::size_t k = 0; k < shares.size(); ++k) mean += shares[k] * static_cast<double>(k) * size_mm;
-      mean /= total;
-      for (std::size_t k = 0; k < shares.size(); ++k) {
-        const double distance = static_cast<double>(k) * size_mm - mean;
-        square += shares[k] * distance * distance;
-      }
-      first.push_back(mean);
-      second.push_back(square / total);
-    };
-    moments(layer_, cylinder_.size_z_mm, group.z_first, group.z_second);
-    moments(ring_, cylinder_.size_r_mm, group.r_first, group.r_second);
+    group.response.push_back(features.total_mev / condition.incident_energy_mev);
+    if (group.showers() <= group.features_wanted) append_row(group.features, features, showers.num_cells());
+    if (features.is_empty()) return;  // no moments
+    group.z_first.push_back(features.longitudinal.first);
+    group.z_second.push_back(features.longitudinal.second);
+    group.r_first.push_back(features.lateral.first);
+    group.r_second.push_back(features.lateral.second);
   }
 
   const VoxelMesh& mesh_;
-  VoxelMesh::Cylinder cylinder_;
-  double threshold_mev_;
+  FeatureExtractor extractor_;
   bool discrete_;
-  std::vector<double> layer_, ring_;
+  const GroupCounts& classified_;
 };
 
 void mean_and_error(const std::vector<double>& values, double& mean, double& error) {
@@ -160,20 +177,27 @@ void fill(const std::vector<double>& values, const std::vector<double>& edges, s
   }
 }
 
+struct Range {
+  double low, high;
+};
+
+// @param range of the histogram; by default from the smallest to the largest value
 Comparison compare_values(const char* name, const char* title, const char* unit,
-                          const std::vector<double>& full, const std::vector<double>& fast) {
+                          const std::vector<double>& full, const std::vector<double>& fast,
+                          std::optional<Range> range = {}) {
   Comparison result{.name = name, .title = title, .unit = unit};
   mean_and_error(full, result.full_mean, result.full_mean_error);
   mean_and_error(fast, result.fast_mean, result.fast_mean_error);
-  double low =
-      std::min(*std::min_element(full.begin(), full.end()), *std::min_element(fast.begin(), fast.end()));
-  double high =
-      std::max(*std::max_element(full.begin(), full.end()), *std::max_element(fast.begin(), fast.end()));
-  if (!(high > low)) {
-    low -= 0.5;
-    high += 0.5;
+  if (!range)
+    range = {.low = std::min(*std::min_element(full.begin(), full.end()),
+                             *std::min_element(fast.begin(), fast.end())),
+             .high = std::max(*std::max_element(full.begin(), full.end()),
+                              *std::max_element(fast.begin(), fast.end()))};
+  if (!(range->high > range->low)) {
+    range->low -= 0.5;
+    range->high += 0.5;
   }
-  result.edges = even_edges(low, high, kValueBins);
+  result.edges = even_edges(range->low, range->high, kValueBins);
   std::vector<double> full_counts, fast_counts;
   fill(full, result.edges, result.full, result.full_error, full_counts);
   fill(fast, result.edges, result.fast, result.fast_error, fast_counts);
@@ -295,7 +319,8 @@ const Comparison& ConditionComparison::observable(const std::string& wanted) con
   throw core::InputError({.message = "was not compared", .field = wanted});
 }
 
-Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options) {
+Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options,
+                    core::ThreadPool& pool) {
   const VoxelMesh& mesh = full.info().mesh;
   if (!(mesh == fast.info().mesh))
     throw core::InputError(
@@ -304,11 +329,21 @@ Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOption
          .file = fast.info().files.front(),
          .hint = "compare showers of one mesh"});
   const bool discrete = has_discrete_energies(full.conditions()) && has_discrete_energies(fast.conditions());
-  Accumulator full_side(mesh, options.threshold_mev, discrete),
-      fast_side(mesh, options.threshold_mev, discrete);
+  const GroupCounts classified = classified_showers(
+      count_groups(full, discrete), count_groups(fast, discrete), options.classifier.max_showers);
+  Accumulator full_side(mesh, options.threshold_mev, discrete, classified),
+      fast_side(mesh, options.threshold_mev, discrete, classified);
   full_side.read(full, "full simulation");
   fast_side.read(fast, "fast simulation");
-  Validation result{.threshold_mev = options.threshold_mev};
+  Validation result{.full_bad_cells = full_side.bad_cells,
+                    .fast_bad_cells = fast_side.bad_cells,
+                    .threshold_mev = options.threshold_mev};
+  for (const auto& [side, bad] :
+       {std::pair{"full", result.full_bad_cells}, std::pair{"fast", result.fast_bad_cells}})
+    if (bad.any())
+      spdlog::warn(
+          "of the {} simulation, {} cells are NaN or infinite and {} are negative; they are left out", side,
+          bad.not_finite, bad.negative);
   for (const std::string& name : full_side.order) {
     const auto partner = fast_side.groups.find(name);
     if (partner == fast_side.groups.end())
@@ -329,7 +364,28 @@ Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOption
               return std::tie(a.geometry, a.angle_deg, a.energy_gev) <
                      std::tie(b.geometry, b.angle_deg, b.energy_gev);
             });
+  FeatureTable full_features = high_level_table(mesh), fast_features = full_features;
+  for (const auto& [name, count] : classified) {
+    full_features.append(full_side.groups.at(name).features);
+    fast_features.append(fast_side.groups.at(name).features);
+  }
+  result.classified_showers = static_cast<std::int64_t>(full_features.rows());
+  if (full_features.rows() >= kFewestClassified) {
+    ClassifierTest test{.classification =
+                            classify_high_level(full_features, fast_features, options.classifier, pool)};
+    test.scores =
+        compare_values("classifier_high_level", "Probability of being fast", "",
+                       test.classification.full_scores, test.classification.fast_scores, Range{0, 1});
+    result.classifiers.push_back(std::move(test));
+  }
   return result;
+}
+
+std::string Validation::no_classifier_reason() const {
+  if (!classifiers.empty()) return "";
+  return fmt::format(
+      "A classifier needs {} showers or more of each side with equal conditions; there are {}.",
+      kFewestClassified, classified_showers);
 }
 
 json Validation::summary() const {
@@ -347,6 +403,10 @@ json Validation::summary() const {
     for (const Comparison& comparison : group.observables)
       divergence[comparison.name] += comparison.jensen_shannon / static_cast<double>(groups.size());
   for (const auto& [name, mean] : divergence) numbers[name + "_jsd_mean"] = mean;
+  for (const auto& [classification, scores] : classifiers) {
+    numbers["auc_" + classification.name] = classification.auc.value;
+    numbers["auc_" + classification.name + "_error"] = classification.auc.error;
+  }
   return numbers;
 }
 
@@ -380,7 +440,14 @@ json Validation::to_json() const {
                     {"observables", observables},
                     {"layer_energy", layers}});
   }
+  const auto bad = [](const BadCells& cells) {
+    return json{{"not_finite", cells.not_finite}, {"negative", cells.negative}};
+  };
+  json tests = json::array();
+  for (const auto& [classification, scores] : classifiers) tests.push_back(classification.to_json());
   return {{"groups", list},
+          {"classifiers", tests},
+          {"bad_cells", {{"full", bad(full_bad_cells)}, {"fast", bad(fast_bad_cells)}}},
           {"only_full", only_full},
           {"only_fast", only_fast},
           {"threshold_mev", threshold_mev},

@@ -21,8 +21,9 @@ std::string option_help(const Field& field) {
   return fmt::format("{} [{}]", text, fmt::join(facts, "; "));
 }
 
+// Those that --out gives a place.
 bool is_output(const Field& field) {
-  return field.kind == Field::Kind::kOutput;
+  return field.kind == Field::Kind::kOutput && !field.artifact_spec.optional;
 }
 
 }  // namespace
@@ -60,8 +61,9 @@ CommandLine::CommandLine(CLI::App& app, Component& component) : component_(compo
         if (field.name == "out") break;
         app.add_option(option, texts,
                        field.artifact_spec.help +
-                           (outputs > 1 ? fmt::format(" [default OUT/{}]", field.artifact_spec.file)
-                                        : " [same as --out]"))
+                           (field.artifact_spec.optional ? " [optional]"
+                            : outputs > 1 ? fmt::format(" [default OUT/{}]", field.artifact_spec.file)
+                                          : " [same as --out]"))
             ->type_name(field.type_name())
             ->expected(1)
             ->group("Outputs");
@@ -118,7 +120,7 @@ void CommandLine::apply() {
   }
   std::vector<const Field*> outputs;
   for (const Field& field : component_.fields())
-    if (field.kind == Field::Kind::kOutput) outputs.push_back(&field);
+    if (is_output(field)) outputs.push_back(&field);
   for (const Field* field : outputs)
     if (!out_.empty()) field->output->path = outputs.size() == 1 ? out_ : out_ / field->artifact_spec.file;
   for (const Field& field : component_.fields()) {

@@ -81,7 +81,7 @@ void Component::check() const {
               {.message = "does not exist", .file = field.input->path, .field = field.name});
         break;
       case Field::Kind::kOutput:
-        if (field.output->path.empty())
+        if (field.output->path.empty() && !field.artifact_spec.optional)
           throw core::UsageError({.message = "needs a place to be written to",
                                   .field = field.name,
                                   .hint = fmt::format("give --out PATH or --{} PATH", field.option_name())});
@@ -112,7 +112,7 @@ json Component::result() const {
   json outputs = json::object();
   json values = json::object();
   for (const Field& field : fields_) {
-    if (field.kind == Field::Kind::kOutput)
+    if (field.kind == Field::Kind::kOutput && !field.output->path.empty())
       outputs[field.name] = {{"type", field.type_name()},
                              {"path", field.output->path.string()},
                              {"metadata", field.output->metadata}};

@@ -102,6 +102,8 @@ class Component {
 
   /// Marks a parameter as given by the user (required parameters must be).
   void mark_given(const std::string& name) { given_.push_back(name); }
+  /// Names of the parameters that were given, in order; one may come several times.
+  const std::vector<std::string>& given() const { return given_; }
 
  protected:
   virtual void run(RunContext& context) = 0;

@@ -15,6 +15,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kWorkspace = "/kfp-workspace/.artifacts";
+// An output that no component declares: the launcher keeps the log there (PUBLISH_LOGS, on by default).
+constexpr const char* kLogs = "executor-logs";
 
 // The value under a chain of keys; null where it is absent. Lives as long as `value`.
 const json& at(const json& value, std::initializer_list<const char*> keys) {
@@ -53,6 +55,8 @@ const json& only_artifact(const std::string& name, const json& holder) {
 }
 
 std::filesystem::path path_of(const json& artifact) {
+  if (const json& custom = at(artifact, {"customPath"}); custom.is_string() && custom != "")
+    return custom.get<std::string>();
   return local_path_of(artifact.at("uri").get<std::string>(), at(artifact, {"metadata"}));
 }
 
@@ -83,7 +87,7 @@ std::filesystem::path local_path_of(const std::string& uri, const json& metadata
   if (uri.starts_with("oci://")) {
     path = uri.substr(6);
     std::replace(path.begin(), path.end(), '/', '_');
-    path = "/oci/" + path;
+    path = "/oci/" + path + "/models";
   }
   if (path.empty()) {
     if (uri.find("://") != std::string::npos)
@@ -114,6 +118,7 @@ void apply_executor_input(Component& component, const json& input) {
       field.input->path = path_of(artifact);
   }
   for (const auto& [name, holder] : object_at(input, {"outputs", "artifacts"}).items()) {
+    if (name == kLogs) continue;
     const Field& field = component.field(name);
     if (field.kind != Field::Kind::kOutput)
       throw core::UsageError({.message = "is not an output artifact", .field = name});
@@ -133,6 +138,7 @@ void write_executor_output(const Component& component, const json& input) {
   if (!file.is_string()) return;
   json artifacts = json::object();
   for (const auto& [name, holder] : object_at(input, {"outputs", "artifacts"}).items()) {
+    if (name == kLogs) continue;
     const json& given = only_artifact(name, holder);
     if (given.is_null()) continue;
     json artifact = {{"uri", given.at("uri")}, {"metadata", finite(component.field(name).output->metadata)}};

@@ -28,6 +28,9 @@ struct InputArtifact {
 struct OutputArtifact {
   std::filesystem::path path;
   nlohmann::json metadata = nlohmann::json::object();
+
+  /// False for an optional output that was given no place.
+  explicit operator bool() const { return !path.empty(); }
 };
 
 /// Where the value of a parameter lies inside its component.
@@ -52,8 +55,10 @@ struct ParameterSpec {
 struct ArtifactSpec {
   ArtifactType type = ArtifactType::kArtifact;
   std::string help;
-  bool optional = false;  ///< inputs only
-  std::string file;       ///< outputs: name inside the folder that `--out` gives ("metrics.json")
+  /// An input that need not be given; an output that is made only where it is given a place of its own (a
+  /// pipeline gives every output one).
+  bool optional = false;
+  std::string file;  ///< outputs: name inside the folder that `--out` gives ("metrics.json")
 };
 
 /// One typed member of a component, as the visitor found it.

@@ -63,15 +63,4 @@ std::vector<Placeholder> placeholders_in(std::string_view text) {
   }
 }
 
-std::vector<std::string> inputs_of_condition(std::string_view condition) {
-  constexpr std::string_view kPrefix = "inputs.parameter_values";
-  std::vector<std::string> names;
-  while (true) {
-    const std::size_t begin = condition.find(kPrefix);
-    if (begin == std::string_view::npos) return names;
-    condition.remove_prefix(begin + kPrefix.size());
-    if (std::string name = take_name(condition); !name.empty()) names.push_back(std::move(name));
-  }
-}
-
 }  // namespace kfp::ir

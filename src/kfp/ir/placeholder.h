@@ -28,7 +28,4 @@ struct Placeholder {
 /// All placeholders of a text, in order.
 std::vector<Placeholder> placeholders_in(std::string_view text);
 
-/// The inputs that a condition (CEL) reads: the x of `inputs.parameter_values['x']`, in order.
-std::vector<std::string> inputs_of_condition(std::string_view condition);
-
 }  // namespace kfp::ir

@@ -9,7 +9,8 @@ namespace {
 // A number at the beginning of `text`, which is cut off; nullopt where there is none.
 std::optional<double> take_number(std::string_view& text) {
   double number = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  const auto [rest, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc() || number < 0 || !std::isfinite(number)) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(rest - text.data()));
   return number;

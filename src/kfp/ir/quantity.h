@@ -8,8 +8,8 @@ namespace kfp::ir {
 /// Cores of a Kubernetes quantity ("2", "0.5", "500m"); nullopt where the text is none.
 std::optional<double> cpu_cores(std::string_view quantity);
 
-/// Bytes of a Kubernetes quantity ("1000", "4Gi", "500M", suffixes K to E, Ki to Ei); nullopt where the text is
-/// none.
+/// Bytes of a Kubernetes quantity ("1000", "4Gi", "500M", suffixes K to E, Ki to Ei); nullopt where the text
+/// is none.
 std::optional<double> memory_bytes(std::string_view quantity);
 
 }  // namespace kfp::ir

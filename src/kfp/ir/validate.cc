@@ -4,7 +4,9 @@
 #include <cmath>
 #include <queue>
 
+#include "core/error.h"
 #include "kfp/ir/checks.h"
+#include "kfp/ir/condition.h"
 
 namespace kfp::ir {
 namespace checks {
@@ -359,8 +361,8 @@ class Validator {
       const InputParameterSpec* spec = find(wanted.parameters, name);
       if (spec == nullptr) {
         // The SDK passes what only resources or Kubernetes settings use under this prefix, and sometimes a
-        // copy.
-        if (!name.starts_with("pipelinechannel--") && !passes_channel(source))
+        // copy; an image that holds values as base_image.
+        if (!name.starts_with("pipelinechannel--") && name != "base_image" && !passes_channel(source))
           findings_.error(here, "the component has no such input", suggestion(name, wanted.parameters));
         check_constant(source, nullptr, inputs, here);
         continue;
@@ -498,10 +500,15 @@ class Validator {
     if (task.trigger_policy && task.trigger_policy->condition) {
       const std::string here = place + ".triggerPolicy.condition";
       const auto passed = task.inputs.value_or(TaskInputs{}).parameters;
-      for (const std::string& name : inputs_of_condition(*task.trigger_policy->condition))
-        if (!passed.contains(name))
-          findings_.error(here, fmt::format("reads the input \"{}\", which the task does not pass", name),
-                          suggestion(name, passed));
+      try {
+        for (const std::string& name : inputs_of_condition(parse_condition(*task.trigger_policy->condition)))
+          if (!passed.contains(name))
+            findings_.error(here, fmt::format("reads the input \"{}\", which the task does not pass", name),
+                            suggestion(name, passed));
+      } catch (const core::InputError& error) {
+        // The backend takes all of CEL.
+        findings_.warning(here, error.details().message, error.details().hint);
+      }
       const Executor* executor = executor_of(spec_, component);
       if (executor != nullptr && executor->importer)
         findings_.warning(here, "an importer runs whatever its condition says",

@@ -16,11 +16,12 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::string> kTopFields = {"image", "pipeline_root", "defaults", "components", "pipeline", "argo"};
+const std::vector<std::string> kTopFields = {"image",      "pipeline_root", "defaults",
+                                             "components", "pipeline",      "argo"};
 const std::vector<std::string> kComponentFields = {"image",      "env",   "resources",         "cache",
                                                    "kubernetes", "retry", "image_pull_secrets"};
-const std::vector<std::string> kResourceFields = {"cpu_request", "cpu_limit", "memory_request", "memory_limit",
-                                                  "accelerator"};
+const std::vector<std::string> kResourceFields = {"cpu_request", "cpu_limit", "memory_request",
+                                                  "memory_limit", "accelerator"};
 
 // Reads with the file and the place in it for errors.
 class Reader {
@@ -28,7 +29,8 @@ class Reader {
   explicit Reader(const std::filesystem::path& source) : source_(source) {}
 
   [[noreturn]] void fail(const std::string& place, std::string message, std::string hint = "") const {
-    throw core::InputError({.message = std::move(message), .file = source_, .field = place, .hint = std::move(hint)});
+    throw core::InputError(
+        {.message = std::move(message), .file = source_, .field = place, .hint = std::move(hint)});
   }
   const json& object(const json& value, const std::string& place) const {
     static const json kEmpty = json::object();
@@ -93,7 +95,8 @@ void complete(json& kubernetes) {
 ir::KubernetesExecutorConfig parse(const json& kubernetes, const std::filesystem::path& source) {
   const json document = {
       {"platforms", {{"kubernetes", {{"deploymentSpec", {{"executors", {{"x", kubernetes}}}}}}}}}};
-  return ir::platform_spec_from_json(document, source).platforms->kubernetes->deployment_spec->executors.at("x");
+  return ir::platform_spec_from_json(document, source)
+      .platforms->kubernetes->deployment_spec->executors.at("x");
 }
 
 json executors_of(const ir::PlatformSpec& platform) {
@@ -120,12 +123,14 @@ Site::Settings Site::read_settings(const json& values, const std::string& place)
   reader.known(values, place, kComponentFields);
   Settings settings;
   if (values.contains("image")) settings.image = reader.text(values["image"], at("image"));
-  if (values.contains("kubernetes")) settings.kubernetes = reader.object(values["kubernetes"], at("kubernetes"));
+  if (values.contains("kubernetes"))
+    settings.kubernetes = reader.object(values["kubernetes"], at("kubernetes"));
   if (values.contains("image_pull_secrets")) {
     const json& names = values["image_pull_secrets"];
     if (!names.is_array()) reader.fail(at("image_pull_secrets"), "is not a list of names");
     for (const json& name : names)
-      settings.kubernetes["imagePullSecret"].push_back({{"secretName", reader.text(name, at("image_pull_secrets"))}});
+      settings.kubernetes["imagePullSecret"].push_back(
+          {{"secretName", reader.text(name, at("image_pull_secrets"))}});
   }
   complete(settings.kubernetes);
   try {
@@ -133,7 +138,8 @@ Site::Settings Site::read_settings(const json& values, const std::string& place)
   } catch (const core::InputError& error) {
     core::ErrorDetails details = error.details();
     const std::string inside = "platforms.kubernetes.deploymentSpec.executors.x";
-    details.field = at("kubernetes") + (details.field.starts_with(inside) ? details.field.substr(inside.size()) : "");
+    details.field =
+        at("kubernetes") + (details.field.starts_with(inside) ? details.field.substr(inside.size()) : "");
     throw core::InputError(details);
   }
   if (values.contains("env"))
@@ -168,7 +174,8 @@ Site::Settings Site::read_settings(const json& values, const std::string& place)
     reader.known(retry, at("retry"), {"count", "backoff_s", "factor", "max_s"});
     const auto number = [&](const char* name, double standard) {
       const json value = retry.value(name, json(standard));
-      if (!value.is_number() || value < 0) reader.fail(at("retry") + '.' + name, "is not a number of at least 0");
+      if (!value.is_number() || value < 0)
+        reader.fail(at("retry") + '.' + name, "is not a number of at least 0");
       return value.get<double>();
     };
     settings.retry =
@@ -199,8 +206,8 @@ Site Site::from_json(const json& values, const std::filesystem::path& source,
   if (top.contains("pipeline")) {
     site.pipeline_config_ = reader.object(top["pipeline"], "pipeline");
     try {
-      ir::platform_spec_from_json({{"platforms", {{"kubernetes", {{"pipelineConfig", site.pipeline_config_}}}}}},
-                                  source);
+      ir::platform_spec_from_json(
+          {{"platforms", {{"kubernetes", {{"pipelineConfig", site.pipeline_config_}}}}}}, source);
     } catch (const core::InputError& error) {
       core::ErrorDetails details = error.details();
       const std::string inside = "platforms.kubernetes.pipelineConfig";
@@ -229,10 +236,8 @@ void Site::lay_over(const Settings& settings, ir::Container& container, json& ku
     if (name == "accelerator") {
       const std::string type = value.at("type");
       const std::int64_t count = value.at("count");
-      resources.accelerator = ir::Accelerator{.type = type,
-                                              .count = count,
-                                              .resource_type = type,
-                                              .resource_count = std::to_string(count)};
+      resources.accelerator = ir::Accelerator{
+          .type = type, .count = count, .resource_type = type, .resource_count = std::to_string(count)};
       continue;
     }
     const std::string quantity = value;
@@ -282,7 +287,9 @@ void Site::apply(ir::Pipeline& pipeline, const std::string& own_image) const {
       const auto found = task_settings.find(*task.component_ref->name);
       if (found == task_settings.end()) continue;
       const std::optional<bool> cache = found->second->cache ? found->second->cache : defaults_.cache;
-      if (cache) task.caching_options = ir::CachingOptions{.enable_cache = *cache ? std::optional(true) : std::nullopt};
+      if (cache)
+        task.caching_options =
+            ir::CachingOptions{.enable_cache = *cache ? std::optional(true) : std::nullopt};
       const auto& retry = found->second->retry ? found->second->retry : defaults_.retry;
       if (retry) task.retry_policy = retry;
     }

@@ -9,9 +9,9 @@
 
 namespace kfp {
 
-/// What differs between the places in which pipelines run: image, pull secrets, volumes, labels, resources. Read
-/// from a YAML file, laid over a compiled pipeline; so no program is changed to move between sites. The fields:
-/// `doc/sites.md`.
+/// What differs between the places in which pipelines run: image, pull secrets, volumes, labels, resources.
+/// Read from a YAML file, laid over a compiled pipeline; so no program is changed to move between sites. The
+/// fields: `doc/sites.md`.
 class Site {
  public:
   /// Nothing set.
@@ -26,11 +26,13 @@ class Site {
 
   /// Image of the program's components; empty where the site does not say.
   const std::string& image() const { return image_; }
+  void set_image(std::string image) { image_ = std::move(image); }
   /// Settings for plain Argo Workflows (kfp::argo::options_from_json), an empty object where there are none.
   const nlohmann::json& argo() const { return argo_; }
 
   /// Lays the settings over the executors whose image is `own_image`: those of the program's components.
-  /// Lists (volumes, secrets, tolerations) are added to what the pipeline has, maps and single values replace.
+  /// Lists (volumes, secrets, tolerations) are added to what the pipeline has, maps and single values
+  /// replace.
   /// @throws core::InputError where a setting and the pipeline contradict (two volumes at one path)
   void apply(ir::Pipeline& pipeline, const std::string& own_image) const;
 
@@ -38,7 +40,8 @@ class Site {
   // What is set for one component, or for all.
   struct Settings {
     std::string image;
-    nlohmann::json kubernetes = nlohmann::json::object();  // KubernetesExecutorConfig, as in the platform spec
+    nlohmann::json kubernetes =
+        nlohmann::json::object();  // KubernetesExecutorConfig, as in the platform spec
     nlohmann::json env = nlohmann::json::object();
     nlohmann::json resources = nlohmann::json::object();
     std::optional<bool> cache;

@@ -246,11 +246,12 @@ std::optional<json> parse_json(const std::string& text, const std::filesystem::p
   std::vector<std::set<std::string>> keys;
   std::size_t nodes = 0;
   const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth >= limits.max_depth &&
-        (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start))
+    const bool starts =
+        event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
+    if (starts && depth >= limits.max_depth)
       throw core::InputError(
           {.message = fmt::format("is nested deeper than {} levels", limits.max_depth), .file = source});
-    if (++nodes > 3 * limits.max_nodes)
+    if ((starts || event == json::parse_event_t::value) && ++nodes > limits.max_nodes)
       throw core::InputError(
           {.message = fmt::format("holds too many values, more than {}", limits.max_nodes), .file = source});
     if (event == json::parse_event_t::object_start) keys.emplace_back();

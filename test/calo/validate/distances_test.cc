@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
 
 #include "core/philox.h"
+#include "support/python_peer.h"
 #include "support/temp_folder.h"
 
 namespace {
@@ -50,23 +49,19 @@ TEST(Distances, PValuesOfEqualSamplesAreUniform) {
 }
 
 TEST(Distances, AgreeWithScipy) {
-  const char* python = std::getenv("CALOPIPE_PYTHON");
-  if (python == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
+  if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   const test::TempFolder folder;
   std::vector<double> a = normals(700, 3), b = normals(400, 4, 0.1);
   for (std::size_t i = 0; i < 100; ++i) b[i] = a[i];  // ties
   const auto ks = calo::kolmogorov_smirnov(a, b);
   const std::vector<double> p = {1, 5, 0, 2.5, 9}, q = {2, 4, 3, 0, 8};
-  std::ofstream out(folder / "peer.py");
-  out.precision(17);
-  const auto list = [&](const char* name, const std::vector<double>& values) {
-    out << name << " = [";
-    for (const double value : values) out << value << ",";
-    out << "]\n";
-  };
-  list("a", a), list("b", b), list("p", p), list("q", q);
-  out << "ks, pv, w, js = " << ks.statistic << "," << ks.p_value << "," << calo::wasserstein(a, b) << ","
-      << calo::jensen_shannon(p, q) << R"(
+  EXPECT_EQ(test::run_python(
+                folder.path(),
+                test::python_list("a", a) + test::python_list("b", b) + test::python_list("p", p) +
+                    test::python_list("q", q) +
+                    test::python_list("ks, pv, w, js", {ks.statistic, ks.p_value, calo::wasserstein(a, b),
+                                                        calo::jensen_shannon(p, q)}) +
+                    R"(
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 expected = stats.ks_2samp(a, b, method='exact')
@@ -74,9 +69,7 @@ assert abs(expected.statistic - ks) < 1e-12, expected
 assert abs(expected.pvalue - pv) < 0.01, (expected, pv)
 assert abs(stats.wasserstein_distance(a, b) - w) < 1e-10
 assert abs(jensenshannon(p, q, base=2) ** 2 - js) < 1e-12
-)";
-  out.close();
-  EXPECT_EQ(std::system(("'" + std::string(python) + "' '" + (folder / "peer.py").string() + "'").c_str()),
+)"),
             0);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "calo/io/shower_writer.h"
 #include "calo/report/html_report.h"
@@ -17,7 +18,7 @@ TEST(Validation, OfTheSampleAgainstItselfFindsNothing) {
   core::ThreadPool pool(2);
   const auto a = calo::ShowerReader::open("data/mlfastsim", {}, pool);
   const auto b = calo::ShowerReader::open("data/mlfastsim", {}, pool);
-  const calo::Validation validation = calo::validate(*a, *b, {});
+  const calo::Validation validation = calo::validate(*a, *b, {}, pool);
   ASSERT_EQ(validation.groups.size(), 7u);
   for (const auto& group : validation.groups)
     for (const auto& c : group.observables) {
@@ -26,6 +27,10 @@ TEST(Validation, OfTheSampleAgainstItselfFindsNothing) {
       EXPECT_EQ(c.full_mean, c.fast_mean) << c.name;
       EXPECT_TRUE(std::isfinite(c.full_mean)) << c.name;
     }
+  EXPECT_EQ(validation.classified_showers, 2100);
+  ASSERT_EQ(validation.classifiers.size(), 1u);
+  EXPECT_EQ(validation.classifiers[0].classification.auc.value, 0.5);
+  EXPECT_EQ(validation.summary().at("auc_high_level"), 0.5);
   // 64 GeV electrons reach deeper than 1 GeV ones.
   EXPECT_GT(validation.groups.back().observable("longitudinal_first_moment").full_mean,
             1.3 * validation.groups.front().observable("longitudinal_first_moment").full_mean);
@@ -46,13 +51,94 @@ TEST(Validation, MomentsAreThoseOfTheDefinition) {
   writer->commit();
   const auto a = calo::ShowerReader::open(folder / "a.h5", {}, pool);
   const auto b = calo::ShowerReader::open(folder / "a.h5", {}, pool);
-  const calo::Validation validation = calo::validate(*a, *b, {});
+  const calo::Validation validation = calo::validate(*a, *b, {}, pool);
   const auto& group = validation.groups.at(0);
   EXPECT_DOUBLE_EQ(group.observable("response").full_mean, 0.5);
   EXPECT_NEAR(group.observable("longitudinal_first_moment").full_mean, 1.5 * 3.4, 1e-12);
   EXPECT_NEAR(group.observable("longitudinal_second_moment").full_mean, 0.75 * 3.4 * 3.4, 1e-12);
   EXPECT_NEAR(group.observable("lateral_first_moment").full_mean, 0.5 * 2.325, 1e-12);
   EXPECT_NEAR(group.observable("lateral_second_moment").full_mean, 0.75 * 2.325 * 2.325, 1e-12);
+}
+
+// As many showers as asked for of each energy (GeV).
+std::unique_ptr<calo::ShowerReader> written(const std::filesystem::path& file, std::uint64_t seed,
+                                            const std::vector<std::size_t>& of_energy, core::ThreadPool& pool,
+                                            float scale = 1) {
+  const calo::VoxelMesh mesh = test::small_mesh();
+  calo::Showers showers(mesh.num_cells(), {"SiW"});
+  for (std::size_t energy = 1; energy <= of_energy.size(); ++energy) {
+    calo::Showers some = test::random_showers(mesh, of_energy[energy - 1], seed + energy);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      const float wanted_mev = 1000.0f * static_cast<float>(energy);
+      for (std::uint64_t hit = some.offsets[i]; hit < some.offsets[i + 1]; ++hit)
+        some.energies_mev[hit] *= scale * wanted_mev / some.conditions[i].incident_energy_mev;
+      some.conditions[i].incident_energy_mev = wanted_mev;
+    }
+    showers.append(some, 0, some.size());
+  }
+  const auto writer =
+      calo::ShowerWriter::create(file, {.layout = calo::Layout::kCalopipe, .mesh = mesh}, pool);
+  writer->append(showers);
+  writer->commit();
+  return calo::ShowerReader::open(file, {}, pool);
+}
+
+TEST(Validation, ClassifierDoesNotGoByTheConditions) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {1000, 150, 40}, pool);
+  const auto fast = written(folder / "fast.h5", 200, {150, 1000}, pool);
+  const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
+  EXPECT_EQ(validation.classified_showers, 300);
+  const calo::Auc auc = validation.classifiers.at(0).classification.auc;
+  EXPECT_NEAR(auc.value, 0.5, 4 * auc.error);
+  const calo::Validation capped = calo::validate(*full, *fast, {.classifier = {.max_showers = 100}}, pool);
+  EXPECT_EQ(capped.classified_showers, 100);
+  EXPECT_EQ(capped.classifiers.at(0).classification.test_showers, 20);
+}
+
+TEST(Validation, ClassifierFindsAWrongScale) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {400, 400}, pool);
+  const auto fast = written(folder / "fast.h5", 200, {400, 400}, pool, 1.1f);
+  const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
+  EXPECT_GT(validation.classifiers.at(0).classification.auc.value, 0.6);
+  EXPECT_TRUE(validation.classifiers.at(0).classification.tells_apart());
+}
+
+TEST(Validation, SaysWhatIsNoEnergyAndLeavesItOut) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {60}, pool);
+  calo::Showers showers = calo::read_all(*full);
+  showers.energies_mev[3] = std::numeric_limits<float>::quiet_NaN();
+  showers.energies_mev[4] = std::numeric_limits<float>::infinity();
+  for (const std::size_t hit : {5, 6, 7}) showers.energies_mev[hit] *= -1;
+  const auto writer = calo::ShowerWriter::create(
+      folder / "fast.h5", {.layout = calo::Layout::kCalopipe, .mesh = test::small_mesh()}, pool);
+  writer->append(showers);
+  writer->commit();
+  const auto fast = calo::ShowerReader::open(folder / "fast.h5", {}, pool);
+  const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
+  EXPECT_FALSE(validation.full_bad_cells.any());
+  EXPECT_EQ(validation.fast_bad_cells.not_finite, 2);
+  EXPECT_EQ(validation.fast_bad_cells.negative, 3);
+  EXPECT_EQ(validation.to_json().at("bad_cells").at("fast").at("negative"), 3);
+  for (const auto& c : validation.groups.at(0).observables) EXPECT_TRUE(std::isfinite(c.fast_mean)) << c.name;
+  calo::write_report(folder / "report.html", validation, {});
+  EXPECT_NE(core::read_file(folder / "report.html").find("2 cells are NaN or infinite and 3 are negative"),
+            std::string::npos);
+}
+
+TEST(Validation, OfFewShowersHasNoClassifier) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {49}, pool);
+  const calo::Validation validation = calo::validate(*full, *full, {}, pool);
+  EXPECT_EQ(validation.classified_showers, 49);
+  EXPECT_TRUE(validation.classifiers.empty());
+  EXPECT_FALSE(validation.summary().contains("auc_high_level"));
 }
 
 TEST(Validation, NamesWhatDoesNotFit) {
@@ -72,8 +158,8 @@ TEST(Validation, NamesWhatDoesNotFit) {
   const auto mesh =
       write("c.h5",
             calo::VoxelMesh(calo::VoxelMesh::Cylinder{.n_r = 4, .n_phi = 6, .n_z = 5, .size_z_mm = 9}), 1000);
-  EXPECT_THROW(calo::validate(*a, *energy, {}), core::InputError);
-  EXPECT_THROW(calo::validate(*a, *mesh, {}), core::InputError);
+  EXPECT_THROW(calo::validate(*a, *energy, {}, pool), core::InputError);
+  EXPECT_THROW(calo::validate(*a, *mesh, {}, pool), core::InputError);
 }
 
 TEST(Report, IsOneFileThatNeedsNoNetwork) {
@@ -81,7 +167,7 @@ TEST(Report, IsOneFileThatNeedsNoNetwork) {
   const test::TempFolder folder;
   const auto a = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {1000}}, pool);
   const auto b = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {1000}}, pool);
-  calo::write_report(folder / "report.html", calo::validate(*a, *b, {}),
+  calo::write_report(folder / "report.html", calo::validate(*a, *b, {}, pool),
                      {{"parameter", "</pre><script>alert(1)</script>"}});
   const std::string page = core::read_file(folder / "report.html");
   EXPECT_NE(page.find("id='data'"), std::string::npos);

@@ -89,6 +89,121 @@ TEST(Reading, RefusesWhatHurts) {
   EXPECT_THAT(refusal(R"({"root": {}, "root": {}})"), HasSubstr("\"root\" twice"));
 }
 
+TEST(Reading, RefusesNamesThatAreTheSameInOtherSpellings) {
+  EXPECT_THAT(refusal("root: {}\n\"r\\x6fot\": {}"), HasSubstr("\"root\" twice"));
+  EXPECT_THAT(refusal("a: &k root\nroot: {}\n*k : {}"), HasSubstr("\"root\" twice"));
+  EXPECT_THAT(refusal("pipelineInfo: {name: p}\n---\nplatforms: {kubernetes: {}, kubernetes: {}}"),
+              AllOf(HasSubstr("line 3"), HasSubstr("\"kubernetes\" twice")));
+  EXPECT_THAT(refusal(R"({"root": {"dag": {"tasks": {"t": {}, "\u0074": {}}}}})"), HasSubstr("\"t\" twice"));
+  // Composed and decomposed letters look the same and are two names, as everywhere in Kubernetes.
+  const kfp::ir::Pipeline two =
+      kfp::ir::parse_pipeline("root: {dag: {tasks: {\"\\u00e9\": {}, \"e\\u0301\": {}}}}");
+  EXPECT_EQ(two.spec.root->dag->tasks.size(), 2u);
+}
+
+TEST(Reading, LimitsHoldThroughAliases) {
+  // Each level holds the one before: 300 levels deep, though no text is nested.
+  std::string nested = "x0: &a0 [1]\n";
+  for (int i = 1; i < 300; ++i) nested += fmt::format("x{}: &a{} [*a{}]\n", i, i, i - 1);
+  EXPECT_THAT(refusal(nested), HasSubstr("nested deeper"));
+  // Anchors around one long list: every one is a copy.
+  std::string copies = "a: &a [" + std::string(20'000, '1');
+  for (int i = 0; i < 20'000; ++i) copies += ",1";
+  copies += "]\nb: [";
+  for (int i = 0; i < 1'000; ++i) copies += "*a,";
+  EXPECT_THAT(refusal(copies + "1]"), AllOf(HasSubstr("too many values"), HasSubstr("line 2")));
+}
+
+TEST(Yaml, LimitsAreTheSameForYamlAndJson) {
+  const auto read = [](const std::string& text) {
+    try {
+      kfp::parse_yaml(text, {}, {.max_bytes = 1000, .max_depth = 3, .max_nodes = 10});
+    } catch (const core::InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  const auto of_size = [](int size) {  // the list counts, too
+    std::string list = "1";
+    for (int i = 1; i < size - 1; ++i) list += ",1";
+    return "[" + list + "]";
+  };
+  for (const std::string end : {"", " # YAML"}) {
+    EXPECT_EQ(read(of_size(10) + end), "accepted");
+    EXPECT_THAT(read(of_size(11) + end), HasSubstr("too many values"));
+    EXPECT_EQ(read("[[[1]]]" + end), "accepted");
+    EXPECT_THAT(read("[[[[1]]]]" + end), HasSubstr("nested deeper"));
+    EXPECT_THAT(read(R"({"a": {"b": {"c": {}}}})" + end), HasSubstr("nested deeper"));
+    EXPECT_EQ(read(R"({"a": {"b": {"c": 1}}})" + end), "accepted");
+  }
+  EXPECT_THAT(read(std::string(1001, ' ')), HasSubstr("larger than"));
+}
+
+TEST(Reading, TakesTextsOfAnyLength) {
+  const std::string text(8 << 20, 'x');
+  const kfp::ir::Pipeline pipeline =
+      kfp::ir::parse_pipeline("pipelineInfo:\n  name: p\n  description: " + text + "\n");
+  EXPECT_EQ(pipeline.spec.pipeline_info->description, text);
+  EXPECT_EQ(kfp::ir::parse_pipeline(kfp::ir::to_yaml(pipeline)).spec.pipeline_info->description, text);
+}
+
+TEST(Reading, KeepsNumbersToTheLastDigit) {
+  const char* numbers =
+      "[9007199254740993, -9007199254740993, 9223372036854775807, -9223372036854775808, "
+      "18446744073709551615, 0.1, 5.0e-324, 1.7976931348623157e+308, -0.0, 1.0]";
+  const std::string text = fmt::format(
+      "root: {{inputDefinitions: {{parameters: {{a: {{defaultValue: {0}, literals: {0}}}}}}}, dag: {{tasks: "
+      "{{t: "
+      "{{inputs: {{parameters: {{x: {{runtimeValue: {{constant: {0}}}}}}}}}, parameterIterator: {{items: "
+      "{{raw: "
+      "\"{0}\"}}}}}}}}}}}}\n---\nplatforms: {{kubernetes: {{deploymentSpec: {{executors: {{e: "
+      "{{activeDeadlineSeconds: '9223372036854775807'}}}}}}}}}}\n",
+      numbers);
+  const kfp::ir::Pipeline first = kfp::ir::parse_pipeline(text);
+  const kfp::ir::Pipeline pipeline = kfp::ir::parse_pipeline(kfp::ir::to_yaml(first));
+  const std::string expected = json::parse(numbers).dump();
+  const auto& parameter = pipeline.spec.root->input_definitions->parameters.at("a");
+  EXPECT_EQ(parameter.default_value->dump(), expected);
+  EXPECT_EQ(json(parameter.literals).dump(), expected);
+  const kfp::ir::Task& task = pipeline.spec.root->dag->tasks.at("t");
+  EXPECT_EQ(task.inputs->parameters.at("x").runtime_value->constant->dump(), expected);
+  EXPECT_EQ(task.parameter_iterator->items->raw, numbers);
+  EXPECT_EQ(
+      pipeline.platform->platforms->kubernetes->deployment_spec->executors.at("e").active_deadline_seconds,
+      INT64_MAX);
+  // One more is not rounded into range.
+  const auto deadline = [](const char* number) {
+    return refusal(
+        fmt::format("pipelineInfo: {{name: p}}\n---\nplatforms: {{kubernetes: {{deploymentSpec: "
+                    "{{executors: {{e: {{activeDeadlineSeconds: {}}}}}}}}}}}\n",
+                    number));
+  };
+  EXPECT_THAT(deadline("'9223372036854775808'"), HasSubstr("64 bits"));
+  EXPECT_THAT(deadline("9223372036854775808"), HasSubstr("64 bits"));
+  EXPECT_THAT(deadline("1.5"), HasSubstr("64 bits"));
+  EXPECT_THAT(deadline("' 1'"), HasSubstr("64 bits"));
+}
+
+TEST(Reading, TakesEveryCharacterAndNoHalfOnes) {
+  const std::string name = "Ошибка \u202e検査 😀 e\u0301 \u0085 \ufeff";
+  kfp::ir::Pipeline pipeline = kfp::ir::parse_pipeline("\ufeffpipelineInfo: {name: p}\n");  // byte order mark
+  pipeline.spec.pipeline_info->name = name;
+  pipeline.spec.root.emplace().dag.emplace().tasks[name].task_info.emplace().name = name;
+  const kfp::ir::Pipeline again = kfp::ir::parse_pipeline(kfp::ir::to_yaml(pipeline));
+  EXPECT_EQ(kfp::ir::to_json(again.spec), kfp::ir::to_json(pipeline.spec));
+  EXPECT_FALSE(kfp::ir::show(again).empty());
+  EXPECT_THAT(refusal("a: \xed\xa0\x80"), HasSubstr("UTF-8"));      // half a pair
+  EXPECT_THAT(refusal("a: \xc0\xaf"), HasSubstr("UTF-8"));          // overlong
+  EXPECT_THAT(refusal("a: \xf4\x90\x80\x80"), HasSubstr("UTF-8"));  // beyond U+10FFFF
+  EXPECT_THAT(refusal("a: \xe2\x82"), HasSubstr("UTF-8"));          // cut off
+  EXPECT_THAT(refusal(std::string("\xff\xfe"
+                                  "a\0:\0",
+                                  6)),
+              HasSubstr("UTF-8"));  // UTF-16
+  EXPECT_NE(refusal(R"({"a": "\ud83d"})"), "accepted");
+  EXPECT_NE(refusal("a: \"\\ud83d\""), "accepted");
+}
+
 // Bytes of a real pipeline changed at random: refused with an InputError, or a pipeline that survives
 // writing.
 TEST(Reading, RandomDamageIsRefusedOrSurvives) {

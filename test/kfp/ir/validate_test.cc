@@ -206,6 +206,8 @@ TEST_F(Validate, TrapsOfTheBackend) {
   EXPECT_THAT(with(args + "/0", "{{$.pipeline_job_name}}"), HasSubstr("whole constant of a task's input"));
   EXPECT_THAT(with(tasks_ + "/report/artifactIterator", {{"itemInput", "data"}}),
               HasSubstr("does not implement loops"));
+  EXPECT_THAT(with(tasks_ + "/scan/triggerPolicy/condition", "size('a') == 1"),
+              HasSubstr("warning: root.dag.tasks.scan.triggerPolicy.condition: \"size\" is not known at 5"));
   EXPECT_THAT(with(tasks_ + "/import/triggerPolicy", {{"condition", "inputs.parameter_values['uri'] == ''"}}),
               HasSubstr("warning: root.dag.tasks.import.triggerPolicy.condition: an importer runs whatever"));
   EXPECT_THAT(with(executors_ + "/exec-import/importer/artifactUri/runtimeParameter", "url"),

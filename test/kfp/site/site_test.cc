@@ -49,7 +49,8 @@ json laid_over(const std::string& site, const std::string& pipeline = kPipeline)
   kfp::Site::from_json(kfp::parse_yaml(site).at(0)).apply(parsed, "own");
   EXPECT_FALSE(kfp::ir::has_errors(kfp::ir::validate(parsed)));
   json result = {{"spec", kfp::ir::to_json(parsed.spec)}};
-  if (parsed.platform) result["platform"] = kfp::ir::to_json(*parsed.platform).at("platforms").at("kubernetes");
+  if (parsed.platform)
+    result["platform"] = kfp::ir::to_json(*parsed.platform).at("platforms").at("kubernetes");
   return result;
 }
 
@@ -84,22 +85,23 @@ pipeline: {activeDeadlineSeconds: 60}
     EXPECT_EQ(container.at("image"), "registry/own@sha256:1");
     EXPECT_EQ(container.at("env"),
               (json{{{"name", "A"}, {"value", "new"}}, {{"name", "B"}, {"value", "2"}}}));
-    EXPECT_EQ(container.at("resources"),
-              (json{{"cpuLimit", 0.5},
-                    {"resourceCpuLimit", "500m"},
-                    {"cpuRequest", 2.0},
-                    {"resourceCpuRequest", "2"},
-                    {"memoryLimit", 4.294967296},
-                    {"resourceMemoryLimit", "4Gi"},
-                    {"accelerator",
-                     {{"type", "nvidia.com/gpu"},
-                      {"count", "2"},
-                      {"resourceType", "nvidia.com/gpu"},
-                      {"resourceCount", "2"}}}}));
+    EXPECT_EQ(container.at("resources"), (json{{"cpuLimit", 0.5},
+                                               {"resourceCpuLimit", "500m"},
+                                               {"cpuRequest", 2.0},
+                                               {"resourceCpuRequest", "2"},
+                                               {"memoryLimit", 4.294967296},
+                                               {"resourceMemoryLimit", "4Gi"},
+                                               {"accelerator",
+                                                {{"type", "nvidia.com/gpu"},
+                                                 {"count", "2"},
+                                                 {"resourceType", "nvidia.com/gpu"},
+                                                 {"resourceCount", "2"}}}}));
     EXPECT_EQ(kubernetes(result, label).at("imagePullSecret"),
-              (json{{{"secretName", "pull"}, {"secretNameParameter", {{"runtimeValue", {{"constant", "pull"}}}}}}}));
+              (json{{{"secretName", "pull"},
+                     {"secretNameParameter", {{"runtimeValue", {{"constant", "pull"}}}}}}}));
   }
-  EXPECT_EQ(kubernetes(result, "exec-train").at("podMetadata").at("labels"), (json{{"own", "1"}, {"team", "b"}}));
+  EXPECT_EQ(kubernetes(result, "exec-train").at("podMetadata").at("labels"),
+            (json{{"own", "1"}, {"team", "b"}}));
   EXPECT_EQ(kubernetes(result, "exec-train").at("tolerations").size(), 2u);
   EXPECT_FALSE(result.at("platform").at("deploymentSpec").at("executors").contains("exec-other"));
   EXPECT_EQ(result.at("platform").at("pipelineConfig").at("activeDeadlineSeconds"), 60);
@@ -107,9 +109,10 @@ pipeline: {activeDeadlineSeconds: 60}
   const json tasks = result.at("spec").at("root").at("dag").at("tasks");
   EXPECT_EQ(tasks.at("other").at("cachingOptions"), (json{{"enableCache", true}}));
   EXPECT_FALSE(tasks.at("train").value("cachingOptions", json::object()).contains("enableCache"));
-  EXPECT_EQ(tasks.at("train").at("retryPolicy"),
-            (json{{"maxRetryCount", 3}, {"backoffDuration", "10s"}, {"backoffFactor", 2.0},
-                  {"backoffMaxDuration", "3600s"}}));
+  EXPECT_EQ(tasks.at("train").at("retryPolicy"), (json{{"maxRetryCount", 3},
+                                                       {"backoffDuration", "10s"},
+                                                       {"backoffFactor", 2.0},
+                                                       {"backoffMaxDuration", "3600s"}}));
 }
 
 TEST(Site, WithNothingSetChangesNothing) {
@@ -129,9 +132,11 @@ defaults:
     configMapAsEnv: [{configMapName: m, keyToEnv: [{configMapKey: k, envVar: E}]}]
 )");
   const json set = kubernetes(result, "exec-train-2");
-  EXPECT_EQ(set.at("secretAsVolume").at(0).at("secretNameParameter").at("runtimeValue").at("constant"), "krb-secret");
+  EXPECT_EQ(set.at("secretAsVolume").at(0).at("secretNameParameter").at("runtimeValue").at("constant"),
+            "krb-secret");
   EXPECT_EQ(set.at("pvcMount").at(0).at("pvcNameParameter").at("runtimeValue").at("constant"), "data");
-  EXPECT_EQ(set.at("configMapAsEnv").at(0).at("configMapNameParameter").at("runtimeValue").at("constant"), "m");
+  EXPECT_EQ(set.at("configMapAsEnv").at(0).at("configMapNameParameter").at("runtimeValue").at("constant"),
+            "m");
 }
 
 TEST(Site, RefusesNonsenseNamingFileAndField) {
@@ -147,7 +152,8 @@ TEST(Site, RefusesNonsenseNamingFileAndField) {
     return "accepted";
   };
   EXPECT_THAT(refused("imgae: x\n"), HasSubstr("did you mean image"));
-  EXPECT_THAT(refused("components: {trian: {}}\n"), HasSubstr("components.trian: is unknown, did you mean train"));
+  EXPECT_THAT(refused("components: {trian: {}}\n"),
+              HasSubstr("components.trian: is unknown, did you mean train"));
   EXPECT_THAT(refused("components: {train: {resources: {cpu_limit: lots}}}\n"),
               HasSubstr("components.train.resources.cpu_limit: cannot be \"lots\""));
   EXPECT_THAT(refused("components: {train: {resources: {memory_limit: 4GiB}}}\n"), HasSubstr("4Gi"));
@@ -164,14 +170,16 @@ TEST(Site, RefusesNonsenseNamingFileAndField) {
 
 TEST(Site, ShippedFilesAreRead) {
   for (const char* name : {"cern.yaml", "local.yaml"})
-    EXPECT_NO_THROW(kfp::Site::read(std::filesystem::path(CALOPIPE_SOURCE_DIR) / "deploy/sites" / name)) << name;
+    EXPECT_NO_THROW(kfp::Site::read(std::filesystem::path(CALOPIPE_SOURCE_DIR) / "deploy/sites" / name))
+        << name;
 }
 
 TEST(Quantity, FollowsKubernetes) {
   EXPECT_EQ(kfp::ir::cpu_cores("2"), 2);
   EXPECT_EQ(kfp::ir::cpu_cores("500m"), 0.5);
   EXPECT_EQ(kfp::ir::cpu_cores("0.25"), 0.25);
-  for (const char* none : {"", "m", "-1", "1e3", "2x", "nan", " 1"}) EXPECT_EQ(kfp::ir::cpu_cores(none), std::nullopt);
+  for (const char* none : {"", "m", "-1", "1e3", "2x", "nan", " 1"})
+    EXPECT_EQ(kfp::ir::cpu_cores(none), std::nullopt);
   EXPECT_EQ(kfp::ir::memory_bytes("1000"), 1000);
   EXPECT_EQ(kfp::ir::memory_bytes("4Gi"), 4294967296.0);
   EXPECT_EQ(kfp::ir::memory_bytes("500M"), 5e8);

@@ -1,0 +1,76 @@
+#include "app/compile_command.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/staged_output.h"
+#include "kfp/compile/argo/argo.h"
+#include "kfp/compile/compile.h"
+#include "kfp/ir/document.h"
+#include "kfp/site/site.h"
+#include "pipeline/local_run.h"
+#include "pipeline/pipelines.h"
+
+namespace app {
+
+CompileCommand::CompileCommand(CLI::App& pipeline_app, const kfp::Registry& registry)
+    : registry_(registry),
+      list_(pipeline_app.add_subcommand("list", "Lists the pipelines that this program has")),
+      compile_(pipeline_app.add_subcommand(
+          "compile", "Writes a pipeline for Kubeflow Pipelines (IR YAML) or plain Argo")) {
+  compile_->add_option("name", name_, "The pipeline: training")->required()->type_name("NAME");
+  compile_->add_option("--out", out_, "The file")->required()->type_name("FILE");
+  compile_->add_option("--site", site_, "Site settings (doc/sites.md): image, volumes, labels, resources")
+      ->type_name("FILE");
+  compile_->add_option("--image", image_, "Image of the components, instead of the site's")
+      ->type_name("IMAGE");
+  compile_
+      ->add_option("--target", target_,
+                   "kfp, or argo: a plain Workflow, for clusters without Kubeflow (the site's argo section)")
+      ->check(CLI::IsMember({"kfp", "argo"}))
+      ->capture_default_str();
+  compile_
+      ->add_option("--config", config_, "argo: YAML file with parameters of each component under its name")
+      ->type_name("FILE");
+  compile_
+      ->add_option("--set", settings_, "argo: one parameter, outranks the file: component.parameter=value")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  compile_->footer(
+      "Examples:\n  calopipe pipeline compile training --site deploy/sites/cern.yaml --out training.yaml\n"
+      "  calopipe pipeline compile training --image registry/calopipe@sha256:… --out training.yaml"
+      "\n  calopipe pipeline compile training --target argo --site deploy/sites/cern.yaml "
+      "--set input-parameters.data=/eos/… --out workflow.yaml");
+}
+
+int CompileCommand::run() {
+  if (list_->parsed()) {
+    for (const auto& [name, summary] : pipeline::pipeline_names()) fmt::print("{}: {}\n", name, summary);
+    return 0;
+  }
+  std::vector<std::string> components;
+  for (const auto& [name, factory] : registry_.all()) components.push_back(name);
+  const pipeline::Program program{.image = pipeline::default_image()};
+  const pipeline::ProjectPipeline project = pipeline::make_pipeline(name_, registry_, program);
+  kfp::ir::Pipeline compiled = kfp::dsl::compile(project.pipeline);
+  kfp::Site site = site_.empty() ? kfp::Site() : kfp::Site::read(site_, components);
+  if (!image_.empty()) site.set_image(image_);
+  site.apply(compiled, program.image);
+  if (target_ == "argo") {
+    kfp::argo::ArgoOptions options = kfp::argo::options_from_json(site.argo(), site_, "argo");
+    const nlohmann::json values =
+        pipeline::pipeline_parameters(registry_, config_, settings_, project.parameters);
+    for (const auto& [name, value] : values.items()) options.parameters[name] = value;
+    core::write_file(out_, kfp::argo::to_yaml(compiled, options));
+    return 0;
+  }
+  if (!config_.empty() || !settings_.empty())
+    throw core::UsageError({.message = "values are given to the run, not to the compiled pipeline",
+                            .field = config_.empty() ? "set" : "config",
+                            .hint = "use them with --target argo"});
+  core::write_file(out_, kfp::ir::to_yaml(compiled));
+  return 0;
+}
+
+}  // namespace app

@@ -1,0 +1,329 @@
+#include "app/runs_command.h"
+
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "kfp/local/run_logs.h"
+#include "kfp/local/runs_compare.h"
+#include "kfp/local/runs_report.h"
+#include "kfp/local/text_table.h"
+
+namespace app {
+namespace fs = std::filesystem;
+namespace {
+
+using kfp::local::RunRecord;
+using kfp::local::RunReport;
+using nlohmann::json;
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+kfp::local::TextStyle terminal_style() {
+  kfp::local::TextStyle style{.now_s = now_s()};
+  winsize size{};
+  if (isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) style.width = size.ws_col;
+  return style;
+}
+
+void print(const json& value) {
+  fmt::print("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace));
+}
+
+bool has_display() {
+  const auto is_set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  };
+  return is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
+}
+
+// @return false where there is no xdg-open, or it found no program for the file
+bool open_on_desktop(const fs::path& path) {
+  std::string program = "xdg-open", file = path.string();
+  char* arguments[] = {program.data(), file.data(), nullptr};
+  pid_t child = 0;
+  if (posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments, environ) != 0) return false;
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool is_live(const RunRecord& run) {
+  return !is_final(run.state) && run.runner_pid != 0;
+}
+
+}  // namespace
+
+RunsCommand::RunsCommand(CLI::App& app, Resume resume)
+    : resume_hook_(std::move(resume)),
+      subcommand_(app.add_subcommand("runs", "Shows, compares and deletes the runs on this machine")) {
+  subcommand_->group("Tools");
+  subcommand_->require_subcommand(1);
+  subcommand_->footer(
+      "A run is named by its id, the beginning of it, or \"latest\".\n"
+      "Examples:\n  calopipe runs list\n  calopipe runs show latest\n  calopipe runs logs latest train "
+      "--follow");
+
+  list_ = add("list", "Lists the runs, newest first",
+              "Examples:\n  calopipe runs list --state FAILED --limit 5\n  calopipe runs list --json");
+  list_->add_option("--limit", limit_, "Only the newest")->check(CLI::PositiveNumber)->type_name("N");
+  list_->add_option("--pipeline", pipeline_, "Only runs of this pipeline, or with this name");
+  list_
+      ->add_option("--state", states_,
+                   "Only runs in this state: PENDING, RUNNING, SUCCEEDED, FAILED, CANCELED")
+      ->type_name("STATE");
+
+  show_ = add("show", "Prints a run: parameters, tasks, metrics, artifacts",
+              "Examples:\n  calopipe runs show latest\n  calopipe runs show latest --task train --json");
+  add_run_argument(*show_, "Run");
+  show_->add_option("--task", task_, "All about this task: its path, the last part of it, or its name");
+
+  logs_ = add("logs", "Prints the log of a task, or those of all tasks behind their names",
+              "Examples:\n  calopipe runs logs latest train --follow\n  calopipe runs logs 2026 --tail 20");
+  add_run_argument(*logs_, "Run");
+  logs_->add_option("task", task_, "Task: its path, the last part of it, or its name");
+  logs_->add_flag("--follow,-f", follow_, "Go on until the task or the run is over");
+  logs_->add_option("--tail", tail_, "Only the last lines of each task")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+
+  open_ =
+      add("open", "Opens the HTML report of a run, or another artifact; prints its path without a display",
+          "Examples:\n  calopipe runs open latest\n  calopipe runs open latest train/model --print");
+  add_run_argument(*open_, "Run");
+  open_->add_option("artifact", artifact_, "Artifact, with or without its task: report, validate/report");
+  open_->add_flag("--print", print_, "Only print the path");
+
+  compare_ = add("compare", "Compares runs: parameters that differ, metrics, durations, artifacts",
+                 "Examples:\n  calopipe runs compare latest 20261124-093000-3fa9");
+  compare_->add_option("runs", ids_, "Runs")->required()->expected(2, 1000)->type_name("ID");
+
+  delete_ = add("delete", "Deletes runs: records, logs, artifacts (those that other runs use are kept)",
+                "Examples:\n  calopipe runs delete 20261124-093000-3fa9\n"
+                "  calopipe runs delete --older-than 30 --keep 10 --yes");
+  delete_->add_option("runs", ids_, "Runs")->expected(0, 100'000)->type_name("ID");
+  delete_->add_option("--older-than", older_than_days_, "Runs that began more than this many days ago")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("DAYS");
+  delete_->add_option("--keep", keep_, "All but this many of the newest runs")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  delete_->add_flag("--yes,-y", yes_, "Do not ask");
+
+  if (resume_hook_) {
+    resume_ = add("resume", "Goes on with a run that was interrupted or killed, or that failed",
+                  "Examples:\n  calopipe runs resume latest");
+    add_run_argument(*resume_, "Run");
+  }
+}
+
+CLI::App* RunsCommand::add(const char* name, const char* what, const char* footer) {
+  CLI::App* command = subcommand_->add_subcommand(name, what);
+  command->footer(footer);
+  command->add_option("--store", store_, "Folder of the runs; $CALOPIPE_STORE, else .calopipe")
+      ->type_name("DIR");
+  command->add_flag("--json", json_, "Print the result as JSON");
+  return command;
+}
+
+void RunsCommand::add_run_argument(CLI::App& command, const char* what) {
+  command.add_option("run", id_, what)->required()->type_name("ID");
+}
+
+std::unique_ptr<kfp::local::Store> RunsCommand::open_store() const {
+  const fs::path folder = store_.empty() ? kfp::local::default_store_folder() : store_;
+  // Looking must not make one.
+  std::error_code error;
+  if (!fs::exists(folder / "runs.db", error))
+    throw core::InputError({.message = "there is no store of runs",
+                            .file = folder,
+                            .hint = "--store or CALOPIPE_STORE names another folder"});
+  return kfp::local::Store::open(folder);
+}
+
+int RunsCommand::run() {
+  if (list_->parsed()) return list();
+  if (show_->parsed()) return show();
+  if (logs_->parsed()) return logs();
+  if (open_->parsed()) return open();
+  if (compare_->parsed()) return compare();
+  if (delete_->parsed()) return remove();
+  const auto store = open_store();
+  return resume_hook_({.store = store->folder(), .id = store->run(id_).id, .json = json_});
+}
+
+int RunsCommand::list() const {
+  kfp::local::RunFilter filter{.pipeline = pipeline_, .limit = limit_};
+  for (std::string state : states_) {
+    std::transform(state.begin(), state.end(), state.begin(),
+                   [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+    try {
+      filter.states.push_back(kfp::local::parse_state(state));
+    } catch (const core::InputError& error) {
+      throw core::UsageError({.message = error.details().message, .hint = error.details().hint});
+    }
+  }
+  // Nothing has run here yet: no mistake, unless the store was named.
+  std::error_code error;
+  const bool none = store_.empty() && !fs::exists(kfp::local::default_store_folder() / "runs.db", error);
+  const std::vector<RunRecord> runs =
+      none ? std::vector<RunRecord>() : kfp::local::filtered(open_store()->runs(), filter);
+  if (json_) {
+    json list = json::array();
+    for (const RunRecord& run : runs) list.push_back(kfp::local::to_json(run, now_s()));
+    print(list);
+  } else if (runs.empty()) {
+    fmt::print("no runs\n");
+  } else {
+    fmt::print("{}", kfp::local::list_text(runs, terminal_style()));
+  }
+  return 0;
+}
+
+int RunsCommand::show() const {
+  const auto store = open_store();
+  const RunReport report = kfp::local::read_report(*store, id_);
+  if (task_.empty()) {
+    if (json_)
+      print(kfp::local::to_json(report, now_s()));
+    else
+      fmt::print("{}", kfp::local::show_text(report, terminal_style()));
+    return 0;
+  }
+  // As the report has it: in a run that is over no task is still running.
+  const std::string path = store->task(report.run.id, task_).path;
+  for (const kfp::local::TaskRecord& task : report.tasks) {
+    if (task.path != path) continue;
+    if (json_)
+      print(kfp::local::task_json(report, task, now_s()));
+    else
+      fmt::print("{}", kfp::local::show_task_text(report, task, terminal_style()));
+  }
+  return 0;
+}
+
+int RunsCommand::logs() const {
+  const auto store = open_store();
+  std::string text;
+  kfp::local::write_logs(*store, {.run = id_, .task = task_, .tail = tail_, .follow = follow_},
+                         [&](std::string_view bytes) {
+                           if (json_) {
+                             text += bytes;
+                             return;
+                           }
+                           std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+                           std::fflush(stdout);
+                         });
+  if (json_)
+    print({{"run", store->run(id_).id},
+           {"task", task_.empty() ? json() : json(store->task(store->run(id_).id, task_).path)},
+           {"log", text}});
+  return core::interrupt_requested() ? static_cast<int>(core::ExitCode::kInterrupted) : 0;
+}
+
+int RunsCommand::open() const {
+  const RunReport report = kfp::local::read_report(*open_store(), id_);
+  const kfp::local::ArtifactRecord artifact = kfp::local::find_artifact(report, artifact_);
+  std::error_code error;
+  if (!fs::exists(artifact.path, error))
+    throw core::InputError({.message = "the artifact is not there any more", .file = artifact.path});
+  const bool opened = !print_ && has_display() && open_on_desktop(artifact.path);
+  if (json_) {
+    json result = kfp::local::to_json(artifact);
+    result["opened"] = opened;
+    print(result);
+  } else {
+    fmt::print("{}\n", artifact.path.string());
+  }
+  return 0;
+}
+
+int RunsCommand::compare() const {
+  const auto store = open_store();
+  std::vector<RunReport> reports;
+  std::set<std::string> known;
+  for (const std::string& id : ids_) {
+    RunReport report = kfp::local::read_report(*store, id);
+    if (known.insert(report.run.id).second) reports.push_back(std::move(report));
+  }
+  const kfp::local::Comparison comparison = kfp::local::compare(reports);
+  if (json_)
+    print(kfp::local::to_json(comparison, now_s()));
+  else
+    fmt::print("{}", kfp::local::compare_text(comparison, terminal_style()));
+  return 0;
+}
+
+std::vector<RunRecord> RunsCommand::chosen_for_deletion(const kfp::local::Store& store) const {
+  const bool filtered = older_than_days_ >= 0 || keep_ >= 0;
+  if (filtered == !ids_.empty())
+    throw core::UsageError({.message = filtered
+                                           ? "runs are named, or chosen by --older-than and --keep, not both"
+                                           : "no run is named",
+                            .hint = "name runs, or use --older-than DAYS, --keep N"});
+  if (filtered)
+    return kfp::local::to_delete(store.runs(), {.older_than_days = older_than_days_, .keep = keep_}, now_s());
+  std::vector<RunRecord> runs;
+  std::set<std::string> known;
+  for (const std::string& id : ids_)
+    if (RunRecord run = store.run(id); known.insert(run.id).second) runs.push_back(std::move(run));
+  for (const RunRecord& run : runs)
+    if (is_live(run))
+      throw core::UsageError({.message = fmt::format("run {} is running: process {}", run.id, run.runner_pid),
+                              .hint = "wait for it, or end that process; nothing was deleted"});
+  return runs;
+}
+
+int RunsCommand::remove() const {
+  const auto store = open_store();
+  const std::vector<RunRecord> runs = chosen_for_deletion(*store);
+  if (!yes_ && !runs.empty()) {
+    if (isatty(STDIN_FILENO) == 0)
+      throw core::UsageError(
+          {.message = "deleting runs needs a yes, and there is no terminal to ask on", .hint = "--yes"});
+    fmt::print(stderr, "{}delete {}? [y/N] ", kfp::local::list_text(runs, terminal_style()),
+               runs.size() == 1 ? "this run" : fmt::format("these {} runs", runs.size()));
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != "y" && answer != "Y" && answer != "yes") {
+      fmt::print(stderr, "nothing was deleted\n");
+      return 0;
+    }
+  }
+  json deleted = json::array();
+  for (const RunRecord& run : runs) {
+    try {
+      store->delete_run(run.id);
+    } catch (const core::UsageError& error) {
+      // A live run uses it. Whoever named it is told by the exit code; a clean-up goes on.
+      if (!ids_.empty()) throw;
+      fmt::print(stderr, "kept: {}\n", error.what());
+      continue;
+    }
+    deleted.push_back(run.id);
+    if (!json_) fmt::print("deleted {}\n", run.id);
+  }
+  if (json_)
+    print({{"deleted", deleted}});
+  else if (runs.empty())
+    fmt::print("nothing to delete\n");
+  return 0;
+}
+
+}  // namespace app

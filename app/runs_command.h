@@ -1,0 +1,67 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kfp/local/store.h"
+
+namespace app {
+
+/// `calopipe runs list|show|logs|open|compare|delete|resume`: what ran on this machine.
+class RunsCommand {
+ public:
+  /// Which run to go on with.
+  struct ResumeRequest {
+    std::filesystem::path store;
+    std::string id;  ///< whole, of a run that is there
+    bool json = false;
+  };
+  /// Goes on with a run. @return the exit code
+  using Resume = std::function<int(const ResumeRequest&)>;
+
+  /// `runs resume` is there only where `resume` is given.
+  explicit RunsCommand(CLI::App& app, Resume resume = {});
+  CLI::App* subcommand() const { return subcommand_; }
+  /// For further options; null where there is none.
+  CLI::App* resume_subcommand() const { return resume_; }
+
+  /// Prints to stdout. @return the exit code
+  /// @throws core::UsageError, core::InputError, core::UnavailableError
+  int run();
+
+ private:
+  CLI::App* add(const char* name, const char* what, const char* footer);
+  void add_run_argument(CLI::App& command, const char* what);
+  std::unique_ptr<kfp::local::Store> open_store() const;
+
+  int list() const;
+  int show() const;
+  int logs() const;
+  int open() const;
+  int compare() const;
+  int remove() const;
+  std::vector<kfp::local::RunRecord> chosen_for_deletion(const kfp::local::Store& store) const;
+
+  Resume resume_hook_;
+  CLI::App* subcommand_;
+  CLI::App* list_;
+  CLI::App* show_;
+  CLI::App* logs_;
+  CLI::App* open_;
+  CLI::App* compare_;
+  CLI::App* delete_;
+  CLI::App* resume_ = nullptr;
+
+  std::filesystem::path store_;
+  std::string id_, task_, artifact_, pipeline_;
+  std::vector<std::string> ids_, states_;
+  int limit_ = 0, tail_ = -1, keep_ = -1;
+  double older_than_days_ = -1;
+  bool json_ = false, follow_ = false, print_ = false, yes_ = false;
+};
+
+}  // namespace app

@@ -1,0 +1,73 @@
+"""The Python SDK beside our benchmarks; seconds go to FILE, since kfp.local prints what tasks print.
+
+kfp_peer.py compile-tasks FOLDER COUNT         FOLDER/tasks.yaml: COUNT tasks of an empty Python component in a row
+kfp_peer.py run-tasks FOLDER COUNT FILE        the same with kfp.local, in FOLDER: seconds of the run
+kfp_peer.py compile-chain FOLDER COUNT FILE    FOLDER/chain.yaml: COUNT container tasks in a row: seconds to compile it,
+                                               from the pipeline function to the file, the best of three
+"""
+import logging
+import pathlib
+import sys
+import time
+import warnings
+
+warnings.filterwarnings('ignore')
+
+from kfp import compiler, dsl, local
+
+
+@dsl.component(base_image='python:3.11', install_kfp_package=False)
+def f():
+    pass
+
+
+def in_a_row(count):
+    @dsl.pipeline(name='tasks')
+    def tasks():
+        before = None
+        for _ in range(count):
+            task = f().set_caching_options(False)
+            if before is not None:
+                task.after(before)
+            before = task
+
+    return tasks
+
+
+@dsl.container_component
+def step(n: int, out: dsl.OutputPath(int)):
+    return dsl.ContainerSpec(image='registry.example.org/tools@sha256:0123', command=['count'],
+                             args=['--n', n, '--out', out])
+
+
+def compile_chain(count, file):
+    begin = time.perf_counter()
+
+    @dsl.pipeline(name='chain')
+    def chain(n: int = 1):
+        value = n
+        for _ in range(count):
+            value = step(n=value).output
+
+    compiler.Compiler().compile(chain, str(file))
+    return time.perf_counter() - begin
+
+
+def main():
+    what, folder, count = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
+    if what == 'compile-tasks':
+        compiler.Compiler().compile(in_a_row(count), str(folder / 'tasks.yaml'))
+        return
+    if what == 'run-tasks':
+        local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / 'outputs'))
+        logging.disable(logging.CRITICAL)
+        tasks = in_a_row(count)
+        begin = time.perf_counter()
+        tasks()
+        seconds = time.perf_counter() - begin
+    else:
+        seconds = min(compile_chain(count, folder / 'chain.yaml') for _ in range(3))
+    pathlib.Path(sys.argv[4]).write_text(f'{seconds}\n')
+
+
+main()

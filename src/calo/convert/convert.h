@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "calo/convert/contract.h"
+#include "calo/convert/par04_macro.h"
+#include "calo/model/model_folder.h"
+
+namespace calo {
+
+struct ConvertOptions {
+  Contract contract = Contract::kPlain;
+  std::string geometry;  ///< at the place that Par04 sets; empty = SiW
+  std::int64_t check_showers = 16;
+  std::uint64_t seed = 42;  ///< of the check
+  /// Where a macro for Par04 goes; empty = none. Not for `plain`.
+  std::filesystem::path macro_file;
+  Par04MacroOptions macro;
+  nlohmann::json provenance = nlohmann::json::object();
+};
+
+struct ConvertReport {
+  double largest_difference = 0;  ///< from LibTorch, relative to the largest cell of the shower
+  std::int64_t bytes = 0;         ///< of the ONNX file
+};
+
+/// Writes a model's generator as an ONNX file, after reading it back and checking it (check_generator).
+/// @throws core::UsageError (the contract does not fit the model), core::Error (internal: the check failed;
+///         nothing is written), core::UnavailableError (disk)
+ConvertReport convert(const ModelFolder& model, const ConvertOptions& options,
+                      const std::filesystem::path& out);
+
+}  // namespace calo

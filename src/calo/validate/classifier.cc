@@ -1,0 +1,98 @@
+#include "calo/validate/classifier.h"
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "calo/validate/logistic.h"
+#include "core/philox.h"
+
+namespace calo {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint32_t kSplitStream = 0x53504c54;
+
+}  // namespace
+
+Split split_rows(std::size_t rows, std::uint64_t seed) {
+  std::vector<std::size_t> order(rows);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  core::Philox random(seed, 0, kSplitStream);
+  for (std::size_t i = rows; i > 1; --i)
+    std::swap(order[i - 1], order[random.below(static_cast<std::uint32_t>(i))]);
+  const auto begin = order.begin();
+  const auto validation = begin + static_cast<std::ptrdiff_t>(rows * 6 / 10);
+  const auto test = begin + static_cast<std::ptrdiff_t>(rows * 8 / 10);
+  return {.train = {begin, validation}, .validation = {validation, test}, .test = {test, order.end()}};
+}
+
+Classification judge(std::string name, std::string title, const std::vector<double>& full_logits,
+                     const std::vector<double>& fast_logits) {
+  Classification result{.name = std::move(name), .title = std::move(title)};
+  double cross_entropy = 0;
+  for (const bool fast : {false, true}) {
+    const std::vector<double>& logits = fast ? fast_logits : full_logits;
+    const auto count = static_cast<double>(logits.size());
+    for (const double logit : logits) {
+      const double z = fast ? -logit : logit;
+      cross_entropy += (std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z)))) / (2 * count);
+      (fast ? result.fast_scores : result.full_scores).push_back(1 / (1 + std::exp(-logit)));
+      ++result.confusion[fast ? 1 : 0][logit >= 0 ? 1 : 0];
+    }
+    result.accuracy += static_cast<double>(result.confusion[fast ? 1 : 0][fast ? 1 : 0]) / (2 * count);
+  }
+  result.jensen_shannon = 1 - cross_entropy / std::numbers::ln2;
+  result.auc = roc_auc(full_logits, fast_logits);
+  result.roc = roc_curve(result.full_scores, result.fast_scores);
+  result.test_showers = static_cast<std::int64_t>(full_logits.size());
+  return result;
+}
+
+Classification classify_high_level(const FeatureTable& full, const FeatureTable& fast,
+                                   const ClassifierOptions& options, core::ThreadPool& pool) {
+  const Split split = split_rows(full.rows(), options.seed);
+  const LogisticRegression model =
+      LogisticRegression::fit({.negative = full, .positive = fast, .rows = split.train},
+                              {.negative = full, .positive = fast, .rows = split.validation}, pool);
+  std::vector<double> full_logits, fast_logits;
+  for (const std::size_t row : split.test) {
+    full_logits.push_back(model.logit(full.row(row)));
+    fast_logits.push_back(model.logit(fast.row(row)));
+  }
+  Classification result = judge("high_level", "Classifier on high-level features", full_logits, fast_logits);
+  result.train_showers = static_cast<std::int64_t>(split.train.size());
+  result.validation_showers = static_cast<std::int64_t>(split.validation.size());
+  result.l2 = model.l2();
+  result.features = full.names;
+  return result;
+}
+
+json Classification::to_json() const {
+  return {{"name", name},
+          {"title", title},
+          {"auc", auc.value},
+          {"auc_error", auc.error},
+          {"accuracy", accuracy},
+          {"jsd", jensen_shannon},
+          {"showers_of_each_side",
+           {{"train", train_showers}, {"validation", validation_showers}, {"test", test_showers}}},
+          {"l2", l2},
+          {"features", features}};
+}
+
+json Classification::kubeflow_metadata() const {
+  json points = json::array(), rows = json::array();
+  for (const RocPoint& point : roc)
+    points.push_back({{"confidenceThreshold", point.threshold},
+                      {"recall", point.recall},
+                      {"falsePositiveRate", point.false_positive_rate}});
+  for (const auto& row : confusion) rows.push_back({{"row", row}});
+  return {{"confidenceMetrics", std::move(points)},
+          {"confusionMatrix",
+           {{"annotationSpecs", json::array({{{"displayName", "Geant4"}}, {{"displayName", "fast"}}})},
+            {"rows", std::move(rows)}}}};
+}
+
+}  // namespace calo

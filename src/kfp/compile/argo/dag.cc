@@ -1,0 +1,514 @@
+#include "kfp/compile/argo/dag.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/error.h"
+#include "kfp/ir/checks.h"
+#include "kfp/ir/validate.h"
+
+namespace kfp::argo {
+namespace {
+
+using ir::ParameterType;
+using ir::Task;
+using ir::TaskInputParameter;
+using nlohmann::json;
+
+constexpr const char* kItemsInput = "kfp-items";
+constexpr const char* kLoopTask = "iteration";
+
+// An artifact of a task: its path, key or location.
+struct Artifact {
+  Reference location;
+  bool plain = false;
+};
+
+// What is known about a task once it is compiled.
+struct Done {
+  const ir::ComponentSpec* component = nullptr;
+  std::string name;                           // in Argo; empty for importers, which have no task
+  std::set<std::string> upstream;             // of an importer: those that it waits for
+  std::map<std::string, Artifact> artifacts;  // by output
+};
+
+class DagCompiler {
+ public:
+  DagCompiler(Templates& templates, std::string name, const ir::ComponentSpec& component, const Use& use,
+              bool is_root)
+      : templates_(templates),
+        name_(std::move(name)),
+        component_(component),
+        use_(use),
+        interface_(component),
+        path_(is_root ? "{{workflow.name}}" : input(kPathInput).text) {}
+
+  Template compile() {
+    const ir::Dag& dag = *component_.dag;
+    std::vector<std::string> tolerant;
+    for (const std::string& task : ir::topological_order(dag)) add_task(task, dag.tasks.at(task));
+    if (tasks_.empty()) Place{name_}.refuse("a DAG whose tasks all run no container");
+    json body = {{"dag", {{"tasks", tasks_}}}};
+    if (tolerates_failure_) {
+      // All tasks count: a failure that a later task tolerates is one all the same, and must not stop the
+      // others.
+      std::string target;
+      for (const json& task : tasks_) target += (target.empty() ? "" : " ") + task["name"].get<std::string>();
+      body["dag"]["target"] = target;
+      body["dag"]["failFast"] = false;
+    }
+    add_inputs(body);
+    if (dag.outputs) add_outputs(body, *dag.outputs);
+    if (!use_.retry.is_null()) body["retryStrategy"] = use_.retry;
+    result_.name = templates_.keep(name_, std::move(body));
+    return std::move(result_);
+  }
+
+ private:
+  const ir::PipelineSpec& spec() const { return templates_.pipeline().spec; }
+  const ArgoOptions& options() const { return templates_.options(); }
+
+  // ---- tasks
+
+  void add_task(const std::string& key, const Task& task) {
+    const ir::ComponentSpec& component = spec().components.at(*task.component_ref->name);
+    const Place place{key};
+    Done& done = done_[key];
+    done.component = &component;
+    const ir::Executor* executor = ir::checks::executor_of(spec(), component);
+    if (executor != nullptr && executor->importer) return add_importer(key, task, *executor->importer, done);
+    if (executor != nullptr && !executor->container)
+      place.refuse("a task that is neither a container nor an importer");
+    if (task.artifact_iterator) place.refuse("a loop over artifacts", "loop over a parameter");
+
+    const bool tolerant = task.trigger_policy &&
+                          task.trigger_policy->strategy == ir::TriggerStrategy::kAllUpstreamTasksCompleted;
+    tolerates_failure_ = tolerates_failure_ || tolerant;
+    done.name = task_names_.of(key);
+    Interface names(component);
+    json arguments = json::object();
+    Use use = use_of(key, task, component, names, tolerant, arguments);
+    const Template& used = templates_.of(*task.component_ref->name, component, use, place);
+    for (std::size_t i = 0; i < used.settings.size(); ++i) {
+      TaskInputParameter source = used.settings[i].source;
+      if (const std::string& name = used.settings[i].task_input; !name.empty()) {
+        const TaskInputParameter* passed =
+            task.inputs ? ir::checks::find(task.inputs->parameters, name) : nullptr;
+        if (passed == nullptr)
+          place.refuse(fmt::format("a setting from the input \"{}\", which is not passed", name));
+        source = *passed;
+      }
+      const auto value = resolve(key, source, ParameterType::kUnspecified, nullptr);
+      if (!value) place.refuse("a setting from an optional input that is not passed");
+      arguments[fmt::format("kfp-setting-{}", i)] = value->text;
+    }
+    if (used.has_input(kPathInput)) {
+      arguments[kPathInput] = path_ + "/" + done.name;
+      needs_path_ = true;
+    }
+    json entry = {{"name", done.name}, {"template", used.name}};
+    if (task.parameter_iterator) entry["template"] = add_loop(key, task, component, names, used, arguments);
+    for (const auto& [name, value] : arguments.items())
+      entry["arguments"]["parameters"].push_back({{"name", name}, {"value", value}});
+    if (const std::string depends = depends_of(task, tolerant); !depends.empty()) entry["depends"] = depends;
+    if (task.trigger_policy && task.trigger_policy->condition)
+      entry["when"] = when_of(key, task, component, *task.trigger_policy->condition);
+    tasks_.push_back(std::move(entry));
+    add_artifacts(task, component, names, used, done);
+  }
+
+  // Argo waits where KFP does; importers have no task, so that what they wait for stands for them.
+  std::set<std::string> upstream_of(const Task& task) const {
+    std::set<std::string> names;
+    for (const std::string& key : ir::upstream_of(task)) {
+      const Done& done = done_.at(key);
+      if (done.name.empty())
+        names.insert(done.upstream.begin(), done.upstream.end());
+      else
+        names.insert(done.name);
+    }
+    return names;
+  }
+
+  std::string depends_of(const Task& task, bool tolerant) const {
+    std::string depends;
+    for (const std::string& name : upstream_of(task)) {
+      if (!depends.empty()) depends += " && ";
+      // Skipped is no success: what waits for a skipped task is left out, as KFP does it.
+      depends += tolerant
+                     ? fmt::format(
+                           "({0}.Succeeded || {0}.Failed || {0}.Errored || {0}.Skipped || {0}.Omitted)", name)
+                     : name + ".Succeeded";
+    }
+    return depends;
+  }
+
+  Use use_of(const std::string& key, const Task& task, const ir::ComponentSpec& component, Interface& names,
+             bool tolerant, json& arguments) {
+    const ir::TaskInputs passed = task.inputs.value_or(ir::TaskInputs{});
+    const ir::ComponentInputs& inputs = ir::checks::inputs_of(component);
+    Use use;
+    for (const auto& [name, definition] : inputs.parameters) {
+      if (task.parameter_iterator && task.parameter_iterator->item_input == name) continue;
+      const bool has_default = definition.default_value && !definition.default_value->is_null();
+      const TaskInputParameter* source = ir::checks::find(passed.parameters, name);
+      const ir::Value* fallback = tolerant && has_default ? &*definition.default_value : nullptr;
+      const auto type = definition.parameter_type.value_or(ParameterType::kUnspecified);
+      std::optional<Reference> value;
+      if (source != nullptr) value = resolve(key, *source, type, fallback);
+      if (value)
+        arguments[names.input_parameter(name)] = value->text;
+      else if (!has_default)
+        use.absent_parameters.insert(name);
+    }
+    for (const auto& [name, definition] : inputs.artifacts) {
+      const ir::TaskInputArtifact* source = ir::checks::find(passed.artifacts, name);
+      std::optional<Artifact> value;
+      if (source != nullptr) value = resolve(*source, Place{key});
+      if (!value) {
+        use.absent_artifacts.insert(name);
+        continue;
+      }
+      arguments[names.input_artifact(name)] = value->location.text;
+      if (value->plain) use.plain_artifacts.insert(name);
+    }
+    use.retry = retry_of(task, Place{key});
+    return use;
+  }
+
+  static json retry_of(const Task& task, const Place& place) {
+    if (!task.retry_policy || task.retry_policy->max_retry_count.value_or(0) == 0) return nullptr;
+    const ir::RetryPolicy& policy = *task.retry_policy;
+    // Texts, as Argo's schema wants them where a number or a text may stand.
+    json retry = {{"limit", std::to_string(*policy.max_retry_count)}};
+    const double wait_s = policy.backoff_duration ? policy.backoff_duration->seconds() : 0;
+    if (wait_s <= 0) return retry;
+    // Go's durations take fractions, and so does the duration's own text.
+    retry["backoff"]["duration"] = policy.backoff_duration->text;
+    if (policy.backoff_factor && *policy.backoff_factor != 0) {
+      if (*policy.backoff_factor != std::trunc(*policy.backoff_factor))
+        place.refuse(fmt::format("a backoff factor of {}", *policy.backoff_factor), "use an integer");
+      retry["backoff"]["factor"] = fmt::format("{:.0f}", *policy.backoff_factor);
+    }
+    if (policy.backoff_max_duration && policy.backoff_max_duration->seconds() > 0)
+      retry["backoff"]["cap"] = policy.backoff_max_duration->text;
+    return retry;
+  }
+
+  std::string when_of(const std::string& key, const Task& task, const ir::ComponentSpec& component,
+                      const std::string& condition) {
+    const auto lookup = [&](const std::string& name) -> ConditionInput {
+      const TaskInputParameter* source =
+          task.inputs ? ir::checks::find(task.inputs->parameters, name) : nullptr;
+      const auto* definition = ir::checks::find(ir::checks::inputs_of(component).parameters, name);
+      const auto type = definition == nullptr
+                            ? ParameterType::kUnspecified
+                            : definition->parameter_type.value_or(ParameterType::kUnspecified);
+      std::optional<Reference> value;
+      if (source != nullptr) value = resolve(key, *source, type, nullptr);
+      if (!value || value->expression.empty())
+        Place{key}.refuse(fmt::format("a condition on \"{}\", which has no value of its own", name));
+      return {value->expression, type};
+    };
+    try {
+      return computed(to_expression(ir::parse_condition(condition), lookup)).text;
+    } catch (const core::InputError& error) {
+      if (error.details().field == key) throw;
+      Place{key}.refuse(fmt::format("the condition {}: {}", condition, error.details().message));
+    }
+  }
+
+  void add_artifacts(const Task& task, const ir::ComponentSpec& component, Interface& names,
+                     const Template& used, Done& done) {
+    for (const auto& [name, definition] : ir::checks::outputs_of(component).artifacts) {
+      const std::string& artifact = names.output_artifact(name);
+      Artifact& entry = done.artifacts[name];
+      entry.plain = used.plain_artifacts.contains(name);
+      if (used.leaf && !task.parameter_iterator) {
+        entry.location.text = fmt::format("{}{}/{}/{}", store_root(options()), path_, done.name, artifact);
+        needs_path_ = true;
+      } else {
+        entry.location = output(done.name, artifact);
+      }
+    }
+  }
+
+  // An importer gives the location as it is.
+  void add_importer(const std::string& key, const Task& task, const ir::Importer& importer, Done& done) {
+    const Place place{key};
+    if (importer.download_to_workspace.value_or(false)) place.refuse("an importer that downloads");
+    if (importer.metadata && !importer.metadata->value.empty()) place.refuse("an importer with metadata");
+    if (!importer.properties.empty() || !importer.custom_properties.empty())
+      place.refuse("an importer with properties");
+    if (task.parameter_iterator || task.artifact_iterator) place.refuse("an importer in a loop of its own");
+    if (task.trigger_policy && task.trigger_policy->condition)
+      place.refuse("an importer with a condition", "put the importer into a DAG with the condition");
+    done.upstream = upstream_of(task);
+    TaskInputParameter source{.runtime_value = importer.artifact_uri};
+    if (importer.artifact_uri && importer.artifact_uri->runtime_parameter) {
+      const auto name = *importer.artifact_uri->runtime_parameter;
+      const TaskInputParameter* passed =
+          task.inputs ? ir::checks::find(task.inputs->parameters, name) : nullptr;
+      const auto* definition = ir::checks::find(ir::checks::inputs_of(*done.component).parameters, name);
+      source = {};
+      if (passed != nullptr)
+        source = *passed;
+      else if (definition != nullptr && definition->default_value)
+        source.runtime_value = ir::ValueOrRuntimeParameter{.constant = definition->default_value};
+    }
+    const auto uri = resolve(key, source, ParameterType::kString, nullptr);
+    if (!uri) place.refuse("an importer without a location");
+    for (const auto& [name, definition] : ir::checks::outputs_of(*done.component).artifacts)
+      done.artifacts[name] = {*uri, true};
+  }
+
+  // ---- loops
+
+  // A DAG around the loop: it is there with no items too, limits what runs at once, and collects the outputs.
+  std::string add_loop(const std::string& key, const Task& task, const ir::ComponentSpec& component,
+                       Interface& names, const Template& used, json& arguments) {
+    const Place place{key};
+    const ir::ParameterIterator& iterator = *task.parameter_iterator;
+    const std::string item_input = names.input_parameter(iterator.item_input.value_or(""));
+    const auto* item =
+        ir::checks::find(ir::checks::inputs_of(component).parameters, iterator.item_input.value_or(""));
+    const auto type = item == nullptr ? ParameterType::kUnspecified
+                                      : item->parameter_type.value_or(ParameterType::kUnspecified);
+    json loop = {{"name", kLoopTask}, {"template", used.name}};
+    json inputs = json::array();
+    for (const json& parameter : used.inputs) {
+      const auto name = parameter["name"].get<std::string>();
+      if (name == item_input) {
+        // Argo gives items as the inside of a JSON text.
+        const std::string value = computed("fromJSON(\"\\\"\" + item.value + \"\\\"\")").text;
+        loop["arguments"]["parameters"].push_back({{"name", name}, {"value", value}});
+        continue;
+      }
+      std::string value = input(name).text;
+      if (name == kPathInput) value += "/{{item.index}}";
+      loop["arguments"]["parameters"].push_back({{"name", name}, {"value", value}});
+      inputs.push_back(parameter);
+    }
+    if (iterator.items && iterator.items->raw) {
+      const json items = json::parse(*iterator.items->raw);
+      loop["withItems"] = json::array();
+      for (std::size_t i = 0; i < items.size(); ++i) {
+        const std::string text = parameter_text(items[i], type);
+        if (text.find("{{") != std::string::npos) place.refuse("\"{{\" in an item of a loop");
+        loop["withItems"].push_back({{"index", std::to_string(i)}, {"value", text}});
+      }
+    } else {
+      const std::string& list = iterator.items->input_parameter.value();
+      const TaskInputParameter* source =
+          task.inputs ? ir::checks::find(task.inputs->parameters, list) : nullptr;
+      std::optional<Reference> value;
+      if (source != nullptr) value = resolve(key, *source, ParameterType::kList, nullptr);
+      if (!value) place.refuse(fmt::format("a loop over \"{}\", which is not passed", list));
+      arguments[kItemsInput] = value->text;
+      inputs.push_back({{"name", kItemsInput}});
+      // Spaces keep "}}" from ending the tag.
+      loop["withParam"] =
+          computed(fmt::format("toJson(map(fromJSON({}), ({{\"index\": string(#index), \"value\": "
+                               "type(#) == \"string\" ? # : toJson(#) }} ) ))",
+                               input(kItemsInput).expression))
+              .text;
+    }
+    json body = {{"dag", {{"tasks", {loop}}}}};
+    if (!inputs.empty()) body["inputs"]["parameters"] = inputs;
+    if (task.iterator_policy && task.iterator_policy->parallelism_limit.value_or(0) > 0)
+      body["parallelism"] = *task.iterator_policy->parallelism_limit;
+    const auto collect = [&](const std::string& name, bool is_text) {
+      // Without items there are no outputs. Argo reads texts that are JSON as such: make them texts again.
+      const std::string list =
+          fmt::format("(tasks['{}']?.outputs?.parameters?.[{}] ?? \"[]\")", kLoopTask, quote(name));
+      const std::string all =
+          is_text ? fmt::format("toJson(map(fromJSON({}), type(#) == \"string\" ? # : toJson(#)))", list)
+                  : list;
+      body["outputs"]["parameters"].push_back({{"name", name}, {"valueFrom", {{"expression", all}}}});
+    };
+    const ir::ComponentOutputs& outputs = ir::checks::outputs_of(component);
+    for (const auto& [name, definition] : outputs.parameters)
+      collect(names.output_parameter(name), definition.parameter_type == ParameterType::kString);
+    if (!outputs.artifacts.empty() && used.leaf) place.refuse("artifacts of a loop over a single container");
+    for (const auto& [name, definition] : outputs.artifacts) {
+      if (options().s3)
+        place.refuse(fmt::format("the collected artifacts \"{}\" in a bucket", name), "use a volume");
+      collect(names.output_artifact(name), true);
+    }
+    return templates_.keep(used.name + "-loop", std::move(body));
+  }
+
+  // ---- values
+
+  // What a source gives; nothing where it is an optional input that nobody gave. `fallback` is for tasks that
+  // run where their producers failed.
+  std::optional<Reference> resolve(const std::string& key, const TaskInputParameter& source,
+                                   ParameterType type, const ir::Value* fallback) {
+    std::optional<Reference> value = resolve_source(key, source, type, fallback);
+    if (!value || !source.parameter_expression_selector) return value;
+    if (value->expression.empty()) Place{key}.refuse("a part of a run placeholder");
+    return computed(
+        to_expression(ir::parse_selector(*source.parameter_expression_selector), value->expression));
+  }
+
+  std::optional<Reference> resolve_source(const std::string& key, const TaskInputParameter& source,
+                                          ParameterType type, const ir::Value* fallback) {
+    if (source.component_input_parameter) return own_input(*source.component_input_parameter);
+    if (source.task_output_parameter) {
+      const Done& producer = done_.at(source.task_output_parameter->producer_task.value_or(""));
+      if (producer.name.empty()) Place{key}.refuse("a parameter of an importer");
+      Interface names(*producer.component);
+      const std::string& name =
+          names.output_parameter(source.task_output_parameter->output_parameter_key.value_or(""));
+      if (fallback == nullptr) return output(producer.name, name);
+      return computed(fmt::format("tasks['{}']?.outputs?.parameters?.['{}'] ?? {}", producer.name, name,
+                                  quote(parameter_text(*fallback, type))));
+    }
+    if (source.task_final_status) return final_status(source.task_final_status->producer_task.value_or(""));
+    if (!source.runtime_value) return std::nullopt;
+    if (source.runtime_value->runtime_parameter) return own_input(*source.runtime_value->runtime_parameter);
+    if (source.runtime_value->constant) return constant(key, *source.runtime_value->constant, type);
+    if (source.runtime_value->constant_value) {
+      const ir::LegacyValue& old = *source.runtime_value->constant_value;
+      if (old.string_value) return constant(key, *old.string_value, type);
+      return constant(key, old.int_value ? json(*old.int_value) : json(old.double_value.value_or(0)), type);
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Reference> own_input(const std::string& name) {
+    if (use_.absent_parameters.contains(name)) return std::nullopt;
+    return input(interface_.input_parameter(name));
+  }
+
+  std::optional<Reference> constant(const std::string& key, const ir::Value& value, ParameterType type) {
+    if (value.is_null()) return std::nullopt;
+    const std::string text = parameter_text(value, type);
+    if (text.find("{{$") == std::string::npos) return literal(text);
+    const RunPlace run{
+        .task = key, .path = path_ + "/" + task_names_.of(key), .root = pipeline_root(options())};
+    if (text.find("{{$.pipeline_task_uuid}}") != std::string::npos) needs_path_ = true;
+    return resolve_run_placeholders(text, run, Place{key});
+  }
+
+  // As KFP's launcher tells an exit task.
+  Reference final_status(const std::string& producer) {
+    const Reference phase = status(done_.at(producer).name);
+    const std::string state = fmt::format(
+        "{0} == \"Succeeded\" ? \"SUCCEEDED\" : {0} in [\"Skipped\", \"Omitted\"] ? \"SKIPPED\" : \"FAILED\"",
+        phase.expression);
+    json text = {{"state", computed(state).text},
+                 {"pipelineJobResourceName", "{{workflow.name}}"},
+                 {"pipelineTaskName", producer},
+                 {"error", json::object()}};
+    text["state"] = raw("\"" + computed(state).text + "\"");
+    return {dump_raw(text), ""};
+  }
+
+  std::optional<Artifact> resolve(const ir::TaskInputArtifact& source, const Place& place) {
+    if (source.component_input_artifact) {
+      const std::string& name = *source.component_input_artifact;
+      if (use_.absent_artifacts.contains(name)) return std::nullopt;
+      return Artifact{input(interface_.input_artifact(name)), use_.plain_artifacts.contains(name)};
+    }
+    if (!source.task_output_artifact) return std::nullopt;
+    const Done& producer = done_.at(source.task_output_artifact->producer_task.value_or(""));
+    const Artifact* artifact =
+        ir::checks::find(producer.artifacts, source.task_output_artifact->output_artifact_key.value_or(""));
+    if (artifact == nullptr) place.refuse("an artifact that its task does not give");
+    return *artifact;
+  }
+
+  // ---- interface
+
+  void add_inputs(json& body) {
+    for (const auto& [name, definition] : ir::checks::inputs_of(component_).parameters) {
+      if (use_.absent_parameters.contains(name)) continue;
+      json parameter = {{"name", interface_.input_parameter(name)}};
+      if (definition.default_value && !definition.default_value->is_null())
+        parameter["value"] =
+            literal(parameter_text(*definition.default_value,
+                                   definition.parameter_type.value_or(ParameterType::kUnspecified)))
+                .text;
+      result_.inputs.push_back(std::move(parameter));
+    }
+    for (const auto& [name, definition] : ir::checks::inputs_of(component_).artifacts)
+      if (!use_.absent_artifacts.contains(name))
+        result_.inputs.push_back({{"name", interface_.input_artifact(name)}});
+    if (needs_path_ && path_ != "{{workflow.name}}") result_.inputs.push_back({{"name", kPathInput}});
+    if (!result_.inputs.empty()) body["inputs"]["parameters"] = result_.inputs;
+  }
+
+  // In `outputs`, an expression stands without tags; locations hold tags that are replaced before it is read.
+  static std::string output_expression(const Reference& value) {
+    return value.expression.empty() ? fmt::format("\"{}\"", value.text) : value.expression;
+  }
+
+  void add_output(json& body, const std::string& name,
+                  const std::vector<std::pair<std::string, std::string>>& choices) {
+    std::string expression = choices.back().second;
+    for (std::size_t i = choices.size() - 1; i-- > 0;)
+      expression = fmt::format("{} == \"Succeeded\" ? {} : ({})", status(choices[i].first).expression,
+                               choices[i].second, expression);
+    body["outputs"]["parameters"].push_back({{"name", name}, {"valueFrom", {{"expression", expression}}}});
+  }
+
+  void add_outputs(json& body, const ir::DagOutputs& outputs) {
+    using Choices = std::vector<std::pair<std::string, std::string>>;
+    for (const auto& [name, source] : outputs.parameters) {
+      std::vector<ir::ParameterSelector> selectors;
+      if (source.value_from_parameter) selectors.push_back(*source.value_from_parameter);
+      if (source.value_from_oneof) selectors = source.value_from_oneof->parameter_selectors;
+      Choices choices;
+      for (const ir::ParameterSelector& selector : selectors) {
+        const Done& producer = done_.at(selector.producer_subtask.value_or(""));
+        Interface names(*producer.component);
+        choices.emplace_back(
+            producer.name,
+            output(producer.name, names.output_parameter(selector.output_parameter_key.value_or("")))
+                .expression);
+      }
+      add_output(body, interface_.output_parameter(name), choices);
+    }
+    for (const auto& [name, source] : outputs.artifacts) {
+      Choices choices;
+      std::set<bool> kinds;
+      for (const ir::ArtifactSelector& selector : source.artifact_selectors) {
+        const Done& producer = done_.at(selector.producer_subtask.value_or(""));
+        const Artifact& artifact = producer.artifacts.at(selector.output_artifact_key.value_or(""));
+        kinds.insert(artifact.plain);
+        if (producer.name.empty() && source.artifact_selectors.size() > 1)
+          Place{name_}.refuse(
+              fmt::format("the output \"{}\", one of several with an importer among them", name));
+        choices.emplace_back(producer.name, output_expression(artifact.location));
+      }
+      if (options().s3 && kinds.size() > 1)
+        Place{name_}.refuse(fmt::format("the output \"{}\", imported or from the bucket", name));
+      if (kinds.contains(true)) result_.plain_artifacts.insert(name);
+      add_output(body, interface_.output_artifact(name), choices);
+    }
+  }
+
+  Templates& templates_;
+  const std::string name_;
+  const ir::ComponentSpec& component_;
+  const Use& use_;
+  Interface interface_;
+  const std::string path_;
+  Names task_names_{Names::Kind::kTask};
+  std::map<std::string, Done> done_;
+  json tasks_ = json::array();
+  Template result_;
+  bool needs_path_ = false;
+  bool tolerates_failure_ = false;
+};
+
+}  // namespace
+
+Template dag_template(Templates& templates, const std::string& name, const ir::ComponentSpec& component,
+                      const Use& use, bool is_root) {
+  return DagCompiler(templates, name, component, use, is_root).compile();
+}
+
+}  // namespace kfp::argo

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+
+#include "kfp/dsl/graph.h"
+#include "kfp/ir/pipeline_spec.h"
+
+// Parts of the compiler; no part of the public interface.
+namespace kfp::dsl::lowering {
+
+/// Adds an input or output to a component's definitions.
+void declare_input(ir::ComponentSpec& component, const std::string& name, const Port& port);
+void declare_output(ir::ComponentSpec& component, const std::string& name, const Port& port);
+/// A component with these inputs and outputs.
+ir::ComponentSpec interface_of(const Ports& inputs, const Ports& outputs);
+
+/// What a group passes on of an input or output: the type, no default and no description.
+Port bare(const Port& port);
+
+/// "pipelinechannel--x": what the SDK calls inputs that it adds.
+std::string channel_input(const std::string& full_name);
+
+/// A group's conditions as one expression in CEL over the inputs that the group has for the channels.
+/// @throws core::UsageError where types cannot be compared
+std::string condition_text(const graph::Group& group);
+
+/// Adds the Kubernetes settings of an executor.
+void set_kubernetes(ir::Pipeline& pipeline, const std::string& label, ir::KubernetesExecutorConfig config);
+
+/// Takes components, executors and Kubernetes settings of a compiled pipeline into another, under names that
+/// are free there. The root of the inner pipeline, with the new names.
+ir::ComponentSpec merge(const ir::Pipeline& inner, ir::Pipeline& outer);
+
+}  // namespace kfp::dsl::lowering

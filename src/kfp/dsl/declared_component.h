@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kfp/component/component.h"
+#include "kfp/dsl/container_component.h"
+
+namespace kfp::dsl {
+
+struct DeclaredComponentOptions {
+  std::string image;                 ///< with the program in it, by digest
+  std::vector<std::string> command;  ///< the program: {"calopipe"}
+};
+
+/// The container component of a component that is declared in C++: its inputs, parameters and outputs with
+/// their types, defaults and descriptions (help, unit, allowed range). The container runs
+/// `<command> <component's name> --executor-input {{$}}`: the launcher fills in all inputs as one JSON.
+/// Optional artifacts and parameters that are not required may be left out by tasks.
+/// @throws core::UsageError where there is no image or command
+ContainerComponent from_declaration(const Component& component, const DeclaredComponentOptions& options);
+
+}  // namespace kfp::dsl

@@ -1,0 +1,264 @@
+#include "kfp/local/launcher.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <functional>
+#include <optional>
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "kfp/ir/placeholder.h"
+
+namespace kfp::local {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+json type_json(const std::optional<ir::ArtifactTypeSchema>& type) {
+  json value = json::object();
+  if (!type) return value;
+  if (type->schema_title) value["schemaTitle"] = *type->schema_title;
+  if (type->schema_uri) value["schemaUri"] = *type->schema_uri;
+  if (type->instance_schema) value["instanceSchema"] = *type->instance_schema;
+  if (type->schema_version) value["schemaVersion"] = *type->schema_version;
+  return value;
+}
+
+// The value of a placeholder; none leaves it as it is.
+using Resolver = std::function<std::optional<std::string>(const ir::Placeholder&)>;
+
+std::string substitute(std::string_view text, const Resolver& resolve) {
+  std::string result;
+  for (const ir::Placeholder& placeholder : ir::placeholders_in(text)) {
+    const std::size_t begin = text.find(placeholder.text);
+    result += text.substr(0, begin);
+    const std::optional<std::string> value = resolve(placeholder);
+    result += value ? *value : placeholder.text;
+    text.remove_prefix(begin + placeholder.text.size());
+  }
+  return result += text;
+}
+
+bool ends_with_access(const ir::Placeholder& placeholder, std::string_view access) {
+  return placeholder.text.ends_with(std::string("]") + std::string(access) + "}}");
+}
+
+[[noreturn]] void no_value(const std::string& name) {
+  throw core::InputError({.message = "a command needs input " + name + ", which has no value",
+                          .hint = "give it a value or a default, or use an if-present placeholder"});
+}
+
+class Command {
+ public:
+  explicit Command(const json& input) : input_(input), text_(input.dump()) {}
+
+  std::string executor_input_only(const std::string& text) const {
+    return substitute(text, [this](const ir::Placeholder& placeholder) -> std::optional<std::string> {
+      if (placeholder.kind == ir::Placeholder::Kind::kExecutorInput) return whole();
+      return std::nullopt;
+    });
+  }
+
+  // Appends what an element of the IR stands for: nothing, one or several arguments.
+  void append(const std::string& element, std::vector<std::string>& arguments) const {
+    if (const json structure = structured(element); !structure.is_null())
+      append(structure, arguments);
+    else
+      arguments.push_back(resolve(element));
+  }
+
+ private:
+  // `{"Concat": …}` or `{"IfPresent": …}`; null where the text is something else.
+  static json structured(const std::string& text) {
+    const std::size_t begin = text.find_first_not_of(" \t\r\n");
+    if (begin == std::string::npos || text[begin] != '{' || text.starts_with("{{$")) return nullptr;
+    json value = json::parse(text, nullptr, false);
+    if (value.is_object() && value.size() == 1 &&
+        (value.begin().key() == "Concat" || value.begin().key() == "IfPresent"))
+      return value;
+    return nullptr;
+  }
+
+  void append(const json& element, std::vector<std::string>& arguments) const {
+    if (element.is_null()) return;
+    if (element.is_string()) return append(element.get_ref<const std::string&>(), arguments);
+    if (element.is_array()) {
+      for (const json& item : element) append(item, arguments);
+      return;
+    }
+    if (element.is_object() && element.contains("Concat")) {
+      std::vector<std::string> parts;
+      append(element["Concat"], parts);
+      arguments.push_back(fmt::format("{}", fmt::join(parts, "")));
+      return;
+    }
+    if (element.is_object() && element.contains("IfPresent") && element["IfPresent"].is_object()) {
+      const json& choice = element["IfPresent"];
+      const json& name = choice.value("InputName", json());
+      if (!name.is_string()) throw core::InputError({.message = "if-present names no input"});
+      return append(choice.value(is_present(name) ? "Then" : "Else", json()), arguments);
+    }
+    throw core::InputError({.message = "a command holds " + element.dump() + ", which is no argument"});
+  }
+
+  bool is_present(const std::string& name) const {
+    const json& inputs = input_["inputs"];
+    const auto value = inputs["parameterValues"].find(name);
+    if (value != inputs["parameterValues"].end()) return !value->is_null();
+    return inputs["artifacts"].contains(name);
+  }
+
+  std::string resolve(const std::string& text) const {
+    return substitute(text, [this](const ir::Placeholder& placeholder) { return value_of(placeholder); });
+  }
+
+  std::optional<std::string> value_of(const ir::Placeholder& placeholder) const {
+    using Kind = ir::Placeholder::Kind;
+    const std::string& name = placeholder.name;
+    const json& inputs = input_["inputs"];
+    const json& outputs = input_["outputs"];
+    switch (placeholder.kind) {
+      case Kind::kExecutorInput:
+        return whole();
+      case Kind::kInputParameter: {
+        if (!ends_with_access(placeholder, "")) return std::nullopt;
+        const auto value = inputs["parameterValues"].find(name);
+        if (value == inputs["parameterValues"].end() || value->is_null()) no_value(name);
+        return parameter_text(*value);
+      }
+      case Kind::kInputArtifact: {
+        const bool path = ends_with_access(placeholder, ".path");
+        if (!path && !ends_with_access(placeholder, ".uri")) return std::nullopt;
+        const auto list = inputs["artifacts"].find(name);
+        if (list == inputs["artifacts"].end() || (*list)["artifacts"].empty()) no_value(name);
+        return artifact_text((*list)["artifacts"][0], path);
+      }
+      case Kind::kOutputParameter:
+        if (!ends_with_access(placeholder, ".output_file") || !outputs["parameters"].contains(name))
+          return std::nullopt;
+        return outputs["parameters"][name]["outputFile"].get<std::string>();
+      case Kind::kOutputArtifact: {
+        const bool path = ends_with_access(placeholder, ".path");
+        if ((!path && !ends_with_access(placeholder, ".uri")) || !outputs["artifacts"].contains(name))
+          return std::nullopt;
+        return artifact_text(outputs["artifacts"][name]["artifacts"][0], path);
+      }
+      default:
+        return std::nullopt;
+    }
+  }
+
+  // A program that gets everything reads the artifacts at their local paths.
+  std::string whole() const {
+    for (const auto& [name, list] : input_["inputs"]["artifacts"].items())
+      for (const json& artifact : list["artifacts"]) artifact_text(artifact, true);
+    return text_;
+  }
+
+  static std::string artifact_text(const json& artifact, bool as_path) {
+    const std::string uri = artifact.value("uri", "");
+    if (!as_path) return uri;
+    const std::optional<fs::path> path = local_path(uri);
+    if (!path)
+      throw core::InputError({.message = "the artifact lies at " + uri + ", which is not on this machine",
+                              .hint = "fetch it, and import its path"});
+    return path->string();
+  }
+
+  const json& input_;
+  std::string text_;  // of the executor input
+};
+
+}  // namespace
+
+std::string parameter_text(const json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_number_float()) return value.dump();
+  std::array<char, 400> digits{};
+  const double number = value.get<double>();
+  const auto end = std::to_chars(digits.begin(), digits.end(), number, std::chars_format::fixed);
+  return {digits.data(), end.ptr};
+}
+
+json with_parameters(const json& value, const std::map<std::string, json>& parameters) {
+  const auto text = [&](const std::string& original) {
+    return substitute(original, [&](const ir::Placeholder& placeholder) -> std::optional<std::string> {
+      if (placeholder.kind != ir::Placeholder::Kind::kInputParameter) return std::nullopt;
+      const auto found = parameters.find(placeholder.name);
+      if (found == parameters.end()) no_value(placeholder.name);
+      return parameter_text(found->second);
+    });
+  };
+  if (value.is_string()) return text(value.get_ref<const std::string&>());
+  json result = value;
+  if (value.is_array())
+    for (json& item : result) item = with_parameters(item, parameters);
+  if (value.is_object()) {
+    result = json::object();
+    for (const auto& [key, item] : value.items()) result[text(key)] = with_parameters(item, parameters);
+  }
+  return result;
+}
+
+json executor_input(const ir::ComponentSpec& component, const Values& inputs, const fs::path& root) {
+  json parameters = json::object();
+  json artifacts = json::object();
+  for (const auto& [name, value] : inputs.parameters) parameters[name] = value;
+  for (const auto& [name, list] : inputs.artifacts) {
+    json& entries = artifacts[name]["artifacts"] = json::array();
+    for (const Artifact& artifact : list) entries.push_back(artifact.to_json());
+  }
+  if (component.input_definitions)
+    for (const auto& [name, spec] : component.input_definitions->parameters)
+      if (spec.default_value && !parameters.contains(name)) parameters[name] = *spec.default_value;
+
+  json outputs = {{"parameters", json::object()},
+                  {"artifacts", json::object()},
+                  {"outputFile", (root / ".executor_output.json").string()}};
+  if (component.output_definitions) {
+    for (const auto& [name, spec] : component.output_definitions->parameters)
+      outputs["parameters"][name]["outputFile"] = (root / ".parameters" / name).string();
+    for (const auto& [name, spec] : component.output_definitions->artifacts) {
+      Artifact artifact{.name = name, .uri = (root / name).string(), .type = type_json(spec.artifact_type)};
+      if (spec.metadata) artifact.metadata = spec.metadata->value;
+      outputs["artifacts"][name]["artifacts"] = json::array({artifact.to_json()});
+    }
+  }
+  return {{"inputs", {{"parameterValues", std::move(parameters)}, {"artifacts", std::move(artifacts)}}},
+          {"outputs", std::move(outputs)}};
+}
+
+std::vector<std::string> command_line(const ir::Container& container, const json& executor_input) {
+  const Command command(executor_input);
+  std::vector<std::string> arguments;
+  for (const auto* part : {&container.command, &container.args})
+    for (const std::string& element : *part) {
+      if (arguments.empty())
+        arguments.push_back(command.executor_input_only(element));
+      else
+        command.append(element, arguments);
+    }
+  if (arguments.empty() || arguments.front().empty())
+    throw core::InputError({.message = "the container has no command",
+                            .hint = "what its image runs by itself is not known here: name the program"});
+  for (const std::string& argument : arguments)
+    if (argument.find('\0') != std::string::npos)
+      throw core::InputError({.message = "an argument holds a zero byte, which no program can be given"});
+  return arguments;
+}
+
+void prepare_outputs(const json& executor_input, const fs::path& root) {
+  std::error_code error;
+  fs::remove_all(root, error);
+  if (!error) fs::create_directories(root, error);
+  if (!error && !executor_input["outputs"]["parameters"].empty())
+    fs::create_directory(root / ".parameters", error);
+  if (error)
+    throw core::UnavailableError(
+        {.message = "the folder for outputs cannot be made: " + error.message(), .file = root});
+}
+
+}  // namespace kfp::local

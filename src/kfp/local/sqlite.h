@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "core/error.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace kfp::local {
+
+/// Others held a lock for as long as one waits.
+class SqliteBusyError : public core::UnavailableError {
+ public:
+  using UnavailableError::UnavailableError;
+};
+
+/// One use of a prepared statement: values bound, rows read one after another. At its end the statement is
+/// free for the next use. Column numbers begin at 0.
+class SqliteRows {
+ public:
+  ~SqliteRows();
+  SqliteRows(SqliteRows&& other) noexcept
+      : database_(other.database_), statement_(std::exchange(other.statement_, nullptr)) {}
+  SqliteRows(const SqliteRows&) = delete;
+  SqliteRows& operator=(const SqliteRows&) = delete;
+
+  /// Goes to the next row (the first one at the first call). @return false where there is none
+  bool next();
+
+  std::string text(int column) const;
+  std::int64_t integer(int column) const;
+  double real(int column) const;
+  bool is_null(int column) const;
+
+ private:
+  friend class SqliteDatabase;
+  SqliteRows(class SqliteDatabase& database, sqlite3_stmt* statement);
+
+  void bind(int place, std::string_view value);
+  void bind(int place, const std::string& value) { bind(place, std::string_view(value)); }
+  void bind(int place, const char* value) { bind(place, std::string_view(value)); }
+  void bind(int place, std::int64_t value);
+  void bind(int place, int value) { bind(place, static_cast<std::int64_t>(value)); }
+  void bind(int place, bool value) { bind(place, static_cast<std::int64_t>(value)); }
+  void bind(int place, double value);
+  void bind(int place, std::optional<int> value);
+
+  class SqliteDatabase& database_;
+  sqlite3_stmt* statement_;
+};
+
+/// A connection to one SQLite file. Statements are prepared once and kept. Not for several threads at once.
+/// Every function throws core::UnavailableError (no permission, disk full, locked for too long) or
+/// core::InputError (not a database, damaged), naming the file.
+class SqliteDatabase {
+ public:
+  /// Opens or makes the file; others' locks are waited for.
+  explicit SqliteDatabase(std::filesystem::path file);
+  ~SqliteDatabase();
+  SqliteDatabase(const SqliteDatabase&) = delete;
+  SqliteDatabase& operator=(const SqliteDatabase&) = delete;
+
+  /// Begins a statement; the `?` in it get the values in order. `sql` must be a literal.
+  template <class... Values>
+  SqliteRows query(std::string_view sql, const Values&... values) {
+    SqliteRows rows(*this, prepared(sql));
+    [[maybe_unused]] int place = 0;
+    (rows.bind(++place, values), ...);
+    return rows;
+  }
+  /// Runs a statement to its end. @return rows that it changed
+  template <class... Values>
+  int execute(std::string_view sql, const Values&... values) {
+    SqliteRows rows = query(sql, values...);
+    while (rows.next()) {
+    }
+    return changes();
+  }
+  /// Several statements in one text, without values.
+  void script(const char* sql);
+
+  const std::filesystem::path& file() const { return file_; }
+
+ private:
+  friend class SqliteRows;
+  sqlite3_stmt* prepared(std::string_view sql);
+  int changes() const;
+  [[noreturn]] void fail(int code) const;
+
+  std::filesystem::path file_;
+  sqlite3* connection_ = nullptr;
+  std::unordered_map<std::string_view, sqlite3_stmt*> statements_;
+};
+
+/// A transaction that holds the right to write from its beginning; rolled back unless committed.
+class SqliteTransaction {
+ public:
+  explicit SqliteTransaction(SqliteDatabase& database);
+  ~SqliteTransaction();
+  SqliteTransaction(const SqliteTransaction&) = delete;
+  SqliteTransaction& operator=(const SqliteTransaction&) = delete;
+
+  void commit();
+
+ private:
+  SqliteDatabase& database_;
+  bool open_ = true;
+};
+
+}  // namespace kfp::local

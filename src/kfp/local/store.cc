@@ -1,0 +1,356 @@
+#include "kfp/local/store.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "core/error.h"
+#include "kfp/component/field.h"
+#include "kfp/local/liveness.h"
+#include "kfp/local/record_json.h"
+#include "kfp/local/sqlite_store.h"
+
+namespace kfp::local {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kSchemaVersion = 1;
+constexpr int kApplicationId = 0x63616c6f;  // "calo": tells our files from other SQLite files
+
+constexpr const char* kSchema = R"sql(
+CREATE TABLE runs (
+  id TEXT NOT NULL UNIQUE, pipeline TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
+  created_s REAL, finished_s REAL, parameters TEXT NOT NULL, program_version TEXT NOT NULL,
+  spec_sha256 TEXT NOT NULL, folder TEXT NOT NULL, runner_pid INTEGER NOT NULL, runner_start INTEGER NOT NULL,
+  error TEXT NOT NULL, options TEXT NOT NULL
+);
+CREATE TABLE tasks (
+  run_id TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, path TEXT NOT NULL, name TEXT NOT NULL,
+  component TEXT NOT NULL, is_dag INTEGER NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL,
+  started_s REAL, finished_s REAL, exit_code INTEGER, cache_key TEXT NOT NULL, cached_from TEXT NOT NULL,
+  log TEXT NOT NULL, error TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT NOT NULL, cpu_s REAL,
+  peak_memory_bytes INTEGER NOT NULL,
+  UNIQUE (run_id, path)
+);
+CREATE INDEX tasks_by_cache_key ON tasks (cache_key) WHERE cache_key <> '';
+CREATE INDEX tasks_by_origin ON tasks (cached_from) WHERE cached_from <> '';
+CREATE TABLE artifacts (
+  run_id TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, task_path TEXT NOT NULL,
+  direction INTEGER NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, path TEXT NOT NULL,
+  sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, metadata TEXT NOT NULL, stamp TEXT NOT NULL,
+  UNIQUE (run_id, task_path, direction, name)
+);
+CREATE INDEX artifacts_by_path ON artifacts (path);
+CREATE TABLE trash (folder TEXT NOT NULL UNIQUE);
+PRAGMA application_id = 0x63616c6f;
+PRAGMA user_version = 1;
+)sql";
+
+constexpr std::array<std::pair<State, const char*>, 7> kStates = {{{State::kPending, "PENDING"},
+                                                                   {State::kRunning, "RUNNING"},
+                                                                   {State::kSucceeded, "SUCCEEDED"},
+                                                                   {State::kCached, "CACHED"},
+                                                                   {State::kSkipped, "SKIPPED"},
+                                                                   {State::kFailed, "FAILED"},
+                                                                   {State::kCanceled, "CANCELED"}}};
+
+// File systems whose other side may be another machine.
+SqliteStore::Journal journal_for(const fs::path& folder) {
+  struct statfs info {};
+  if (::statfs(folder.c_str(), &info) != 0) return SqliteStore::Journal::kWriteAhead;
+  switch (static_cast<std::uint32_t>(info.f_type)) {
+    case 0x6969:      // NFS
+    case 0x517B:      // SMB
+    case 0xFE534D42:  // SMB 2
+    case 0xFF534D42:  // CIFS
+    case 0x5346414F:  // AFS
+    case 0x6B414653:  // AFS of the kernel
+    case 0x65735546:  // FUSE: EOS, CVMFS, sshfs
+    case 0x00C36400:  // Ceph
+    case 0x0BD00BD0:  // Lustre
+    case 0x47504653:  // GPFS
+    case 0x01021997:  // 9P
+      return SqliteStore::Journal::kRollback;
+    default:
+      return SqliteStore::Journal::kWriteAhead;
+  }
+}
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Sortable whatever the time zone does: UTC.
+std::string new_id(double created_s) {
+  std::random_device random;
+  return fmt::format("{:%Y%m%d-%H%M%S}-{:04x}", fmt::gmtime(static_cast<std::time_t>(created_s)),
+                     random() & 0xFFFF);
+}
+
+// "s3://bucket/key": artifacts of importers need not lie in a file system.
+bool is_uri(const std::string& text) {
+  const std::size_t end = text.find("://");
+  return end != std::string::npos && end > 0 && text.find('/') > end;
+}
+
+void complete_runner(RunRecord& record) {
+  if (record.state == State::kRunning && record.runner_pid == 0) record.runner_pid = ::getpid();
+  if (record.runner_pid != 0 && record.runner_start == 0)
+    record.runner_start = process_start(record.runner_pid);
+}
+
+[[noreturn]] void no_such_run(const std::string& id, const fs::path& folder,
+                              const std::vector<std::string>& ids) {
+  const std::string near = nearest(id, ids);
+  throw core::UsageError({.message = fmt::format("there is no run \"{}\"", id),
+                          .file = folder,
+                          .hint = ids.empty()    ? "the store has no runs yet"
+                                  : near.empty() ? "calopipe runs list names them"
+                                                 : fmt::format("did you mean {}?", near)});
+}
+
+}  // namespace
+
+std::string to_string(State state) {
+  for (const auto& [known, text] : kStates)
+    if (known == state) return text;
+  return "UNKNOWN";
+}
+
+State parse_state(const std::string& text) {
+  for (const auto& [state, known] : kStates)
+    if (text == known) return state;
+  throw core::InputError({.message = fmt::format("\"{}\" is no state of a run or task", text),
+                          .hint = "PENDING, RUNNING, SUCCEEDED, CACHED, SKIPPED, FAILED or CANCELED"});
+}
+
+bool is_final(State state) {
+  return state != State::kPending && state != State::kRunning;
+}
+
+fs::path default_store_folder() {
+  const char* folder = std::getenv("CALOPIPE_STORE");
+  return folder != nullptr && *folder != '\0' ? folder : ".calopipe";
+}
+
+std::unique_ptr<Store> Store::open(const fs::path& folder) {
+  if (folder.empty()) throw core::UsageError({.message = "a store needs a folder"});
+  fs::path absolute = fs::absolute(folder).lexically_normal();
+  if (!absolute.has_filename()) absolute = absolute.parent_path();
+  std::error_code error;
+  if (fs::exists(absolute, error) && !fs::is_directory(absolute, error))
+    throw core::InputError(
+        {.message = "is a file, and a store is a folder", .file = absolute, .hint = "choose another store"});
+  fs::create_directories(absolute / "runs", error);
+  if (error)
+    throw core::UnavailableError({.message = "cannot make the store's folder: " + error.message(),
+                                  .file = absolute,
+                                  .hint = "choose a store in a place that you may write to"});
+  return std::make_unique<SqliteStore>(absolute, journal_for(absolute));
+}
+
+SqliteStore::SqliteStore(fs::path folder, Journal journal)
+    : folder_(std::move(folder)), database_(folder_ / "runs.db") {
+  prepare(journal);
+}
+
+bool SqliteStore::has_tables() const {
+  SqliteRows rows = database_.query("SELECT count(*) FROM sqlite_master");
+  return rows.next() && rows.integer(0) > 0;
+}
+
+void SqliteStore::check_version() const {
+  const auto number = [&](std::string_view pragma) {
+    SqliteRows rows = database_.query(pragma);
+    return rows.next() ? rows.integer(0) : 0;
+  };
+  if (number("PRAGMA application_id") != kApplicationId)
+    throw core::InputError({.message = "is a database of another program, not a store of runs",
+                            .file = database_.file(),
+                            .hint = "choose another store"});
+  const std::int64_t version = number("PRAGMA user_version");
+  if (version != kSchemaVersion)
+    throw core::InputError(
+        {.message = fmt::format("is a store of version {}, and this calopipe knows version {}", version,
+                                kSchemaVersion),
+         .file = database_.file(),
+         .hint = "use the newer calopipe, or choose another store"});
+}
+
+void SqliteStore::prepare(Journal journal) {
+  const bool is_new = !has_tables();
+  // Before anything is written: the file may belong to somebody else.
+  if (!is_new) check_version();
+  const char* wanted = journal == Journal::kWriteAhead ? "PRAGMA journal_mode = WAL"  //
+                                                       : "PRAGMA journal_mode = DELETE";
+  // The change of the mode does not wait for others who open the file now.
+  const auto begin = std::chrono::steady_clock::now();
+  for (;;) {
+    try {
+      database_.execute(wanted);
+      break;
+    } catch (const SqliteBusyError&) {
+      if (std::chrono::steady_clock::now() - begin > std::chrono::minutes(1)) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+  // With a write-ahead log this loses nothing when a process is killed, and at most the last moments, but not
+  // the database, when the machine is.
+  if (journal == Journal::kWriteAhead) database_.script("PRAGMA synchronous = NORMAL");
+  database_.script("PRAGMA foreign_keys = ON");
+  if (!is_new) return;
+  SqliteTransaction transaction(database_);
+  if (!has_tables()) database_.script(kSchema);
+  check_version();
+  transaction.commit();
+}
+
+std::string SqliteStore::stored(const fs::path& path) const {
+  if (path.empty() || is_uri(path.string())) return path.string();
+  const fs::path absolute = fs::absolute(path).lexically_normal();
+  const fs::path relative = absolute.lexically_relative(folder_);
+  if (relative.empty() || *relative.begin() == "..") return absolute.string();
+  return relative.string();
+}
+
+fs::path SqliteStore::restored(const std::string& text) const {
+  return text.empty() || is_uri(text) ? fs::path(text) : folder_ / text;
+}
+
+RunRecord SqliteStore::read_run(const SqliteRows& rows) const {
+  RunRecord record{.id = rows.text(0),
+                   .pipeline = rows.text(1),
+                   .name = rows.text(2),
+                   .state = parse_state(rows.text(3)),
+                   .created_s = rows.real(4),
+                   .finished_s = rows.real(5),
+                   .parameters = json_from_text(rows.text(6), database_.file()),
+                   .program_version = rows.text(7),
+                   .spec_sha256 = rows.text(8),
+                   .folder = restored(rows.text(9)),
+                   .runner_pid = rows.integer(10),
+                   .runner_start = rows.integer(11),
+                   .error = rows.text(12),
+                   .options = json_from_text(rows.text(13), database_.file())};
+  const bool dead = record.runner_pid != 0 ? !process_lives(record.runner_pid, record.runner_start)
+                                           : record.state == State::kRunning;
+  if (!is_final(record.state) && dead) record.state = State::kCanceled;
+  return record;
+}
+
+RunRecord SqliteStore::create_run(RunRecord record) {
+  const std::lock_guard lock(mutex_);
+  if (record.created_s == 0) record.created_s = now_s();
+  complete_runner(record);
+  const std::string parameters = to_text(record.parameters, "parameters");
+  const std::string options = to_text(record.options, "options");
+  for (int attempt = 0;; ++attempt) {
+    record.id = new_id(record.created_s);
+    record.folder = folder_ / "runs" / record.id;
+    // The folder decides: it is made by one process only, also where a deleted run left something.
+    std::error_code error;
+    if (fs::create_directory(record.folder, error)) break;
+    if (error)
+      throw core::UnavailableError(
+          {.message = "cannot make the run's folder: " + error.message(), .file = record.folder});
+    if (attempt == 1000)
+      throw core::UnavailableError({.message = "there is no free id for a run", .file = folder_});
+  }
+  try {
+    database_.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", record.id,
+                      record.pipeline, record.name, to_string(record.state), record.created_s,
+                      record.finished_s, parameters, record.program_version, record.spec_sha256,
+                      stored(record.folder), record.runner_pid, record.runner_start, record.error, options);
+  } catch (const std::exception&) {
+    std::error_code ignored;
+    fs::remove(record.folder, ignored);
+    throw;
+  }
+  return record;
+}
+
+void SqliteStore::write_run(const RunRecord& record) {
+  const int changed = database_.execute(
+      "UPDATE runs SET pipeline = ?, name = ?, state = ?, created_s = ?, finished_s = ?, parameters = ?, "
+      "program_version = ?, spec_sha256 = ?, folder = ?, runner_pid = ?, runner_start = ?, error = ?, "
+      "options = ? WHERE id = ?",
+      record.pipeline, record.name, to_string(record.state), record.created_s, record.finished_s,
+      to_text(record.parameters, "parameters"), record.program_version, record.spec_sha256,
+      stored(record.folder), record.runner_pid, record.runner_start, record.error,
+      to_text(record.options, "options"), record.id);
+  if (changed == 0) no_such_run(record.id, folder_, {});
+}
+
+void SqliteStore::update_run(const RunRecord& record) {
+  const std::lock_guard lock(mutex_);
+  RunRecord complete = record;
+  complete_runner(complete);
+  write_run(complete);
+}
+
+RunRecord SqliteStore::claim_run(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  SqliteTransaction transaction(database_);
+  RunRecord record = find_run(id);
+  const bool live = record.runner_pid != 0 && process_lives(record.runner_pid, record.runner_start);
+  if (live && !is_final(record.state) && record.runner_pid != ::getpid())
+    throw core::UsageError(
+        {.message = fmt::format("run {} is running: process {}", record.id, record.runner_pid),
+         .hint = "wait for it, or end that process, then try again"});
+  record.runner_pid = ::getpid();
+  record.runner_start = process_start(record.runner_pid);
+  record.state = State::kRunning;
+  record.finished_s = 0;
+  record.error.clear();
+  write_run(record);
+  transaction.commit();
+  return record;
+}
+
+RunRecord SqliteStore::find_run(const std::string& id) const {
+  std::vector<RunRecord> found;
+  const auto collect = [&](SqliteRows rows) {
+    while (rows.next()) found.push_back(read_run(rows));
+  };
+  if (id == "latest")
+    collect(database_.query("SELECT * FROM runs ORDER BY created_s DESC, rowid DESC LIMIT 1"));
+  else
+    collect(database_.query("SELECT * FROM runs WHERE id = ?", id));
+  if (found.empty() && !id.empty() && id != "latest")
+    collect(
+        database_.query("SELECT * FROM runs WHERE substr(id, 1, length(?)) = ? ORDER BY id LIMIT 6", id, id));
+  if (found.size() == 1) return std::move(found.front());
+  std::vector<std::string> ids;
+  if (found.empty()) {
+    SqliteRows rows = database_.query("SELECT id FROM runs ORDER BY created_s DESC");
+    while (rows.next()) ids.push_back(rows.text(0));
+    no_such_run(id, folder_, ids);
+  }
+  for (const RunRecord& record : found) ids.push_back(record.id);
+  if (ids.size() > 5) ids.back() = "…";
+  throw core::UsageError({.message = fmt::format("several runs begin with \"{}\"", id),
+                          .hint = fmt::format("{}", fmt::join(ids, ", "))});
+}
+
+RunRecord SqliteStore::run(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  return find_run(id);
+}
+
+std::vector<RunRecord> SqliteStore::runs() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<RunRecord> found;
+  SqliteRows rows = database_.query("SELECT * FROM runs ORDER BY created_s DESC, rowid DESC");
+  while (rows.next()) found.push_back(read_run(rows));
+  return found;
+}
+
+}  // namespace kfp::local

@@ -1,0 +1,129 @@
+#include "calo/validate/roc.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/philox.h"
+#include "support/python_peer.h"
+#include "support/temp_folder.h"
+
+namespace {
+
+std::vector<double> normals(std::size_t count, std::uint64_t seed, double shift = 0) {
+  std::vector<double> values;
+  core::Philox random(seed, 0);
+  for (std::size_t i = 0; i < count; ++i) values.push_back(random.normal() + shift);
+  return values;
+}
+
+// Scores with many ties.
+std::vector<double> rounded(std::vector<double> values) {
+  for (double& value : values) value = std::round(value * 4) / 4;
+  return values;
+}
+
+double share_not_below(const std::vector<double>& scores, double threshold) {
+  return static_cast<double>(
+             std::count_if(scores.begin(), scores.end(), [&](double score) { return score >= threshold; })) /
+         static_cast<double>(scores.size());
+}
+
+TEST(RocAuc, OfEqualDistributionsIsAHalfWithinItsError) {
+  double sum = 0, squares = 0;
+  constexpr int kTrials = 400;
+  for (std::uint64_t i = 0; i < kTrials; ++i) {
+    const calo::Auc auc = calo::roc_auc(normals(80, 2 * i), normals(120, 2 * i + 1));
+    const double pull = (auc.value - 0.5) / auc.error;
+    sum += pull;
+    squares += pull * pull;
+  }
+  EXPECT_NEAR(sum / kTrials, 0, 5 / std::sqrt(kTrials));
+  EXPECT_NEAR(squares / kTrials, 1, 5 * std::sqrt(2.0 / kTrials));
+}
+
+TEST(RocAuc, OfShiftedNormalsIsTheKnownOne) {
+  const calo::Auc auc = calo::roc_auc(normals(4000, 1), normals(4000, 2, 1.2));
+  const double expected = 0.5 * std::erfc(-1.2 / 2);  // the difference has variance 2
+  EXPECT_NEAR(auc.value, expected, 5 * auc.error);
+  EXPECT_LT(auc.error, 0.01);
+}
+
+TEST(RocAuc, OfSeparatedSamplesIsOne) {
+  const std::vector<double> low = {1, 2, 3}, high = {3.5, 4};
+  EXPECT_EQ(calo::roc_auc(low, high).value, 1);
+  EXPECT_EQ(calo::roc_auc(low, high).error, 0);
+  EXPECT_EQ(calo::roc_auc(high, low).value, 0);
+  EXPECT_EQ(calo::roc_auc(low, low).value, 0.5);
+}
+
+TEST(RocAuc, DependsOnTheOrderOfScoresOnly) {
+  const std::vector<double> a = rounded(normals(300, 3)), b = rounded(normals(200, 4, 0.5));
+  const auto transformed = [](std::vector<double> values) {
+    for (double& value : values) value = std::exp(3 * value) - 7;
+    return values;
+  };
+  const calo::Auc auc = calo::roc_auc(a, b);
+  EXPECT_EQ(calo::roc_auc(transformed(a), transformed(b)).value, auc.value);
+  EXPECT_NEAR(calo::roc_auc(b, a).value, 1 - auc.value, 1e-15);
+  std::vector<double> reversed = a;
+  std::reverse(reversed.begin(), reversed.end());
+  EXPECT_EQ(calo::roc_auc(reversed, b).value, auc.value);
+}
+
+TEST(RocCurve, RisesFromNothingToEverythingAndTellsTheTruth) {
+  for (const bool ties : {false, true}) {
+    std::vector<double> a = normals(700, 5), b = normals(400, 6, 0.8);
+    if (ties) a = rounded(a), b = rounded(b);
+    for (const std::size_t most : {std::size_t{2}, std::size_t{20}, std::size_t{100}, std::size_t{10000}}) {
+      const std::vector<calo::RocPoint> curve = calo::roc_curve(a, b, most);
+      ASSERT_GE(curve.size(), 2u);
+      EXPECT_LE(curve.size(), most);
+      EXPECT_EQ(curve.front().recall, 0);
+      EXPECT_EQ(curve.front().false_positive_rate, 0);
+      EXPECT_EQ(curve.back().recall, 1);
+      EXPECT_EQ(curve.back().false_positive_rate, 1);
+      double area = 0;
+      for (std::size_t i = 0; i < curve.size(); ++i) {
+        EXPECT_TRUE(std::isfinite(curve[i].threshold));
+        EXPECT_DOUBLE_EQ(curve[i].recall, share_not_below(b, curve[i].threshold));
+        EXPECT_DOUBLE_EQ(curve[i].false_positive_rate, share_not_below(a, curve[i].threshold));
+        if (i == 0) continue;
+        EXPECT_LT(curve[i].threshold, curve[i - 1].threshold);
+        EXPECT_GE(curve[i].recall, curve[i - 1].recall);
+        EXPECT_GE(curve[i].false_positive_rate, curve[i - 1].false_positive_rate);
+        area += (curve[i].false_positive_rate - curve[i - 1].false_positive_rate) *
+                (curve[i].recall + curve[i - 1].recall) / 2;
+      }
+      if (most == 10000) {
+        EXPECT_NEAR(area, calo::roc_auc(a, b).value, 1e-12);
+      }
+      if (most == 100) {
+        EXPECT_NEAR(area, calo::roc_auc(a, b).value, 5e-3);
+      }
+    }
+  }
+}
+
+TEST(RocAuc, AgreesWithScipy) {
+  if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
+  const test::TempFolder folder;
+  const std::vector<double> a = rounded(normals(300, 7)), b = rounded(normals(170, 8, 0.4));
+  const calo::Auc auc = calo::roc_auc(a, b);
+  EXPECT_EQ(test::run_python(folder.path(), test::python_list("a", a) + test::python_list("b", b) +
+                                                test::python_list("ours", {auc.value, auc.error}) + R"(
+import numpy as np
+from scipy import stats
+auc = stats.mannwhitneyu(b, a).statistic / (len(a) * len(b))
+assert abs(auc - ours[0]) < 1e-12, (auc, ours)
+# DeLong's error, from the placements of each score among the other sample, knows nothing of Hanley and McNeil's.
+a, b = np.array(a), np.array(b)
+wins = (b[:, None] > a).astype(float) + 0.5 * (b[:, None] == a)
+delong = np.sqrt(wins.mean(1).var(ddof=1) / len(b) + wins.mean(0).var(ddof=1) / len(a))
+assert abs(delong / ours[1] - 1) < 0.1, (delong, ours)
+)"),
+            0);
+}
+
+}  // namespace
