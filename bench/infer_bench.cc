@@ -116,8 +116,14 @@ int main() {
   const test::TempFolder folder;
   std::map<std::string, std::string> files;
   for (const std::string out : {"sigmoid", "Sigmoid"}) {
-    const test::GeneratorModel model{.latent = 10, .hidden = {14, 20, 50, 100}, .n_r = 18, .n_phi = 50, .n_z = 45,
-                                     .out_activation = out, .weight_deviation = 0.1f, .reads_as_real = true};
+    const test::GeneratorModel model{.latent = 10,
+                                     .hidden = {14, 20, 50, 100},
+                                     .n_r = 18,
+                                     .n_phi = 50,
+                                     .n_z = 45,
+                                     .out_activation = out,
+                                     .weight_deviation = 0.1f,
+                                     .reads_as_real = true};
     files[out] = (folder / (out + ".onnx")).string();
     std::ofstream(files[out], std::ios::binary) << model.bytes();
   }
@@ -125,8 +131,9 @@ int main() {
   std::unique_ptr<Peer> peer;
   if (python != nullptr) peer = std::make_unique<Peer>(python);
   if (peer && peer->version.empty()) peer.reset();
-  fmt::print("{}; {}\n", to_string(calo::infer::best_isa()),
-             peer ? "onnxruntime " + peer->version : "no onnxruntime (CALOPIPE_PYTHON is not set, or has none)");
+  fmt::print(
+      "{}; {}\n", to_string(calo::infer::best_isa()),
+      peer ? "onnxruntime " + peer->version : "no onnxruntime (CALOPIPE_PYTHON is not set, or has none)");
 
   std::map<Precision, std::unique_ptr<calo::infer::Generator>> generators;
   for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
@@ -138,16 +145,20 @@ int main() {
                1e3 * (cpu_seconds() - start), static_cast<double>(resident_kib() - before) / 1024,
                static_cast<double>(generators[precision]->model().weight_bytes()) / 1e6);
   }
-  if (peer) fmt::print("start onnxruntime: {:.1f} ms\n", 1e3 * std::stod(peer->ask("start " + files["sigmoid"])));
-  const double cells = 40500, hidden = 100, cached = reading_rate(16'200'000), memory = reading_rate(std::size_t{256} << 20);
-  fmt::print("reading: {:.1f} GB/s of 16.2 MB again and again, {:.1f} GB/s of 256 MB\n", cached / 1e9, memory / 1e9);
+  if (peer)
+    fmt::print("start onnxruntime: {:.1f} ms\n", 1e3 * std::stod(peer->ask("start " + files["sigmoid"])));
+  const double cells = 40500, hidden = 100, cached = reading_rate(16'200'000),
+               memory = reading_rate(std::size_t{256} << 20);
+  fmt::print("reading: {:.1f} GB/s of 16.2 MB again and again, {:.1f} GB/s of 256 MB\n", cached / 1e9,
+             memory / 1e9);
 
   for (const std::size_t batch : {1, 128}) {
     std::vector<calo::infer::Particle> particles(batch);
     for (std::size_t i = 0; i < batch; ++i)
       particles[i] = {.energy_mev = 64000, .theta_rad = 1.57f, .geometry = 1, .event = i};
     std::map<std::string, Times> times;
-    std::vector<float> dense(batch * 40500), h(batch * 100, 0.1f), weights(40500 * 100, 0.01f), z(batch * 40500);
+    std::vector<float> dense(batch * 40500), h(batch * 100, 0.1f), weights(40500 * 100, 0.01f),
+        z(batch * 40500);
     double filled = 0;
     omp_set_num_threads(1);
     for (int round = 0; round < 6; ++round) {
@@ -162,23 +173,25 @@ int main() {
                 [&] { generator->generate_dense(particles, 1, workspace, dense); });
       }
       measure(times["limit: sgemm of the last layer"], 0.3, [&] {
-        dnnl_sgemm('N', 'T', static_cast<dnnl_dim_t>(batch), 40500, 100, 1, h.data(), 100, weights.data(), 100, 0,
-                   z.data(), 40500);
+        dnnl_sgemm('N', 'T', static_cast<dnnl_dim_t>(batch), 40500, 100, 1, h.data(), 100, weights.data(),
+                   100, 0, z.data(), 40500);
       });
       if (peer)
         for (const auto& [name, file] : files) {
           double least = 0, median = 0;
           std::sscanf(peer->ask(fmt::format("{} {} 0.4", file, batch)).c_str(), "%lf %lf", &least, &median);
-          times["onnxruntime, " + std::string(name == "Sigmoid" ? "Sigmoid" : "1/(1+exp)")].take(least, median);
+          times["onnxruntime, " + std::string(name == "Sigmoid" ? "Sigmoid" : "1/(1+exp)")].take(least,
+                                                                                                 median);
         }
     }
-    const double best_peer = std::min(times["onnxruntime, Sigmoid"].median, times["onnxruntime, 1/(1+exp)"].median);
+    const double best_peer =
+        std::min(times["onnxruntime, Sigmoid"].median, times["onnxruntime, 1/(1+exp)"].median);
     fmt::print("batch {}, one thread, {:.0f} % of the cells above threshold\n", batch, 100 * filled);
     for (const auto& [name, time] : times) {
       if (time.median > 1e9) continue;
       const double b = static_cast<double>(batch), rate = 2 * cells * hidden * b / time.median;
-      fmt::print("  {:<32} {:9.3f} ms (least {:.3f})  {:8.0f} showers/s  {:6.1f} GFLOP/s", name, 1e3 * time.median,
-                 1e3 * time.least, b / time.median, rate / 1e9);
+      fmt::print("  {:<32} {:9.3f} ms (least {:.3f})  {:8.0f} showers/s  {:6.1f} GFLOP/s", name,
+                 1e3 * time.median, 1e3 * time.least, b / time.median, rate / 1e9);
       if (peer) fmt::print("  onnxruntime / this: {:5.2f}", best_peer / time.median);
       fmt::print("\n");
     }

@@ -125,7 +125,8 @@ inline std::string GeneratorModel::bytes() const {
   if (contract == "plain") {
     writer.input(W::value("latent", {-1, latent})).input(W::value("energy_mev", {-1, 1}));
     writer.input(W::value("theta_rad", {-1, 1})).input(W::value("geometry", {-1, 2}));
-    writer.node("Concat", {"latent", "energy_mev", "theta_rad", "geometry"}, {"x"}, {W::int_attribute("axis", 1)});
+    writer.node("Concat", {"latent", "energy_mev", "theta_rad", "geometry"}, {"x"},
+                {W::int_attribute("axis", 1)});
     x = "x", scale = "energy_mev";
   } else if (contract == "par04-vae") {
     writer.input(W::value("input", {1, latent + conditions}));
@@ -133,7 +134,9 @@ inline std::string GeneratorModel::bytes() const {
   } else {
     writer.input(W::value("input", {1, conditions}));
     writer.node("RandomNormal", {}, {"latent"}, {W::ints_attribute("shape", {1, latent})});
-    writer.initializer(W::tensor("begin", {0})).initializer(W::tensor("end", {1})).initializer(W::tensor("axis", {1}));
+    writer.initializer(W::tensor("begin", {0}))
+        .initializer(W::tensor("end", {1}))
+        .initializer(W::tensor("axis", {1}));
     writer.node("Slice", {"input", "begin", "end", "axis"}, {"energy_gev"});
     writer.node("Concat", {"latent", "input"}, {"x"}, {W::int_attribute("axis", 1)});
     x = "x", scale = "energy_gev";
@@ -143,8 +146,8 @@ inline std::string GeneratorModel::bytes() const {
     std::vector<float> weights(static_cast<std::size_t>(in * out)), biases(static_cast<std::size_t>(out));
     for (std::size_t i = 0; i < weights.size(); ++i) {
       // The energy comes in MeV.
-      const bool energy = contract == "plain" && in == latent + conditions &&
-                          static_cast<std::int64_t>(i) % in == latent;
+      const bool energy =
+          contract == "plain" && in == latent + conditions && static_cast<std::int64_t>(i) % in == latent;
       weights[i] = sign * weight_deviation * random.normal() * (energy ? 1e-5f : 1.0f);
     }
     for (std::size_t i = 0; i < biases.size(); ++i) {
@@ -195,18 +198,20 @@ inline std::string GeneratorModel::bytes() const {
   writer.metadata("calopipe.contract", contract).metadata("calopipe.latent_dim", std::to_string(latent));
   writer.metadata("calopipe.mesh", R"({"kind":"cylinder","n_r":)" + std::to_string(n_r) + R"(,"n_phi":)" +
                                        std::to_string(n_phi) + R"(,"n_z":)" + std::to_string(n_z) + "}");
-  const std::string hot = R"({"quantity":"one-hot","geometry":"SciPb"},{"quantity":"one-hot","geometry":"SiW"})";
+  const std::string hot =
+      R"({"quantity":"one-hot","geometry":"SciPb"},{"quantity":"one-hot","geometry":"SiW"})";
   writer.metadata("calopipe.geometries", R"(["SciPb","SiW"])");
-  writer.metadata("calopipe.conditions",
-                  contract == "plain" ? R"([{"quantity":"incident energy","times":1},{"quantity":"theta","times":1},)" +
-                                            hot + "]"
-                  : contract == "par04-vae"
-                      ? R"([{"quantity":"incident energy","times":9.765625e-07},{"quantity":"theta","times":0.6366},)" +
-                            hot + "]"
-                      : R"x([{"quantity":"incident energy","times":0.001},{"quantity":"phi (without effect)","times":1},)x"
-                        R"({"quantity":"theta","times":1},{"quantity":"one-hot","geometry":"SiW"},)"
-                        R"({"quantity":"one-hot","geometry":"SciPb"},{"quantity":"one-hot","geometry":""},)"
-                        R"({"quantity":"one-hot","geometry":""},{"quantity":"one-hot","geometry":""}])");
+  writer.metadata(
+      "calopipe.conditions",
+      contract == "plain"
+          ? R"([{"quantity":"incident energy","times":1},{"quantity":"theta","times":1},)" + hot + "]"
+      : contract == "par04-vae"
+          ? R"([{"quantity":"incident energy","times":9.765625e-07},{"quantity":"theta","times":0.6366},)" +
+                hot + "]"
+          : R"x([{"quantity":"incident energy","times":0.001},{"quantity":"phi (without effect)","times":1},)x"
+            R"({"quantity":"theta","times":1},{"quantity":"one-hot","geometry":"SiW"},)"
+            R"({"quantity":"one-hot","geometry":"SciPb"},{"quantity":"one-hot","geometry":""},)"
+            R"({"quantity":"one-hot","geometry":""},{"quantity":"one-hot","geometry":""}])");
   return writer.model();
 }
 

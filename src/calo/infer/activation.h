@@ -7,8 +7,8 @@ struct Activation {
   enum class Kind { kIdentity, kRelu, kLeakyRelu, kElu, kSelu, kTanh, kSigmoid, kSoftplus, kGelu };
 
   Kind kind = Kind::kIdentity;
-  float alpha = 0;                     ///< slope of leaky_relu, factor of elu and selu
-  float gamma = 1.0507009873554805f;   ///< of selu
+  float alpha = 0;                    ///< slope of leaky_relu, factor of elu and selu
+  float gamma = 1.0507009873554805f;  ///< of selu
 
   static constexpr float kSeluAlpha = 1.6732632423543772f;
 

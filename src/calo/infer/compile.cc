@@ -71,7 +71,8 @@ class Compiler {
 
   void number_values() {
     const auto add = [&](const std::string& name) {
-      if (!name.empty() && ids_.emplace(name, static_cast<int>(values_.size())).second) values_.emplace_back();
+      if (!name.empty() && ids_.emplace(name, static_cast<int>(values_.size())).second)
+        values_.emplace_back();
     };
     for (const OnnxTensor& constant : graph_.constants) {
       add(constant.name);
@@ -175,8 +176,8 @@ class Compiler {
         if (!tensor.is_float() && tensor.shape.rank <= 1 && tensor.shape.count() <= kLongest)
           lists[name].assign(tensor.integers.data(), tensor.integers.data() + tensor.size());
       } else if (const OnnxTensor* constant = values_[i].constant;
-                 constant != nullptr && constant->type != ElementType::kFloat && constant->shape.size() <= 1 &&
-                 constant->count <= kLongest) {
+                 constant != nullptr && constant->type != ElementType::kFloat &&
+                 constant->shape.size() <= 1 && constant->count <= kLongest) {
         lists[name] = constant->integers;
       }
     }
@@ -191,7 +192,8 @@ class Compiler {
       const OnnxTensor& constant = *values_[at].constant;
       if (constant.type != ElementType::kFloat || constant.count > most) return {};
       std::vector<float> out(static_cast<std::size_t>(constant.count));
-      for (std::int64_t i = 0; i < constant.count; ++i) out[static_cast<std::size_t>(i)] = constant.float_at(i);
+      for (std::int64_t i = 0; i < constant.count; ++i)
+        out[static_cast<std::size_t>(i)] = constant.float_at(i);
       return out;
     }
     const Tensor& tensor = program_.constants[at];
@@ -302,7 +304,8 @@ class Compiler {
     const auto weights = static_cast<std::int64_t>(product.bias.size()) * product.in;
     if (weights >= kSmallLayer) options.precision = options_.precision;
     const Value& source = value(product.weight);
-    if (options_.release && product.view.in_stride == 1 && source.consumers.size() == 1 && !source.is_output) {
+    if (options_.release && product.view.in_stride == 1 && source.consumers.size() == 1 &&
+        !source.is_output) {
       // Weights that are packed already are not read again.
       options.packed = [this, released = std::int64_t{0}, &product](std::int64_t output) mutable {
         constexpr std::int64_t kAtOnce = std::int64_t{1} << 20;
@@ -434,7 +437,8 @@ class Compiler {
       std::vector<std::size_t> taken = {*next};
       std::string result = node.outputs[0];
       const std::string& op = node.op_type;
-      if (const auto known = activation(node); known && !has_function && !has_factor && !is_reshaped && !negated) {
+      if (const auto known = activation(node);
+          known && !has_function && !has_factor && !is_reshaped && !negated) {
         function = *known;
         has_function = true;
       } else if (op == "Neg" && !has_function && !has_factor && !is_reshaped) {
@@ -452,7 +456,9 @@ class Compiler {
         const OnnxNode& inverse = graph_.nodes[*quotient];
         if (inverse.outputs.size() != 1) return false;
         if (inverse.op_type == "Div") {
-          if (inverse.inputs.size() != 2 || inverse.inputs[1] != sum.outputs[0] || !scale_by(inverse.inputs[0], false)) return false;
+          if (inverse.inputs.size() != 2 || inverse.inputs[1] != sum.outputs[0] ||
+              !scale_by(inverse.inputs[0], false))
+            return false;
           has_factor = true;
         } else if (inverse.op_type != "Reciprocal") {
           return false;
@@ -575,9 +581,10 @@ void try_out(const Program& program) {
     for (std::size_t d = 0; fits && d < output.shape.size(); ++d)
       fits = output.shape[d] < 0 || output.shape[d] == made.shape[d];
     if (!fits)
-      throw core::InputError({.message = fmt::format("says another type or shape than what the graph makes, {} {}",
-                                                     to_string(made.type), made.shape.to_string()),
-                              .field = fmt::format("output \"{}\"", output.name)});
+      throw core::InputError(
+          {.message = fmt::format("says another type or shape than what the graph makes, {} {}",
+                                  to_string(made.type), made.shape.to_string()),
+           .field = fmt::format("output \"{}\"", output.name)});
   }
 }
 

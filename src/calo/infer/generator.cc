@@ -20,10 +20,11 @@ using nlohmann::json;
 constexpr std::size_t kMostRows = 512;  // at once, so that memory is bounded whatever the batch
 
 [[noreturn]] void refuse(const Model& model, std::string message, std::string field) {
-  throw core::InputError({.message = std::move(message),
-                          .file = model.file(),
-                          .field = std::move(field),
-                          .hint = "showers are made with models that `calopipe convert` wrote; Model runs others"});
+  throw core::InputError(
+      {.message = std::move(message),
+       .file = model.file(),
+       .field = std::move(field),
+       .hint = "showers are made with models that `calopipe convert` wrote; Model runs others"});
 }
 
 const std::string& property(const Model& model, const std::string& name) {
@@ -81,7 +82,8 @@ Generator::Generator(Model model) : model_(std::move(model)), contract_(property
       else if (quantity == "one-hot")
         column.kind = Column::Kind::kGeometry;
       else
-        refuse(model_, fmt::format("has the quantity \"{}\", which is not known", quantity), "calopipe.conditions");
+        refuse(model_, fmt::format("has the quantity \"{}\", which is not known", quantity),
+               "calopipe.conditions");
       if (column.kind == Column::Kind::kGeometry) {
         const std::string name = entry.at("geometry");
         const auto place = std::find(geometries_.begin(), geometries_.end(), name);
@@ -149,9 +151,10 @@ void Generator::check(std::span<const Particle> particles) const {
     if (!std::isfinite(particle.theta_rad) || !std::isfinite(particle.phi_rad))
       throw core::UsageError({.message = "is no number", .field = "theta_rad, phi_rad"});
     if (particle.geometry >= geometries_.size())
-      throw core::UsageError({.message = fmt::format("cannot be {}", particle.geometry),
-                              .field = "geometry",
-                              .hint = fmt::format("0 to {}: {}", geometries_.size() - 1, fmt::join(geometries_, ", "))});
+      throw core::UsageError(
+          {.message = fmt::format("cannot be {}", particle.geometry),
+           .field = "geometry",
+           .hint = fmt::format("0 to {}: {}", geometries_.size() - 1, fmt::join(geometries_, ", "))});
   }
 }
 
@@ -221,7 +224,8 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
   const bool direct = program.output.has_value() && particles.size() <= rows_at_once();
   const auto cells = static_cast<std::size_t>(cells_);
   if (!direct) {
-    out.cells_.make_room(particles.size() * cells);  // the worst case; pages that are not written cost nothing
+    out.cells_.make_room(particles.size() *
+                         cells);  // the worst case; pages that are not written cost nothing
     out.energies_.make_room(particles.size() * cells);
     out.offsets_.assign(1, 0);
   }

@@ -30,8 +30,8 @@ struct MeshInfo {
 /// Makes showers with a model that `calopipe convert` wrote, in any of its contracts: knows from the file's
 /// properties how conditions are encoded, where noise goes in, and how the output becomes MeV.
 ///
-/// Const use is thread-safe, with a workspace for each thread. A shower depends on (seed, event, particle) and
-/// its conditions only, whatever is in the same batch; at fp32 to the bit.
+/// Const use is thread-safe, with a workspace for each thread. A shower depends on (seed, event, particle)
+/// and its conditions only, whatever is in the same batch; at fp32 to the bit.
 class Generator {
  public:
   /// @throws core::InputError where the file is no such model

@@ -85,7 +85,8 @@ CALOPIPE_INLINE void tile_bf16_widened(const Tile& t) {
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
         const std::uint32_t both = word_at(t.rows + static_cast<std::size_t>(r) * t.row_bytes + pair * 4);
-        const float x = __builtin_bit_cast(float, both << 16), y = __builtin_bit_cast(float, both & 0xffff0000u);
+        const float x = __builtin_bit_cast(float, both << 16),
+                    y = __builtin_bit_cast(float, both & 0xffff0000u);
 #pragma GCC unroll 8
         for (int v = 0; v < kVectors; ++v) {
           sum[r][v] += even[v] * x;
@@ -138,26 +139,44 @@ CALOPIPE_INLINE void tile_int8_floats(const Tile& t) {
 }
 
 template <int kRows>
-void fp32_plain(const Tile& t) { tile_fp32<4, 2, kRows>(t); }
+void fp32_plain(const Tile& t) {
+  tile_fp32<4, 2, kRows>(t);
+}
 template <int kRows>
-void bf16_plain(const Tile& t) { tile_bf16_widened<4, 1, kRows>(t); }
+void bf16_plain(const Tile& t) {
+  tile_bf16_widened<4, 1, kRows>(t);
+}
 template <int kRows>
-void int8_plain(const Tile& t) { tile_int8_floats<4, 2, kRows>(t); }
+void int8_plain(const Tile& t) {
+  tile_int8_floats<4, 2, kRows>(t);
+}
 
 #if defined(__x86_64__)
 template <int kRows>
-[[gnu::target("avx2,fma")]] void fp32_avx2(const Tile& t) { tile_fp32<8, 2, kRows>(t); }
+[[gnu::target("avx2,fma")]] void fp32_avx2(const Tile& t) {
+  tile_fp32<8, 2, kRows>(t);
+}
 template <int kRows>
-[[gnu::target("avx2,fma")]] void bf16_avx2(const Tile& t) { tile_bf16_widened<8, 1, kRows>(t); }
+[[gnu::target("avx2,fma")]] void bf16_avx2(const Tile& t) {
+  tile_bf16_widened<8, 1, kRows>(t);
+}
 template <int kRows>
-[[gnu::target("avx2,fma")]] void int8_avx2(const Tile& t) { tile_int8_floats<8, 2, kRows>(t); }
+[[gnu::target("avx2,fma")]] void int8_avx2(const Tile& t) {
+  tile_int8_floats<8, 2, kRows>(t);
+}
 
 template <int kRows>
-[[gnu::target("avx512f,avx512bw")]] void fp32_avx512(const Tile& t) { tile_fp32<16, 4, kRows>(t); }
+[[gnu::target("avx512f,avx512bw")]] void fp32_avx512(const Tile& t) {
+  tile_fp32<16, 4, kRows>(t);
+}
 template <int kRows>
-[[gnu::target("avx512f,avx512bw")]] void bf16_avx512(const Tile& t) { tile_bf16_widened<16, 2, kRows>(t); }
+[[gnu::target("avx512f,avx512bw")]] void bf16_avx512(const Tile& t) {
+  tile_bf16_widened<16, 2, kRows>(t);
+}
 template <int kRows>
-[[gnu::target("avx512f,avx512bw")]] void int8_avx512(const Tile& t) { tile_int8_floats<16, 4, kRows>(t); }
+[[gnu::target("avx512f,avx512bw")]] void int8_avx512(const Tile& t) {
+  tile_int8_floats<16, 4, kRows>(t);
+}
 
 template <int kRows>
 [[gnu::target("avx512f,avx512bw,avx512bf16")]] void bf16_products(const Tile& t) {
@@ -177,8 +196,7 @@ template <int kRows>
       const __m512i x = _mm512_set1_epi32(
           static_cast<int>(word_at(t.rows + static_cast<std::size_t>(r) * t.row_bytes + pair * 4)));
 #pragma GCC unroll 8
-      for (int v = 0; v < 4; ++v)
-        sum[r][v] = _mm512_dpbf16_ps(sum[r][v], (__m512bh)w[v], (__m512bh)x);
+      for (int v = 0; v < 4; ++v) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], (__m512bh)w[v], (__m512bh)x);
     }
   }
 #pragma GCC unroll 8
@@ -187,8 +205,8 @@ template <int kRows>
     for (int v = 0; v < 4; ++v) _mm512_storeu_ps(t.z + r * t.z_stride + v * 16, sum[r][v]);
 }
 
-// High and low bytes of a row each have sums of their own, so at most 3 rows fit the registers. (Instructions by
-// name: g++ 12 moves the sums of its own _mm512_dpbusd_epi32 about, at half the speed.)
+// High and low bytes of a row each have sums of their own, so at most 3 rows fit the registers. (Instructions
+// by name: g++ 12 moves the sums of its own _mm512_dpbusd_epi32 about, at half the speed.)
 template <int kRows>
 [[gnu::target("avx512f,avx512bw,avx512vnni")]] void int8_few(const Tile& t) {
   __m512i sum[2 * kRows][4];
@@ -204,9 +222,9 @@ template <int kRows>
     for (int v = 0; v < 4; ++v) w[v] = _mm512_loadu_si512(at + v * 64);
 #pragma GCC unroll 8
     for (int r = 0; r < 2 * kRows; ++r) {
-      const __m512i x = _mm512_set1_epi32(static_cast<int>(
-          word_at(t.rows + static_cast<std::size_t>(r / 2) * t.row_bytes + kIntegerRowHeader +
-                  ((r % 2) * quads + quad) * 4)));
+      const __m512i x =
+          _mm512_set1_epi32(static_cast<int>(word_at(t.rows + static_cast<std::size_t>(r / 2) * t.row_bytes +
+                                                     kIntegerRowHeader + ((r % 2) * quads + quad) * 4)));
 #pragma GCC unroll 8
       for (int v = 0; v < 4; ++v) asm("vpdpbusd %2, %1, %0" : "+v"(sum[r][v]) : "v"(x), "v"(w[v]));
     }
@@ -221,9 +239,8 @@ template <int kRows>
                                              _mm512_cvtepi32_ps(sum[2 * r + 1][v]));
       const __m512 all =
           _mm512_fmadd_ps(product, step, _mm512_mul_ps(first, _mm512_loadu_ps(t.sums + v * 16)));
-      _mm512_storeu_ps(
-          t.z + r * t.z_stride + v * 16,
-          _mm512_fmadd_ps(all, _mm512_loadu_ps(t.scale + v * 16), _mm512_loadu_ps(t.bias + v * 16)));
+      _mm512_storeu_ps(t.z + r * t.z_stride + v * 16, _mm512_fmadd_ps(all, _mm512_loadu_ps(t.scale + v * 16),
+                                                                      _mm512_loadu_ps(t.bias + v * 16)));
     }
   }
 }
@@ -242,7 +259,8 @@ template <int kRows>
 
 }  // namespace
 
-#define CALOPIPE_BY_ROWS(kernel) {kernel<1>, kernel<2>, kernel<3>, kernel<4>, kernel<5>, kernel<6>}
+#define CALOPIPE_BY_ROWS(kernel) \
+  { kernel<1>, kernel<2>, kernel<3>, kernel<4>, kernel<5>, kernel<6> }
 
 const Kernel* fp32_kernels(Isa isa) {
   static constexpr Kernels plain = CALOPIPE_BY_ROWS(fp32_plain);

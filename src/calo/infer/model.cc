@@ -38,10 +38,11 @@ Model Model::load(const std::filesystem::path& file, const LoadOptions& options)
   const MappedFile mapped(file);
   try {
     Model model;
-    model.program_ = std::make_unique<Program>(compile(read_onnx(mapped.bytes()), {.precision = options.precision,
-                                                                                   .isa = options.isa,
-                                                                                   .fuse = options.fuse,
-                                                                                   .release = MappedFile::release}));
+    model.program_ =
+        std::make_unique<Program>(compile(read_onnx(mapped.bytes()), {.precision = options.precision,
+                                                                      .isa = options.isa,
+                                                                      .fuse = options.fuse,
+                                                                      .release = MappedFile::release}));
     model.inputs_ = infos(model.program_->inputs);
     model.outputs_ = infos(model.program_->outputs);
     model.file_ = file;
@@ -78,8 +79,9 @@ bool Model::is_generator() const {
 void Model::run(std::span<const InputView> inputs, std::span<const NoiseKey> noise,
                 Workspace& workspace) const {
   if (inputs.size() != inputs_.size())
-    throw core::UsageError({.message = fmt::format("has {} inputs, and {} were given", inputs_.size(), inputs.size()),
-                            .file = file_});
+    throw core::UsageError(
+        {.message = fmt::format("has {} inputs, and {} were given", inputs_.size(), inputs.size()),
+         .file = file_});
   RunState& state = workspace.state();
   if (state.values.size() < program_->num_values()) state.values.resize(program_->num_values());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -88,7 +90,8 @@ void Model::run(std::span<const InputView> inputs, std::span<const NoiseKey> noi
     bool fits = shape.size() == wanted.shape.size();
     std::int64_t count = 1;
     for (std::size_t d = 0; fits && d < shape.size(); ++d) {
-      fits = shape[d] >= 0 && (wanted.shape[d] < 0 || wanted.shape[d] == shape[d] || (d == 0 && program_->by_row));
+      fits = shape[d] >= 0 &&
+             (wanted.shape[d] < 0 || wanted.shape[d] == shape[d] || (d == 0 && program_->by_row));
       fits = fits && (shape[d] == 0 || count <= program_->limits.elements / shape[d]);
       if (fits) count *= shape[d];
     }
@@ -106,7 +109,8 @@ void Model::run(std::span<const InputView> inputs, std::span<const NoiseKey> noi
       if (size > 0) std::memcpy(tensor.floats.data(), inputs[i].floats.data(), size * sizeof(float));
     } else {
       tensor.integers.make_room(size);
-      if (size > 0) std::memcpy(tensor.integers.data(), inputs[i].integers.data(), size * sizeof(std::int64_t));
+      if (size > 0)
+        std::memcpy(tensor.integers.data(), inputs[i].integers.data(), size * sizeof(std::int64_t));
     }
   }
   state.noise.clear();
@@ -116,7 +120,8 @@ void Model::run(std::span<const InputView> inputs, std::span<const NoiseKey> noi
 
 OutputView Model::output(Workspace& workspace, std::size_t i) const {
   const auto at = static_cast<std::size_t>(program_->output_values.at(i));
-  const Tensor& tensor = program_->is_constant[at] ? program_->constants[at] : workspace.state().values.at(at);
+  const Tensor& tensor =
+      program_->is_constant[at] ? program_->constants[at] : workspace.state().values.at(at);
   OutputView view{.shape = tensor.shape.span()};
   if (tensor.is_float())
     view.floats = {tensor.floats.data(), tensor.size()};

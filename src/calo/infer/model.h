@@ -71,7 +71,8 @@ class Workspace {
 /// each row the same bits whatever the batch, the threads and (with FMA) the instruction set.
 class Model {
  public:
-  /// @throws core::InputError (not readable, damaged, operators that are not known; see read_onnx and compile)
+  /// @throws core::InputError (not readable, damaged, operators that are not known; see read_onnx and
+  /// compile)
   static Model load(const std::filesystem::path& file, const LoadOptions& options = {});
   /// @param bytes of an ONNX file; not needed afterwards
   static Model from_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {});

@@ -17,16 +17,50 @@ using Bytes = std::span<const std::byte>;
 using Field = WireReader::Field;
 
 // Numbers of fields, as in onnx.proto.
-enum ModelField { kIrVersion = 1, kProducerName = 2, kGraph = 7, kOpsetImport = 8, kMetadataProps = 14,
-                  kFunctions = 25 };
+enum ModelField {
+  kIrVersion = 1,
+  kProducerName = 2,
+  kGraph = 7,
+  kOpsetImport = 8,
+  kMetadataProps = 14,
+  kFunctions = 25
+};
 enum GraphField { kNode = 1, kInitializer = 5, kInput = 11, kOutput = 12, kSparseInitializer = 15 };
 enum NodeField { kNodeInput = 1, kNodeOutput = 2, kNodeName = 3, kOpType = 4, kAttribute = 5, kDomain = 7 };
-enum AttributeField { kAttributeName = 1, kF = 2, kI = 3, kS = 4, kT = 5, kG = 6, kFloats = 7, kInts = 8,
-                      kStrings = 9, kTensors = 10, kGraphs = 11, kTypeProto = 14, kTypeProtos = 15,
-                      kAttributeType = 20, kRefAttrName = 21, kSparseTensor = 22, kSparseTensors = 23 };
-enum TensorField { kDims = 1, kDataType = 2, kSegment = 3, kFloatData = 4, kInt32Data = 5, kStringData = 6,
-                   kInt64Data = 7, kTensorName = 8, kRawData = 9, kDoubleData = 10, kUint64Data = 11,
-                   kExternalData = 13, kDataLocation = 14 };
+enum AttributeField {
+  kAttributeName = 1,
+  kF = 2,
+  kI = 3,
+  kS = 4,
+  kT = 5,
+  kG = 6,
+  kFloats = 7,
+  kInts = 8,
+  kStrings = 9,
+  kTensors = 10,
+  kGraphs = 11,
+  kTypeProto = 14,
+  kTypeProtos = 15,
+  kAttributeType = 20,
+  kRefAttrName = 21,
+  kSparseTensor = 22,
+  kSparseTensors = 23
+};
+enum TensorField {
+  kDims = 1,
+  kDataType = 2,
+  kSegment = 3,
+  kFloatData = 4,
+  kInt32Data = 5,
+  kStringData = 6,
+  kInt64Data = 7,
+  kTensorName = 8,
+  kRawData = 9,
+  kDoubleData = 10,
+  kUint64Data = 11,
+  kExternalData = 13,
+  kDataLocation = 14
+};
 
 [[noreturn]] void refuse(std::string message, std::string field, std::string hint = {}) {
   throw core::InputError({.message = std::move(message), .field = std::move(field), .hint = std::move(hint)});
@@ -257,12 +291,12 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, const std::s
       attribute.kind = Kind::kInts;
       break;
     case 0:  // old files leave it out
-      attribute.kind = seen_f                       ? Kind::kFloat
-                       : seen_i                     ? Kind::kInt
-                       : seen_s                     ? Kind::kString
-                       : seen_t                     ? Kind::kTensor
+      attribute.kind = seen_f                      ? Kind::kFloat
+                       : seen_i                    ? Kind::kInt
+                       : seen_s                    ? Kind::kString
+                       : seen_t                    ? Kind::kTensor
                        : !attribute.floats.empty() ? Kind::kFloats
-                                                    : Kind::kInts;
+                                                   : Kind::kInts;
       break;
     default:
       refuse(fmt::format("has an attribute of the unknown kind {}", type), node);
@@ -468,8 +502,8 @@ void read_graph(Bytes bytes, const OnnxLimits& limits, OnnxGraph& graph) {
         break;
       }
       case kInitializer:
-        add_constant(read_tensor(reader.bytes(field), limits,
-                                 fmt::format("initializer {}", graph.constants.size())));
+        add_constant(
+            read_tensor(reader.bytes(field), limits, fmt::format("initializer {}", graph.constants.size())));
         break;
       case kSparseInitializer:
         refuse("has sparse initializers, which are not known", "graph");
@@ -561,9 +595,9 @@ OnnxGraph read_onnx(Bytes bytes, const OnnxLimits& limits) {
     refuse(fmt::format("has the IR version {}; known are 3 to 13", ir_version), "model");
   constexpr std::int64_t kFirstOpset = 9, kLastOpset = 23;
   if (graph.opset < kFirstOpset || graph.opset > kLastOpset)
-    refuse(fmt::format("asks for the operator set {}; known are {} to {}", graph.opset, kFirstOpset,
-                       kLastOpset),
-           "model");
+    refuse(
+        fmt::format("asks for the operator set {}; known are {} to {}", graph.opset, kFirstOpset, kLastOpset),
+        "model");
   read_graph(graph_bytes, limits, graph);
   return graph;
 }

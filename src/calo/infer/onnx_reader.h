@@ -22,8 +22,8 @@ struct OnnxLimits {
 /// of the nodes. Whether the engine knows the operators is checked when they are compiled.
 /// @param bytes must outlive the graph: large constants point into them
 /// @throws core::InputError naming what is wrong with which node, tensor or field: not ONNX, data outside of
-///         the file, subgraphs, sparse tensors, negative or huge extents, constants of another size than their
-///         shape, duplicate or missing names, cycles
+///         the file, subgraphs, sparse tensors, negative or huge extents, constants of another size than
+///         their shape, duplicate or missing names, cycles
 OnnxGraph read_onnx(std::span<const std::byte> bytes, const OnnxLimits& limits = {});
 
 }  // namespace calo::infer

@@ -15,12 +15,12 @@ namespace calo::infer {
 
 /// One call of an operator: what it reads and writes, within which limits.
 struct OperatorCall {
-  const std::string& where;  ///< node and operator, for messages
+  const std::string& where;               ///< node and operator, for messages
   std::span<const Tensor* const> inputs;  ///< null where left out
   std::span<Tensor* const> outputs;       ///< null where nobody reads it
   const OnnxLimits& limits;
-  std::int64_t& work;                 ///< multiplications left; see OnnxLimits::work
-  std::span<core::Philox> noise;      ///< by row; what is not by row takes the first
+  std::int64_t& work;             ///< multiplications left; see OnnxLimits::work
+  std::span<core::Philox> noise;  ///< by row; what is not by row takes the first
   bool noise_by_row = false;
 
   [[noreturn]] void fail(const std::string& message) const;
@@ -36,8 +36,8 @@ struct OperatorCall {
 
 using Operator = std::function<void(OperatorCall& call)>;
 
-/// The simple interpreter's operators, each right for itself: elementwise with broadcasting, shapes, products,
-/// normalisations and noise.
+/// The simple interpreter's operators, each right for itself: elementwise with broadcasting, shapes,
+/// products, normalisations and noise.
 /// @throws core::InputError where the operator is not known, or its attributes are not
 Operator make_operator(const OnnxNode& node, std::int64_t opset);
 

@@ -217,12 +217,14 @@ Operator cast(const OnnxNode& node) {
         if (in.is_float()) {
           const float x = in.floats[i];
           // What no integer can hold becomes the smallest, as x86's conversion has it.
-          value = std::abs(x) < 9.2e18f ? static_cast<std::int64_t>(x) : std::numeric_limits<std::int64_t>::min();
+          value =
+              std::abs(x) < 9.2e18f ? static_cast<std::int64_t>(x) : std::numeric_limits<std::int64_t>::min();
         } else {
           value = in.integers[i];
         }
-        out.integers[i] =
-            type == ElementType::kInt32 ? static_cast<std::int32_t>(static_cast<std::uint64_t>(value)) : value;
+        out.integers[i] = type == ElementType::kInt32
+                              ? static_cast<std::int32_t>(static_cast<std::uint64_t>(value))
+                              : value;
       }
     }
   };

@@ -185,8 +185,9 @@ Operator reduce(const OnnxNode& node, Reduction how) {
     for (std::size_t place = 0; place < in.size(); ++place) {
       float& target = out.floats[static_cast<std::size_t>(to)];
       const float x = in.floats[place];
-      target = how == Reduction::kMax ? std::max(target, x) : how == Reduction::kMin ? std::min(target, x)
-                                                                                     : target + x;
+      target = how == Reduction::kMax   ? std::max(target, x)
+               : how == Reduction::kMin ? std::min(target, x)
+                                        : target + x;
       for (std::size_t i = in.shape.rank; i-- > 0;) {
         to += strides[i];
         if (++at[i] < in.shape[i]) break;

@@ -263,8 +263,7 @@ Operator expand(const OnnxNode& node) {
       const std::int64_t wanted = target_there ? target[i + target.size() - rank] : 1;
       if (own != 1 && wanted != 1 && own != wanted) call.fail("cannot be made that large");
       shape.push_back(own == 1 ? wanted : own);
-      if (own_there && own != 1)
-        strides[i] = in.shape.count(i + in.shape.rank - rank + 1, in.shape.rank);
+      if (own_there && own != 1) strides[i] = in.shape.count(i + in.shape.rank - rank + 1, in.shape.rank);
     }
     Tensor& out = call.output(0, in.type, shape);
     std::int64_t from = 0;
@@ -356,10 +355,7 @@ Operator split(const OnnxNode& node) {
 
 Operator shape_operator(const OnnxNode& node, std::int64_t /*opset*/) {
   const std::string& op = node.op_type;
-  if (op == "Identity")
-    return [](OperatorCall& call) {
-      pass(call, call.input(0).shape);
-    };
+  if (op == "Identity") return [](OperatorCall& call) { pass(call, call.input(0).shape); };
   if (op == "Reshape") return reshape(node);
   if (op == "Flatten") return flatten(node);
   if (op == "Squeeze") return squeeze(node);

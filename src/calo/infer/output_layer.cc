@@ -40,7 +40,8 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
     const auto p = static_cast<std::int64_t>(piece);
     const std::int64_t first_block = blocks * p / pieces, last_block = blocks * (p + 1) / pieces;
     // Room for the worst case: pages that are not written cost nothing.
-    const auto most = static_cast<std::size_t>((last_block - first_block) * kBlockCells) * count + CellKernels::kGroup;
+    const auto most =
+        static_cast<std::size_t>((last_block - first_block) * kBlockCells) * count + CellKernels::kGroup;
     hits.cells.make_room(most);
     hits.energies.make_room(most);
     hits.size = 0;

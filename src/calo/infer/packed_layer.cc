@@ -81,7 +81,7 @@ Isa best_isa() {
   static const Isa best = [] {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
       return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni") ? Isa::kAvx512Narrow
-                                                                                         : Isa::kAvx512;
+                                                                                          : Isa::kAvx512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
     return Isa::kPlain;
   }();

@@ -13,7 +13,8 @@ void run_dense(const Program& program, const Program::Step& step, RunState& stat
   const DenseLayer& dense = program.dense[static_cast<std::size_t>(step.dense)];
   const Tensor& in = call.floats(0);
   if (in.shape.rank < 1 || in.shape[in.shape.rank - 1] != dense.layer.in())
-    call.fail(fmt::format("takes {}, and its weights have {} inputs", in.shape.to_string(), dense.layer.in()));
+    call.fail(
+        fmt::format("takes {}, and its weights have {} inputs", in.shape.to_string(), dense.layer.in()));
   Shape shape = in.shape;
   shape[shape.rank - 1] = dense.layer.out();
   Tensor& out = call.output(0, ElementType::kFloat, shape);
@@ -51,9 +52,10 @@ void run_output(const Program& program, RunState& state, OperatorCall& call, con
                         state.sparse);
     return;
   }
-  float* const out = cells.dense != nullptr
-                         ? cells.dense
-                         : call.output(0, ElementType::kFloat, with_rows(output.row_shape, rows)).floats.data();
+  float* const out =
+      cells.dense != nullptr
+          ? cells.dense
+          : call.output(0, ElementType::kFloat, with_rows(output.row_shape, rows)).floats.data();
   output.layer.dense(in.floats.data(), state.scale, state.pool, state.output_work, out);
 }
 
@@ -73,7 +75,7 @@ void run(const Program& program, RunState& state, const CellOptions& cells) {
     state.step_outputs.clear();
     for (const int value : step.inputs) {
       const auto at = static_cast<std::size_t>(value);
-      state.step_inputs.push_back(value < 0                   ? nullptr
+      state.step_inputs.push_back(value < 0                 ? nullptr
                                   : program.is_constant[at] ? &program.constants[at]
                                                             : &state.values[at]);
     }

@@ -44,8 +44,8 @@ struct Program {
   std::vector<OnnxValue> inputs, outputs;
   std::vector<int> input_values, output_values;
   std::map<std::string, std::string> metadata;
-  std::vector<Tensor> constants;   ///< by value; empty ones are computed
-  std::vector<bool> is_constant;   ///< by value
+  std::vector<Tensor> constants;  ///< by value; empty ones are computed
+  std::vector<bool> is_constant;  ///< by value
   std::vector<Step> steps;
   std::vector<DenseLayer> dense;
   std::optional<Output> output;
@@ -88,7 +88,7 @@ Program compile(OnnxGraph graph, const CompileOptions& options);
 /// What becomes of the output layer's cells, where the program has one.
 struct CellOptions {
   std::span<const float> scale = {};  ///< further factor of each row; empty = none
-  bool sparse = false;                ///< into state.sparse, cells ≥ threshold, instead of the output's value
+  bool sparse = false;  ///< into state.sparse, cells ≥ threshold, instead of the output's value
   float threshold = 0;
   float* dense = nullptr;  ///< where cells go that are not sparse; null = the output's value
 };

@@ -11,9 +11,8 @@ namespace calo::infer {
 static_assert(std::endian::native == std::endian::little, "numbers are taken from the file as they lie");
 
 void WireReader::fail(const std::string& message) const {
-  throw core::InputError({.message = message,
-                          .field = std::string(where_),
-                          .hint = "the file is no ONNX model, or damaged"});
+  throw core::InputError(
+      {.message = message, .field = std::string(where_), .hint = "the file is no ONNX model, or damaged"});
 }
 
 std::uint64_t WireReader::varint() {

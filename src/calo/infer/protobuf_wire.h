@@ -18,8 +18,8 @@ class WireReader {
   struct Field {
     std::uint32_t number = 0;
     Type type = Type::kVarint;
-    std::uint64_t value = 0;            ///< of the first two, and of kFixed32
-    std::span<const std::byte> bytes;   ///< of kBytes
+    std::uint64_t value = 0;           ///< of the first two, and of kFixed32
+    std::span<const std::byte> bytes;  ///< of kBytes
   };
 
   /// @param where what is read, for messages

@@ -43,9 +43,9 @@ class Analysis {
 
   Found of(const OnnxNode& node) const {
     static const std::set<std::string> kUnary = {
-        "Relu", "LeakyRelu", "Elu",  "Selu", "Tanh", "Sigmoid", "Softplus", "Gelu",  "Clip",       "Cast",
-        "Neg",  "Exp",       "Log",  "Sqrt", "Erf",  "Abs",     "Sin",      "Cos",   "Reciprocal", "Identity",
-        "Floor", "Ceil"};
+        "Relu", "LeakyRelu", "Elu",        "Selu",     "Tanh",  "Sigmoid", "Softplus", "Gelu",
+        "Clip", "Cast",      "Neg",        "Exp",      "Log",   "Sqrt",    "Erf",      "Abs",
+        "Sin",  "Cos",       "Reciprocal", "Identity", "Floor", "Ceil"};
     static const std::set<std::string> kBinary = {"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max"};
     const std::string& op = node.op_type;
     if (kUnary.contains(op)) {

@@ -9,8 +9,8 @@
 
 namespace calo::infer {
 
-/// Extents of a value whose first dimension is the batch (written -1), and whose every row depends on the same
-/// row of the inputs only.
+/// Extents of a value whose first dimension is the batch (written -1), and whose every row depends on the
+/// same row of the inputs only.
 using RowShapes = std::map<std::string, Shape>;
 
 /// Which values of a graph are made row by row, so that showers may be batched even where the file says a

@@ -10,8 +10,8 @@ namespace {
 using Constants = OptimizerConstants;
 
 CALOPIPE_SIMD_CLONES void adam(float* __restrict w, float* __restrict m, float* __restrict v,
-                           const float* __restrict g, std::size_t count, float step_size, float inverse_root,
-                           float l2, float shrink) {
+                               const float* __restrict g, std::size_t count, float step_size,
+                               float inverse_root, float l2, float shrink) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     const float gradient = g[i] + l2 * w[i];
@@ -22,7 +22,7 @@ CALOPIPE_SIMD_CLONES void adam(float* __restrict w, float* __restrict m, float* 
 }
 
 CALOPIPE_SIMD_CLONES void sgd(float* __restrict w, float* __restrict buffer, const float* __restrict g,
-                          std::size_t count, float lr, float momentum, float l2) {
+                              std::size_t count, float lr, float momentum, float l2) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     buffer[i] = momentum * buffer[i] + g[i] + l2 * w[i];
@@ -31,8 +31,8 @@ CALOPIPE_SIMD_CLONES void sgd(float* __restrict w, float* __restrict buffer, con
 }
 
 CALOPIPE_SIMD_CLONES void rmsprop(float* __restrict w, float* __restrict buffer, float* __restrict square,
-                              const float* __restrict g, std::size_t count, float lr, float momentum,
-                              float l2) {
+                                  const float* __restrict g, std::size_t count, float lr, float momentum,
+                                  float l2) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     const float gradient = g[i] + l2 * w[i];
@@ -43,7 +43,7 @@ CALOPIPE_SIMD_CLONES void rmsprop(float* __restrict w, float* __restrict buffer,
 }
 
 CALOPIPE_SIMD_CLONES void adagrad(float* __restrict w, float* __restrict sum, const float* __restrict g,
-                              std::size_t count, float lr, float l2) {
+                                  std::size_t count, float lr, float l2) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     const float gradient = g[i] + l2 * w[i];

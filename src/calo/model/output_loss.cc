@@ -11,7 +11,7 @@ namespace {
 // One block of outputs: logits in, gradient of the cross-entropy for empty cells out; returns the loss of
 // empty cells. z += bias on the way.
 CALOPIPE_SIMD_CLONES double empty_cells_sigmoid(float* __restrict z, const float* __restrict bias,
-                                            std::size_t count, float scale) {
+                                                std::size_t count, float scale) {
   float loss = 0;
 #pragma omp simd reduction(+ : loss)
   for (std::size_t i = 0; i < count; ++i) {
@@ -27,7 +27,7 @@ CALOPIPE_SIMD_CLONES double empty_cells_sigmoid(float* __restrict z, const float
 
 // The same for the squared error of softplus.
 CALOPIPE_SIMD_CLONES double empty_cells_softplus(float* __restrict z, const float* __restrict bias,
-                                             std::size_t count, float scale) {
+                                                 std::size_t count, float scale) {
   float loss = 0;
 #pragma omp simd reduction(+ : loss)
   for (std::size_t i = 0; i < count; ++i) {
@@ -44,7 +44,7 @@ CALOPIPE_SIMD_CLONES double empty_cells_softplus(float* __restrict z, const floa
 
 // The same for the squared error of relu (`below` = 0) and of the linear output (`below` = 1).
 CALOPIPE_SIMD_CLONES double empty_cells_linear(float* __restrict z, const float* __restrict bias,
-                                           std::size_t count, float scale, float below) {
+                                               std::size_t count, float scale, float below) {
   float loss = 0;
 #pragma omp simd reduction(+ : loss)
   for (std::size_t i = 0; i < count; ++i) {

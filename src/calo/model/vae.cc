@@ -57,7 +57,7 @@ void initialize(Parameter& parameter, const std::string& initializer, double in,
 }
 
 CALOPIPE_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
-                                 std::size_t count) {
+                                     std::size_t count) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) out[i] += factor * row[i];
 }

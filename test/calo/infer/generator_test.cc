@@ -80,8 +80,8 @@ TEST(Generator, GivesTheSameBitsWhateverTheBatchAndTheThreads) {
           Workspace workspace(threads > 1 ? &pool : nullptr);
           std::vector<Hits> together;
           for (std::size_t begin = 0; begin < all.size(); begin += batch) {
-            generator.generate(std::span(all).subspan(begin, std::min(batch, all.size() - begin)), 9, threshold,
-                               workspace, showers);
+            generator.generate(std::span(all).subspan(begin, std::min(batch, all.size() - begin)), 9,
+                               threshold, workspace, showers);
             for (Hits& shower : hits_of(showers)) together.push_back(std::move(shower));
           }
           ASSERT_EQ(together, alone) << contract << " " << to_string(precision) << " " << batch;
@@ -117,7 +117,8 @@ TEST(Generator, AgreesWithTheInterpreter) {
         const float largest = *std::max_element(slow.begin(), slow.end());
         ASSERT_GT(largest, 1);
         for (std::size_t i = 0; i < fast.size(); ++i)
-          ASSERT_NEAR(fast[i], slow[i], 2e-5 * std::abs(slow[i]) + 2e-6 * largest) << contract << out << activation;
+          ASSERT_NEAR(fast[i], slow[i], 2e-5 * std::abs(slow[i]) + 2e-6 * largest)
+              << contract << out << activation;
         SparseShowers a, b;
         generator.generate(all, 1, 0, workspace, a);
         plain.generate(all, 1, 0, other, b);

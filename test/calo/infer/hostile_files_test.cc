@@ -34,7 +34,9 @@ W relu() {
   return writer;
 }
 
-TEST(HostileFiles, ASoundModelIsTaken) { EXPECT_EQ(refusal(relu().model()), "(taken)"); }
+TEST(HostileFiles, ASoundModelIsTaken) {
+  EXPECT_EQ(refusal(relu().model()), "(taken)");
+}
 
 TEST(HostileFiles, EveryTruncationEndsInAnError) {
   const std::string whole = test::GeneratorModel{.hidden = {3}, .n_r = 2, .n_phi = 2, .n_z = 2}.bytes();
@@ -49,7 +51,9 @@ TEST(HostileFiles, EveryTruncationEndsInAnError) {
 }
 
 TEST(HostileFiles, EveryChangedByteEndsInAnErrorOrAModel) {
-  const std::string whole = test::GeneratorModel{.contract = "par04-calodit", .hidden = {3}, .n_r = 2, .n_phi = 2, .n_z = 2}.bytes();
+  const std::string whole =
+      test::GeneratorModel{.contract = "par04-calodit", .hidden = {3}, .n_r = 2, .n_phi = 2, .n_z = 2}
+          .bytes();
   core::Philox random(5, 0);
   for (std::size_t at = 0; at < whole.size(); ++at)
     for (int i = 0; i < 4; ++i) {
@@ -70,13 +74,16 @@ TEST(HostileFiles, NamesWhatIsWrong) {
   EXPECT_THAT(with_constant(W::integer(1, -3) + real + name), HasSubstr("negative extent -3"));
   EXPECT_THAT(with_constant(W::integer(1, std::numeric_limits<std::int64_t>::max()) + real + name),
               HasSubstr("elements"));
-  EXPECT_THAT(with_constant(W::integer(1, 1 << 20) + W::integer(1, 1 << 20) + W::integer(1, 1 << 24) + real + name),
-              HasSubstr("elements"));
+  EXPECT_THAT(
+      with_constant(W::integer(1, 1 << 20) + W::integer(1, 1 << 20) + W::integer(1, 1 << 24) + real + name),
+      HasSubstr("elements"));
   EXPECT_THAT(with_constant(W::integer(1, 1 << 28) + real + name), HasSubstr("\"c\""));
   EXPECT_THAT(with_constant(W::integer(1, 3) + real + name + W::bytes(9, "12345678")), HasSubstr("8 bytes"));
-  EXPECT_THAT(with_constant(W::integer(1, 3) + real + name + W::bytes(13, W::bytes(1, "location") + W::bytes(2, "/etc/passwd"))),
+  EXPECT_THAT(with_constant(W::integer(1, 3) + real + name +
+                            W::bytes(13, W::bytes(1, "location") + W::bytes(2, "/etc/passwd"))),
               HasSubstr("outside of the file"));
-  EXPECT_THAT(with_constant(W::integer(1, 3) + real + name + W::integer(14, 1)), HasSubstr("outside of the file"));
+  EXPECT_THAT(with_constant(W::integer(1, 3) + real + name + W::integer(14, 1)),
+              HasSubstr("outside of the file"));
   EXPECT_THAT(with_constant(W::integer(1, 3) + W::integer(2, 8) + name), HasSubstr("type 8"));
   EXPECT_THAT(with_constant(W::tensor("c", {4}, std::vector<float>(4))), HasSubstr("node_y"));
   EXPECT_THAT(with_constant(W::tensor("x", {3}, std::vector<float>(3))), HasSubstr("\"c\""));
@@ -95,8 +102,10 @@ TEST(HostileFiles, NamesWhatIsWrong) {
   EXPECT_THAT(refusal(relu().node("Conv", {"x"}, {"z"}).model()), HasSubstr("node_z\" (Conv)"));
   EXPECT_THAT(refusal(relu().output(W::value("z", {1, 3})).model()), HasSubstr("\"z\""));
   EXPECT_THAT(refusal(relu().input(W::value("w", {1, -1, 1 << 28, 8})).model()), HasSubstr("\"w\""));
-  EXPECT_THAT(refusal(relu().node("Relu", {"x"}, {"z"}, {W::int_attribute("axis", 1)}).model()), HasSubstr("axis"));
-  EXPECT_THAT(refusal(relu().node("Elu", {"x"}, {"z"}, {W::int_attribute("alpha", 1)}).model()), HasSubstr("alpha"));
+  EXPECT_THAT(refusal(relu().node("Relu", {"x"}, {"z"}, {W::int_attribute("axis", 1)}).model()),
+              HasSubstr("axis"));
+  EXPECT_THAT(refusal(relu().node("Elu", {"x"}, {"z"}, {W::int_attribute("alpha", 1)}).model()),
+              HasSubstr("alpha"));
   EXPECT_THAT(refusal(relu().add(15, "").model()), HasSubstr("sparse"));
   EXPECT_THAT(refusal(relu().model(99)), HasSubstr("99"));
   W wrong;
@@ -105,8 +114,11 @@ TEST(HostileFiles, NamesWhatIsWrong) {
   // Subgraph, and an operator of somebody else.
   EXPECT_THAT(refusal(relu().node("Relu", {"x"}, {"z"}, {W::bytes(1, "body") + W::bytes(6, "")}).model()),
               HasSubstr("subgraph"));
-  EXPECT_THAT(refusal(relu().add(1, W::bytes(1, "x") + W::bytes(2, "z") + W::bytes(4, "Relu") + W::bytes(7, "evil")).model()),
-              HasSubstr("evil"));
+  EXPECT_THAT(
+      refusal(relu()
+                  .add(1, W::bytes(1, "x") + W::bytes(2, "z") + W::bytes(4, "Relu") + W::bytes(7, "evil"))
+                  .model()),
+      HasSubstr("evil"));
   EXPECT_THAT(refusal(""), HasSubstr("no graph"));
   EXPECT_THAT(refusal(std::string(40, '\xff')), HasSubstr("64 bits"));
 }
@@ -149,8 +161,8 @@ TEST(HostileFiles, AreNamedWithTheirPath) {
 TEST(HostileFiles, GeneratorsWithPropertiesThatLieAreRefused) {
   const auto refused = [](const std::string& key, const std::string& text) {
     try {
-      calo::infer::Generator generator(Model::from_bytes(as_bytes(
-          test::GeneratorModel{}.bytes() + W::bytes(14, W::bytes(1, key) + W::bytes(2, text)))));
+      calo::infer::Generator generator(Model::from_bytes(
+          as_bytes(test::GeneratorModel{}.bytes() + W::bytes(14, W::bytes(1, key) + W::bytes(2, text)))));
     } catch (const core::InputError&) {
       return true;
     }

@@ -64,8 +64,8 @@ TEST(Operators, AgreeWithOnnxruntime) {
   const char* python = std::getenv("CALOPIPE_PYTHON");
   if (python == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   const test::TempFolder folder;
-  const std::string command = std::string(python) + " " + CALOPIPE_SOURCE_DIR + "/test/calo/infer/onnx_cases.py " +
-                              (folder / "cases").string();
+  const std::string command = std::string(python) + " " + CALOPIPE_SOURCE_DIR +
+                              "/test/calo/infer/onnx_cases.py " + (folder / "cases").string();
   ASSERT_EQ(std::system(command.c_str()), 0);
   int cases = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder / "cases")) {

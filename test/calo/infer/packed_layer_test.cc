@@ -35,8 +35,8 @@ std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_
   for (std::int64_t panel = 0; panel < layer.panels(); ++panel)
     for (std::int64_t row = 0; row < c.count; row += rows_at_once)
       layer.multiply(panel, prepared.data() + static_cast<std::size_t>(row) * layer.row_bytes(),
-                     std::min(rows_at_once, c.count - row), z.data() + row * width + panel * PackedLayer::kPanel,
-                     width);
+                     std::min(rows_at_once, c.count - row),
+                     z.data() + row * width + panel * PackedLayer::kPanel, width);
   return z;
 }
 
@@ -47,8 +47,9 @@ TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
     for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8})
       for (const Isa isa : {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow}) {
         if (isa > calo::infer::best_isa()) continue;
-        const PackedLayer layer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = in},
-                                c.bias, in, {.precision = precision, .isa = isa});
+        const PackedLayer layer(
+            {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = in}, c.bias, in,
+            {.precision = precision, .isa = isa});
         const std::vector<float> z = multiply(layer, c, 6);
         // Rounding of each product, as independent errors: 2^-24, 2^-9 twice, 1/254 of the largest weight.
         const double each = precision == Precision::kFp32   ? 1e-6
@@ -81,8 +82,9 @@ TEST(PackedLayer, GivesTheSameBitsForAnyNumberOfRows) {
   for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8})
     for (const Isa isa : {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow}) {
       if (isa > calo::infer::best_isa()) continue;
-      const PackedLayer layer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100},
-                              c.bias, 100, {.precision = precision, .isa = isa});
+      const PackedLayer layer(
+          {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100}, c.bias, 100,
+          {.precision = precision, .isa = isa});
       const std::vector<float> one = multiply(layer, c, 1);
       for (const std::int64_t rows : {2, 3, 4, 5, 6}) ASSERT_EQ(multiply(layer, c, rows), one) << rows;
     }
@@ -92,9 +94,10 @@ TEST(PackedLayer, GivesTheSameBitsOnEveryInstructionSetWithFusedProducts) {
   if (calo::infer::best_isa() < Isa::kAvx512) GTEST_SKIP() << "this machine has no AVX-512";
   const Case c = make_case(100, 200, 13);
   const auto on = [&](Isa isa) {
-    return multiply(PackedLayer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100},
-                                c.bias, 100, {.isa = isa}),
-                    c, 6);
+    return multiply(
+        PackedLayer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100}, c.bias,
+                    100, {.isa = isa}),
+        c, 6);
   };
   EXPECT_EQ(on(Isa::kAvx2), on(Isa::kAvx512));
 }
