@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the benchmarks and runs them: reading, training, generation, compiling pipelines and running them here, each
+# Builds the benchmarks and runs them: reading, training, generation, inference, compiling pipelines and running them here, each
 # beside its peer and the machine's limit.
 # Fresh Debian 12, as root or with sudo. For figures worth keeping, let nothing else run.
 set -euo pipefail
@@ -10,4 +10,4 @@ scripts/test-peers.sh
 scripts/build.sh release -DCALOPIPE_BENCHMARKS=ON -- benchmarks
 export CALOPIPE_PYTHON=$PWD/build/test-venv/bin/python
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg)"
-for name in read train generate compile local; do "build/release/bin/${name}_bench"; done
+for name in read train generate infer compile local; do "build/release/bin/${name}_bench"; done

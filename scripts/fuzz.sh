@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of YAML, compiled pipelines and conditions with libFuzzer. What breaks them is left in build/fuzz.
-# usage: fuzz.sh [SECONDS] [libFuzzer options …]
+# Fuzzes the readers of YAML, compiled pipelines and conditions, and of ONNX, with libFuzzer. What breaks them is left in
+# build/fuzz. usage: fuzz.sh [SECONDS] [libFuzzer options, or files to run once …]
+# FUZZERS="kfp onnx" chooses among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}; [ $# -gt 0 ] && shift
 scripts/setup.sh build
 scripts/setup.sh lint
-scripts/build.sh fuzz -- kfp_fuzz
+fuzzers=${FUZZERS:-kfp onnx}
+scripts/build.sh fuzz -- $(printf '%s_fuzz ' $fuzzers) onnx_fuzz_seeds
 
 work=build/fuzz
 goldens=${CALOPIPE_KFP_GOLDENS:-../shared/kfp-goldens}
-seeds=$work/seeds
-rm -rf "$seeds" && mkdir -p "$seeds" "$work/corpus"
+rm -rf "$work/seeds" && mkdir -p "$work"/seeds/{kfp,onnx} "$work"/corpus/{kfp,onnx}
+seeds=$work/seeds/kfp
 cp test/fuzz/seeds/* test/kfp/ir/*.yaml "$seeds"
 for file in "$goldens"/*.yaml; do
   [ ! -f "$file" ] || cp "$file" "$seeds"
@@ -20,12 +22,18 @@ done
 grep -hoE "(condition|parameterExpressionSelector): .*" "$seeds"/*.yaml |
   sed -E "s/^[a-zA-Z]+: //; s/^'(.*)'\$/\1/; s/''/'/g" | sort -u | split -l 1 -a 3 - "$seeds/condition-"
 
+"$work/bin/onnx_fuzz_seeds" "$work/seeds/onnx"
+
 export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=allocator_may_return_null=0:detect_container_overflow=0
-options=(-max_total_time="$seconds" -max_len=20000 -timeout=60 -rss_limit_mb=3000 -dict=test/fuzz/kfp.dict
-         -artifact_prefix="$work/" -print_final_stats=1 -verbosity=0 -print_funcs=0)
-if ! "$work/bin/kfp_fuzz" "${options[@]}" "$@" "$work/corpus" "$seeds" 2>"$work/log"; then
-  tail -n 80 "$work/log" >&2
-  echo "fuzz: what breaks it lies in $work; once more with: $work/bin/kfp_fuzz FILE" >&2
-  exit 1
-fi
-echo "fuzz: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs in $seconds s, all refused or read back"
+for name in $fuzzers; do
+  words=()
+  [ ! -f "test/fuzz/$name.dict" ] || words=(-dict="test/fuzz/$name.dict")
+  options=(-max_total_time="$seconds" -max_len=20000 -timeout=60 -rss_limit_mb=3000 "${words[@]}"
+           -artifact_prefix="$work/" -print_final_stats=1 -verbosity=0 -print_funcs=0)
+  if ! "$work/bin/${name}_fuzz" "${options[@]}" "$@" "$work/corpus/$name" "$work/seeds/$name" 2>"$work/log"; then
+    tail -n 80 "$work/log" >&2
+    echo "fuzz: what breaks it lies in $work; once more with: $work/bin/${name}_fuzz FILE" >&2
+    exit 1
+  fi
+  echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs in $seconds s, all refused or read back"
+done

@@ -5,19 +5,20 @@
 #include <span>
 #include <vector>
 
-#include "calo/generate/packed_layer.h"
+#include "calo/infer/dense_layer.h"
+#include "calo/infer/output_layer.h"
 #include "calo/model/model_folder.h"
 #include "calo/shower/showers.h"
 #include "core/thread_pool.h"
 
 namespace calo {
 
-/// The generator half of a stored model, on the CPU and without LibTorch. Normalisation is folded into the
-/// layers; the output layer runs in blocks of cells that stay in cache, straight to the cells above a
-/// threshold.
+/// The generator half of a stored model, on the CPU and without LibTorch: the layers of the inference engine
+/// (calo/infer), filled from a model folder. Normalisation is folded into the layers; the output layer runs
+/// straight to the cells above a threshold.
 ///
 /// A shower depends on its own latent and conditions only, to the bit, whatever the number of showers or
-/// threads (see PackedLayer).
+/// threads (see infer::PackedLayer).
 class Decoder {
  public:
   /// @throws core::InputError where the model is of a kind that it does not know
@@ -42,29 +43,11 @@ class Decoder {
               Workspace& workspace, Showers& out) const;
 
  private:
-  struct Hidden {
-    PackedLayer layer;
-    std::vector<float> scale, shift;  // of the normalisation, after the activation
-  };
-  struct Hits;
-
-  enum class Activation { kLeakyRelu, kRelu, kElu, kSelu, kGelu, kTanh, kSigmoid };
-  enum class OutActivation { kSigmoid, kRelu, kSoftplus, kLinear };
-
-  float activate(float x) const;
-  void hidden_layers(std::int64_t rows, std::vector<float>& current, std::vector<float>& next) const;
-  float smallest_logit(double threshold_mev, double incident_energy_mev) const;
-  void collect(float* z, std::size_t count, std::uint32_t first_cell, float smallest_logit,
-               float incident_energy_mev, float threshold_mev, Hits& hits) const;
-
   Transform transform_;
   std::int64_t latent_dim_;
   std::int64_t cells_;
-  Activation activation_;
-  OutActivation out_activation_;
-  float slope_;
-  std::vector<Hidden> hidden_;
-  PackedLayer output_;
+  std::vector<infer::DenseLayer> hidden_;
+  infer::OutputLayer output_;
 };
 
 }  // namespace calo

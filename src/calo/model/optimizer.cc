@@ -2,16 +2,16 @@
 
 #include <cmath>
 
-#include "calo/model/simd.h"
+#include "core/simd.h"
 
 namespace calo {
 namespace {
 
 using Constants = OptimizerConstants;
 
-CALO_SIMD_CLONES void adam(float* __restrict w, float* __restrict m, float* __restrict v,
-                           const float* __restrict g, std::size_t count, float step_size, float inverse_root,
-                           float l2, float shrink) {
+CALOPIPE_SIMD_CLONES void adam(float* __restrict w, float* __restrict m, float* __restrict v,
+                               const float* __restrict g, std::size_t count, float step_size,
+                               float inverse_root, float l2, float shrink) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     const float gradient = g[i] + l2 * w[i];
@@ -21,8 +21,8 @@ CALO_SIMD_CLONES void adam(float* __restrict w, float* __restrict m, float* __re
   }
 }
 
-CALO_SIMD_CLONES void sgd(float* __restrict w, float* __restrict buffer, const float* __restrict g,
-                          std::size_t count, float lr, float momentum, float l2) {
+CALOPIPE_SIMD_CLONES void sgd(float* __restrict w, float* __restrict buffer, const float* __restrict g,
+                              std::size_t count, float lr, float momentum, float l2) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     buffer[i] = momentum * buffer[i] + g[i] + l2 * w[i];
@@ -30,9 +30,9 @@ CALO_SIMD_CLONES void sgd(float* __restrict w, float* __restrict buffer, const f
   }
 }
 
-CALO_SIMD_CLONES void rmsprop(float* __restrict w, float* __restrict buffer, float* __restrict square,
-                              const float* __restrict g, std::size_t count, float lr, float momentum,
-                              float l2) {
+CALOPIPE_SIMD_CLONES void rmsprop(float* __restrict w, float* __restrict buffer, float* __restrict square,
+                                  const float* __restrict g, std::size_t count, float lr, float momentum,
+                                  float l2) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     const float gradient = g[i] + l2 * w[i];
@@ -42,8 +42,8 @@ CALO_SIMD_CLONES void rmsprop(float* __restrict w, float* __restrict buffer, flo
   }
 }
 
-CALO_SIMD_CLONES void adagrad(float* __restrict w, float* __restrict sum, const float* __restrict g,
-                              std::size_t count, float lr, float l2) {
+CALOPIPE_SIMD_CLONES void adagrad(float* __restrict w, float* __restrict sum, const float* __restrict g,
+                                  std::size_t count, float lr, float l2) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     const float gradient = g[i] + l2 * w[i];

@@ -3,39 +3,39 @@
 #include <algorithm>
 #include <cmath>
 
-#include "calo/model/simd.h"
+#include "core/simd.h"
 
 namespace calo {
 namespace {
 
 // One block of outputs: logits in, gradient of the cross-entropy for empty cells out; returns the loss of
 // empty cells. z += bias on the way.
-CALO_SIMD_CLONES double empty_cells_sigmoid(float* __restrict z, const float* __restrict bias,
-                                            std::size_t count, float scale) {
+CALOPIPE_SIMD_CLONES double empty_cells_sigmoid(float* __restrict z, const float* __restrict bias,
+                                                std::size_t count, float scale) {
   float loss = 0;
 #pragma omp simd reduction(+ : loss)
   for (std::size_t i = 0; i < count; ++i) {
     const float logit = z[i] + bias[i];
     const float magnitude = logit < 0 ? -logit : logit;
-    const float u = fast_exp(-magnitude);
+    const float u = core::fast_exp(-magnitude);
     const float inverse = 1.0f / (1.0f + u);
-    loss += (logit > 0 ? logit : 0.0f) + fast_log1p(u);
+    loss += (logit > 0 ? logit : 0.0f) + core::fast_log1p(u);
     z[i] = scale * (logit > 0 ? inverse : u * inverse);
   }
   return loss;
 }
 
 // The same for the squared error of softplus.
-CALO_SIMD_CLONES double empty_cells_softplus(float* __restrict z, const float* __restrict bias,
-                                             std::size_t count, float scale) {
+CALOPIPE_SIMD_CLONES double empty_cells_softplus(float* __restrict z, const float* __restrict bias,
+                                                 std::size_t count, float scale) {
   float loss = 0;
 #pragma omp simd reduction(+ : loss)
   for (std::size_t i = 0; i < count; ++i) {
     const float logit = z[i] + bias[i];
     const float magnitude = logit < 0 ? -logit : logit;
-    const float u = fast_exp(-magnitude);
+    const float u = core::fast_exp(-magnitude);
     const float inverse = 1.0f / (1.0f + u);
-    const float output = (logit > 0 ? logit : 0.0f) + fast_log1p(u);
+    const float output = (logit > 0 ? logit : 0.0f) + core::fast_log1p(u);
     loss += output * output;
     z[i] = 2 * scale * output * (logit > 0 ? inverse : u * inverse);
   }
@@ -43,8 +43,8 @@ CALO_SIMD_CLONES double empty_cells_softplus(float* __restrict z, const float* _
 }
 
 // The same for the squared error of relu (`below` = 0) and of the linear output (`below` = 1).
-CALO_SIMD_CLONES double empty_cells_linear(float* __restrict z, const float* __restrict bias,
-                                           std::size_t count, float scale, float below) {
+CALOPIPE_SIMD_CLONES double empty_cells_linear(float* __restrict z, const float* __restrict bias,
+                                               std::size_t count, float scale, float below) {
   float loss = 0;
 #pragma omp simd reduction(+ : loss)
   for (std::size_t i = 0; i < count; ++i) {
@@ -90,7 +90,7 @@ HitTerm hit_term(Output output, float logit, float target) {
       break;
     case Output::kSoftplus:
       value = std::max(logit, 0.0f) + std::log1p(std::exp(-std::abs(logit)));
-      derivative = fast_sigmoid(logit);
+      derivative = core::fast_sigmoid(logit);
       break;
     case Output::kLinear:
       break;

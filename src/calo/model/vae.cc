@@ -11,11 +11,11 @@
 #include <map>
 
 #include "calo/model/output_loss.h"
-#include "calo/model/simd.h"
 #include "calo/model/torch_activation.h"
 #include "calo/model/torch_optimizer.h"
 #include "core/error.h"
 #include "core/philox.h"
+#include "core/simd.h"
 
 namespace calo {
 namespace {
@@ -56,8 +56,8 @@ void initialize(Parameter& parameter, const std::string& initializer, double in,
   }
 }
 
-CALO_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
-                                 std::size_t count) {
+CALOPIPE_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
+                                     std::size_t count) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) out[i] += factor * row[i];
 }

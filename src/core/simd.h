@@ -7,12 +7,12 @@
 /// Compiles a function once for AVX-512, AVX2 and plain x86-64 and chooses when the program starts, so that
 /// one binary runs everywhere. Not under sanitizers, which cannot run the chooser.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CALO_SIMD_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define CALOPIPE_SIMD_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
 #else
-#define CALO_SIMD_CLONES
+#define CALOPIPE_SIMD_CLONES
 #endif
 
-namespace calo {
+namespace core {
 
 /// e^x within 2e-7 relative, for loops that the compiler vectorises. Clamped to the range of normal floats.
 inline __attribute__((always_inline)) float fast_exp(float x) {
@@ -45,4 +45,4 @@ inline __attribute__((always_inline)) float fast_sigmoid(float x) {
   return 1.0f / (1.0f + fast_exp(-x));
 }
 
-}  // namespace calo
+}  // namespace core

@@ -1,0 +1,204 @@
+// The inference engine beside onnxruntime (all its optimisations) on one thread, the VAE of 40 500 cells, and
+// the limits of the machine. Rounds of each in turn, CPU time of the thread: other load disturbs less.
+#include <dnnl.h>
+#include <fmt/format.h>
+#include <omp.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <numeric>
+
+#include "calo/infer/generator.h"
+#include "test/support/onnx_writer.h"
+#include "test/support/temp_folder.h"
+
+namespace {
+
+using calo::infer::Precision;
+
+double cpu_seconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+struct Times {
+  double least = 1e300, median = 1e300;  // of one call, the best round's
+  void take(double round_least, double round_median) {
+    least = std::min(least, round_least);
+    median = std::min(median, round_median);
+  }
+};
+
+template <class Body>
+void measure(Times& into, double seconds, const Body& body) {
+  std::vector<double> times;
+  const double end = cpu_seconds() + seconds;
+  while (times.empty() || cpu_seconds() < end) {
+    const double start = cpu_seconds();
+    body();
+    times.push_back(cpu_seconds() - start);
+  }
+  std::sort(times.begin(), times.end());
+  into.take(times.front(), times[times.size() / 2]);
+}
+
+// A Python process that answers line by line.
+class Peer {
+ public:
+  explicit Peer(const char* python) {
+    int to[2], from[2];
+    if (pipe(to) != 0 || pipe(from) != 0) std::abort();
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(to[0], 0);
+      dup2(from[1], 1);
+      for (const int end : {to[0], to[1], from[0], from[1]}) close(end);
+      execl(python, python, CALOPIPE_SOURCE_DIR "/bench/infer_peer.py", nullptr);
+      _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    out_ = fdopen(to[1], "w");
+    in_ = fdopen(from[0], "r");
+    version = answer();
+  }
+  ~Peer() {
+    fclose(out_);
+    fclose(in_);
+    waitpid(pid_, nullptr, 0);
+  }
+  std::string ask(const std::string& line) {
+    fmt::print(out_, "{}\n", line);
+    fflush(out_);
+    return answer();
+  }
+  std::string version;
+
+ private:
+  std::string answer() {
+    char line[200];
+    if (fgets(line, sizeof line, in_) == nullptr) return "";
+    return std::string(line).substr(0, std::string(line).find('\n'));
+  }
+  pid_t pid_;
+  FILE *out_, *in_;
+};
+
+double reading_rate(std::size_t bytes) {
+  const std::vector<float> numbers(bytes / sizeof(float), 1.0f);
+  Times times;
+  measure(times, 0.5, [&] {
+    float sums[64] = {};
+    for (std::size_t i = 0; i + 64 <= numbers.size(); i += 64)
+      for (std::size_t j = 0; j < 64; ++j) sums[j] += numbers[i + j];
+    volatile float sink = std::accumulate(std::begin(sums), std::end(sums), 0.0f);
+    static_cast<void>(sink);
+  });
+  return static_cast<double>(bytes) / times.least;
+}
+
+long resident_kib() {
+  long pages = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  return resident * sysconf(_SC_PAGESIZE) / 1024;
+}
+
+}  // namespace
+
+int main() {
+  const test::TempFolder folder;
+  std::map<std::string, std::string> files;
+  for (const std::string out : {"sigmoid", "Sigmoid"}) {
+    const test::GeneratorModel model{.latent = 10,
+                                     .hidden = {14, 20, 50, 100},
+                                     .n_r = 18,
+                                     .n_phi = 50,
+                                     .n_z = 45,
+                                     .out_activation = out,
+                                     .weight_deviation = 0.1f,
+                                     .reads_as_real = true};
+    files[out] = (folder / (out + ".onnx")).string();
+    std::ofstream(files[out], std::ios::binary) << model.bytes();
+  }
+  const char* python = std::getenv("CALOPIPE_PYTHON");
+  std::unique_ptr<Peer> peer;
+  if (python != nullptr) peer = std::make_unique<Peer>(python);
+  if (peer && peer->version.empty()) peer.reset();
+  fmt::print(
+      "{}; {}\n", to_string(calo::infer::best_isa()),
+      peer ? "onnxruntime " + peer->version : "no onnxruntime (CALOPIPE_PYTHON is not set, or has none)");
+
+  std::map<Precision, std::unique_ptr<calo::infer::Generator>> generators;
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+    const long before = resident_kib();
+    const double start = cpu_seconds();
+    generators[precision] = std::make_unique<calo::infer::Generator>(
+        calo::infer::Generator::load(files["sigmoid"], {.precision = precision}));
+    fmt::print("start {}: {:.1f} ms, {:.1f} MB resident for {:.1f} MB of weights\n", to_string(precision),
+               1e3 * (cpu_seconds() - start), static_cast<double>(resident_kib() - before) / 1024,
+               static_cast<double>(generators[precision]->model().weight_bytes()) / 1e6);
+  }
+  if (peer)
+    fmt::print("start onnxruntime: {:.1f} ms\n", 1e3 * std::stod(peer->ask("start " + files["sigmoid"])));
+  const double cells = 40500, hidden = 100, cached = reading_rate(16'200'000),
+               memory = reading_rate(std::size_t{256} << 20);
+  fmt::print("reading: {:.1f} GB/s of 16.2 MB again and again, {:.1f} GB/s of 256 MB\n", cached / 1e9,
+             memory / 1e9);
+
+  for (const std::size_t batch : {1, 128}) {
+    std::vector<calo::infer::Particle> particles(batch);
+    for (std::size_t i = 0; i < batch; ++i)
+      particles[i] = {.energy_mev = 64000, .theta_rad = 1.57f, .geometry = 1, .event = i};
+    std::map<std::string, Times> times;
+    std::vector<float> dense(batch * 40500), h(batch * 100, 0.1f), weights(40500 * 100, 0.01f),
+        z(batch * 40500);
+    double filled = 0;
+    omp_set_num_threads(1);
+    for (int round = 0; round < 6; ++round) {
+      for (auto& [precision, generator] : generators) {
+        calo::infer::Workspace workspace;
+        calo::infer::SparseShowers showers;
+        generator->generate(particles, 1, 0.0005f, workspace, showers);
+        filled = static_cast<double>(showers.num_hits()) / (static_cast<double>(batch) * cells);
+        measure(times[std::string(to_string(precision)) + ", sparse"], 0.3,
+                [&] { generator->generate(particles, 1, 0.0005f, workspace, showers); });
+        measure(times[std::string(to_string(precision)) + ", dense"], 0.3,
+                [&] { generator->generate_dense(particles, 1, workspace, dense); });
+      }
+      measure(times["limit: sgemm of the last layer"], 0.3, [&] {
+        dnnl_sgemm('N', 'T', static_cast<dnnl_dim_t>(batch), 40500, 100, 1, h.data(), 100, weights.data(),
+                   100, 0, z.data(), 40500);
+      });
+      if (peer)
+        for (const auto& [name, file] : files) {
+          double least = 0, median = 0;
+          std::sscanf(peer->ask(fmt::format("{} {} 0.4", file, batch)).c_str(), "%lf %lf", &least, &median);
+          times["onnxruntime, " + std::string(name == "Sigmoid" ? "Sigmoid" : "1/(1+exp)")].take(least,
+                                                                                                 median);
+        }
+    }
+    const double best_peer =
+        std::min(times["onnxruntime, Sigmoid"].median, times["onnxruntime, 1/(1+exp)"].median);
+    fmt::print("batch {}, one thread, {:.0f} % of the cells above threshold\n", batch, 100 * filled);
+    for (const auto& [name, time] : times) {
+      if (time.median > 1e9) continue;
+      const double b = static_cast<double>(batch), rate = 2 * cells * hidden * b / time.median;
+      fmt::print("  {:<32} {:9.3f} ms (least {:.3f})  {:8.0f} showers/s  {:6.1f} GFLOP/s", name,
+                 1e3 * time.median, 1e3 * time.least, b / time.median, rate / 1e9);
+      if (peer) fmt::print("  onnxruntime / this: {:5.2f}", best_peer / time.median);
+      fmt::print("\n");
+    }
+    for (const auto& [precision, generator] : generators) {
+      const double bytes = static_cast<double>(generator->model().weight_bytes());
+      fmt::print("  {}: weights read at {:.0f} % of the rate of 16.2 MB\n", to_string(precision),
+                 100 * bytes / times[std::string(to_string(precision)) + ", sparse"].median / cached);
+    }
+  }
+}

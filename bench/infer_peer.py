@@ -1,0 +1,55 @@
+"""onnxruntime on one thread, beside the engine: for each line "file batch seconds" on stdin, the CPU seconds of one run.
+
+Answers with the smallest and the median. "start FILE" answers with the seconds that a session takes to be made.
+"""
+
+import statistics
+import sys
+import time
+
+import numpy as np
+import onnxruntime
+
+SESSIONS = {}
+
+
+def session(file):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def measure(file, batch, seconds):
+    if file not in SESSIONS:
+        SESSIONS[file] = session(file)
+    run = SESSIONS[file]
+    binding = run.io_binding()
+    random = np.random.default_rng(1)
+    for entry in run.get_inputs():
+        value = random.standard_normal((batch, entry.shape[1])).astype(np.float32)
+        if entry.name == "energy_mev":
+            value = np.full((batch, 1), 64000, np.float32)
+        binding.bind_cpu_input(entry.name, value)
+    result = run.get_outputs()[0]
+    out = onnxruntime.OrtValue.ortvalue_from_shape_and_type([batch, *result.shape[1:]], np.float32)
+    binding.bind_ortvalue_output(result.name, out)
+    run.run_with_iobinding(binding)
+    times, end = [], time.monotonic() + seconds
+    while not times or time.monotonic() < end:
+        start = time.thread_time()
+        run.run_with_iobinding(binding)
+        times.append(time.thread_time() - start)
+    return min(times), statistics.median(times)
+
+
+print(onnxruntime.__version__, flush=True)
+for line in sys.stdin:
+    words = line.split()
+    if words[0] == "start":
+        begin = time.thread_time()
+        session(words[1])
+        print(time.thread_time() - begin, flush=True)
+    else:
+        print(*measure(words[0], int(words[1]), float(words[2])), flush=True)

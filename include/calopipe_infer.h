@@ -1,0 +1,90 @@
+/* C API of calopipe-infer: calorimeter showers from a model that `calopipe convert` wrote.
+ *
+ * Functions that can fail return a calopipe_infer_status and leave a message for calopipe_infer_error() in the same
+ * thread. A model may be used by many threads at once, a workspace by one at a time. Energies are MeV, angles radians.
+ */
+#ifndef CALOPIPE_INFER_H
+#define CALOPIPE_INFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum calopipe_infer_status {
+  CALOPIPE_INFER_OK = 0,
+  CALOPIPE_INFER_INTERNAL = 1,
+  CALOPIPE_INFER_USAGE = 2,      /* an argument cannot be */
+  CALOPIPE_INFER_INPUT = 3,      /* the model file is not readable, damaged, or of a kind that is not known */
+  CALOPIPE_INFER_UNAVAILABLE = 4 /* no memory */
+} calopipe_infer_status;
+
+/* How weights are kept. bf16 and int8 need less memory and time, and lose accuracy. */
+typedef enum calopipe_infer_precision {
+  CALOPIPE_INFER_FP32 = 0,
+  CALOPIPE_INFER_BF16 = 1,
+  CALOPIPE_INFER_INT8 = 2
+} calopipe_infer_precision;
+
+typedef struct calopipe_infer_model calopipe_infer_model;
+typedef struct calopipe_infer_workspace calopipe_infer_workspace;
+
+/* What a shower is made for. Its noise belongs to (seed, event, particle): the same shower comes out whatever else is
+ * computed with it. */
+typedef struct calopipe_infer_particle {
+  float energy_mev;
+  float theta_rad;
+  float phi_rad;
+  uint32_t geometry; /* index, see calopipe_infer_geometry() */
+  uint64_t event;
+  uint32_t particle;
+} calopipe_infer_particle;
+
+/* Cells above a threshold, in ascending order; hits of shower i are [offsets[i], offsets[i + 1]). Belongs to the
+ * workspace and holds until it is used again. */
+typedef struct calopipe_infer_showers {
+  size_t count;
+  const uint64_t* offsets; /* count + 1 */
+  const uint32_t* cells;   /* index in [r, phi, z], z fastest, for a regular mesh */
+  const float* energies_mev;
+} calopipe_infer_showers;
+
+/* The message of the last failure in this thread; empty if there was none. */
+const char* calopipe_infer_error(void);
+
+calopipe_infer_status calopipe_infer_load(const char* file, calopipe_infer_precision precision,
+                                          calopipe_infer_model** model);
+void calopipe_infer_free(calopipe_infer_model* model);
+
+int64_t calopipe_infer_num_cells(const calopipe_infer_model* model);
+/* Extents of a regular mesh; zeros for another one. */
+void calopipe_infer_mesh(const calopipe_infer_model* model, int64_t* n_r, int64_t* n_phi, int64_t* n_z);
+size_t calopipe_infer_num_geometries(const calopipe_infer_model* model);
+/* Name of a geometry; NULL behind the last one. */
+const char* calopipe_infer_geometry(const calopipe_infer_model* model, size_t index);
+/* A property of the model file, such as "calopipe.mesh"; NULL where it has none of that name. */
+const char* calopipe_infer_property(const calopipe_infer_model* model, const char* name);
+size_t calopipe_infer_weight_bytes(const calopipe_infer_model* model);
+
+/* NULL where there is no memory. */
+calopipe_infer_workspace* calopipe_infer_workspace_new(void);
+void calopipe_infer_workspace_free(calopipe_infer_workspace* workspace);
+
+/* Allocates nothing once the workspace has been used for as many particles. */
+calopipe_infer_status calopipe_infer_generate(const calopipe_infer_model* model, calopipe_infer_workspace* workspace,
+                                              const calopipe_infer_particle* particles, size_t count, uint64_t seed,
+                                              float threshold_mev, calopipe_infer_showers* showers);
+
+/* All cells: `cells_mev` has room for count x calopipe_infer_num_cells() numbers. */
+calopipe_infer_status calopipe_infer_generate_dense(const calopipe_infer_model* model,
+                                                    calopipe_infer_workspace* workspace,
+                                                    const calopipe_infer_particle* particles, size_t count,
+                                                    uint64_t seed, float* cells_mev, size_t room);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

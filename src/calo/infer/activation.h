@@ -1,0 +1,21 @@
+#pragma once
+
+namespace calo::infer {
+
+/// Elementwise functions, as ONNX defines them.
+struct Activation {
+  enum class Kind { kIdentity, kRelu, kLeakyRelu, kElu, kSelu, kTanh, kSigmoid, kSoftplus, kGelu };
+
+  Kind kind = Kind::kIdentity;
+  float alpha = 0;                    ///< slope of leaky_relu, factor of elu and selu
+  float gamma = 1.0507009873554805f;  ///< of selu
+
+  static constexpr float kSeluAlpha = 1.6732632423543772f;
+
+  float operator()(float x) const;
+  /// The largest z that is surely below the place where f reaches `y`, so that what lies below it needs no
+  /// function: minus infinity where that cannot be said. Holds against the rounding of cell_kernels.
+  float surely_below(double y) const;
+};
+
+}  // namespace calo::infer

@@ -1,0 +1,192 @@
+#include "calo/infer/cell_kernels.h"
+
+#include <cstring>
+
+#include "calo/infer/vectors.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace calo::infer {
+namespace {
+
+using Kind = Activation::Kind;
+using Row = CellKernels::Row;
+constexpr std::size_t kGroup = CellKernels::kGroup;
+
+// Vectors go in and out by reference: by value they would be another calling convention on each machine.
+
+// x = e^x within 2e-7 relative, as core::fast_exp has it.
+template <int kLanes>
+CALOPIPE_INLINE void exponential(typename Vectors<kLanes>::Float& x) {
+  using Float = typename Vectors<kLanes>::Float;
+  using Int = typename Vectors<kLanes>::Int;
+  const Float least = Float{} - 87.0f, most = Float{} + 88.0f;
+  x = x < least ? least : x;
+  x = x > most ? most : x;
+  constexpr float kRound = 12582912.0f;  // 1.5 x 2^23: adding it rounds to an integer
+  const Float shifted = x * 1.44269504f + kRound;
+  const Float n = shifted - kRound;
+  const Float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // Cody and Waite's split of ln 2
+  Float p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  x = p * reinterpret_cast<Float>((reinterpret_cast<Int>(shifted) + 127u) << 23);
+}
+
+// z = scale · f(z)
+template <Kind kKind, int kLanes>
+CALOPIPE_INLINE void apply(const Activation& activation, typename Vectors<kLanes>::Float& z, float scale) {
+  using Float = typename Vectors<kLanes>::Float;
+  const Float zero = Float{};
+  if constexpr (kKind == Kind::kSigmoid) {
+    z = -z;
+    exponential<kLanes>(z);
+    z = scale / (1.0f + z);
+  } else if constexpr (kKind == Kind::kSoftplus) {
+    const Float positive = z > zero ? z : zero;
+    Float u = z > zero ? -z : z;
+    exponential<kLanes>(u);
+    // log(1 + u) = 2 atanh(u / (2 + u)), see core::fast_log1p.
+    const Float s = u / (2.0f + u), q = s * s;
+    const Float series =
+        1.0f + q * (1.0f / 3 + q * (1.0f / 5 + q * (1.0f / 7 + q * (1.0f / 9 + q * (1.0f / 11)))));
+    z = scale * (positive + 2.0f * s * series);
+  } else if constexpr (kKind == Kind::kRelu) {
+    z = scale * (z > zero ? z : zero);
+  } else if constexpr (kKind == Kind::kIdentity) {
+    z = scale * z;
+  } else {
+    for (int i = 0; i < kLanes; ++i) z[i] = scale * activation(z[i]);
+  }
+}
+
+template <Kind kKind, int kLanes>
+CALOPIPE_INLINE void dense(const Activation& activation, const float* z, std::size_t count, float scale,
+                           float* out) {
+  using Float = typename Vectors<kLanes>::Float;
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    Float cells = *reinterpret_cast<const Float*>(z + i);
+    apply<kKind, kLanes>(activation, cells, scale);
+    *reinterpret_cast<Float*>(out + i) = cells;
+  }
+  if (i == count) return;
+  float rest[kLanes] = {};
+  std::memcpy(rest, z + i, (count - i) * sizeof(float));
+  Float cells = *reinterpret_cast<const Float*>(rest);
+  apply<kKind, kLanes>(activation, cells, scale);
+  *reinterpret_cast<Float*>(rest) = cells;
+  std::memcpy(out + i, rest, (count - i) * sizeof(float));
+}
+
+template <Kind kKind, int kLanes>
+CALOPIPE_INLINE std::size_t collect(const Activation& activation, const Row& row) {
+  using Float = typename Vectors<kLanes>::Float;
+  std::size_t next = row.size;
+  for (std::size_t group = 0; group < row.count; group += kGroup) {
+    const float* const z = row.z + group;
+    float largest = z[0];
+    for (std::size_t j = 1; j < kGroup; ++j) largest = z[j] > largest ? z[j] : largest;
+    if (largest < row.smallest) continue;
+    float energies[kGroup];
+    for (std::size_t j = 0; j < kGroup; j += kLanes) {
+      Float some = *reinterpret_cast<const Float*>(z + j);
+      apply<kKind, kLanes>(activation, some, row.scale);
+      *reinterpret_cast<Float*>(energies + j) = some;
+    }
+    // Without a branch: every cell is written, the next one over it where it was below the threshold.
+    for (std::size_t j = 0; j < kGroup; ++j) {
+      const std::uint32_t cell = row.first_cell + static_cast<std::uint32_t>(group + j);
+      row.cells[next] = cell;
+      row.energies[next] = energies[j];
+      next += static_cast<unsigned>(energies[j] >= row.threshold) & static_cast<unsigned>(energies[j] > 0) &
+              static_cast<unsigned>(cell < row.all_cells);
+    }
+  }
+  return next;
+}
+
+template <Kind kKind>
+void dense_plain(const Activation& activation, const float* z, std::size_t count, float scale, float* out) {
+  dense<kKind, 4>(activation, z, count, scale, out);
+}
+template <Kind kKind>
+std::size_t collect_plain(const Activation& activation, const Row& row) {
+  return collect<kKind, 4>(activation, row);
+}
+
+#if defined(__x86_64__)
+template <Kind kKind>
+[[gnu::target("avx2,fma")]] void dense_avx2(const Activation& activation, const float* z, std::size_t count,
+                                            float scale, float* out) {
+  dense<kKind, 8>(activation, z, count, scale, out);
+}
+template <Kind kKind>
+[[gnu::target("avx2,fma")]] std::size_t collect_avx2(const Activation& activation, const Row& row) {
+  return collect<kKind, 8>(activation, row);
+}
+
+template <Kind kKind>
+[[gnu::target("avx512f,avx512bw")]] void dense_avx512(const Activation& activation, const float* z,
+                                                      std::size_t count, float scale, float* out) {
+  dense<kKind, 16>(activation, z, count, scale, out);
+}
+template <Kind kKind>
+[[gnu::target("avx512f,avx512bw")]] std::size_t collect_avx512(const Activation& activation, const Row& row) {
+  const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i all = _mm512_set1_epi32(static_cast<int>(row.all_cells));
+  const __m512 smallest = _mm512_set1_ps(row.smallest), threshold = _mm512_set1_ps(row.threshold);
+  std::size_t next = row.size;
+  for (std::size_t group = 0; group < row.count; group += kGroup) {
+    const __m512 z = _mm512_loadu_ps(row.z + group);
+    if (_mm512_cmp_ps_mask(z, smallest, _CMP_GE_OQ) == 0) continue;
+    auto some = (Vectors<16>::Float)z;
+    apply<kKind, 16>(activation, some, row.scale);
+    const auto energies = (__m512)some;
+    const __m512i cells =
+        _mm512_add_epi32(places, _mm512_set1_epi32(static_cast<int>(row.first_cell + group)));
+    __mmask16 hit = _mm512_cmp_ps_mask(energies, threshold, _CMP_GE_OQ);
+    hit = _mm512_mask_cmp_ps_mask(hit, energies, _mm512_setzero_ps(), _CMP_GT_OQ);
+    hit = _mm512_mask_cmp_epu32_mask(hit, cells, all, _MM_CMPINT_LT);
+    // Whole vectors are written; what is behind the hits is written over. (Compressing into memory is slow on
+    // some machines.)
+    _mm512_storeu_si512(row.cells + next, _mm512_maskz_compress_epi32(hit, cells));
+    _mm512_storeu_ps(row.energies + next, _mm512_maskz_compress_ps(hit, energies));
+    next += static_cast<unsigned>(__builtin_popcount(hit));
+  }
+  return next;
+}
+#endif
+
+template <Kind kKind>
+CellKernels by_isa(Isa isa) {
+#if defined(__x86_64__)
+  if (isa >= Isa::kAvx512) return {collect_avx512<kKind>, dense_avx512<kKind>};
+  if (isa >= Isa::kAvx2) return {collect_avx2<kKind>, dense_avx2<kKind>};
+#endif
+  return {collect_plain<kKind>, dense_plain<kKind>};
+}
+
+}  // namespace
+
+CellKernels cell_kernels(Kind kind, Isa isa) {
+  switch (kind) {
+    case Kind::kSigmoid:
+      return by_isa<Kind::kSigmoid>(isa);
+    case Kind::kSoftplus:
+      return by_isa<Kind::kSoftplus>(isa);
+    case Kind::kRelu:
+      return by_isa<Kind::kRelu>(isa);
+    case Kind::kIdentity:
+      return by_isa<Kind::kIdentity>(isa);
+    default:  // one by one
+      return by_isa<Kind::kTanh>(isa);
+  }
+}
+
+}  // namespace calo::infer

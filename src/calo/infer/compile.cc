@@ -1,0 +1,599 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "calo/infer/program.h"
+#include "calo/infer/row_shapes.h"
+#include "core/error.h"
+
+namespace calo::infer {
+namespace {
+
+Tensor to_tensor(const OnnxTensor& from) {
+  Tensor tensor;
+  tensor.type = from.type;
+  tensor.shape = Shape(from.shape);
+  const auto count = static_cast<std::size_t>(from.count);
+  if (tensor.is_float()) {
+    tensor.floats = LargeArray<float>(count);
+    if (count > 0) std::memcpy(tensor.floats.data(), from.floats.data(), count * sizeof(float));
+  } else {
+    tensor.integers = LargeArray<std::int64_t>(count);
+    std::copy(from.integers.begin(), from.integers.end(), tensor.integers.data());
+  }
+  return tensor;
+}
+
+class Compiler {
+ public:
+  Compiler(OnnxGraph graph, const CompileOptions& options) : graph_(std::move(graph)), options_(options) {
+    program_.limits = options.limits;
+    program_.inputs = graph_.inputs;
+    program_.outputs = graph_.outputs;
+    program_.metadata = graph_.metadata;
+  }
+
+  Program compile() {
+    number_values();
+    keep_what_is_needed();
+    fold_constants();
+    count_consumers();
+    rows_ = options_.fuse ? find_row_shapes(graph_, constant_shapes(), constant_lists()) : RowShapes();
+    program_.by_row = !graph_.outputs.empty() &&
+                      std::all_of(graph_.outputs.begin(), graph_.outputs.end(),
+                                  [&](const OnnxValue& output) { return rows_.contains(output.name); });
+    std::map<std::size_t, Program::Step> steps;  // by the node that they stand for last
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (done_[n]) continue;
+      if (options_.fuse && (fuse_output(n, steps) || fuse_dense(n, steps))) continue;
+      steps[n] = interpreted(n);
+      done_[n] = true;
+    }
+    for (auto& [n, step] : steps) program_.steps.push_back(std::move(step));
+    finish();
+    return std::move(program_);
+  }
+
+ private:
+  struct Value {
+    const OnnxTensor* constant = nullptr;
+    std::vector<std::size_t> consumers;
+    bool is_output = false;
+  };
+
+  int id(const std::string& name) const { return name.empty() ? -1 : ids_.at(name); }
+  Value& value(const std::string& name) { return values_[static_cast<std::size_t>(ids_.at(name))]; }
+
+  void number_values() {
+    const auto add = [&](const std::string& name) {
+      if (!name.empty() && ids_.emplace(name, static_cast<int>(values_.size())).second)
+        values_.emplace_back();
+    };
+    for (const OnnxTensor& constant : graph_.constants) {
+      add(constant.name);
+      value(constant.name).constant = &constant;
+    }
+    for (const OnnxValue& input : graph_.inputs) add(input.name);
+    for (const OnnxNode& node : graph_.nodes)
+      for (const std::string& name : node.outputs) add(name);
+    for (const OnnxValue& output : graph_.outputs) value(output.name).is_output = true;
+    program_.constants.resize(values_.size());
+    program_.is_constant.assign(values_.size(), false);
+    done_.assign(graph_.nodes.size(), false);
+  }
+
+  // Nodes that no output depends on are left out.
+  void keep_what_is_needed() {
+    std::set<std::string> needed;
+    for (const OnnxValue& output : graph_.outputs) needed.insert(output.name);
+    for (std::size_t n = graph_.nodes.size(); n-- > 0;) {
+      const OnnxNode& node = graph_.nodes[n];
+      make_operator(node, graph_.opset);  // known, needed or not
+      if (std::none_of(node.outputs.begin(), node.outputs.end(),
+                       [&](const std::string& name) { return needed.contains(name); }))
+        done_[n] = true;
+      else
+        needed.insert(node.inputs.begin(), node.inputs.end());
+    }
+  }
+
+  bool is_constant(const std::string& name) {
+    if (name.empty()) return false;
+    const Value& at = value(name);
+    return at.constant != nullptr || program_.is_constant[static_cast<std::size_t>(id(name))];
+  }
+
+  // Constants of the file become tensors where an operator asks for them; large weights are packed instead.
+  void materialise(const std::string& name) {
+    const auto at = static_cast<std::size_t>(id(name));
+    if (program_.is_constant[at]) return;
+    program_.constants[at] = to_tensor(*values_[at].constant);
+    program_.is_constant[at] = true;
+  }
+
+  void fold_constants() {
+    std::int64_t work = options_.limits.work;
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      const OnnxNode& node = graph_.nodes[n];
+      if (done_[n] || node.inputs.empty() || node.op_type == "RandomNormalLike") continue;
+      if (!std::all_of(node.inputs.begin(), node.inputs.end(),
+                       [&](const std::string& name) { return name.empty() || is_constant(name); }))
+        continue;
+      std::vector<const Tensor*> inputs;
+      for (const std::string& name : node.inputs) {
+        if (!name.empty()) materialise(name);
+        inputs.push_back(name.empty() ? nullptr : &program_.constants[static_cast<std::size_t>(id(name))]);
+      }
+      std::vector<Tensor> made(node.outputs.size());
+      std::vector<Tensor*> outputs;
+      for (Tensor& tensor : made) outputs.push_back(&tensor);
+      const std::string where = where_of(node);
+      OperatorCall call{
+          .where = where, .inputs = inputs, .outputs = outputs, .limits = options_.limits, .work = work};
+      make_operator(node, graph_.opset)(call);
+      for (std::size_t i = 0; i < made.size(); ++i) {
+        if (node.outputs[i].empty()) continue;
+        const auto at = static_cast<std::size_t>(id(node.outputs[i]));
+        program_.constants[at] = std::move(made[i]);
+        program_.is_constant[at] = true;
+      }
+      done_[n] = true;
+    }
+  }
+
+  void count_consumers() {
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (done_[n]) continue;
+      for (const std::string& name : graph_.nodes[n].inputs)
+        if (!name.empty()) value(name).consumers.push_back(n);
+    }
+  }
+
+  std::map<std::string, Shape> constant_shapes() {
+    std::map<std::string, Shape> shapes;
+    for (const auto& [name, at] : ids_) {
+      const auto i = static_cast<std::size_t>(at);
+      if (program_.is_constant[i])
+        shapes[name] = program_.constants[i].shape;
+      else if (values_[i].constant != nullptr)
+        shapes[name] = Shape(values_[i].constant->shape);
+    }
+    return shapes;
+  }
+
+  std::map<std::string, std::vector<std::int64_t>> constant_lists() {
+    constexpr std::int64_t kLongest = 64;
+    std::map<std::string, std::vector<std::int64_t>> lists;
+    for (const auto& [name, at] : ids_) {
+      const auto i = static_cast<std::size_t>(at);
+      const Tensor& tensor = program_.constants[i];
+      if (program_.is_constant[i]) {
+        if (!tensor.is_float() && tensor.shape.rank <= 1 && tensor.shape.count() <= kLongest)
+          lists[name].assign(tensor.integers.data(), tensor.integers.data() + tensor.size());
+      } else if (const OnnxTensor* constant = values_[i].constant;
+                 constant != nullptr && constant->type != ElementType::kFloat &&
+                 constant->shape.size() <= 1 && constant->count <= kLongest) {
+        lists[name] = constant->integers;
+      }
+    }
+    return lists;
+  }
+
+  // The numbers of a constant of floats.
+  std::optional<std::vector<float>> floats(const std::string& name, std::int64_t most) {
+    if (!is_constant(name)) return {};
+    const auto at = static_cast<std::size_t>(id(name));
+    if (!program_.is_constant[at]) {
+      const OnnxTensor& constant = *values_[at].constant;
+      if (constant.type != ElementType::kFloat || constant.count > most) return {};
+      std::vector<float> out(static_cast<std::size_t>(constant.count));
+      for (std::int64_t i = 0; i < constant.count; ++i)
+        out[static_cast<std::size_t>(i)] = constant.float_at(i);
+      return out;
+    }
+    const Tensor& tensor = program_.constants[at];
+    if (!tensor.is_float() || tensor.shape.count() > most) return {};
+    return std::vector<float>(tensor.floats.data(), tensor.floats.data() + tensor.size());
+  }
+  std::optional<float> scalar(const std::string& name) {
+    const auto all = floats(name, 1);
+    return all && all->size() == 1 ? std::optional((*all)[0]) : std::nullopt;
+  }
+  Shape constant_shape(const std::string& name) {
+    const auto at = static_cast<std::size_t>(id(name));
+    return program_.is_constant[at] ? program_.constants[at].shape : Shape(values_[at].constant->shape);
+  }
+
+  // The one node that takes a value, where nothing else does.
+  std::optional<std::size_t> only_consumer(const std::string& name) {
+    const Value& at = value(name);
+    if (at.is_output || at.consumers.size() != 1) return {};
+    return at.consumers[0];
+  }
+
+  // A product of rows with constant weights: Gemm, or MatMul and perhaps an Add.
+  struct Product {
+    std::string input, result, weight;
+    WeightView view;
+    std::vector<float> bias;
+    std::int64_t in = 0;
+    std::vector<std::size_t> nodes;
+    bool is_matrix = false;  // surely of two dimensions
+  };
+
+  std::optional<Product> product(std::size_t n) {
+    const OnnxNode& node = graph_.nodes[n];
+    const bool gemm = node.op_type == "Gemm";
+    if ((!gemm && node.op_type != "MatMul") || node.inputs.size() < 2 || node.outputs.size() != 1) return {};
+    const std::string& weight = node.inputs[1];
+    if (weight.empty() || node.inputs[0].empty() || is_constant(node.inputs[0]) || !is_constant(weight))
+      return {};
+    const Shape shape = constant_shape(weight);
+    if (shape.rank != 2 || shape.count() == 0) return {};
+    if (gemm && int_attribute(node, "transA", 0) != 0) return {};
+    const bool turned = gemm && int_attribute(node, "transB", 0) != 0;
+    Product out{.input = node.inputs[0],
+                .result = node.outputs[0],
+                .weight = weight,
+                .in = shape[turned ? 1 : 0],
+                .nodes = {n},
+                .is_matrix = gemm};
+    const std::int64_t size = shape[turned ? 0 : 1];
+    out.view.out_stride = turned ? out.in : 1;
+    out.view.in_stride = turned ? 1 : size;
+    const auto at = static_cast<std::size_t>(id(weight));
+    if (program_.is_constant[at]) {
+      if (!program_.constants[at].is_float()) return {};
+      out.view.data = reinterpret_cast<const std::byte*>(program_.constants[at].floats.data());
+    } else {
+      if (values_[at].constant->type != ElementType::kFloat) return {};
+      out.view.data = values_[at].constant->floats.data();
+    }
+    out.bias.assign(static_cast<std::size_t>(size), 0.0f);
+    const auto take_bias = [&](const std::string& name, float factor) {
+      const auto bias = floats(name, size);
+      if (!bias) return false;
+      const Shape bias_shape = constant_shape(name);
+      if (bias_shape.count(0, bias_shape.rank > 0 ? bias_shape.rank - 1 : 0) != 1 || bias_shape.rank > 2)
+        return false;
+      if (bias->size() != 1 && bias->size() != out.bias.size()) return false;
+      for (std::size_t i = 0; i < out.bias.size(); ++i)
+        out.bias[i] = factor * (*bias)[bias->size() == 1 ? 0 : i];
+      return true;
+    };
+    if (gemm) {
+      out.view.factor = float_attribute(node, "alpha", 1);
+      if (node.inputs.size() > 2 && !node.inputs[2].empty() &&
+          !take_bias(node.inputs[2], float_attribute(node, "beta", 1)))
+        return {};
+      return out;
+    }
+    if (const auto next = only_consumer(out.result); next && graph_.nodes[*next].op_type == "Add") {
+      const OnnxNode& add = graph_.nodes[*next];
+      if (add.inputs.size() != 2 || add.outputs.size() != 1) return out;
+      if (take_bias(add.inputs[add.inputs[0] == out.result ? 1 : 0], 1)) {
+        out.result = add.outputs[0];
+        out.nodes.push_back(*next);
+      }
+    }
+    return out;
+  }
+
+  static std::optional<Activation> activation(const OnnxNode& node) {
+    using Kind = Activation::Kind;
+    const std::string& op = node.op_type;
+    if (op == "Relu") return Activation{Kind::kRelu};
+    if (op == "LeakyRelu") return Activation{Kind::kLeakyRelu, float_attribute(node, "alpha", 0.01f)};
+    if (op == "Elu") return Activation{Kind::kElu, float_attribute(node, "alpha", 1)};
+    if (op == "Selu")
+      return Activation{Kind::kSelu, float_attribute(node, "alpha", Activation::kSeluAlpha),
+                        float_attribute(node, "gamma", Activation().gamma)};
+    if (op == "Tanh") return Activation{Kind::kTanh};
+    if (op == "Sigmoid") return Activation{Kind::kSigmoid};
+    if (op == "Softplus") return Activation{Kind::kSoftplus};
+    return {};
+  }
+
+  PackedLayer pack(const Product& product) {
+    PackedLayer::Options options{.isa = options_.isa};
+    const auto weights = static_cast<std::int64_t>(product.bias.size()) * product.in;
+    if (weights >= kSmallLayer) options.precision = options_.precision;
+    const Value& source = value(product.weight);
+    if (options_.release && product.view.in_stride == 1 && source.consumers.size() == 1 &&
+        !source.is_output) {
+      // Weights that are packed already are not read again.
+      options.packed = [this, released = std::int64_t{0}, &product](std::int64_t output) mutable {
+        constexpr std::int64_t kAtOnce = std::int64_t{1} << 20;
+        const std::int64_t bytes = output * product.in * std::int64_t{sizeof(float)};
+        if (bytes - released < kAtOnce) return;
+        options_.release({product.view.data + released, static_cast<std::size_t>(bytes - released)});
+        released = bytes;
+      };
+    }
+    PackedLayer layer(product.view, product.bias, product.in, options);
+    program_.weight_bytes += layer.bytes();
+    return layer;
+  }
+
+  // scale · x + shift, where a node is that to every row.
+  bool affine(const OnnxNode& node, const std::string& x, bool is_matrix, std::vector<double>& scale,
+              std::vector<double>& shift) {
+    const auto size = static_cast<std::int64_t>(scale.size());
+    if (node.op_type == "BatchNormalization") {
+      if (!is_matrix || node.inputs.size() != 5 || node.inputs[0] != x) return false;
+      std::vector<std::vector<float>> parts;
+      for (std::size_t i = 1; i < 5; ++i) {
+        auto part = floats(node.inputs[i], size);
+        if (!part || static_cast<std::int64_t>(part->size()) != size) return false;
+        parts.push_back(std::move(*part));
+      }
+      const double epsilon = float_attribute(node, "epsilon", 1e-5f);
+      for (std::size_t i = 0; i < scale.size(); ++i) {
+        const double factor = parts[0][i] / std::sqrt(parts[3][i] + epsilon);
+        scale[i] *= factor;
+        shift[i] = (shift[i] - parts[2][i]) * factor + parts[1][i];
+      }
+      return true;
+    }
+    const std::string& op = node.op_type;
+    if ((op != "Mul" && op != "Add" && op != "Sub" && op != "Div") || node.inputs.size() != 2) return false;
+    const bool first = node.inputs[0] == x;
+    const std::string& other = node.inputs[first ? 1 : 0];
+    if (other == x || (!first && (op == "Sub" || op == "Div"))) return false;
+    const auto by = floats(other, size);
+    if (!by || (by->size() != 1 && static_cast<std::int64_t>(by->size()) != size)) return false;
+    const Shape shape = constant_shape(other);
+    if (shape.rank > 2 || (shape.rank == 2 && shape[0] != 1)) return false;
+    for (std::size_t i = 0; i < scale.size(); ++i) {
+      const double y = (*by)[by->size() == 1 ? 0 : i];
+      if (op == "Mul" || op == "Div") {
+        scale[i] = op == "Mul" ? scale[i] * y : scale[i] / y;
+        shift[i] = op == "Mul" ? shift[i] * y : shift[i] / y;
+      } else {
+        shift[i] += op == "Add" ? y : -y;
+      }
+    }
+    return true;
+  }
+
+  void take(const std::vector<std::size_t>& nodes) {
+    for (const std::size_t n : nodes) done_[n] = true;
+  }
+
+  static std::string where(const OnnxNode& first) { return where_of(first); }
+
+  bool fuse_dense(std::size_t n, std::map<std::size_t, Program::Step>& steps) {
+    std::optional<Product> found = product(n);
+    if (!found) return false;
+    DenseLayer dense;
+    std::vector<double> scale(found->bias.size(), 1.0), shift(found->bias.size(), 0.0);
+    bool has_function = false, has_affine = false;
+    while (const auto next = only_consumer(found->result)) {
+      const OnnxNode& node = graph_.nodes[*next];
+      if (node.outputs.size() != 1) break;
+      if (const auto function = activation(node); function && !has_function && !has_affine) {
+        dense.activation = *function;
+        has_function = true;
+      } else if (affine(node, found->result, found->is_matrix, scale, shift)) {
+        has_affine = true;
+      } else {
+        break;
+      }
+      found->nodes.push_back(*next);
+      found->result = node.outputs[0];
+    }
+    if (has_affine) {
+      dense.scale.assign(scale.begin(), scale.end());
+      dense.shift.assign(shift.begin(), shift.end());
+    }
+    dense.layer = pack(*found);
+    steps[found->nodes.back()] = {.where = where(graph_.nodes[n]),
+                                  .inputs = {id(found->input)},
+                                  .outputs = {id(found->result)},
+                                  .dense = static_cast<int>(program_.dense.size())};
+    program_.dense.push_back(std::move(dense));
+    take(found->nodes);
+    return true;
+  }
+
+  // A value with one number for each row.
+  bool is_row_scale(const std::string& name) {
+    const auto found = rows_.find(name);
+    return found != rows_.end() && found->second == Shape{-1, 1};
+  }
+
+  // From a product to an output of the graph: a function, factors, another shape.
+  bool fuse_output(std::size_t n, std::map<std::size_t, Program::Step>& steps) {
+    if (program_.output) return false;
+    std::optional<Product> found = product(n);
+    if (!found) return false;
+    const auto shape = rows_.find(found->result);
+    if (shape == rows_.end() || shape->second.rank != 2) return false;
+    Program::Output output;
+    Activation function;
+    bool has_function = false, has_factor = false, negated = false, is_reshaped = false;
+    Shape row_shape = shape->second;
+    const auto scale_by = [&](const std::string& name, bool over) {
+      if (name.empty() || is_reshaped) return false;
+      if (const auto constant = scalar(name)) {
+        if (constant_shape(name).rank > 2) return false;
+        output.factor = over ? output.factor / *constant : output.factor * *constant;
+        return true;
+      }
+      if (!is_row_scale(name)) return false;
+      (over ? output.over : output.times).push_back(id(name));
+      return true;
+    };
+    while (!value(found->result).is_output) {
+      const auto next = only_consumer(found->result);
+      if (!next) return false;
+      const OnnxNode& node = graph_.nodes[*next];
+      if (node.outputs.size() != 1) return false;
+      std::vector<std::size_t> taken = {*next};
+      std::string result = node.outputs[0];
+      const std::string& op = node.op_type;
+      if (const auto known = activation(node);
+          known && !has_function && !has_factor && !is_reshaped && !negated) {
+        function = *known;
+        has_function = true;
+      } else if (op == "Neg" && !has_function && !has_factor && !is_reshaped) {
+        negated = !negated;
+      } else if (op == "Exp" && !has_function && !has_factor && !is_reshaped) {
+        // 1 / (1 + exp(z)) is a sigmoid of -z.
+        const auto add = only_consumer(result);
+        if (!add || graph_.nodes[*add].op_type != "Add") return false;
+        const OnnxNode& sum = graph_.nodes[*add];
+        if (sum.inputs.size() != 2 || sum.outputs.size() != 1) return false;
+        const std::string& one = sum.inputs[sum.inputs[0] == result ? 1 : 0];
+        if (one.empty() || scalar(one) != 1.0f || constant_shape(one).rank > 2) return false;
+        const auto quotient = only_consumer(sum.outputs[0]);
+        if (!quotient) return false;
+        const OnnxNode& inverse = graph_.nodes[*quotient];
+        if (inverse.outputs.size() != 1) return false;
+        if (inverse.op_type == "Div") {
+          if (inverse.inputs.size() != 2 || inverse.inputs[1] != sum.outputs[0] ||
+              !scale_by(inverse.inputs[0], false))
+            return false;
+          has_factor = true;
+        } else if (inverse.op_type != "Reciprocal") {
+          return false;
+        }
+        negated = !negated;
+        function = {Activation::Kind::kSigmoid};
+        has_function = true;
+        taken = {*next, *add, *quotient};
+        result = inverse.outputs[0];
+      } else if (op == "Mul" && node.inputs.size() == 2) {
+        if (!scale_by(node.inputs[node.inputs[0] == found->result ? 1 : 0], false)) return false;
+        has_factor = true;
+      } else if (op == "Div" && node.inputs.size() == 2 && node.inputs[0] == found->result) {
+        if (!scale_by(node.inputs[1], true)) return false;
+        has_factor = true;
+      } else if (op == "Reshape" || op == "Flatten") {
+        is_reshaped = true;
+      } else if (op != "Identity") {
+        return false;
+      }
+      const auto shape_now = rows_.find(result);
+      if (shape_now == rows_.end()) return false;
+      row_shape = shape_now->second;
+      found->nodes.insert(found->nodes.end(), taken.begin(), taken.end());
+      found->result = result;
+    }
+    if (!value(found->result).consumers.empty()) return false;
+    if (negated) {
+      found->view.factor = -found->view.factor;
+      for (float& bias : found->bias) bias = -bias;
+    }
+    output.row_shape = row_shape;
+    output.value = id(found->result);
+    output.layer = OutputLayer(pack(*found), function, options_.isa);
+    Program::Step step{.where = where(graph_.nodes[n]),
+                       .inputs = {id(found->input)},
+                       .outputs = {output.value},
+                       .is_output = true};
+    step.inputs.insert(step.inputs.end(), output.times.begin(), output.times.end());
+    step.inputs.insert(step.inputs.end(), output.over.begin(), output.over.end());
+    steps[*std::max_element(found->nodes.begin(), found->nodes.end())] = std::move(step);
+    take(found->nodes);
+    program_.output = std::move(output);
+    return true;
+  }
+
+  Program::Step interpreted(std::size_t n) {
+    const OnnxNode& node = graph_.nodes[n];
+    Program::Step step{.where = where_of(node)};
+    for (const std::string& name : node.inputs) {
+      if (!name.empty() && is_constant(name)) materialise(name);
+      step.inputs.push_back(id(name));
+    }
+    for (const std::string& name : node.outputs) step.outputs.push_back(id(name));
+    const auto shape = node.outputs.empty() ? rows_.end() : rows_.find(node.outputs[0]);
+    if (shape != rows_.end() && node.op_type == "Reshape") {
+      // A reshape to a batch of one would hold for one row only.
+      step.op = [row_shape = shape->second](OperatorCall& call) {
+        const Tensor& in = call.floats(0);
+        Tensor& out = call.output(0, in.type, with_rows(row_shape, in.shape.rank > 0 ? in.shape[0] : 1));
+        if (out.size() != in.size()) call.fail("does not fit its rows");
+        if (out.size() > 0) std::memcpy(out.floats.data(), in.floats.data(), out.size() * sizeof(float));
+      };
+    } else {
+      step.op = make_operator(node, graph_.opset);
+    }
+    return step;
+  }
+
+  void finish() {
+    for (const OnnxValue& input : graph_.inputs) program_.input_values.push_back(id(input.name));
+    for (const OnnxValue& output : graph_.outputs) {
+      program_.output_values.push_back(id(output.name));
+      if (value(output.name).constant != nullptr) materialise(output.name);
+    }
+    // Constants that no step reads were packed, or folded into others.
+    std::vector<bool> read(values_.size(), false);
+    for (const Program::Step& step : program_.steps)
+      for (const int at : step.inputs)
+        if (at >= 0) read[static_cast<std::size_t>(at)] = true;
+    for (const int at : program_.output_values) read[static_cast<std::size_t>(at)] = true;
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      if (!read[i]) program_.constants[i] = Tensor();
+      program_.weight_bytes += program_.constants[i].floats.size() * sizeof(float);
+    }
+  }
+
+  OnnxGraph graph_;
+  const CompileOptions& options_;
+  Program program_;
+  std::map<std::string, int> ids_;
+  std::vector<Value> values_;
+  std::vector<bool> done_;
+  RowShapes rows_;
+};
+
+// One run over zeros finds what cannot work for any input. Integers may be places or sizes, for which zero
+// may be wrong.
+void try_out(const Program& program) {
+  if (std::any_of(program.inputs.begin(), program.inputs.end(),
+                  [](const OnnxValue& input) { return input.type != ElementType::kFloat; }))
+    return;
+  RunState state;
+  state.values.resize(program.num_values());
+  state.noise.emplace_back(0, 0, 0);
+  for (std::size_t i = 0; i < program.inputs.size(); ++i) {
+    const OnnxValue& input = program.inputs[i];
+    Tensor& tensor = state.values[static_cast<std::size_t>(program.input_values[i])];
+    tensor.type = input.type;
+    for (const std::int64_t extent : input.shape) tensor.shape.push_back(extent < 0 ? 1 : extent);
+    tensor.floats = LargeArray<float>(tensor.size());
+    std::fill_n(tensor.floats.data(), tensor.size(), 0.0f);
+  }
+  run(program, state);
+  for (std::size_t i = 0; i < program.outputs.size(); ++i) {
+    const OnnxValue& output = program.outputs[i];
+    const auto at = static_cast<std::size_t>(program.output_values[i]);
+    const Tensor& made = program.is_constant[at] ? program.constants[at] : state.values[at];
+    bool fits = made.type == output.type && (output.shape.empty() || made.shape.rank == output.shape.size());
+    for (std::size_t d = 0; fits && d < output.shape.size(); ++d)
+      fits = output.shape[d] < 0 || output.shape[d] == made.shape[d];
+    if (!fits)
+      throw core::InputError(
+          {.message = fmt::format("says another type or shape than what the graph makes, {} {}",
+                                  to_string(made.type), made.shape.to_string()),
+           .field = fmt::format("output \"{}\"", output.name)});
+  }
+}
+
+}  // namespace
+
+Program compile(OnnxGraph graph, const CompileOptions& options) {
+  Program program = Compiler(std::move(graph), options).compile();
+  try_out(program);
+  return program;
+}
+
+}  // namespace calo::infer

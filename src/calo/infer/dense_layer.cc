@@ -1,0 +1,36 @@
+#include "calo/infer/dense_layer.h"
+
+#include <algorithm>
+
+namespace calo::infer {
+
+void DenseLayer::forward(const float* input, std::int64_t rows, float* output,
+                         LargeArray<std::byte>& scratch) const {
+  constexpr std::int64_t kRows = PackedLayer::kMaxRows;
+  constexpr auto kPanel = static_cast<std::size_t>(PackedLayer::kPanel);
+  scratch.make_room(static_cast<std::size_t>(rows) * layer.row_bytes());
+  layer.prepare(input, layer.in(), rows, scratch.data());
+  const auto out = static_cast<std::size_t>(layer.out());
+  float z[kRows * PackedLayer::kPanel];
+  for (std::int64_t panel = 0; panel < layer.panels(); ++panel) {
+    const std::size_t first = static_cast<std::size_t>(panel) * kPanel;
+    const std::size_t columns = std::min(kPanel, out - first);
+    for (std::int64_t begin = 0; begin < rows; begin += kRows) {
+      const std::int64_t count = std::min(kRows, rows - begin);
+      layer.multiply(panel, scratch.data() + static_cast<std::size_t>(begin) * layer.row_bytes(), count, z,
+                     PackedLayer::kPanel);
+      for (std::int64_t row = 0; row < count; ++row) {
+        float* const to = output + static_cast<std::size_t>(begin + row) * out + first;
+        const float* const from = z + row * PackedLayer::kPanel;
+        if (scale.empty()) {
+          for (std::size_t j = 0; j < columns; ++j) to[j] = activation(from[j]);
+        } else {
+          for (std::size_t j = 0; j < columns; ++j)
+            to[j] = activation(from[j]) * scale[first + j] + shift[first + j];
+        }
+      }
+    }
+  }
+}
+
+}  // namespace calo::infer

@@ -1,0 +1,306 @@
+#include "calo/infer/kernels.h"
+
+#include <algorithm>
+#include <array>
+
+#include "calo/infer/vectors.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace calo::infer {
+namespace {
+
+using Tile = PackedLayer::Tile;
+using Kernel = PackedLayer::Kernel;
+constexpr std::int64_t kPanel = PackedLayer::kPanel;
+using Kernels = std::array<Kernel, PackedLayer::kMaxRows>;
+
+CALOPIPE_INLINE float float_at(const std::byte* at) {
+  float value;
+  __builtin_memcpy(&value, at, sizeof value);
+  return value;
+}
+CALOPIPE_INLINE std::uint32_t word_at(const std::byte* at) {
+  std::uint32_t value;
+  __builtin_memcpy(&value, at, sizeof value);
+  return value;
+}
+
+// Each of the following keeps kRows x kVectors sums in registers for the whole product.
+
+template <int kLanes, int kVectors, int kRows>
+CALOPIPE_INLINE void tile_fp32(const Tile& t) {
+  using Vector = typename Vectors<kLanes>::Float;
+  const auto* const weight = reinterpret_cast<const float*>(t.weight);
+  for (std::int64_t column = 0; column < kPanel; column += kVectors * kLanes) {
+    Vector sum[kRows][kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v)
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r)
+        sum[r][v] = *reinterpret_cast<const Vector*>(t.bias + column + v * kLanes);
+    for (std::int64_t k = 0; k < t.in; ++k) {
+      const float* at = weight + k * kPanel + column;
+      Vector w[kVectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) w[v] = *reinterpret_cast<const Vector*>(at + v * kLanes);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const float x = float_at(t.rows + static_cast<std::size_t>(r) * t.row_bytes + k * 4);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) sum[r][v] += w[v] * x;
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v)
+        *reinterpret_cast<Vector*>(t.z + r * t.z_stride + column + v * kLanes) = sum[r][v];
+  }
+}
+
+// bf16 is the upper half of a float: where the machine has no products of it, both halves are widened.
+template <int kLanes, int kVectors, int kRows>
+CALOPIPE_INLINE void tile_bf16_widened(const Tile& t) {
+  using Vector = typename Vectors<kLanes>::Float;
+  using Int = typename Vectors<kLanes>::Int;
+  for (std::int64_t column = 0; column < kPanel; column += kVectors * kLanes) {
+    Vector sum[kRows][kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v)
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r)
+        sum[r][v] = *reinterpret_cast<const Vector*>(t.bias + column + v * kLanes);
+    for (std::int64_t pair = 0; 2 * pair < t.in; ++pair) {
+      const std::byte* at = t.weight + (pair * kPanel + column) * 4;
+      Vector even[kVectors], odd[kVectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        const Int both = *reinterpret_cast<const Int*>(at + v * kLanes * 4);
+        even[v] = reinterpret_cast<Vector>(both << 16);
+        odd[v] = reinterpret_cast<Vector>(both & 0xffff0000u);
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const std::uint32_t both = word_at(t.rows + static_cast<std::size_t>(r) * t.row_bytes + pair * 4);
+        const float x = __builtin_bit_cast(float, both << 16),
+                    y = __builtin_bit_cast(float, both & 0xffff0000u);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) {
+          sum[r][v] += even[v] * x;
+          sum[r][v] += odd[v] * y;
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v)
+        *reinterpret_cast<Vector*>(t.z + r * t.z_stride + column + v * kLanes) = sum[r][v];
+  }
+}
+
+// Integer weights times float rows; the scale comes last.
+template <int kLanes, int kVectors, int kRows>
+CALOPIPE_INLINE void tile_int8_floats(const Tile& t) {
+  using Vector = typename Vectors<kLanes>::Float;
+  using Bytes = typename Vectors<kLanes>::Bytes;
+  for (std::int64_t column = 0; column < kPanel; column += kVectors * kLanes) {
+    Vector sum[kRows][kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v)
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) sum[r][v] = Vector{};
+    for (std::int64_t k = 0; k < t.in; ++k) {
+      const std::byte* at = t.weight + k * kPanel + column;
+      Vector w[kVectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v)
+        w[v] = __builtin_convertvector(*reinterpret_cast<const Bytes*>(at + v * kLanes), Vector);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const float x = float_at(t.rows + static_cast<std::size_t>(r) * t.row_bytes + k * 4);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) sum[r][v] += w[v] * x;
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        const std::int64_t j = column + v * kLanes;
+        *reinterpret_cast<Vector*>(t.z + r * t.z_stride + j) =
+            *reinterpret_cast<const Vector*>(t.bias + j) +
+            *reinterpret_cast<const Vector*>(t.scale + j) * sum[r][v];
+      }
+  }
+}
+
+template <int kRows>
+void fp32_plain(const Tile& t) {
+  tile_fp32<4, 2, kRows>(t);
+}
+template <int kRows>
+void bf16_plain(const Tile& t) {
+  tile_bf16_widened<4, 1, kRows>(t);
+}
+template <int kRows>
+void int8_plain(const Tile& t) {
+  tile_int8_floats<4, 2, kRows>(t);
+}
+
+#if defined(__x86_64__)
+template <int kRows>
+[[gnu::target("avx2,fma")]] void fp32_avx2(const Tile& t) {
+  tile_fp32<8, 2, kRows>(t);
+}
+template <int kRows>
+[[gnu::target("avx2,fma")]] void bf16_avx2(const Tile& t) {
+  tile_bf16_widened<8, 1, kRows>(t);
+}
+template <int kRows>
+[[gnu::target("avx2,fma")]] void int8_avx2(const Tile& t) {
+  tile_int8_floats<8, 2, kRows>(t);
+}
+
+template <int kRows>
+[[gnu::target("avx512f,avx512bw")]] void fp32_avx512(const Tile& t) {
+  tile_fp32<16, 4, kRows>(t);
+}
+template <int kRows>
+[[gnu::target("avx512f,avx512bw")]] void bf16_avx512(const Tile& t) {
+  tile_bf16_widened<16, 2, kRows>(t);
+}
+template <int kRows>
+[[gnu::target("avx512f,avx512bw")]] void int8_avx512(const Tile& t) {
+  tile_int8_floats<16, 4, kRows>(t);
+}
+
+template <int kRows>
+[[gnu::target("avx512f,avx512bw,avx512bf16")]] void bf16_products(const Tile& t) {
+  __m512 sum[kRows][4];
+#pragma GCC unroll 8
+  for (int v = 0; v < 4; ++v)
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) sum[r][v] = _mm512_loadu_ps(t.bias + v * 16);
+  const std::int64_t pairs = (t.in + 1) / 2;
+  for (std::int64_t pair = 0; pair < pairs; ++pair) {
+    const std::byte* at = t.weight + pair * kPanel * 4;
+    __m512i w[4];
+#pragma GCC unroll 8
+    for (int v = 0; v < 4; ++v) w[v] = _mm512_loadu_si512(at + v * 64);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i x = _mm512_set1_epi32(
+          static_cast<int>(word_at(t.rows + static_cast<std::size_t>(r) * t.row_bytes + pair * 4)));
+#pragma GCC unroll 8
+      for (int v = 0; v < 4; ++v) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], (__m512bh)w[v], (__m512bh)x);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < 4; ++v) _mm512_storeu_ps(t.z + r * t.z_stride + v * 16, sum[r][v]);
+}
+
+// High and low bytes of a row each have sums of their own, so at most 3 rows fit the registers. (Instructions
+// by name: g++ 12 moves the sums of its own _mm512_dpbusd_epi32 about, at half the speed.)
+template <int kRows>
+[[gnu::target("avx512f,avx512bw,avx512vnni")]] void int8_few(const Tile& t) {
+  __m512i sum[2 * kRows][4];
+#pragma GCC unroll 8
+  for (int r = 0; r < 2 * kRows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < 4; ++v) sum[r][v] = _mm512_setzero_si512();
+  const std::int64_t quads = (t.in + 3) / 4;
+  for (std::int64_t quad = 0; quad < quads; ++quad) {
+    const std::byte* at = t.weight + quad * kPanel * 4;
+    __m512i w[4];
+#pragma GCC unroll 8
+    for (int v = 0; v < 4; ++v) w[v] = _mm512_loadu_si512(at + v * 64);
+#pragma GCC unroll 8
+    for (int r = 0; r < 2 * kRows; ++r) {
+      const __m512i x =
+          _mm512_set1_epi32(static_cast<int>(word_at(t.rows + static_cast<std::size_t>(r / 2) * t.row_bytes +
+                                                     kIntegerRowHeader + ((r % 2) * quads + quad) * 4)));
+#pragma GCC unroll 8
+      for (int v = 0; v < 4; ++v) asm("vpdpbusd %2, %1, %0" : "+v"(sum[r][v]) : "v"(x), "v"(w[v]));
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    const std::byte* row = t.rows + static_cast<std::size_t>(r) * t.row_bytes;
+    const __m512 first = _mm512_set1_ps(float_at(row)), step = _mm512_set1_ps(float_at(row + 4));
+#pragma GCC unroll 8
+    for (int v = 0; v < 4; ++v) {
+      const __m512 product = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[2 * r][v]), _mm512_set1_ps(256.0f),
+                                             _mm512_cvtepi32_ps(sum[2 * r + 1][v]));
+      const __m512 all =
+          _mm512_fmadd_ps(product, step, _mm512_mul_ps(first, _mm512_loadu_ps(t.sums + v * 16)));
+      _mm512_storeu_ps(t.z + r * t.z_stride + v * 16, _mm512_fmadd_ps(all, _mm512_loadu_ps(t.scale + v * 16),
+                                                                      _mm512_loadu_ps(t.bias + v * 16)));
+    }
+  }
+}
+template <int kRows>
+[[gnu::target("avx512f,avx512bw,avx512vnni")]] void int8_products(const Tile& t) {
+  constexpr int kFirst = std::min(kRows, 3);
+  int8_few<kFirst>(t);
+  if constexpr (kRows > 3) {
+    Tile rest = t;
+    rest.rows += 3 * t.row_bytes;
+    rest.z += 3 * t.z_stride;
+    int8_few<kRows - 3>(rest);
+  }
+}
+#endif
+
+}  // namespace
+
+#define CALOPIPE_BY_ROWS(kernel) \
+  { kernel<1>, kernel<2>, kernel<3>, kernel<4>, kernel<5>, kernel<6> }
+
+const Kernel* fp32_kernels(Isa isa) {
+  static constexpr Kernels plain = CALOPIPE_BY_ROWS(fp32_plain);
+#if defined(__x86_64__)
+  static constexpr Kernels avx2 = CALOPIPE_BY_ROWS(fp32_avx2), avx512 = CALOPIPE_BY_ROWS(fp32_avx512);
+  if (isa >= Isa::kAvx512) return avx512.data();
+  if (isa >= Isa::kAvx2) return avx2.data();
+#endif
+  return plain.data();
+}
+
+const Kernel* bf16_kernels(Isa isa) {
+  static constexpr Kernels plain = CALOPIPE_BY_ROWS(bf16_plain);
+#if defined(__x86_64__)
+  static constexpr Kernels avx2 = CALOPIPE_BY_ROWS(bf16_avx2), avx512 = CALOPIPE_BY_ROWS(bf16_avx512),
+                           products = CALOPIPE_BY_ROWS(bf16_products);
+  if (isa >= Isa::kAvx512Narrow) return products.data();
+  if (isa >= Isa::kAvx512) return avx512.data();
+  if (isa >= Isa::kAvx2) return avx2.data();
+#endif
+  return plain.data();
+}
+
+const Kernel* int8_float_kernels(Isa isa) {
+  static constexpr Kernels plain = CALOPIPE_BY_ROWS(int8_plain);
+#if defined(__x86_64__)
+  static constexpr Kernels avx2 = CALOPIPE_BY_ROWS(int8_avx2), avx512 = CALOPIPE_BY_ROWS(int8_avx512);
+  if (isa >= Isa::kAvx512) return avx512.data();
+  if (isa >= Isa::kAvx2) return avx2.data();
+#endif
+  return plain.data();
+}
+
+const Kernel* int8_integer_kernels() {
+#if defined(__x86_64__)
+  static constexpr Kernels products = CALOPIPE_BY_ROWS(int8_products);
+  return products.data();
+#else
+  return nullptr;
+#endif
+}
+
+}  // namespace calo::infer

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "calo/infer/precision.h"
+#include "core/thread_pool.h"
+
+namespace calo::infer {
+
+struct Program;
+struct RunState;
+
+struct LoadOptions {
+  Precision precision = Precision::kFp32;
+  Isa isa = best_isa();
+  /// False: every operator on the simple interpreter, for comparison.
+  bool fuse = true;
+};
+
+/// An input or output: -1 is an extent that is not fixed.
+struct TensorInfo {
+  std::string name;
+  std::string type;  ///< float, int32, int64, bool
+  std::vector<std::int64_t> shape;
+};
+
+/// What noise inside a graph belongs to: each its own numbers, whatever is computed beside it.
+struct NoiseKey {
+  std::uint64_t seed = 0;
+  std::uint64_t event = 0;
+  std::uint32_t particle = 0;
+};
+
+/// Numbers of an input, `shape` long in all; floats or, for integer inputs, integers.
+struct InputView {
+  std::span<const std::int64_t> shape;
+  std::span<const float> floats;
+  std::span<const std::int64_t> integers = {};
+};
+
+/// Numbers of an output, valid until the workspace is used again.
+struct OutputView {
+  std::span<const std::int64_t> shape;
+  std::span<const float> floats;
+  std::span<const std::int64_t> integers = {};
+};
+
+/// What one thread works in. Not to be used by two threads at once.
+class Workspace {
+ public:
+  /// @param pool  threads for one batch; null = the caller's alone. Must outlive the workspace.
+  explicit Workspace(core::ThreadPool* pool = nullptr);
+  ~Workspace();
+  Workspace(Workspace&&) noexcept;
+  Workspace& operator=(Workspace&&) noexcept;
+
+  RunState& state() { return *state_; }
+
+ private:
+  std::unique_ptr<RunState> state_;
+};
+
+/// An ONNX model ready to run. Const use is thread-safe: one model, a workspace for each thread. fp32 gives
+/// each row the same bits whatever the batch, the threads and (with FMA) the instruction set.
+class Model {
+ public:
+  /// @throws core::InputError (not readable, damaged, operators that are not known; see read_onnx and
+  /// compile)
+  static Model load(const std::filesystem::path& file, const LoadOptions& options = {});
+  /// @param bytes of an ONNX file; not needed afterwards
+  static Model from_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {});
+  ~Model();
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+
+  const std::vector<TensorInfo>& inputs() const { return inputs_; }
+  const std::vector<TensorInfo>& outputs() const { return outputs_; }
+  /// metadata_props of the file.
+  const std::map<std::string, std::string>& metadata() const;
+  const std::filesystem::path& file() const { return file_; }
+
+  /// Memory of the weights as they are kept.
+  std::size_t weight_bytes() const;
+  /// Whether any batch may be run, even where the file fixes it to one: rows do not depend on each other.
+  bool runs_any_batch() const;
+  /// Whether the end of the graph is a dense generator's, for which sparse cells need no dense ones.
+  bool is_generator() const;
+
+  /// Runs the graph; outputs stand in the workspace.
+  /// @param inputs in the order of inputs()  @param noise one key per row, or one; may be empty where nothing
+  ///        is drawn
+  /// @throws core::UsageError (inputs of other shapes than inputs() says), core::InputError (see compile)
+  void run(std::span<const InputView> inputs, std::span<const NoiseKey> noise, Workspace& workspace) const;
+  OutputView output(Workspace& workspace, std::size_t i) const;
+
+  const Program& program() const { return *program_; }
+
+ private:
+  Model();
+
+  std::unique_ptr<Program> program_;
+  std::vector<TensorInfo> inputs_, outputs_;
+  std::filesystem::path file_;
+};
+
+}  // namespace calo::infer

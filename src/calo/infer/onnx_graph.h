@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace calo::infer {
+
+/// ONNX element types that the engine knows, by their number in TensorProto.
+enum class ElementType : std::int32_t { kFloat = 1, kInt32 = 6, kInt64 = 7, kBool = 9 };
+
+const char* to_string(ElementType type);
+
+/// A constant of the graph. The numbers of large ones stay where the file lies in memory.
+struct OnnxTensor {
+  std::string name;
+  ElementType type = ElementType::kFloat;
+  std::vector<std::int64_t> shape;  ///< each ≥ 0, their product within the limits
+  std::int64_t count = 0;
+  /// float32, little-endian, at any address: in the file's bytes, or in `owned`.
+  std::span<const std::byte> floats;
+  std::vector<std::int64_t> integers;  ///< of the other types
+  std::vector<std::byte> owned;
+
+  OnnxTensor() = default;
+  OnnxTensor(OnnxTensor&&) = default;  // `floats` may point into `owned`
+  OnnxTensor& operator=(OnnxTensor&&) = default;
+
+  float float_at(std::int64_t i) const;
+};
+
+/// Of one kind each, as ONNX has it.
+struct OnnxAttribute {
+  enum class Kind { kFloat, kInt, kString, kTensor, kFloats, kInts };
+  Kind kind = Kind::kInt;
+  float f = 0;
+  std::int64_t i = 0;
+  std::string s;
+  OnnxTensor t;
+  std::vector<float> floats;
+  std::vector<std::int64_t> ints;
+};
+
+struct OnnxNode {
+  std::string name;  ///< as in the file, or made from operator and place
+  std::string op_type;
+  std::vector<std::string> inputs;  ///< empty names are inputs left out
+  std::vector<std::string> outputs;
+  std::map<std::string, OnnxAttribute> attributes;
+};
+
+/// An input or output. -1 is an extent that is not fixed.
+struct OnnxValue {
+  std::string name;
+  ElementType type = ElementType::kFloat;
+  std::vector<std::int64_t> shape;
+};
+
+/// A graph that has been checked: names are unique, every node's inputs exist before it, constants are as
+/// large as they say.
+struct OnnxGraph {
+  std::int64_t opset = 0;
+  std::string producer;
+  std::map<std::string, std::string> metadata;
+  std::vector<OnnxNode> nodes;  ///< in an order in which they can run
+  std::vector<OnnxTensor> constants;
+  std::vector<OnnxValue> inputs;  ///< without those that are constants
+  std::vector<OnnxValue> outputs;
+};
+
+}  // namespace calo::infer

@@ -1,0 +1,150 @@
+#include "calo/infer/operators.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace calo::infer {
+namespace {
+
+const OnnxAttribute* find(const OnnxNode& node, const std::string& name, OnnxAttribute::Kind kind) {
+  const auto found = node.attributes.find(name);
+  if (found == node.attributes.end()) return nullptr;
+  if (found->second.kind != kind)
+    throw core::InputError(
+        {.message = fmt::format("has the attribute \"{}\" of another kind", name), .field = where_of(node)});
+  return &found->second;
+}
+
+}  // namespace
+
+std::string Shape::to_string() const {
+  return fmt::format("[{}]", fmt::join(span(), ", "));
+}
+
+std::string where_of(const OnnxNode& node) {
+  return fmt::format("node \"{}\" ({})", node.name, node.op_type);
+}
+
+void OperatorCall::fail(const std::string& message) const {
+  throw core::InputError({.message = message, .field = where});
+}
+
+const Tensor& OperatorCall::input(std::size_t i) const {
+  if (i >= inputs.size() || inputs[i] == nullptr) fail(fmt::format("misses its input {}", i));
+  return *inputs[i];
+}
+
+const Tensor& OperatorCall::floats(std::size_t i) const {
+  const Tensor& tensor = input(i);
+  if (!tensor.is_float()) fail(fmt::format("needs floats as input {}, not {}", i, to_string(tensor.type)));
+  return tensor;
+}
+
+const Tensor& OperatorCall::integers(std::size_t i) const {
+  const Tensor& tensor = input(i);
+  if (tensor.is_float()) fail(fmt::format("needs integers as input {}", i));
+  return tensor;
+}
+
+Tensor& OperatorCall::output(std::size_t i, ElementType type, const Shape& shape) const {
+  if (i >= outputs.size() || outputs[i] == nullptr) fail(fmt::format("misses its output {}", i));
+  std::int64_t count = 1;
+  for (const std::int64_t extent : shape.span()) {
+    if (extent < 0) fail(fmt::format("makes the shape {}", shape.to_string()));
+    if (extent > 0 && count > limits.elements / extent)
+      fail(fmt::format("makes more than {} elements: {}", limits.elements, shape.to_string()));
+    count *= extent;
+  }
+  Tensor& tensor = *outputs[i];
+  tensor.type = type;
+  tensor.shape = shape;
+  if (tensor.is_float())
+    tensor.floats.make_room(static_cast<std::size_t>(count));
+  else
+    tensor.integers.make_room(static_cast<std::size_t>(count));
+  return tensor;
+}
+
+void OperatorCall::spend(std::int64_t a, std::int64_t b, std::int64_t c) const {
+  for (const std::int64_t factor : {a, b, c})
+    if (factor == 0) return;
+  // Each is at most limits.elements.
+  const double product = static_cast<double>(a) * static_cast<double>(b) * static_cast<double>(c);
+  if (product > static_cast<double>(work)) fail("asks for more work than a model may");
+  work -= static_cast<std::int64_t>(product);
+}
+
+float float_attribute(const OnnxNode& node, const std::string& name, float otherwise) {
+  const OnnxAttribute* found = find(node, name, OnnxAttribute::Kind::kFloat);
+  return found != nullptr ? found->f : otherwise;
+}
+
+std::int64_t int_attribute(const OnnxNode& node, const std::string& name, std::int64_t otherwise) {
+  const OnnxAttribute* found = find(node, name, OnnxAttribute::Kind::kInt);
+  return found != nullptr ? found->i : otherwise;
+}
+
+std::vector<std::int64_t> ints_attribute(const OnnxNode& node, const std::string& name) {
+  const OnnxAttribute* found = find(node, name, OnnxAttribute::Kind::kInts);
+  return found != nullptr ? found->ints : std::vector<std::int64_t>();
+}
+
+void only_attributes(const OnnxNode& node, std::initializer_list<const char*> names) {
+  for (const auto& [name, attribute] : node.attributes)
+    if (std::find_if(names.begin(), names.end(), [&](const char* known) { return name == known; }) ==
+        names.end())
+      throw core::InputError({.message = fmt::format("has the attribute \"{}\", which is not known", name),
+                              .field = where_of(node)});
+}
+
+std::size_t axis_of(const OperatorCall& call, std::int64_t axis, std::size_t rank) {
+  const auto dimensions = static_cast<std::int64_t>(rank);
+  if (axis < -dimensions || axis >= dimensions)
+    call.fail(fmt::format("has the axis {}, and its tensor {} dimensions", axis, rank));
+  return static_cast<std::size_t>(axis < 0 ? axis + dimensions : axis);
+}
+
+Shape reshaped(const OperatorCall& call, const Shape& from, std::span<const std::int64_t> target,
+               bool allow_zero) {
+  if (target.size() > Shape::kMaxRank) call.fail("makes more than 8 dimensions");
+  Shape shape(target);
+  std::int64_t known = 1;
+  std::ptrdiff_t open = -1;
+  for (std::size_t i = 0; i < shape.rank; ++i) {
+    if (shape[i] == 0 && !allow_zero) {
+      if (i >= from.rank) call.fail("keeps an extent that is not there");
+      shape[i] = from[i];
+    }
+    if (shape[i] == -1) {
+      if (open >= 0) call.fail("leaves two extents open");
+      open = static_cast<std::ptrdiff_t>(i);
+      continue;
+    }
+    if (shape[i] < 0) call.fail(fmt::format("has the negative extent {}", shape[i]));
+    if (shape[i] > 0 && known > call.limits.elements / shape[i])
+      call.fail(fmt::format("makes more than {} elements", call.limits.elements));
+    known *= shape[i];
+  }
+  if (open >= 0) {
+    if (known == 0 || from.count() % known != 0)
+      call.fail(fmt::format("cannot make {} of {}", shape.to_string(), from.to_string()));
+    shape[static_cast<std::size_t>(open)] = from.count() / known;
+  } else if (known != from.count()) {
+    call.fail(fmt::format("cannot make {} of {}", shape.to_string(), from.to_string()));
+  }
+  return shape;
+}
+
+Operator make_operator(const OnnxNode& node, std::int64_t opset) {
+  for (const auto kind : {elementwise_operator, shape_operator, product_operator})
+    if (Operator made = kind(node, opset)) return made;
+  throw core::InputError({.message = "is an operator that is not known",
+                          .field = where_of(node),
+                          .hint = "doc/infer.md lists those that are"});
+}
+
+}  // namespace calo::infer

@@ -1,0 +1,129 @@
+#include "calo/infer/output_layer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "calo/infer/parallel.h"
+
+namespace calo::infer {
+namespace {
+
+constexpr std::int64_t kPanel = PackedLayer::kPanel;
+constexpr std::int64_t kBlockPanels = 4;  // their weights stay in the second-level cache
+constexpr std::int64_t kBlockCells = kBlockPanels * kPanel;
+constexpr std::int64_t kRows = PackedLayer::kMaxRows;
+
+}  // namespace
+
+void OutputLayer::sparse(const float* rows, std::span<const float> scale, float threshold,
+                         core::ThreadPool* pool, Work& work, SparseShowers& out) const {
+  const std::size_t count = scale.size();
+  const auto rows_at_once = static_cast<std::size_t>(kRows);
+  const std::size_t row_bytes = layer_.row_bytes();
+  work.rows.make_room(count * row_bytes);
+  work.smallest.resize(count);
+  layer_.prepare(rows, layer_.in(), static_cast<std::int64_t>(count), work.rows.data());
+  for (std::size_t i = 0; i < count; ++i)
+    work.smallest[i] = scale[i] > 0 ? activation_.surely_below(static_cast<double>(threshold) / scale[i])
+                                    : -std::numeric_limits<float>::infinity();
+
+  // Each piece of cells collects the hits of every row, block by block, so that a block's weights are fetched
+  // once for all rows; together the pieces are in ascending order. More pieces than threads: hits are not
+  // evenly spread.
+  const std::int64_t blocks = (layer_.panels() + kBlockPanels - 1) / kBlockPanels;
+  const int threads = pool != nullptr ? pool->size() : 1;
+  const std::int64_t pieces = threads == 1 ? 1 : std::min<std::int64_t>(8 * threads, blocks);
+  work.found.resize(static_cast<std::size_t>(pieces));
+  for_each(pool, work.found.size(), [&](std::size_t piece) {
+    Work::Hits& hits = work.found[piece];
+    const auto p = static_cast<std::int64_t>(piece);
+    const std::int64_t first_block = blocks * p / pieces, last_block = blocks * (p + 1) / pieces;
+    // Room for the worst case: pages that are not written cost nothing.
+    const auto most =
+        static_cast<std::size_t>((last_block - first_block) * kBlockCells) * count + CellKernels::kGroup;
+    hits.cells.make_room(most);
+    hits.energies.make_room(most);
+    hits.size = 0;
+    hits.end.clear();
+    hits.end.reserve(static_cast<std::size_t>(last_block - first_block) * count);
+    alignas(64) float z[kRows * kBlockCells];
+    for (std::int64_t block = first_block; block < last_block; ++block) {
+      const std::int64_t first = block * kBlockPanels;
+      const std::int64_t panels = std::min(kBlockPanels, layer_.panels() - first);
+      for (std::size_t begin = 0; begin < count; begin += rows_at_once) {
+        const std::size_t group = std::min(rows_at_once, count - begin);
+        for (std::int64_t panel = 0; panel < panels; ++panel)
+          layer_.multiply(first + panel, work.rows.data() + begin * row_bytes,
+                          static_cast<std::int64_t>(group), z + panel * kPanel, kBlockCells);
+        for (std::size_t i = 0; i < group; ++i) {
+          hits.size = kernels_.collect(activation_, {.z = z + static_cast<std::int64_t>(i) * kBlockCells,
+                                                     .count = static_cast<std::size_t>(panels * kPanel),
+                                                     .first_cell = static_cast<std::uint32_t>(first * kPanel),
+                                                     .all_cells = static_cast<std::uint32_t>(cells()),
+                                                     .smallest = work.smallest[begin + i],
+                                                     .scale = scale[begin + i],
+                                                     .threshold = threshold,
+                                                     .cells = hits.cells.data(),
+                                                     .energies = hits.energies.data(),
+                                                     .size = hits.size});
+          hits.end.push_back(hits.size);
+        }
+      }
+    }
+  });
+
+  out.offsets_.assign(count + 1, 0);
+  for (const Work::Hits& hits : work.found) {
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < hits.end.size(); ++i) {
+      out.offsets_[i % count + 1] += hits.end[i] - begin;
+      begin = hits.end[i];
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) out.offsets_[i + 1] += out.offsets_[i];
+  const std::size_t most = count * static_cast<std::size_t>(cells());
+  out.cells_.make_room(most);
+  out.energies_.make_room(most);
+  for_each(pool, count, [&](std::size_t i) {
+    std::size_t place = out.offsets_[i];
+    for (const Work::Hits& hits : work.found)
+      for (std::size_t at = i; at < hits.end.size(); at += count) {
+        const std::size_t begin = at > 0 ? hits.end[at - 1] : 0, size = hits.end[at] - begin;
+        if (size == 0) continue;
+        std::memcpy(out.cells_.data() + place, hits.cells.data() + begin, size * sizeof(std::uint32_t));
+        std::memcpy(out.energies_.data() + place, hits.energies.data() + begin, size * sizeof(float));
+        place += size;
+      }
+  });
+}
+
+void OutputLayer::dense(const float* rows, std::span<const float> scale, core::ThreadPool* pool, Work& work,
+                        float* out) const {
+  const std::size_t count = scale.size();
+  const auto rows_at_once = static_cast<std::size_t>(kRows);
+  const std::size_t row_bytes = layer_.row_bytes();
+  const auto width = static_cast<std::size_t>(cells());
+  work.rows.make_room(count * row_bytes);
+  layer_.prepare(rows, layer_.in(), static_cast<std::int64_t>(count), work.rows.data());
+  const std::int64_t blocks = (layer_.panels() + kBlockPanels - 1) / kBlockPanels;
+  for_each(pool, static_cast<std::size_t>(blocks), [&](std::size_t block) {
+    const std::int64_t first = static_cast<std::int64_t>(block) * kBlockPanels;
+    const std::int64_t panels = std::min(kBlockPanels, layer_.panels() - first);
+    const std::size_t first_cell = static_cast<std::size_t>(first * kPanel);
+    const std::size_t columns = std::min(static_cast<std::size_t>(panels * kPanel), width - first_cell);
+    alignas(64) float z[kRows * kBlockCells];
+    for (std::size_t begin = 0; begin < count; begin += rows_at_once) {
+      const std::size_t group = std::min(rows_at_once, count - begin);
+      for (std::int64_t panel = 0; panel < panels; ++panel)
+        layer_.multiply(first + panel, work.rows.data() + begin * row_bytes, static_cast<std::int64_t>(group),
+                        z + panel * kPanel, kBlockCells);
+      for (std::size_t i = 0; i < group; ++i) {
+        kernels_.dense(activation_, z + i * static_cast<std::size_t>(kBlockCells), columns, scale[begin + i],
+                       out + (begin + i) * width + first_cell);
+      }
+    }
+  });
+}
+
+}  // namespace calo::infer

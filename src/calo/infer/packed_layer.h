@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "calo/infer/large_array.h"
+#include "calo/infer/precision.h"
+
+namespace calo::infer {
+
+/// A matrix of float32 anywhere in memory, at any address: element (output, input).
+struct WeightView {
+  const std::byte* data = nullptr;
+  std::int64_t out_stride = 0;  ///< in elements
+  std::int64_t in_stride = 1;
+  float factor = 1;  ///< of every element
+
+  float at(std::int64_t output, std::int64_t input) const {
+    float value;
+    std::memcpy(&value, data + (output * out_stride + input * in_stride) * std::int64_t{sizeof value},
+                sizeof value);
+    return factor * value;
+  }
+};
+
+/// A dense layer's weights in panels of 64 outputs, for the product with a few rows at a time.
+///
+/// fp32: every output is one chain of fused multiply-adds over the inputs in their order, starting from the
+/// bias: the bits do not depend on how many rows are multiplied together, nor on AVX2 or AVX-512 (plain
+/// x86-64, which has no fused multiply-add, differs in the last bits). bf16 and int8 depend on the machine,
+/// not on the rows.
+class PackedLayer {
+ public:
+  static constexpr std::int64_t kPanel = 64;
+  static constexpr std::int64_t kMaxRows = 6;  ///< as many sums as the registers of AVX-512 hold
+
+  struct Options {
+    Precision precision = Precision::kFp32;
+    Isa isa = best_isa();
+    /// Called when the weights of outputs before this one are no longer needed.
+    std::function<void(std::int64_t)> packed = {};
+  };
+
+  PackedLayer() = default;
+  /// @param bias `[out]`
+  PackedLayer(const WeightView& weight, std::span<const float> bias, std::int64_t in, const Options& options);
+  /// @param weight `[out, in]`
+  PackedLayer(std::span<const float> weight, std::span<const float> bias, std::int64_t in);
+
+  std::int64_t in() const { return in_; }
+  std::int64_t out() const { return out_; }
+  std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
+  Precision precision() const { return precision_; }
+  /// Memory of the weights.
+  std::size_t bytes() const { return weight_.size() + bias_.size() * sizeof(float) * (is_int8() ? 3 : 1); }
+
+  /// Bytes of one row as multiply() takes it.
+  std::size_t row_bytes() const { return row_bytes_; }
+  /// Brings rows of in() floats into that form.
+  void prepare(const float* input, std::int64_t input_stride, std::int64_t rows, std::byte* out) const;
+  /// z[row, 0…63] = bias + weight · input[row] for the panel's outputs, `rows` at most kMaxRows. Outputs
+  /// behind the last one are 0.
+  void multiply(std::int64_t panel, const std::byte* prepared, std::int64_t rows, float* z,
+                std::int64_t z_stride) const;
+
+  /// What a kernel works on: one panel, some rows.
+  struct Tile {
+    const std::byte* weight;
+    const float* bias;   // 64
+    const float* scale;  // 64, of int8
+    const float* sums;   // 64, of int8: of the integer weights over the inputs
+    std::int64_t in;
+    const std::byte* rows;
+    std::size_t row_bytes;
+    float* z;
+    std::int64_t z_stride;
+  };
+  using Kernel = void (*)(const Tile& tile);
+
+ private:
+  bool is_int8() const { return precision_ == Precision::kInt8; }
+  void pack_fp32(const WeightView& weight, const Options& options);
+  void pack_bf16(const WeightView& weight, const Options& options);
+  void pack_int8(const WeightView& weight, const Options& options);
+
+  std::int64_t in_ = 0;
+  std::int64_t out_ = 0;
+  Precision precision_ = Precision::kFp32;
+  bool integer_rows_ = false;  // int8 by VNNI; else its rows are floats
+  std::size_t row_bytes_ = 0;
+  std::size_t panel_bytes_ = 0;
+  const Kernel* kernels_ = nullptr;  // by rows - 1
+  LargeArray<std::byte> weight_;
+  std::vector<float> bias_, scale_, sums_;  // [panel, 64]
+};
+
+}  // namespace calo::infer

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string_view>
+
+namespace calo::infer {
+
+/// How the weights of large layers are kept and multiplied. Sums are fp32 (int8: exact in int32, then fp32);
+/// small layers stay fp32, for they cost nothing.
+///
+/// - bf16: weights and inputs rounded to 8 bits of mantissa
+/// - int8: weights with one scale per output, inputs with 16 bits per row
+enum class Precision { kFp32, kBf16, kInt8 };
+
+const char* to_string(Precision precision);
+/// @throws core::UsageError where it is none of fp32, bf16, int8
+Precision parse_precision(std::string_view text);
+
+/// Instruction sets that the kernels are written for, each with those before it.
+enum class Isa {
+  kPlain,         ///< any x86-64, or another machine
+  kAvx2,          ///< with FMA
+  kAvx512,        ///< F, BW
+  kAvx512Narrow,  ///< with BF16 and VNNI
+};
+
+const char* to_string(Isa isa);
+/// The best that this machine has.
+Isa best_isa();
+
+}  // namespace calo::infer

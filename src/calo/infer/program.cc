@@ -1,0 +1,100 @@
+#include "calo/infer/program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace calo::infer {
+namespace {
+
+void run_dense(const Program& program, const Program::Step& step, RunState& state, OperatorCall& call) {
+  const DenseLayer& dense = program.dense[static_cast<std::size_t>(step.dense)];
+  const Tensor& in = call.floats(0);
+  if (in.shape.rank < 1 || in.shape[in.shape.rank - 1] != dense.layer.in())
+    call.fail(
+        fmt::format("takes {}, and its weights have {} inputs", in.shape.to_string(), dense.layer.in()));
+  Shape shape = in.shape;
+  shape[shape.rank - 1] = dense.layer.out();
+  Tensor& out = call.output(0, ElementType::kFloat, shape);
+  const std::int64_t rows = in.shape.count(0, in.shape.rank - 1);
+  call.spend(rows, dense.layer.in(), dense.layer.out());
+  dense.forward(in.floats.data(), rows, out.floats.data(), state.scratch);
+}
+
+void run_output(const Program& program, RunState& state, OperatorCall& call, const CellOptions& cells) {
+  const Program::Output& output = *program.output;
+  const Tensor& in = call.floats(0);
+  if (in.shape.rank != 2 || in.shape[1] != output.layer.layer().in())
+    call.fail(fmt::format("takes {}, and its weights have {} inputs", in.shape.to_string(),
+                          output.layer.layer().in()));
+  const std::int64_t rows = in.shape[0];
+  state.scale.assign(static_cast<std::size_t>(rows), output.factor);
+  std::size_t next = 1;
+  const auto each = [&](const std::vector<int>& values, const auto& combine) {
+    for (std::size_t v = 0; v < values.size(); ++v) {
+      const Tensor& factor = call.floats(next++);
+      if (factor.shape.count() != rows)
+        call.fail(fmt::format("scales {} rows by {}", rows, factor.shape.to_string()));
+      for (std::size_t i = 0; i < state.scale.size(); ++i) combine(state.scale[i], factor.floats[i]);
+    }
+  };
+  each(output.times, [](float& scale, float factor) { scale *= factor; });
+  each(output.over, [](float& scale, float factor) { scale /= factor; });
+  call.spend(rows, output.layer.layer().in(), output.layer.cells());
+  if (!cells.scale.empty()) {
+    if (cells.scale.size() != state.scale.size()) call.fail("has another number of rows");
+    for (std::size_t i = 0; i < state.scale.size(); ++i) state.scale[i] *= cells.scale[i];
+  }
+  if (cells.sparse) {
+    output.layer.sparse(in.floats.data(), state.scale, cells.threshold, state.pool, state.output_work,
+                        state.sparse);
+    return;
+  }
+  float* const out =
+      cells.dense != nullptr
+          ? cells.dense
+          : call.output(0, ElementType::kFloat, with_rows(output.row_shape, rows)).floats.data();
+  output.layer.dense(in.floats.data(), state.scale, state.pool, state.output_work, out);
+}
+
+}  // namespace
+
+Shape with_rows(const Shape& row_shape, std::int64_t rows) {
+  Shape shape = row_shape;
+  if (shape.rank > 0) shape[0] = rows;
+  return shape;
+}
+
+void run(const Program& program, RunState& state, const CellOptions& cells) {
+  if (state.values.size() < program.num_values()) state.values.resize(program.num_values());
+  std::int64_t work = program.limits.work;
+  for (const Program::Step& step : program.steps) {
+    state.step_inputs.clear();
+    state.step_outputs.clear();
+    for (const int value : step.inputs) {
+      const auto at = static_cast<std::size_t>(value);
+      state.step_inputs.push_back(value < 0                 ? nullptr
+                                  : program.is_constant[at] ? &program.constants[at]
+                                                            : &state.values[at]);
+    }
+    for (const int value : step.outputs)
+      state.step_outputs.push_back(value < 0 ? nullptr : &state.values[static_cast<std::size_t>(value)]);
+    OperatorCall call{.where = step.where,
+                      .inputs = state.step_inputs,
+                      .outputs = state.step_outputs,
+                      .limits = program.limits,
+                      .work = work,
+                      .noise = state.noise,
+                      .noise_by_row = program.by_row};
+    if (step.dense >= 0)
+      run_dense(program, step, state, call);
+    else if (step.is_output)
+      run_output(program, state, call, cells);
+    else
+      step.op(call);
+  }
+}
+
+}  // namespace calo::infer

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "calo/infer/dense_layer.h"
+#include "calo/infer/onnx_graph.h"
+#include "calo/infer/onnx_reader.h"
+#include "calo/infer/operators.h"
+#include "calo/infer/output_layer.h"
+#include "calo/infer/tensor.h"
+#include "core/philox.h"
+#include "core/thread_pool.h"
+
+namespace calo::infer {
+
+/// A graph made ready to run: constants folded, dense layers packed with what follows them, the last layer of
+/// a generator apart, so that it can give sparse cells. The rest runs on the interpreter's operators.
+struct Program {
+  struct Step {
+    std::string where;
+    std::vector<int> inputs;   ///< values; -1 = left out
+    std::vector<int> outputs;  ///< -1 = nobody reads it
+    Operator op;               ///< empty for the two below
+    int dense = -1;            ///< of `dense`
+    bool is_output = false;    ///< `output`
+  };
+
+  /// The last layer with what follows it, up to an output of the graph.
+  struct Output {
+    OutputLayer layer;
+    float factor = 1;
+    std::vector<int> times, over;  ///< values `[N, 1]` that rows are multiplied with or divided by
+    Shape row_shape;               ///< extents of the output; the first is the batch
+    int value = -1;
+  };
+
+  OnnxLimits limits;
+  std::vector<OnnxValue> inputs, outputs;
+  std::vector<int> input_values, output_values;
+  std::map<std::string, std::string> metadata;
+  std::vector<Tensor> constants;  ///< by value; empty ones are computed
+  std::vector<bool> is_constant;  ///< by value
+  std::vector<Step> steps;
+  std::vector<DenseLayer> dense;
+  std::optional<Output> output;
+  bool by_row = false;  ///< any batch size gives each row as if it were alone
+  std::size_t weight_bytes = 0;
+
+  std::size_t num_values() const { return constants.size(); }
+};
+
+/// What one thread needs to run a program; grows to what its largest batch needs.
+struct RunState {
+  std::vector<Tensor> values;
+  std::vector<const Tensor*> step_inputs;
+  std::vector<Tensor*> step_outputs;
+  std::vector<core::Philox> noise;  ///< by row
+  std::vector<float> scale;         ///< of the output layer, by row
+  std::vector<float> to_mev;        ///< of the contract, by row
+  LargeArray<std::byte> scratch;
+  OutputLayer::Work output_work;
+  SparseShowers sparse;
+  core::ThreadPool* pool = nullptr;
+};
+
+struct CompileOptions {
+  Precision precision = Precision::kFp32;
+  Isa isa = best_isa();
+  bool fuse = true;  ///< false: everything on the interpreter, for tests
+  OnnxLimits limits;
+  /// Told about bytes of the graph that are not needed any more.
+  std::function<void(std::span<const std::byte>)> release;
+};
+
+/// Layers with fewer weights stay fp32.
+constexpr std::int64_t kSmallLayer = 65536;
+
+/// @throws core::InputError where an operator is not known, or runs into what it cannot do when tried with a
+///         batch of one
+Program compile(OnnxGraph graph, const CompileOptions& options);
+
+/// What becomes of the output layer's cells, where the program has one.
+struct CellOptions {
+  std::span<const float> scale = {};  ///< further factor of each row; empty = none
+  bool sparse = false;  ///< into state.sparse, cells ≥ threshold, instead of the output's value
+  float threshold = 0;
+  float* dense = nullptr;  ///< where cells go that are not sparse; null = the output's value
+};
+
+/// Inputs stand in state.values, noise in state.noise. Afterwards outputs stand in state.values.
+/// @throws core::InputError naming the node
+void run(const Program& program, RunState& state, const CellOptions& cells = {});
+
+/// Shape of an output for `rows`; where the program is by row.
+Shape with_rows(const Shape& row_shape, std::int64_t rows);
+
+}  // namespace calo::infer

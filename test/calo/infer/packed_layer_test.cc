@@ -1,0 +1,119 @@
+#include "calo/infer/packed_layer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "core/philox.h"
+
+namespace {
+
+using calo::infer::Isa;
+using calo::infer::PackedLayer;
+using calo::infer::Precision;
+
+struct Case {
+  std::vector<float> weight, bias, rows;
+  std::int64_t in, out, count;
+};
+
+Case make_case(std::int64_t in, std::int64_t out, std::int64_t count) {
+  core::Philox random(3, static_cast<std::uint64_t>(in * 1000 + out));
+  Case made{.in = in, .out = out, .count = count};
+  for (std::int64_t i = 0; i < in * out; ++i) made.weight.push_back(random.normal());
+  for (std::int64_t i = 0; i < out; ++i) made.bias.push_back(random.normal());
+  for (std::int64_t i = 0; i < in * count; ++i) made.rows.push_back(2 * random.normal());
+  return made;
+}
+
+std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_t rows_at_once) {
+  std::vector<std::byte> prepared(static_cast<std::size_t>(c.count) * layer.row_bytes());
+  layer.prepare(c.rows.data(), c.in, c.count, prepared.data());
+  const std::int64_t width = layer.panels() * PackedLayer::kPanel;
+  std::vector<float> z(static_cast<std::size_t>(c.count * width));
+  for (std::int64_t panel = 0; panel < layer.panels(); ++panel)
+    for (std::int64_t row = 0; row < c.count; row += rows_at_once)
+      layer.multiply(panel, prepared.data() + static_cast<std::size_t>(row) * layer.row_bytes(),
+                     std::min(rows_at_once, c.count - row),
+                     z.data() + row * width + panel * PackedLayer::kPanel, width);
+  return z;
+}
+
+// Every precision on every instruction set that this machine has, against double precision.
+TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
+  for (const auto& [in, out] : {std::pair{1, 1}, {3, 64}, {14, 65}, {100, 200}, {257, 130}}) {
+    const Case c = make_case(in, out, 7);
+    for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8})
+      for (const Isa isa : {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow}) {
+        if (isa > calo::infer::best_isa()) continue;
+        const PackedLayer layer(
+            {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = in}, c.bias, in,
+            {.precision = precision, .isa = isa});
+        const std::vector<float> z = multiply(layer, c, 6);
+        // Rounding of each product, as independent errors: 2^-24, 2^-9 twice, 1/254 of the largest weight.
+        const double each = precision == Precision::kFp32   ? 1e-6
+                            : precision == Precision::kBf16 ? std::sqrt(2.0) / 512
+                                                            : 4.0 / 254;
+        const std::int64_t width = layer.panels() * PackedLayer::kPanel;
+        for (std::int64_t row = 0; row < c.count; ++row)
+          for (std::int64_t j = 0; j < width; ++j) {
+            const float got = z[static_cast<std::size_t>(row * width + j)];
+            if (j >= out) {
+              ASSERT_EQ(got, 0);
+              continue;
+            }
+            double expected = c.bias[static_cast<std::size_t>(j)], squares = 0;
+            for (std::int64_t k = 0; k < in; ++k) {
+              const double x = c.rows[static_cast<std::size_t>(row * in + k)];
+              const double w = c.weight[static_cast<std::size_t>(j * in + k)];
+              expected += x * w;
+              squares += precision == Precision::kInt8 ? x * x : x * x * w * w;
+            }
+            ASSERT_NEAR(got, expected, 5 * each * std::sqrt(squares) + 1e-6)
+                << in << " x " << out << " " << to_string(precision) << " " << to_string(isa);
+          }
+      }
+  }
+}
+
+TEST(PackedLayer, GivesTheSameBitsForAnyNumberOfRows) {
+  const Case c = make_case(100, 200, 13);
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8})
+    for (const Isa isa : {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow}) {
+      if (isa > calo::infer::best_isa()) continue;
+      const PackedLayer layer(
+          {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100}, c.bias, 100,
+          {.precision = precision, .isa = isa});
+      const std::vector<float> one = multiply(layer, c, 1);
+      for (const std::int64_t rows : {2, 3, 4, 5, 6}) ASSERT_EQ(multiply(layer, c, rows), one) << rows;
+    }
+}
+
+TEST(PackedLayer, GivesTheSameBitsOnEveryInstructionSetWithFusedProducts) {
+  if (calo::infer::best_isa() < Isa::kAvx512) GTEST_SKIP() << "this machine has no AVX-512";
+  const Case c = make_case(100, 200, 13);
+  const auto on = [&](Isa isa) {
+    return multiply(
+        PackedLayer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100}, c.bias,
+                    100, {.isa = isa}),
+        c, 6);
+  };
+  EXPECT_EQ(on(Isa::kAvx2), on(Isa::kAvx512));
+}
+
+TEST(PackedLayer, TakesWeightsTheOtherWayRound) {
+  const Case c = make_case(30, 70, 2);
+  std::vector<float> turned(c.weight.size());
+  for (std::size_t j = 0; j < 70; ++j)
+    for (std::size_t k = 0; k < 30; ++k) turned[k * 70 + j] = -c.weight[j * 30 + k];
+  const PackedLayer layer(c.weight, c.bias, 30);
+  const PackedLayer other({.data = reinterpret_cast<const std::byte*>(turned.data()),
+                           .out_stride = 1,
+                           .in_stride = 70,
+                           .factor = -1},
+                          c.bias, 30, {});
+  EXPECT_EQ(multiply(layer, c, 2), multiply(other, c, 2));
+}
+
+}  // namespace
