@@ -1,7 +1,8 @@
 /* C API of calopipe-infer: calorimeter showers from a model that `calopipe convert` wrote.
  *
- * Functions that can fail return a calopipe_infer_status and leave a message for calopipe_infer_error() in the same
- * thread. A model may be used by many threads at once, a workspace by one at a time. Energies are MeV, angles radians.
+ * Functions that can fail return a calopipe_infer_status and leave a message for calopipe_infer_error() in
+ * the same thread. A model may be used by many threads at once, a workspace by one at a time. Energies are
+ * MeV, angles radians.
  */
 #ifndef CALOPIPE_INFER_H
 #define CALOPIPE_INFER_H
@@ -31,8 +32,8 @@ typedef enum calopipe_infer_precision {
 typedef struct calopipe_infer_model calopipe_infer_model;
 typedef struct calopipe_infer_workspace calopipe_infer_workspace;
 
-/* What a shower is made for. Its noise belongs to (seed, event, particle): the same shower comes out whatever else is
- * computed with it. */
+/* What a shower is made for. Its noise belongs to (seed, event, particle): the same shower comes out whatever
+ * else is computed with it. */
 typedef struct calopipe_infer_particle {
   float energy_mev;
   float theta_rad;
@@ -42,8 +43,8 @@ typedef struct calopipe_infer_particle {
   uint32_t particle;
 } calopipe_infer_particle;
 
-/* Cells above a threshold, in ascending order; hits of shower i are [offsets[i], offsets[i + 1]). Belongs to the
- * workspace and holds until it is used again. */
+/* Cells above a threshold, in ascending order; hits of shower i are [offsets[i], offsets[i + 1]). Belongs to
+ * the workspace and holds until it is used again. */
 typedef struct calopipe_infer_showers {
   size_t count;
   const uint64_t* offsets; /* count + 1 */
@@ -73,9 +74,11 @@ calopipe_infer_workspace* calopipe_infer_workspace_new(void);
 void calopipe_infer_workspace_free(calopipe_infer_workspace* workspace);
 
 /* Allocates nothing once the workspace has been used for as many particles. */
-calopipe_infer_status calopipe_infer_generate(const calopipe_infer_model* model, calopipe_infer_workspace* workspace,
-                                              const calopipe_infer_particle* particles, size_t count, uint64_t seed,
-                                              float threshold_mev, calopipe_infer_showers* showers);
+calopipe_infer_status calopipe_infer_generate(const calopipe_infer_model* model,
+                                              calopipe_infer_workspace* workspace,
+                                              const calopipe_infer_particle* particles, size_t count,
+                                              uint64_t seed, float threshold_mev,
+                                              calopipe_infer_showers* showers);
 
 /* All cells: `cells_mev` has room for count x calopipe_infer_num_cells() numbers. */
 calopipe_infer_status calopipe_infer_generate_dense(const calopipe_infer_model* model,

@@ -70,10 +70,10 @@ calopipe_infer_status calopipe_infer_load(const char* file, calopipe_infer_preci
     require(model != nullptr, "model");
     *model = nullptr;
     if (precision < CALOPIPE_INFER_FP32 || precision > CALOPIPE_INFER_INT8)
-      throw core::UsageError({.message = "cannot be " + std::to_string(static_cast<int>(precision)),
-                              .field = "precision"});
-    *model = new calopipe_infer_model{calo::infer::Generator::load(
-        file, {.precision = static_cast<calo::infer::Precision>(precision)})};
+      throw core::UsageError(
+          {.message = "cannot be " + std::to_string(static_cast<int>(precision)), .field = "precision"});
+    *model = new calopipe_infer_model{
+        calo::infer::Generator::load(file, {.precision = static_cast<calo::infer::Precision>(precision)})};
   });
 }
 
@@ -121,7 +121,8 @@ void calopipe_infer_workspace_free(calopipe_infer_workspace* workspace) {
   delete workspace;
 }
 
-calopipe_infer_status calopipe_infer_generate(const calopipe_infer_model* model, calopipe_infer_workspace* workspace,
+calopipe_infer_status calopipe_infer_generate(const calopipe_infer_model* model,
+                                              calopipe_infer_workspace* workspace,
                                               const calopipe_infer_particle* particles, size_t count,
                                               uint64_t seed, float threshold_mev,
                                               calopipe_infer_showers* showers) {

@@ -43,7 +43,8 @@ class TaskInput {
 class TextOrValue {
  public:
   template <class T>
-  requires std::convertible_to<T, std::string> TextOrValue(T&& text)  // NOLINT(google-explicit-constructor,bugprone-forwarding-reference-overload)
+  requires std::convertible_to<T, std::string> TextOrValue(
+      T&& text)  // NOLINT(google-explicit-constructor,bugprone-forwarding-reference-overload)
       : text_(std::forward<T>(text)) {}
   TextOrValue(const Value& value)
       : text_(value.text()), value_(value) {}  // NOLINT(google-explicit-constructor)

@@ -27,23 +27,27 @@ TEST(InferOfConverted, AgreesWithTheDecoder) {
   for (const char* activation : {"leaky_relu", "relu", "elu", "selu", "gelu", "tanh", "sigmoid"})
     for (const char* out : {"sigmoid", "relu", "softplus", "linear"}) {
       const calo::ModelFolder model = test::random_model(
-          {.intermediate_dims = {30, 11}, .latent_dim = 4, .activation = activation, .out_activation = out}, transform);
+          {.intermediate_dims = {30, 11}, .latent_dim = 4, .activation = activation, .out_activation = out},
+          transform);
       for (const calo::Contract contract :
            {calo::Contract::kPlain, calo::Contract::kPar04Vae, calo::Contract::kPar04CaloDit}) {
-        const std::string bytes = calo::generator_graph(model, calo::map_contract(contract, transform, ""), {});
-        const calo::infer::Generator generator(calo::infer::Model::from_bytes(
-            {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}));
+        const std::string bytes =
+            calo::generator_graph(model, calo::map_contract(contract, transform, ""), {});
+        const calo::infer::Generator generator(
+            calo::infer::Model::from_bytes({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}));
         EXPECT_TRUE(generator.model().is_generator()) << activation << out;
         EXPECT_TRUE(generator.model().runs_any_batch());
         EXPECT_EQ(generator.num_cells(), transform.mesh.num_cells());
         const auto& names = generator.geometries();
-        const auto siw = static_cast<std::uint32_t>(std::find(names.begin(), names.end(), "SiW") - names.begin());
+        const auto siw =
+            static_cast<std::uint32_t>(std::find(names.begin(), names.end(), "SiW") - names.begin());
         ASSERT_LT(siw, names.size());
         std::vector<calo::infer::Particle> particles;
         std::vector<calo::Conditions> conditions;
         std::vector<float> latents;
         for (std::uint64_t i = 0; i < 9; ++i) {
-          const float energy = 2000.0f * static_cast<float>(i * i + 1), theta = 1 + 0.05f * static_cast<float>(i);
+          const float energy = 2000.0f * static_cast<float>(i * i + 1),
+                      theta = 1 + 0.05f * static_cast<float>(i);
           particles.push_back({.energy_mev = energy, .theta_rad = theta, .geometry = siw, .event = i});
           conditions.push_back({.incident_energy_mev = energy, .theta_rad = theta});
           core::Philox random(3, i, calo::infer::kLatentStream);
@@ -54,7 +58,8 @@ TEST(InferOfConverted, AgreesWithTheDecoder) {
         std::vector<float> got(9 * cells), wanted(cells);
         generator.generate_dense(particles, 3, workspace, got);
         calo::Showers showers;
-        calo::Decoder(model).decode(latents, conditions, {"SiW"}, 0, pool, *calo::Decoder::make_workspace(), showers);
+        calo::Decoder(model).decode(latents, conditions, {"SiW"}, 0, pool, *calo::Decoder::make_workspace(),
+                                    showers);
         for (std::size_t i = 0; i < 9; ++i) {
           showers.to_dense(i, wanted);
           const float largest = *std::max_element(wanted.begin(), wanted.end());

@@ -1,4 +1,5 @@
-// Writes a small generator as `calopipe convert` does, for tests outside of this program. usage: write_model FILE
+// Writes a small generator as `calopipe convert` does, for tests outside of this program. usage: write_model
+// FILE
 #include <fstream>
 
 #include "support/onnx_writer.h"

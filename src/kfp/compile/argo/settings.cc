@@ -149,8 +149,7 @@ class Settings {
   json object_or_patch(const TaskInputParameter& source,
                        const std::function<json(const std::string&)>& patch) {
     if (const ir::Value* value = constant_of(source)) {
-      json object =
-          value->is_string() ? json::parse(value->get<std::string>(), nullptr, false) : *value;
+      json object = value->is_string() ? json::parse(value->get<std::string>(), nullptr, false) : *value;
       if (!object.is_structured())
         place_.refuse(fmt::format("the setting {}, which is no JSON", value->dump()));
       return object;
