@@ -30,7 +30,7 @@ class TaskInput {
   TaskInput(FinalStatus status) : value_(std::move(status)) {}   // NOLINT(google-explicit-constructor)
   template <class T>
   requires(!std::same_as<std::remove_cvref_t<T>, TaskInput> && std::constructible_from<nlohmann::json, T>)
-      TaskInput(T&& constant)  // NOLINT(google-explicit-constructor,bugprone-forwarding-reference-overload)
+      TaskInput(T&& constant)  // NOLINT(google-explicit-constructor)
       : value_(nlohmann::json(std::forward<T>(constant))) {}
 
   const std::variant<nlohmann::json, Value, Artifact, FinalStatus>& value() const { return value_; }
@@ -43,8 +43,7 @@ class TaskInput {
 class TextOrValue {
  public:
   template <class T>
-  requires std::convertible_to<T, std::string> TextOrValue(
-      T&& text)  // NOLINT(google-explicit-constructor,bugprone-forwarding-reference-overload)
+  requires std::convertible_to<T, std::string> TextOrValue(T&& text)  // NOLINT(google-explicit-constructor)
       : text_(std::forward<T>(text)) {}
   TextOrValue(const Value& value)
       : text_(value.text()), value_(value) {}  // NOLINT(google-explicit-constructor)

@@ -70,8 +70,9 @@ class Operand {
   template <class T>
   requires(!std::same_as<std::remove_cvref_t<T>, Operand> &&
            (std::same_as<std::remove_cvref_t<T>, Value> || std::is_arithmetic_v<std::remove_cvref_t<T>> ||
-            std::convertible_to<T, std::string>)) Operand(T&& value) {  // NOLINT(google-explicit-constructor,bugprone-forwarding-reference-overload):
-                                                                        // written as a constant
+            std::convertible_to<T, std::string>))
+      Operand(T&& value) {  // NOLINT(google-explicit-constructor):
+                            // written as a constant
     if constexpr (std::same_as<std::remove_cvref_t<T>, Value>)
       value_ = std::forward<T>(value);
     else if constexpr (std::is_arithmetic_v<std::remove_cvref_t<T>>)
