@@ -237,11 +237,9 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
     const auto part = particles.subspan(begin, std::min(rows_at_once(), particles.size() - begin));
     encode(part, seed, state);
     if (program.output) {
-      run(program, state, {.scale = state.to_mev, .sparse = true, .threshold = threshold_mev});
-      if (direct) {
-        std::swap(out, state.sparse);
-        return;
-      }
+      run(program, state,
+          {.scale = state.to_mev, .sparse = direct ? &out : &state.sparse, .threshold = threshold_mev});
+      if (direct) return;
       const SparseShowers& found = state.sparse;
       std::uint64_t place = out.offsets_.back();
       for (std::size_t i = 0; i < found.size(); ++i) {

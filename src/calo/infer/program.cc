@@ -47,9 +47,9 @@ void run_output(const Program& program, RunState& state, OperatorCall& call, con
     if (cells.scale.size() != state.scale.size()) call.fail("has another number of rows");
     for (std::size_t i = 0; i < state.scale.size(); ++i) state.scale[i] *= cells.scale[i];
   }
-  if (cells.sparse) {
+  if (cells.sparse != nullptr) {
     output.layer.sparse(in.floats.data(), state.scale, cells.threshold, state.pool, state.output_work,
-                        state.sparse);
+                        *cells.sparse);
     return;
   }
   float* const out =

@@ -88,7 +88,7 @@ Program compile(OnnxGraph graph, const CompileOptions& options);
 /// What becomes of the output layer's cells, where the program has one.
 struct CellOptions {
   std::span<const float> scale = {};  ///< further factor of each row; empty = none
-  bool sparse = false;  ///< into state.sparse, cells ≥ threshold, instead of the output's value
+  SparseShowers* sparse = nullptr;    ///< takes cells ≥ threshold, instead of the output's value
   float threshold = 0;
   float* dense = nullptr;  ///< where cells go that are not sparse; null = the output's value
 };

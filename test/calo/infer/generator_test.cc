@@ -173,7 +173,6 @@ TEST(Generator, AllocatesNothingAfterTheFirstBatch) {
       SparseShowers showers;
       // A threshold that nothing reaches: later batches have more hits than any before.
       generator.generate(all, 1, 1e9f, workspace, showers);
-      generator.generate(all, 1, 1e9f, workspace, showers);
       const std::int64_t before = test::allocations();
       for (std::uint64_t seed = 2; seed < 12; ++seed)
         for (const std::size_t count : {1, 5, 32}) {
