@@ -71,16 +71,18 @@ CALOPIPE_INLINE void dense(const Activation& activation, const float* z, std::si
   using Float = typename Vectors<kLanes>::Float;
   std::size_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    Float cells = *reinterpret_cast<const Float*>(z + i);
+    Float cells;
+    load(cells, z + i);
     apply<kKind, kLanes>(activation, cells, scale);
-    *reinterpret_cast<Float*>(out + i) = cells;
+    store(out + i, cells);
   }
   if (i == count) return;
   float rest[kLanes] = {};
   std::memcpy(rest, z + i, (count - i) * sizeof(float));
-  Float cells = *reinterpret_cast<const Float*>(rest);
+  Float cells;
+  load(cells, rest);
   apply<kKind, kLanes>(activation, cells, scale);
-  *reinterpret_cast<Float*>(rest) = cells;
+  store(rest, cells);
   std::memcpy(out + i, rest, (count - i) * sizeof(float));
 }
 
@@ -95,9 +97,10 @@ CALOPIPE_INLINE std::size_t collect(const Activation& activation, const Row& row
     if (largest < row.smallest) continue;
     float energies[kGroup];
     for (std::size_t j = 0; j < kGroup; j += kLanes) {
-      Float some = *reinterpret_cast<const Float*>(z + j);
+      Float some;
+      load(some, z + j);
       apply<kKind, kLanes>(activation, some, row.scale);
-      *reinterpret_cast<Float*>(energies + j) = some;
+      store(energies + j, some);
     }
     // Without a branch: every cell is written, the next one over it where it was below the threshold.
     for (std::size_t j = 0; j < kGroup; ++j) {

@@ -39,13 +39,12 @@ CALOPIPE_INLINE void tile_fp32(const Tile& t) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r)
-        sum[r][v] = *reinterpret_cast<const Vector*>(t.bias + column + v * kLanes);
+      for (int r = 0; r < kRows; ++r) load(sum[r][v], t.bias + column + v * kLanes);
     for (std::int64_t k = 0; k < t.in; ++k) {
       const float* at = weight + k * kPanel + column;
       Vector w[kVectors];
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) w[v] = *reinterpret_cast<const Vector*>(at + v * kLanes);
+      for (int v = 0; v < kVectors; ++v) load(w[v], at + v * kLanes);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
         const float x = float_at(t.rows + static_cast<std::size_t>(r) * t.row_bytes + k * 4);
@@ -56,8 +55,7 @@ CALOPIPE_INLINE void tile_fp32(const Tile& t) {
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v)
-        *reinterpret_cast<Vector*>(t.z + r * t.z_stride + column + v * kLanes) = sum[r][v];
+      for (int v = 0; v < kVectors; ++v) store(t.z + r * t.z_stride + column + v * kLanes, sum[r][v]);
   }
 }
 
@@ -71,14 +69,14 @@ CALOPIPE_INLINE void tile_bf16_widened(const Tile& t) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r)
-        sum[r][v] = *reinterpret_cast<const Vector*>(t.bias + column + v * kLanes);
+      for (int r = 0; r < kRows; ++r) load(sum[r][v], t.bias + column + v * kLanes);
     for (std::int64_t pair = 0; 2 * pair < t.in; ++pair) {
       const std::byte* at = t.weight + (pair * kPanel + column) * 4;
       Vector even[kVectors], odd[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
-        const Int both = *reinterpret_cast<const Int*>(at + v * kLanes * 4);
+        Int both;
+        load(both, at + v * kLanes * 4);
         even[v] = reinterpret_cast<Vector>(both << 16);
         odd[v] = reinterpret_cast<Vector>(both & 0xffff0000u);
       }
@@ -97,8 +95,7 @@ CALOPIPE_INLINE void tile_bf16_widened(const Tile& t) {
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v)
-        *reinterpret_cast<Vector*>(t.z + r * t.z_stride + column + v * kLanes) = sum[r][v];
+      for (int v = 0; v < kVectors; ++v) store(t.z + r * t.z_stride + column + v * kLanes, sum[r][v]);
   }
 }
 
@@ -117,8 +114,11 @@ CALOPIPE_INLINE void tile_int8_floats(const Tile& t) {
       const std::byte* at = t.weight + k * kPanel + column;
       Vector w[kVectors];
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v)
-        w[v] = __builtin_convertvector(*reinterpret_cast<const Bytes*>(at + v * kLanes), Vector);
+      for (int v = 0; v < kVectors; ++v) {
+        Bytes bytes;
+        load(bytes, at + v * kLanes);
+        w[v] = __builtin_convertvector(bytes, Vector);
+      }
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
         const float x = float_at(t.rows + static_cast<std::size_t>(r) * t.row_bytes + k * 4);
@@ -131,9 +131,10 @@ CALOPIPE_INLINE void tile_int8_floats(const Tile& t) {
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
         const std::int64_t j = column + v * kLanes;
-        *reinterpret_cast<Vector*>(t.z + r * t.z_stride + j) =
-            *reinterpret_cast<const Vector*>(t.bias + j) +
-            *reinterpret_cast<const Vector*>(t.scale + j) * sum[r][v];
+        Vector bias, scale;
+        load(bias, t.bias + j);
+        load(scale, t.scale + j);
+        store(t.z + r * t.z_stride + j, bias + scale * sum[r][v]);
       }
   }
 }

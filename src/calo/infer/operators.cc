@@ -95,8 +95,8 @@ std::vector<std::int64_t> ints_attribute(const OnnxNode& node, const std::string
 
 void only_attributes(const OnnxNode& node, std::initializer_list<const char*> names) {
   for (const auto& [name, attribute] : node.attributes)
-    if (std::find_if(names.begin(), names.end(), [&name = name](const char* known) { return name == known; }) ==
-        names.end())
+    if (std::find_if(names.begin(), names.end(),
+                     [&name = name](const char* known) { return name == known; }) == names.end())
       throw core::InputError({.message = fmt::format("has the attribute \"{}\", which is not known", name),
                               .field = where_of(node)});
 }

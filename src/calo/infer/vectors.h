@@ -7,7 +7,8 @@
 
 namespace calo::infer {
 
-/// Vectors as the compiler knows them, read and written at any address.
+/// Vectors as the compiler knows them. Memory is read and written by load() and store() only: an attribute
+/// for any address would be lost in templates (clang).
 template <int kLanes>
 struct Vectors;
 template <>
@@ -28,5 +29,14 @@ struct Vectors<16> {
   using Int = std::uint32_t __attribute__((vector_size(64), aligned(4), may_alias));
   using Bytes = signed char __attribute__((vector_size(16), aligned(1), may_alias));
 };
+
+template <class Vector>
+CALOPIPE_INLINE void load(Vector& vector, const void* from) {
+  __builtin_memcpy(&vector, from, sizeof vector);
+}
+template <class Vector>
+CALOPIPE_INLINE void store(void* to, const Vector& vector) {
+  __builtin_memcpy(to, &vector, sizeof vector);
+}
 
 }  // namespace calo::infer
