@@ -195,6 +195,7 @@ int main() {
       if (peer) fmt::print("  onnxruntime / this: {:5.2f}", best_peer / time.median);
       fmt::print("\n");
     }
+    if (batch > 1) continue;  // arithmetic is the limit there
     for (const auto& [precision, generator] : generators) {
       const double bytes = static_cast<double>(generator->model().weight_bytes());
       fmt::print("  {}: weights read at {:.0f} % of the rate of 16.2 MB\n", to_string(precision),
