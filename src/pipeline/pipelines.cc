@@ -34,7 +34,7 @@ class Builder {
     const auto declared = registry_.create(name);
     const ContainerComponent component =
         kfp::dsl::from_declaration(*declared, {.image = program_.image, .command = program_.command});
-    const Task task = result_.pipeline.task(component);
+    Task task = result_.pipeline.task(component);
     for (const kfp::Field& field : declared->fields()) {
       if (!field.is_parameter() || hidden.contains(field.name)) continue;
       const std::string parameter = names == Names::kOwn ? field.name : underscored(name) + '_' + field.name;

@@ -131,6 +131,7 @@ class Compiler {
       }
       std::vector<Tensor> made(node.outputs.size());
       std::vector<Tensor*> outputs;
+      outputs.reserve(made.size());
       for (Tensor& tensor : made) outputs.push_back(&tensor);
       const std::string where = where_of(node);
       OperatorCall call{

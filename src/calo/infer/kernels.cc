@@ -260,8 +260,10 @@ template <int kRows>
 
 }  // namespace
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a template cannot stand in parentheses
 #define CALOPIPE_BY_ROWS(kernel) \
   { kernel<1>, kernel<2>, kernel<3>, kernel<4>, kernel<5>, kernel<6> }
+// NOLINTEND(bugprone-macro-parentheses)
 
 const Kernel* fp32_kernels(Isa isa) {
   static constexpr Kernels plain = CALOPIPE_BY_ROWS(fp32_plain);

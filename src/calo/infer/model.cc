@@ -15,6 +15,7 @@ namespace {
 
 std::vector<TensorInfo> infos(const std::vector<OnnxValue>& values) {
   std::vector<TensorInfo> out;
+  out.reserve(values.size());
   for (const OnnxValue& value : values)
     out.push_back({.name = value.name, .type = to_string(value.type), .shape = value.shape});
   return out;

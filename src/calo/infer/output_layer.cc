@@ -77,6 +77,7 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
   for (const Work::Hits& hits : work.found) {
     std::size_t begin = 0;
     for (std::size_t i = 0; i < hits.end.size(); ++i) {
+      // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): without rows there are no hits
       out.offsets_[i % count + 1] += hits.end[i] - begin;
       begin = hits.end[i];
     }

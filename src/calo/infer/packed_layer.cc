@@ -41,6 +41,7 @@ void prepare_integers(const float* in, std::int64_t count, std::byte* out) {
   for (std::int64_t k = 0; k < filled; ++k) {
     const float scaled = k < count ? (in[k] - low) / step : 0.0f;
     // A row with NaN or infinities gives numbers, if none of use.
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings): not negative, so half up is what is meant
     const auto q = scaled > 0 ? static_cast<std::uint32_t>(std::min(scaled, 65535.0f) + 0.5f) : 0u;
     const std::uint32_t clipped = std::min(q, 65535u);
     highs[k] = static_cast<std::byte>(clipped >> 8);

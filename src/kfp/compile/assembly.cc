@@ -65,7 +65,7 @@ std::string Lowering::add_component(const TaskNode& node) {
   } else {
     component = merge(std::get<graph::CompiledPipeline>(node.body).pipeline, result_);
   }
-  const std::string name = unique_name("comp-" + node.name, result_.spec.components);
+  std::string name = unique_name("comp-" + node.name, result_.spec.components);
   result_.spec.components[name] = std::move(component);
   return name;
 }

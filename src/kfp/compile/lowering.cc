@@ -10,7 +10,6 @@
 namespace kfp::dsl::lowering {
 
 using graph::Channel;
-using graph::Graph;
 using graph::Group;
 using graph::TaskNode;
 using nlohmann::json;

@@ -11,9 +11,8 @@ using graph::TaskNode;
 
 // The outermost group that has the collected task, but not the consumer, in it.
 const Group& Lowering::surfacer(const Channel& collected, const Group& scope) const {
-  const Group* result = nullptr;
-  for (const Group* group = collected.of->task->parent; !group->contains(&scope); group = group->parent)
-    result = group;
+  const Group* result = collected.of->task->parent;
+  while (!result->parent->contains(&scope)) result = result->parent;
   return *result;
 }
 
@@ -59,7 +58,7 @@ Lowering::Source Lowering::find(const Channel& channel, const Group& scope, Wait
 // Makes a channel from outside an input of a group; the input's name.
 std::string Lowering::declare(const Group& group, const Channel& channel) {
   Part& target = part(group);
-  const std::string name = channel_input(name_in(channel, group));
+  std::string name = channel_input(name_in(channel, group));
   if (group.item == &channel) return name;
   const auto [at, added] = target.inputs.emplace(name, &channel);
   if (!added) {
