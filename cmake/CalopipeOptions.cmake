@@ -31,6 +31,7 @@ if(CALOPIPE_WERROR)
 endif()
 if(CALOPIPE_SANITIZE)
   # Instrumented code looks uninitialised to g++ 12 where it is not (std::regex, std::function).
-  add_compile_options(-fsanitize=${CALOPIPE_SANITIZE} -fno-omit-frame-pointer -Wno-maybe-uninitialized)
+  add_compile_options(-fsanitize=${CALOPIPE_SANITIZE} -fno-omit-frame-pointer
+                      $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${CALOPIPE_SANITIZE})
 endif()
