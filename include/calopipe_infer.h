@@ -55,8 +55,8 @@ typedef struct calopipe_infer_showers {
 /* The message of the last failure in this thread; empty if there was none. */
 const char* calopipe_infer_error(void);
 
-calopipe_infer_status calopipe_infer_load(const char* file, calopipe_infer_precision precision,
-                                          calopipe_infer_model** model);
+/* precision: a calopipe_infer_precision; taken as int so that any other number is an error, not undefined. */
+calopipe_infer_status calopipe_infer_load(const char* file, int precision, calopipe_infer_model** model);
 void calopipe_infer_free(calopipe_infer_model* model);
 
 int64_t calopipe_infer_num_cells(const calopipe_infer_model* model);

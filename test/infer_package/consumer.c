@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
   calopipe_infer_model* other = NULL;
   if (calopipe_infer_load("/nowhere/model.onnx", CALOPIPE_INFER_FP32, &other) != CALOPIPE_INFER_INPUT || other) return 1;
   if (strstr(calopipe_infer_error(), "/nowhere/model.onnx") == NULL) return 1;
-  if (calopipe_infer_load(argv[1], (calopipe_infer_precision)9, &other) != CALOPIPE_INFER_USAGE) return 1;
+  if (calopipe_infer_load(argv[1], 9, &other) != CALOPIPE_INFER_USAGE) return 1;
   calopipe_infer_workspace_free(workspace);
   calopipe_infer_free(model);
   calopipe_infer_free(NULL);

@@ -63,15 +63,13 @@ const char* calopipe_infer_error(void) {
   return last_error.c_str();
 }
 
-calopipe_infer_status calopipe_infer_load(const char* file, calopipe_infer_precision precision,
-                                          calopipe_infer_model** model) {
+calopipe_infer_status calopipe_infer_load(const char* file, int precision, calopipe_infer_model** model) {
   return guarded([&] {
     require(file != nullptr, "file");
     require(model != nullptr, "model");
     *model = nullptr;
     if (precision < CALOPIPE_INFER_FP32 || precision > CALOPIPE_INFER_INT8)
-      throw core::UsageError(
-          {.message = "cannot be " + std::to_string(static_cast<int>(precision)), .field = "precision"});
+      throw core::UsageError({.message = "cannot be " + std::to_string(precision), .field = "precision"});
     *model = new calopipe_infer_model{
         calo::infer::Generator::load(file, {.precision = static_cast<calo::infer::Precision>(precision)})};
   });
