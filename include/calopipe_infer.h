@@ -26,7 +26,8 @@ typedef enum calopipe_infer_status {
 typedef enum calopipe_infer_precision {
   CALOPIPE_INFER_FP32 = 0,
   CALOPIPE_INFER_BF16 = 1,
-  CALOPIPE_INFER_INT8 = 2
+  CALOPIPE_INFER_INT8 = 2,
+  CALOPIPE_INFER_AS_STORED = 3 /* what the file is made for (calopipe optimise), fp32 where it does not say */
 } calopipe_infer_precision;
 
 typedef struct calopipe_infer_model calopipe_infer_model;

@@ -10,6 +10,8 @@ void register_components(kfp::Registry& registry) {
   registry.add<Generate>();
   registry.add<Validate>();
   registry.add<Convert>();
+  registry.add<Optimise>();
+  registry.add<Benchmark>();
 }
 
 }  // namespace pipeline

@@ -96,6 +96,7 @@ struct Generate {
   std::int64_t events = 1000;
   std::string layout = "par04";
   double threshold_mev = 0.0005;
+  std::string precision = "stored";
   std::int64_t seed = 42;
   std::int64_t batch_size = 256;
   kfp::OutputArtifact showers;
@@ -118,6 +119,47 @@ struct Convert {
   std::int64_t seed = 42;
   kfp::OutputArtifact onnx;
   kfp::OutputArtifact par04_macro;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
+/// Find the precision in which a converted model runs best.
+struct Optimise {
+  kfp::InputArtifact onnx;
+  kfp::InputArtifact full;
+  std::vector<std::string> precisions = {"bf16", "int8"};
+  double max_shift_sigma = 0.5;
+  std::string objective = "latency";
+  std::string weights = "auto";
+  double threshold_mev = 0.0005;
+  std::int64_t batch_size = 128;
+  std::int64_t seed = 42;
+  kfp::OutputArtifact optimised;
+  kfp::OutputArtifact metrics;
+  kfp::OutputArtifact card;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+};
+
+/// Measure how fast a converted model runs.
+struct Benchmark {
+  kfp::InputArtifact onnx;
+  kfp::InputArtifact model;
+  std::vector<std::string> against;
+  std::vector<std::string> precisions = {"fp32", "bf16", "int8"};
+  std::vector<std::int64_t> batch_sizes = {1, 8, 32, 128, 512, 1024, 4096};
+  std::vector<std::int64_t> thread_counts;
+  std::string geometry;
+  double energy_gev = 0;
+  double threshold_mev = 0.0005;
+  double seconds = 0.3;
+  std::string python = "python3";
+  kfp::OutputArtifact metrics;
+  kfp::OutputArtifact report;
 
   static kfp::ComponentInfo info();
   void describe(kfp::Visitor& visitor);

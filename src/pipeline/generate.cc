@@ -16,12 +16,14 @@ kfp::ComponentInfo Generate::info() {
                    "10000 --out fast.h5 --layout mlfastsim",
                    "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --events 5000 "
                    "--out fast.h5",
+                   "calopipe generate --model optimised.onnx --geometry SiW --energy-gev 10 --out fast.h5",
                    "calopipe generate --model model --like prepared --out fast.h5"}};
 }
 
 void Generate::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
-  v.input("model", model, {.type = ArtifactType::kModel, .help = "Model folder (train)"});
+  v.input("model", model, {.type = ArtifactType::kModel,
+           .help = "Model folder (train), or ONNX file (convert, optimise)"});
   v.input("like", like,
           {.type = ArtifactType::kDataset,
            .help = "Showers whose conditions are taken, one for one; of a prepared folder, the held-out ones",
@@ -41,6 +43,10 @@ void Generate::describe(kfp::Visitor& v) {
               {.help = "Layout of the file", .choices = {"mlfastsim", "par04", "calochallenge", "calopipe"}});
   v.parameter("threshold_mev", threshold_mev,
               {.help = "Cells below are zero (Par04: 0.5 keV)", .unit = "MeV", .min = 0});
+  v.parameter("precision", precision,
+              {.help = "How the large layer is calculated; stored = what an ONNX file is made for (optimise), "
+                       "fp32 for a model folder",
+               .choices = {"stored", "fp32", "bf16", "int8"}});
   v.parameter("seed", seed, {.help = "Seed of the latent noise", .min = 0});
   v.parameter("batch_size", batch_size,
               {.help = "Showers made at a time", .min = 1, .max = 65536, .operational = true});
@@ -49,8 +55,10 @@ void Generate::describe(kfp::Visitor& v) {
 }
 
 void Generate::run(kfp::RunContext& context) {
-  const calo::ModelFolder folder = calo::ModelFolder::read(model.path);
-  const calo::GenerateReport report = calo::generate(folder,
+  std::optional<calo::infer::Precision> wanted;
+  if (precision != "stored") wanted = calo::infer::parse_precision(precision);
+  const auto source = calo::ShowerSource::open(model.path, wanted);
+  const calo::GenerateReport report = calo::generate(*source,
                                                      {.geometry = geometry,
                                                       .energies_gev = energy_gev,
                                                       .angles_deg = angle_deg,
@@ -64,7 +72,7 @@ void Generate::run(kfp::RunContext& context) {
                                                       .layout = calo::parse_layout(layout),
                                                       .provenance = context.provenance},
                                                      showers.path, context.pool);
-  showers.metadata = {{"showers", report.showers}};
+  showers.metadata = {{"showers", report.showers}, {"precision", to_string(source->precision())}};
 }
 
 }  // namespace pipeline

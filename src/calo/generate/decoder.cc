@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "calo/infer/program.h"
 #include "core/error.h"
 
 namespace calo {
@@ -42,7 +43,7 @@ Activation output_activation(const std::string& name) {
 
 }  // namespace
 
-Decoder::Decoder(const ModelFolder& model)
+Decoder::Decoder(const ModelFolder& model, infer::Precision precision)
     : transform_(model.transform),
       latent_dim_(model.description.latent_dim),
       cells_(model.transform.mesh.num_cells()) {
@@ -69,9 +70,13 @@ Decoder::Decoder(const ModelFolder& model)
     }
     hidden_.push_back(std::move(layer));
   }
+  const std::int64_t width = hidden_.back().layer.out();
+  const WeightTensor& weight = tensor(model, "decoder.output.weight");
+  if (width * cells_ < infer::kSmallLayer) precision = infer::Precision::kFp32;  // as the engine has it
   output_ = infer::OutputLayer(
-      infer::PackedLayer(tensor(model, "decoder.output.weight").values,
-                         tensor(model, "decoder.output.bias").values, hidden_.back().layer.out()),
+      infer::PackedLayer(
+          {.data = reinterpret_cast<const std::byte*>(weight.values.data()), .out_stride = width},
+          tensor(model, "decoder.output.bias").values, width, {.precision = precision}),
       output_activation(model.description.out_activation));
 }
 
@@ -120,12 +125,15 @@ void Decoder::decode(std::span<const float> latents, std::span<const Conditions>
     std::copy(current.begin(), current.end(),
               workspace.hidden_rows.begin() + static_cast<std::ptrdiff_t>(begin * width));
   });
-  const infer::SparseShowers& found = workspace.found;
   output_.sparse(workspace.hidden_rows.data(), workspace.scale, static_cast<float>(threshold_mev), &pool,
                  workspace.output, workspace.found);
+  replace(out, cells_, conditions, geometries, workspace.found);
+}
 
+void replace(Showers& out, std::int64_t cells, std::span<const Conditions> conditions,
+             const std::vector<std::string>& geometries, const infer::SparseShowers& found) {
   Showers kept = std::move(out);
-  out = Showers(cells_, geometries);
+  out = Showers(cells, geometries);
   out.cells = std::move(kept.cells);
   out.energies_mev = std::move(kept.energies_mev);
   out.conditions.assign(conditions.begin(), conditions.end());

@@ -22,7 +22,7 @@ namespace calo {
 class Decoder {
  public:
   /// @throws core::InputError where the model is of a kind that it does not know
-  explicit Decoder(const ModelFolder& model);
+  explicit Decoder(const ModelFolder& model, infer::Precision precision = infer::Precision::kFp32);
 
   std::int64_t latent_dim() const { return latent_dim_; }
 
@@ -49,5 +49,9 @@ class Decoder {
   std::vector<infer::DenseLayer> hidden_;
   infer::OutputLayer output_;
 };
+
+/// Makes `out` of what the engine found, with its memory used again.
+void replace(Showers& out, std::int64_t cells, std::span<const Conditions> conditions,
+             const std::vector<std::string>& geometries, const infer::SparseShowers& found);
 
 }  // namespace calo

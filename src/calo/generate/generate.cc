@@ -9,7 +9,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "calo/generate/decoder.h"
 #include "calo/io/shower_reader.h"
 #include "calo/io/shower_writer.h"
 #include "core/error.h"
@@ -20,7 +19,6 @@
 namespace calo {
 namespace {
 
-constexpr std::uint32_t kLatentStream = 0x6c617465;
 constexpr std::uint32_t kEnergyStream = 0x656e6572;
 
 struct Plan {
@@ -28,39 +26,39 @@ struct Plan {
   std::vector<std::string> geometries;
 };
 
-void check_geometry(const ModelFolder& model, const std::string& geometry) {
-  const auto& known = model.transform.one_hot_order;
+void check_geometry(ShowerSource& model, const std::string& geometry) {
+  const auto& known = model.geometries();
   if (std::find(known.begin(), known.end(), geometry) == known.end())
     throw core::UsageError({.message = fmt::format("\"{}\" is not known to the model", geometry),
                             .field = "geometry",
                             .hint = fmt::format("known: {}", fmt::join(known, ", "))});
-  const auto& trained = model.transform.trained_geometries;
+  const auto& trained = model.trained().geometries;
   if (std::find(trained.begin(), trained.end(), geometry) == trained.end())
     spdlog::warn("the model was not trained on {} (but on {}): its showers mean nothing there", geometry,
                  fmt::join(trained, ", "));
 }
 
-Plan plan_like(const ModelFolder& model, const GenerateOptions& options, core::ThreadPool& pool) {
+Plan plan_like(ShowerSource& model, const GenerateOptions& options, core::ThreadPool& pool) {
   const auto reader = ShowerReader::open(options.like, {.geometry = options.geometry}, pool);
-  if (!(reader->info().mesh == model.transform.mesh))
+  if (!(reader->info().mesh == model.mesh()))
     throw core::InputError(
         {.message = fmt::format("has the mesh {}, and the model {}", reader->info().mesh.to_string(),
-                                model.transform.mesh.to_string()),
+                                model.mesh().to_string()),
          .file = options.like,
          .field = "like",
          .hint = "take data of the model's own mesh"});
   return {.conditions = reader->conditions(), .geometries = reader->info().geometries};
 }
 
-Plan plan_grid(const ModelFolder& model, const GenerateOptions& options) {
+Plan plan_grid(ShowerSource& model, const GenerateOptions& options) {
   std::string geometry = options.geometry;
   if (geometry.empty()) {
-    if (model.transform.trained_geometries.size() != 1)
+    if (model.trained().geometries.size() != 1)
       throw core::UsageError(
           {.message = "is required: the model knows several",
            .field = "geometry",
-           .hint = fmt::format("one of {}", fmt::join(model.transform.trained_geometries, ", "))});
-    geometry = model.transform.trained_geometries[0];
+           .hint = fmt::format("one of {}", fmt::join(model.trained().geometries, ", "))});
+    geometry = model.trained().geometries[0];
   }
   Plan plan{.geometries = {geometry}};
   const bool range = options.energies_gev.empty();
@@ -89,45 +87,42 @@ Plan plan_grid(const ModelFolder& model, const GenerateOptions& options) {
   return plan;
 }
 
-void warn_outside(const Transform& transform, const Plan& plan) {
+void warn_outside(const TrainedRange& trained, const Plan& plan) {
   std::int64_t energies = 0, angles = 0;
   for (const Conditions& condition : plan.conditions) {
     const double theta_deg = condition.theta_rad * 180 / std::numbers::pi;
     constexpr double kSlack = 1e-3;
-    if (condition.incident_energy_mev < transform.min_trained_energy_mev * (1 - kSlack) ||
-        condition.incident_energy_mev > transform.max_trained_energy_mev * (1 + kSlack))
+    if (condition.incident_energy_mev < trained.min_energy_mev * (1 - kSlack) ||
+        condition.incident_energy_mev > trained.max_energy_mev * (1 + kSlack))
       ++energies;
-    if (theta_deg < transform.min_trained_theta_deg - 0.1 ||
-        theta_deg > transform.max_trained_theta_deg + 0.1)
+    if (theta_deg < trained.min_theta_deg - 0.1 ||
+        theta_deg > trained.max_theta_deg + 0.1)
       ++angles;
   }
   if (energies > 0)
     spdlog::warn("{} of {} showers have energies outside of the training's {:g} to {:g} GeV", energies,
-                 plan.conditions.size(), transform.min_trained_energy_mev / 1000,
-                 transform.max_trained_energy_mev / 1000);
+                 plan.conditions.size(), trained.min_energy_mev / 1000,
+                 trained.max_energy_mev / 1000);
   if (angles > 0)
     spdlog::warn("{} of {} showers have angles outside of the training's {:g} to {:g} degrees", angles,
-                 plan.conditions.size(), transform.min_trained_theta_deg, transform.max_trained_theta_deg);
+                 plan.conditions.size(), trained.min_theta_deg, trained.max_theta_deg);
 }
 
 }  // namespace
 
-GenerateReport generate(const ModelFolder& model, const GenerateOptions& options,
+GenerateReport generate(ShowerSource& model, const GenerateOptions& options,
                         const std::filesystem::path& out, core::ThreadPool& pool) {
   const Plan plan = options.like.empty() ? plan_grid(model, options) : plan_like(model, options, pool);
   for (const std::string& geometry : plan.geometries) check_geometry(model, geometry);
-  warn_outside(model.transform, plan);
-  const Decoder decoder(model);
+  warn_outside(model.trained(), plan);
   const auto writer = ShowerWriter::create(out,
                                            {.layout = options.layout,
-                                            .mesh = model.transform.mesh,
+                                            .mesh = model.mesh(),
                                             .geometries = plan.geometries,
                                             .provenance = options.provenance},
                                            pool);
   GenerateReport report;
-  const auto workspace = Decoder::make_workspace();
   Showers showers;
-  const auto latent = static_cast<std::size_t>(decoder.latent_dim());
   const auto batch = static_cast<std::size_t>(std::max<std::int64_t>(1, options.batch_size));
   core::Progress progress("generate", static_cast<std::int64_t>(plan.conditions.size()), "showers");
   for (std::size_t begin = 0; begin < plan.conditions.size(); begin += batch) {
@@ -135,13 +130,8 @@ GenerateReport generate(const ModelFolder& model, const GenerateOptions& options
       throw core::Interrupted({.message = "generation was interrupted; nothing was written"});
     const std::size_t count = std::min(batch, plan.conditions.size() - begin);
     const auto start = std::chrono::steady_clock::now();
-    std::vector<float> latents(count * latent);
-    for (std::size_t i = 0; i < count; ++i) {
-      core::Philox random(options.seed, begin + i, kLatentStream);
-      for (std::size_t j = 0; j < latent; ++j) latents[i * latent + j] = random.normal();
-    }
-    decoder.decode(latents, {plan.conditions.data() + begin, count}, plan.geometries, options.threshold_mev,
-                   pool, *workspace, showers);
+    model.make({plan.conditions.data() + begin, count}, plan.geometries, begin, options.seed,
+               options.threshold_mev, pool, showers);
     report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     writer->append(showers);
     report.showers += static_cast<std::int64_t>(count);
@@ -149,6 +139,11 @@ GenerateReport generate(const ModelFolder& model, const GenerateOptions& options
   }
   writer->commit();
   return report;
+}
+
+GenerateReport generate(const ModelFolder& model, const GenerateOptions& options,
+                        const std::filesystem::path& out, core::ThreadPool& pool) {
+  return generate(*ShowerSource::of_folder(model), options, out, pool);
 }
 
 }  // namespace calo

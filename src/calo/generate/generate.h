@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "calo/generate/shower_source.h"
 #include "calo/io/layout.h"
-#include "calo/model/model_folder.h"
 #include "core/thread_pool.h"
 
 namespace calo {
@@ -39,6 +39,8 @@ struct GenerateReport {
 /// whatever the batch size or the number of threads.
 /// @throws core::UsageError (nothing to make, unknown geometry), core::InputError (`like` has another mesh),
 ///         core::Interrupted (nothing is written)
+GenerateReport generate(ShowerSource& model, const GenerateOptions& options, const std::filesystem::path& out,
+                        core::ThreadPool& pool);
 GenerateReport generate(const ModelFolder& model, const GenerateOptions& options,
                         const std::filesystem::path& out, core::ThreadPool& pool);
 

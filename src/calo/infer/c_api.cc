@@ -68,10 +68,12 @@ calopipe_infer_status calopipe_infer_load(const char* file, int precision, calop
     require(file != nullptr, "file");
     require(model != nullptr, "model");
     *model = nullptr;
-    if (precision < CALOPIPE_INFER_FP32 || precision > CALOPIPE_INFER_INT8)
+    if (precision < CALOPIPE_INFER_FP32 || precision > CALOPIPE_INFER_AS_STORED)
       throw core::UsageError({.message = "cannot be " + std::to_string(precision), .field = "precision"});
-    *model = new calopipe_infer_model{
-        calo::infer::Generator::load(file, {.precision = static_cast<calo::infer::Precision>(precision)})};
+    calo::infer::LoadOptions options;
+    if (precision != CALOPIPE_INFER_AS_STORED)
+      options.precision = static_cast<calo::infer::Precision>(precision);
+    *model = new calopipe_infer_model{calo::infer::Generator::load(file, options)};
   });
 }
 

@@ -22,6 +22,16 @@ Tensor to_tensor(const OnnxTensor& from) {
   if (tensor.is_float()) {
     tensor.floats = LargeArray<float>(count);
     if (count > 0) std::memcpy(tensor.floats.data(), from.floats.data(), count * sizeof(float));
+  } else if (from.type == ElementType::kBfloat16) {  // its Cast finds floats
+    tensor.type = ElementType::kFloat;
+    tensor.floats = LargeArray<float>(count);
+    const WeightView view{
+        .data = from.narrow.data(), .out_stride = 1, .storage = WeightView::Storage::kBfloat16};
+    for (std::size_t i = 0; i < count; ++i) tensor.floats[i] = view.at(static_cast<std::int64_t>(i), 0);
+  } else if (from.type == ElementType::kInt8) {
+    tensor.integers = LargeArray<std::int64_t>(count);
+    for (std::size_t i = 0; i < count; ++i)
+      tensor.integers[i] = static_cast<std::int8_t>(from.narrow[i]);
   } else {
     tensor.integers = LargeArray<std::int64_t>(count);
     std::copy(from.integers.begin(), from.integers.end(), tensor.integers.data());
@@ -40,6 +50,8 @@ class Compiler {
 
   Program compile() {
     number_values();
+    check_narrow_constants();
+    wanted_ = options_.precision ? options_.precision : precision_of_file();
     keep_what_is_needed();
     fold_constants();
     count_consumers();
@@ -87,6 +99,37 @@ class Compiler {
     done_.assign(graph_.nodes.size(), false);
   }
 
+  // int8 and bfloat16 are no types to calculate with here.
+  void check_narrow_constants() {
+    const auto refuse = [&](const std::string& name, const std::string& where) {
+      if (name.empty() || value(name).constant == nullptr || !is_narrow(value(name).constant->type)) return;
+      throw core::InputError(
+          {.message = fmt::format("takes the {} constant \"{}\"", to_string(value(name).constant->type), name),
+           .field = where,
+           .hint = "int8 is known as what DequantizeLinear takes, and bfloat16 as what Cast makes floats of"});
+    };
+    for (const OnnxNode& node : graph_.nodes)
+      for (const std::string& name : node.inputs) {
+        const bool known =
+            !name.empty() && value(name).constant != nullptr &&
+            (value(name).constant->type == ElementType::kInt8 ? node.op_type == "DequantizeLinear"
+                                                              : node.op_type == "Cast");
+        if (!known) refuse(name, where_of(node));
+      }
+    for (const OnnxValue& output : graph_.outputs) refuse(output.name, "an output");
+  }
+
+  // What `calopipe optimise` has found to be right for the file.
+  std::optional<Precision> precision_of_file() const {
+    const auto found = graph_.metadata.find("calopipe.precision");
+    if (found == graph_.metadata.end()) return {};
+    try {
+      return parse_precision(found->second);
+    } catch (const core::UsageError& error) {
+      throw core::InputError({.message = error.details().message, .field = "calopipe.precision"});
+    }
+  }
+
   // Nodes that no output depends on are left out.
   void keep_what_is_needed() {
     std::set<std::string> needed;
@@ -105,45 +148,65 @@ class Compiler {
   bool is_constant(const std::string& name) {
     if (name.empty()) return false;
     const Value& at = value(name);
-    return at.constant != nullptr || program_.is_constant[static_cast<std::size_t>(id(name))];
+    return at.constant != nullptr || program_.is_constant[static_cast<std::size_t>(id(name))] ||
+           stored_.contains(id(name));
   }
 
   // Constants of the file become tensors where an operator asks for them; large weights are packed instead.
   void materialise(const std::string& name) {
     const auto at = static_cast<std::size_t>(id(name));
     if (program_.is_constant[at]) return;
+    if (const auto found = stored_.find(id(name)); found != stored_.end()) {
+      fold(found->second);
+      return;
+    }
     program_.constants[at] = to_tensor(*values_[at].constant);
     program_.is_constant[at] = true;
   }
 
   void fold_constants() {
-    std::int64_t work = options_.limits.work;
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const OnnxNode& node = graph_.nodes[n];
       if (done_[n] || node.inputs.empty() || node.op_type == "RandomNormalLike") continue;
       if (!std::all_of(node.inputs.begin(), node.inputs.end(),
                        [&](const std::string& name) { return name.empty() || is_constant(name); }))
         continue;
-      std::vector<const Tensor*> inputs;
-      for (const std::string& name : node.inputs) {
-        if (!name.empty()) materialise(name);
-        inputs.push_back(name.empty() ? nullptr : &program_.constants[static_cast<std::size_t>(id(name))]);
-      }
-      std::vector<Tensor> made(node.outputs.size());
-      std::vector<Tensor*> outputs;
-      outputs.reserve(made.size());
-      for (Tensor& tensor : made) outputs.push_back(&tensor);
-      const std::string where = where_of(node);
-      OperatorCall call{
-          .where = where, .inputs = inputs, .outputs = outputs, .limits = options_.limits, .work = work};
-      make_operator(node, graph_.opset)(call);
-      for (std::size_t i = 0; i < made.size(); ++i) {
-        if (node.outputs[i].empty()) continue;
-        const auto at = static_cast<std::size_t>(id(node.outputs[i]));
-        program_.constants[at] = std::move(made[i]);
-        program_.is_constant[at] = true;
-      }
+      if (is_stored_weight(node))
+        stored_[id(node.outputs[0])] = n;
+      else
+        fold(n);
       done_[n] = true;
+    }
+  }
+
+  // Large weights that are stored in a narrow type are packed as they are, without having been floats.
+  bool is_stored_weight(const OnnxNode& node) {
+    if ((node.op_type != "DequantizeLinear" && node.op_type != "Cast") || node.outputs.size() != 1) return false;
+    const OnnxTensor* const weight = value(node.inputs[0]).constant;
+    return weight != nullptr && is_narrow(weight->type) && weight->shape.size() == 2 &&
+           weight->count >= kSmallLayer;
+  }
+
+  void fold(std::size_t n) {
+    const OnnxNode& node = graph_.nodes[n];
+    std::vector<const Tensor*> inputs;
+    for (const std::string& name : node.inputs) {
+      if (!name.empty()) materialise(name);
+      inputs.push_back(name.empty() ? nullptr : &program_.constants[static_cast<std::size_t>(id(name))]);
+    }
+    std::vector<Tensor> made(node.outputs.size());
+    std::vector<Tensor*> outputs;
+    outputs.reserve(made.size());
+    for (Tensor& tensor : made) outputs.push_back(&tensor);
+    const std::string where = where_of(node);
+    OperatorCall call{
+        .where = where, .inputs = inputs, .outputs = outputs, .limits = options_.limits, .work = work_};
+    make_operator(node, graph_.opset)(call);
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      if (node.outputs[i].empty()) continue;
+      const auto at = static_cast<std::size_t>(id(node.outputs[i]));
+      program_.constants[at] = std::move(made[i]);
+      program_.is_constant[at] = true;
     }
   }
 
@@ -161,8 +224,8 @@ class Compiler {
       const auto i = static_cast<std::size_t>(at);
       if (program_.is_constant[i])
         shapes[name] = program_.constants[i].shape;
-      else if (values_[i].constant != nullptr)
-        shapes[name] = Shape(values_[i].constant->shape);
+      else if (values_[i].constant != nullptr || stored_.contains(at))
+        shapes[name] = constant_shape(name);
     }
     return shapes;
   }
@@ -178,7 +241,7 @@ class Compiler {
           lists[name].assign(tensor.integers.data(), tensor.integers.data() + tensor.size());
       } else if (const OnnxTensor* constant = values_[i].constant;
                  constant != nullptr && constant->type != ElementType::kFloat &&
-                 constant->shape.size() <= 1 && constant->count <= kLongest) {
+                 !is_narrow(constant->type) && constant->shape.size() <= 1 && constant->count <= kLongest) {
         lists[name] = constant->integers;
       }
     }
@@ -190,6 +253,7 @@ class Compiler {
     if (!is_constant(name)) return {};
     const auto at = static_cast<std::size_t>(id(name));
     if (!program_.is_constant[at]) {
+      if (values_[at].constant == nullptr) return {};  // a stored weight, which is large
       const OnnxTensor& constant = *values_[at].constant;
       if (constant.type != ElementType::kFloat || constant.count > most) return {};
       std::vector<float> out(static_cast<std::size_t>(constant.count));
@@ -207,7 +271,10 @@ class Compiler {
   }
   Shape constant_shape(const std::string& name) {
     const auto at = static_cast<std::size_t>(id(name));
-    return program_.is_constant[at] ? program_.constants[at].shape : Shape(values_[at].constant->shape);
+    if (program_.is_constant[at]) return program_.constants[at].shape;
+    if (const auto found = stored_.find(id(name)); found != stored_.end())
+      return Shape(value(graph_.nodes[found->second].inputs[0]).constant->shape);
+    return Shape(values_[at].constant->shape);
   }
 
   // The one node that takes a value, where nothing else does.
@@ -221,7 +288,7 @@ class Compiler {
   struct Product {
     std::string input, result, weight;
     WeightView view;
-    std::vector<float> bias;
+    std::vector<float> bias, scales;  // scales: what view.scales sees
     std::int64_t in = 0;
     std::vector<std::size_t> nodes;
     bool is_matrix = false;  // surely of two dimensions
@@ -248,7 +315,12 @@ class Compiler {
     out.view.out_stride = turned ? out.in : 1;
     out.view.in_stride = turned ? 1 : size;
     const auto at = static_cast<std::size_t>(id(weight));
-    if (program_.is_constant[at]) {
+    if (stored_.contains(id(weight)) && !program_.is_constant[at] &&
+        !view_stored(graph_.nodes[stored_.at(id(weight))], turned ? 0 : 1, size, out))
+      materialise(weight);
+    if (stored_.contains(id(weight)) && !program_.is_constant[at]) {
+      // seen where it is stored
+    } else if (program_.is_constant[at]) {
       if (!program_.constants[at].is_float()) return {};
       out.view.data = reinterpret_cast<const std::byte*>(program_.constants[at].floats.data());
     } else {
@@ -285,6 +357,38 @@ class Compiler {
     return out;
   }
 
+  // False where the weights are not what a layer's can be: other than one scale for each output, or a zero
+  // point.
+  bool view_stored(const OnnxNode& node, std::int64_t out_axis, std::int64_t size, Product& product) {
+    const OnnxTensor& weight = *value(node.inputs[0]).constant;
+    if (node.op_type == "Cast") {
+      if (int_attribute(node, "to", 0) != 1) return false;
+      product.view.storage = WeightView::Storage::kBfloat16;
+    } else {
+      if (node.inputs.size() < 2 || node.inputs[1].empty() || int_attribute(node, "block_size", 0) != 0)
+        return false;
+      auto scales = floats(node.inputs[1], size);
+      if (!scales) return false;
+      const std::int64_t axis = int_attribute(node, "axis", 1);
+      if (scales->size() == 1)
+        scales->assign(static_cast<std::size_t>(size), scales->front());
+      else if (static_cast<std::int64_t>(scales->size()) != size || (axis < 0 ? axis + 2 : axis) != out_axis)
+        return false;
+      if (node.inputs.size() > 2 && !node.inputs[2].empty()) {
+        const OnnxTensor* const zero = value(node.inputs[2]).constant;
+        if (zero == nullptr || zero->type != ElementType::kInt8 ||
+            std::any_of(zero->narrow.begin(), zero->narrow.end(),
+                        [](std::byte point) { return point != std::byte{0}; }))
+          return false;
+      }
+      product.scales = std::move(*scales);
+      product.view.storage = WeightView::Storage::kInt8;
+      product.view.scales = product.scales;
+    }
+    product.view.data = weight.narrow.data();
+    return true;
+  }
+
   static std::optional<Activation> activation(const OnnxNode& node) {
     using Kind = Activation::Kind;
     const std::string& op = node.op_type;
@@ -303,14 +407,24 @@ class Compiler {
   PackedLayer pack(const Product& product) {
     PackedLayer::Options options{.isa = options_.isa};
     const auto weights = static_cast<std::int64_t>(product.bias.size()) * product.in;
-    if (weights >= kSmallLayer) options.precision = options_.precision;
+    if (weights >= kSmallLayer) {
+      using Storage = WeightView::Storage;
+      const Storage storage = product.view.storage;
+      options.precision = wanted_.value_or(storage == Storage::kInt8        ? Precision::kInt8
+                                           : storage == Storage::kBfloat16 ? Precision::kBf16
+                                                                            : Precision::kFp32);
+    }
+    if (weights > largest_) {
+      largest_ = weights;
+      program_.precision = options.precision;
+    }
     const Value& source = value(product.weight);
     if (options_.release && product.view.in_stride == 1 && source.consumers.size() == 1 &&
         !source.is_output) {
       // Weights that are packed already are not read again.
       options.packed = [this, released = std::int64_t{0}, &product](std::int64_t output) mutable {
         constexpr std::int64_t kAtOnce = std::int64_t{1} << 20;
-        const std::int64_t bytes = output * product.in * std::int64_t{sizeof(float)};
+        const std::int64_t bytes = output * product.in * product.view.element_bytes();
         if (bytes - released < kAtOnce) return;
         options_.release({product.view.data + released, static_cast<std::size_t>(bytes - released)});
         released = bytes;
@@ -533,7 +647,7 @@ class Compiler {
     for (const OnnxValue& input : graph_.inputs) program_.input_values.push_back(id(input.name));
     for (const OnnxValue& output : graph_.outputs) {
       program_.output_values.push_back(id(output.name));
-      if (value(output.name).constant != nullptr) materialise(output.name);
+      if (is_constant(output.name)) materialise(output.name);
     }
     // Constants that no step reads were packed, or folded into others.
     std::vector<bool> read(values_.size(), false);
@@ -553,6 +667,10 @@ class Compiler {
   std::map<std::string, int> ids_;
   std::vector<Value> values_;
   std::vector<bool> done_;
+  std::map<int, std::size_t> stored_;  // weights in a narrow type: value → the node that makes floats of them
+  std::int64_t work_ = options_.limits.work;
+  std::optional<Precision> wanted_;
+  std::int64_t largest_ = 0;  // weights of a layer so far
   RowShapes rows_;
 };
 

@@ -67,6 +67,9 @@ Model Model::from_bytes(std::span<const std::byte> bytes, const LoadOptions& opt
 const std::map<std::string, std::string>& Model::metadata() const {
   return program_->metadata;
 }
+Precision Model::precision() const {
+  return program_->precision;
+}
 std::size_t Model::weight_bytes() const {
   return program_->weight_bytes;
 }

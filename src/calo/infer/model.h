@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,7 +19,9 @@ struct Program;
 struct RunState;
 
 struct LoadOptions {
-  Precision precision = Precision::kFp32;
+  /// None: what the file is made for (`calopipe.precision` of `calopipe optimise`, or how its weights are
+  /// stored), fp32 where it does not say.
+  std::optional<Precision> precision = {};
   Isa isa = best_isa();
   /// False: every operator on the simple interpreter, for comparison.
   bool fuse = true;
@@ -86,6 +89,8 @@ class Model {
   const std::map<std::string, std::string>& metadata() const;
   const std::filesystem::path& file() const { return file_; }
 
+  /// Of the largest layer.
+  Precision precision() const;
   /// Memory of the weights as they are kept.
   std::size_t weight_bytes() const;
   /// Whether any batch may be run, even where the file fixes it to one: rows do not depend on each other.

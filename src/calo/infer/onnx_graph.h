@@ -9,8 +9,21 @@
 
 namespace calo::infer {
 
-/// ONNX element types that the engine knows, by their number in TensorProto.
-enum class ElementType : std::int32_t { kFloat = 1, kInt32 = 6, kInt64 = 7, kBool = 9 };
+/// ONNX element types that the engine knows, by their number in TensorProto. int8 and bfloat16 are known as
+/// stored weights only: constants that a DequantizeLinear or a Cast makes floats of.
+enum class ElementType : std::int32_t {
+  kFloat = 1,
+  kInt8 = 3,
+  kInt32 = 6,
+  kInt64 = 7,
+  kBool = 9,
+  kBfloat16 = 16
+};
+
+/// Whether the type is one of stored weights.
+constexpr bool is_narrow(ElementType type) {
+  return type == ElementType::kInt8 || type == ElementType::kBfloat16;
+}
 
 const char* to_string(ElementType type);
 
@@ -22,11 +35,12 @@ struct OnnxTensor {
   std::int64_t count = 0;
   /// float32, little-endian, at any address: in the file's bytes, or in `owned`.
   std::span<const std::byte> floats;
+  std::span<const std::byte> narrow;   ///< int8 or bfloat16, little-endian, likewise
   std::vector<std::int64_t> integers;  ///< of the other types
   std::vector<std::byte> owned;
 
   OnnxTensor() = default;
-  OnnxTensor(OnnxTensor&&) = default;  // `floats` may point into `owned`
+  OnnxTensor(OnnxTensor&&) = default;  // `floats` and `narrow` may point into `owned`
   OnnxTensor& operator=(OnnxTensor&&) = default;
 
   float float_at(std::int64_t i) const;

@@ -78,18 +78,30 @@ std::string printable(std::string text) {
 ElementType element_type(std::int64_t type, const std::string& where) {
   switch (type) {
     case 1:
+    case 3:
     case 6:
     case 7:
     case 9:
+    case 16:
       return static_cast<ElementType>(type);
     default:
       refuse(fmt::format("has elements of type {}", type), where,
-             "known are float (1), int32 (6), int64 (7) and bool (9)");
+             "known are float (1), int32 (6), int64 (7) and bool (9); of weights, int8 (3) and bfloat16 (16)");
   }
 }
 
 std::size_t size_of(ElementType type) {
-  return type == ElementType::kBool ? 1 : type == ElementType::kInt64 ? 8 : 4;
+  switch (type) {
+    case ElementType::kBool:
+    case ElementType::kInt8:
+      return 1;
+    case ElementType::kBfloat16:
+      return 2;
+    case ElementType::kInt64:
+      return 8;
+    default:
+      return 4;
+  }
 }
 
 // A tensor's product of extents; every one is checked.
@@ -192,6 +204,17 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where)
       if (count > 0) std::memcpy(tensor.owned.data(), floats.data(), tensor.owned.size());
       tensor.floats = tensor.owned;
     }
+    return tensor;
+  }
+  if (is_narrow(tensor.type)) {
+    if (!has_raw) {  // each number in an int32 of its own
+      check(int32s.size());
+      const std::size_t size = size_of(tensor.type);
+      tensor.owned.resize(count * size);
+      for (std::size_t i = 0; i < count; ++i) std::memcpy(tensor.owned.data() + i * size, &int32s[i], size);
+      raw = tensor.owned;
+    }
+    tensor.narrow = raw;
     return tensor;
   }
   if (has_raw) {
@@ -380,6 +403,7 @@ OnnxValue read_value(Bytes bytes, const OnnxLimits& limits) {
   for (Field field; reader.next(field);)
     if (field.number == 1) element = reader.integer(field);
   value.type = element_type(element, where);
+  if (is_narrow(value.type)) refuse("is int8 or bfloat16, which only weights may be", where);
   const Bytes shape = only(tensor, 2, where);
   WireReader dims(shape, where);
   for (Field field; dims.next(field);) {
@@ -528,6 +552,10 @@ const char* to_string(ElementType type) {
   switch (type) {
     case ElementType::kFloat:
       return "float";
+    case ElementType::kInt8:
+      return "int8";
+    case ElementType::kBfloat16:
+      return "bfloat16";
     case ElementType::kInt32:
       return "int32";
     case ElementType::kInt64:

@@ -195,6 +195,35 @@ Operator clip(const OnnxNode& node) {
   };
 }
 
+// (x - zero point) · scale, each for all or by one axis.
+Operator dequantize_linear(const OnnxNode& node) {
+  only_attributes(node, {"axis", "block_size", "output_dtype"});
+  const std::int64_t axis = int_attribute(node, "axis", 1);
+  if (int_attribute(node, "block_size", 0) != 0 || (int_attribute(node, "output_dtype", 1) | 1) != 1)
+    throw core::InputError({.message = "works in blocks, or makes other numbers than floats, which is not known",
+                            .field = where_of(node)});
+  return [axis](OperatorCall& call) {
+    const Tensor& in = call.integers(0);
+    const Tensor& scale = call.floats(1);
+    const Tensor* const zero = call.optional_input(2);
+    std::size_t extent = 1, stride = in.size();
+    if (scale.size() != 1) {
+      const std::size_t at = axis_of(call, axis, in.shape.rank);
+      extent = static_cast<std::size_t>(in.shape[at]);
+      stride = static_cast<std::size_t>(in.shape.count(at + 1, in.shape.rank));
+      if (scale.shape.rank != 1 || scale.size() != extent) call.fail("has scales of another size than its axis");
+    }
+    if (zero != nullptr && (zero->is_float() || zero->size() != scale.size()))
+      call.fail("has other zero points than scales");
+    Tensor& out = call.output(0, ElementType::kFloat, in.shape);
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      const std::size_t j = scale.size() == 1 ? 0 : i / stride % extent;
+      const std::int64_t point = zero != nullptr ? zero->integers[j] : 0;
+      out.floats[i] = static_cast<float>(in.integers[i] - point) * scale.floats[j];
+    }
+  };
+}
+
 Operator cast(const OnnxNode& node) {
   only_attributes(node, {"to", "saturate"});
   const std::int64_t to = int_attribute(node, "to", 0);
@@ -261,6 +290,7 @@ Operator elementwise_operator(const OnnxNode& node, std::int64_t /*opset*/) {
   }
   if (op == "Clip") return clip(node);
   if (op == "Cast") return cast(node);
+  if (op == "DequantizeLinear") return dequantize_linear(node);
   static const std::map<std::string, Operator> kSimple = {
       {"Add", arithmetic([](auto a, auto b) { return wrapping(a, b, std::plus<>()); })},
       {"Sub", arithmetic([](auto a, auto b) { return wrapping(a, b, std::minus<>()); })},

@@ -11,15 +11,9 @@
 namespace calo::infer {
 namespace {
 
-std::uint16_t to_bf16(float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>(bits >> 16 | 0x40);  // NaN stays
-  return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
-}
-
 void prepare_bf16(const float* in, std::int64_t count, std::byte* out) {
   for (std::int64_t k = 0; k < count; ++k) {
-    const std::uint16_t value = to_bf16(in[k]);
+    const std::uint16_t value = to_bfloat16(in[k]);
     std::memcpy(out + k * 2, &value, 2);
   }
   if (count % 2 != 0) std::memset(out + count * 2, 0, 2);
@@ -50,6 +44,12 @@ void prepare_integers(const float* in, std::int64_t count, std::byte* out) {
 }
 
 }  // namespace
+
+std::uint16_t to_bfloat16(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>(bits >> 16 | 0x40);  // NaN stays
+  return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+}
 
 const char* to_string(Precision precision) {
   return precision == Precision::kFp32 ? "fp32" : precision == Precision::kBf16 ? "bf16" : "int8";
@@ -146,7 +146,7 @@ void PackedLayer::pack_bf16(const WeightView& weight, const Options& options) {
       for (std::int64_t j = 0; j < kPanel; ++j) {
         const std::int64_t output = panel * kPanel + j;
         at[(k / 2 * kPanel + j) * 2 + k % 2] =
-            output < out_ && k < in_ ? to_bf16(weight.at(output, k)) : std::uint16_t{0};
+            output < out_ && k < in_ ? to_bfloat16(weight.at(output, k)) : std::uint16_t{0};
       }
     if (options.packed) options.packed(panel * kPanel);
   }

@@ -14,18 +14,38 @@ namespace calo::infer {
 
 /// A matrix of float32 anywhere in memory, at any address: element (output, input).
 struct WeightView {
+  enum class Storage { kFloat, kBfloat16, kInt8 };
+
   const std::byte* data = nullptr;
   std::int64_t out_stride = 0;  ///< in elements
   std::int64_t in_stride = 1;
   float factor = 1;  ///< of every element
+  Storage storage = Storage::kFloat;
+  std::span<const float> scales = {};  ///< of int8, by output
 
+  std::int64_t element_bytes() const {
+    return storage == Storage::kFloat ? 4 : storage == Storage::kBfloat16 ? 2 : 1;
+  }
   float at(std::int64_t output, std::int64_t input) const {
-    float value;
-    std::memcpy(&value, data + (output * out_stride + input * in_stride) * std::int64_t{sizeof value},
-                sizeof value);
+    const std::int64_t place = output * out_stride + input * in_stride;
+    float value = 0;
+    switch (storage) {
+      case Storage::kFloat:
+        std::memcpy(&value, data + place * 4, 4);
+        break;
+      case Storage::kBfloat16:
+        std::memcpy(reinterpret_cast<std::byte*>(&value) + 2, data + place * 2, 2);  // the upper half
+        break;
+      case Storage::kInt8:
+        value = static_cast<float>(static_cast<std::int8_t>(data[place])) *
+                scales[static_cast<std::size_t>(output)];
+    }
     return factor * value;
   }
 };
+
+/// Rounded to the nearest, half to even.
+std::uint16_t to_bfloat16(float x);
 
 /// A dense layer's weights in panels of 64 outputs, for the product with a few rows at a time.
 ///

@@ -50,6 +50,7 @@ struct Program {
   std::vector<DenseLayer> dense;
   std::optional<Output> output;
   bool by_row = false;  ///< any batch size gives each row as if it were alone
+  Precision precision = Precision::kFp32;  ///< of the largest layer
   std::size_t weight_bytes = 0;
 
   std::size_t num_values() const { return constants.size(); }
@@ -70,7 +71,7 @@ struct RunState {
 };
 
 struct CompileOptions {
-  Precision precision = Precision::kFp32;
+  std::optional<Precision> precision = {};  ///< none: LoadOptions
   Isa isa = best_isa();
   bool fuse = true;  ///< false: everything on the interpreter, for tests
   OnnxLimits limits;

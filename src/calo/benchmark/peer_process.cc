@@ -1,0 +1,78 @@
+#include "calo/benchmark/peer_process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace calo {
+
+PeerProcess::PeerProcess(const std::string& python, const std::string& script) : python_(python) {
+  int to[2], from[2];
+  if (pipe2(to, O_CLOEXEC) != 0) throw core::UnavailableError({.message = "no pipe to a peer can be made"});
+  if (pipe2(from, O_CLOEXEC) != 0) {
+    close(to[0]);
+    close(to[1]);
+    throw core::UnavailableError({.message = "no pipe from a peer can be made"});
+  }
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, to[0], 0);
+  posix_spawn_file_actions_adddup2(&actions, from[1], 1);
+  std::string program = python, flag = "-c", text = script;
+  char* const arguments[] = {program.data(), flag.data(), text.data(), nullptr};
+  const int status = posix_spawnp(&pid_, python.c_str(), &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(to[0]);
+  close(from[1]);
+  if (status != 0) {
+    close(to[1]);
+    close(from[0]);
+    throw core::UnavailableError({.message = fmt::format("cannot be started: {}", std::strerror(status)),
+                                  .file = python,
+                                  .field = "python",
+                                  .hint = "name a Python that has onnxruntime, or leave --against out"});
+  }
+  out_ = fdopen(to[1], "w");
+  in_ = fdopen(from[0], "r");
+}
+
+PeerProcess::~PeerProcess() {
+  std::fclose(out_);  // it reads the end and ends
+  std::fclose(in_);
+  waitpid(pid_, nullptr, 0);
+}
+
+nlohmann::json PeerProcess::answer() {
+  std::string line;
+  for (int c = std::fgetc(in_); c != EOF && c != '\n'; c = std::fgetc(in_)) line += static_cast<char>(c);
+  nlohmann::json parsed = nlohmann::json::parse(line, nullptr, false);
+  if (!parsed.is_object() || parsed.contains("error"))
+    throw core::UnavailableError(
+        {.message = parsed.is_object() ? parsed.at("error").dump()
+                                       : std::string("the peer ended without an answer"),
+         .file = python_,
+         .field = "against",
+         .hint = "name a Python that has onnxruntime by --python, or leave --against out"});
+  return parsed;
+}
+
+nlohmann::json PeerProcess::ask(const nlohmann::json& request) {
+  const std::string line = request.dump() + "\n";
+  // A peer that has ended is found out by the answer that does not come.
+  struct sigaction ignore{}, before{};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &ignore, &before);
+  std::fwrite(line.data(), 1, line.size(), out_);
+  std::fflush(out_);
+  sigaction(SIGPIPE, &before, nullptr);
+  return answer();
+}
+
+}  // namespace calo

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace calo {
+
+/// A Python process that answers each line of JSON with one. Ends with this object.
+class PeerProcess {
+ public:
+  /// @param python  program, looked for in PATH where it has no slash
+  /// @param script  what it runs
+  /// @throws core::UnavailableError where it cannot be started
+  PeerProcess(const std::string& python, const std::string& script);
+  ~PeerProcess();
+  PeerProcess(const PeerProcess&) = delete;
+  PeerProcess& operator=(const PeerProcess&) = delete;
+
+  /// @throws core::UnavailableError where it has ended, or answers {"error": …}
+  nlohmann::json ask(const nlohmann::json& request);
+
+ private:
+  nlohmann::json answer();
+
+  std::string python_;
+  pid_t pid_ = -1;
+  std::FILE* out_ = nullptr;
+  std::FILE* in_ = nullptr;
+};
+
+}  // namespace calo

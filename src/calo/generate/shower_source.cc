@@ -1,0 +1,135 @@
+#include "calo/generate/shower_source.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "calo/generate/decoder.h"
+#include "calo/infer/generator.h"
+#include "calo/infer/noise.h"
+#include "core/error.h"
+
+namespace calo {
+namespace {
+
+class FolderSource : public ShowerSource {
+ public:
+  FolderSource(ModelFolder model, infer::Precision precision)
+      : decoder_(model, precision), transform_(std::move(model.transform)), precision_(precision) {
+    trained_ = {.geometries = transform_.trained_geometries,
+                .min_energy_mev = transform_.min_trained_energy_mev,
+                .max_energy_mev = transform_.max_trained_energy_mev,
+                .min_theta_deg = transform_.min_trained_theta_deg,
+                .max_theta_deg = transform_.max_trained_theta_deg};
+  }
+
+  const VoxelMesh& mesh() const override { return transform_.mesh; }
+  const std::vector<std::string>& geometries() const override { return transform_.one_hot_order; }
+  const TrainedRange& trained() const override { return trained_; }
+  infer::Precision precision() const override { return precision_; }
+
+  void make(std::span<const Conditions> conditions, const std::vector<std::string>& geometries,
+            std::uint64_t first, std::uint64_t seed, double threshold_mev, core::ThreadPool& pool,
+            Showers& out) override {
+    const auto latent = static_cast<std::size_t>(decoder_.latent_dim());
+    latents_.resize(conditions.size() * latent);
+    for (std::size_t i = 0; i < conditions.size(); ++i) {
+      core::Philox random = infer::noise_of({.seed = seed, .event = first + i});
+      for (std::size_t j = 0; j < latent; ++j) latents_[i * latent + j] = random.normal();
+    }
+    decoder_.decode(latents_, conditions, geometries, threshold_mev, pool, *workspace_, out);
+  }
+
+ private:
+  Decoder decoder_;
+  Transform transform_;
+  infer::Precision precision_;
+  TrainedRange trained_;
+  std::unique_ptr<Decoder::Workspace, Decoder::Free> workspace_ = Decoder::make_workspace();
+  std::vector<float> latents_;
+};
+
+class OnnxSource : public ShowerSource {
+ public:
+  explicit OnnxSource(infer::Generator generator) : generator_(std::move(generator)) {
+    using nlohmann::json;
+    const auto& metadata = generator_.model().metadata();
+    try {
+      mesh_ = VoxelMesh::from_json(json::parse(generator_.mesh().json));
+      const auto found = metadata.find("calopipe.trained");
+      if (found == metadata.end()) throw core::InputError({.message = "is missing in the properties"});
+      const json trained = json::parse(found->second);
+      trained_ = {.geometries = trained.at("geometries"),
+                  .min_energy_mev = trained.at("min_energy_mev"),
+                  .max_energy_mev = trained.at("max_energy_mev"),
+                  .min_theta_deg = trained.at("min_theta_deg"),
+                  .max_theta_deg = trained.at("max_theta_deg")};
+    } catch (const json::exception& error) {
+      throw core::InputError({.message = std::string("is not as it is written: ") + error.what(),
+                              .file = generator_.model().file(),
+                              .field = "calopipe.mesh, calopipe.trained"});
+    } catch (const core::InputError& error) {
+      core::ErrorDetails details = error.details();
+      details.file = generator_.model().file();
+      details.field = "calopipe.mesh, calopipe.trained";
+      throw core::InputError(details);
+    }
+    if (mesh_.num_cells() != generator_.num_cells())
+      throw core::InputError({.message = "is another mesh than the number of cells that it makes",
+                              .file = generator_.model().file(),
+                              .field = "calopipe.mesh"});
+  }
+
+  const VoxelMesh& mesh() const override { return mesh_; }
+  const std::vector<std::string>& geometries() const override { return generator_.geometries(); }
+  const TrainedRange& trained() const override { return trained_; }
+  infer::Precision precision() const override { return generator_.model().precision(); }
+
+  void make(std::span<const Conditions> conditions, const std::vector<std::string>& geometries,
+            std::uint64_t first, std::uint64_t seed, double threshold_mev, core::ThreadPool& pool,
+            Showers& out) override {
+    particles_.clear();
+    for (std::size_t i = 0; i < conditions.size(); ++i)
+      particles_.push_back({.energy_mev = conditions[i].incident_energy_mev,
+                            .theta_rad = conditions[i].theta_rad,
+                            .geometry = index_of(geometries.at(conditions[i].geometry)),
+                            .event = first + i});
+    if (workspace_pool_ != &pool) {
+      workspace_ = infer::Workspace(&pool);
+      workspace_pool_ = &pool;
+    }
+    generator_.generate(particles_, seed, static_cast<float>(threshold_mev), workspace_, found_);
+    replace(out, mesh_.num_cells(), conditions, geometries, found_);
+  }
+
+ private:
+  std::uint32_t index_of(const std::string& geometry) const {
+    const auto& known = generator_.geometries();
+    const auto at = std::find(known.begin(), known.end(), geometry);
+    if (at == known.end())
+      throw core::InputError({.message = "\"" + geometry + "\" is not known to the model", .field = "geometry"});
+    return static_cast<std::uint32_t>(at - known.begin());
+  }
+
+  infer::Generator generator_;
+  VoxelMesh mesh_;
+  TrainedRange trained_;
+  core::ThreadPool* workspace_pool_ = nullptr;
+  infer::Workspace workspace_;
+  infer::SparseShowers found_;
+  std::vector<infer::Particle> particles_;
+};
+
+}  // namespace
+
+std::unique_ptr<ShowerSource> ShowerSource::open(const std::filesystem::path& path,
+                                                 std::optional<infer::Precision> precision) {
+  if (std::filesystem::is_regular_file(path))
+    return std::make_unique<OnnxSource>(infer::Generator::load(path, {.precision = precision}));
+  return of_folder(ModelFolder::read(path), precision.value_or(infer::Precision::kFp32));
+}
+
+std::unique_ptr<ShowerSource> ShowerSource::of_folder(ModelFolder model, infer::Precision precision) {
+  return std::make_unique<FolderSource>(std::move(model), precision);
+}
+
+}  // namespace calo

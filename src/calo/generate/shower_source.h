@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "calo/infer/precision.h"
+#include "calo/model/model_folder.h"
+#include "calo/shower/showers.h"
+#include "core/thread_pool.h"
+
+namespace calo {
+
+/// What a model was trained on; outside of it its showers mean little.
+struct TrainedRange {
+  std::vector<std::string> geometries;
+  double min_energy_mev = 0, max_energy_mev = 0;
+  double min_theta_deg = 0, max_theta_deg = 0;
+};
+
+/// A model that makes showers on the CPU, without LibTorch: a model folder, or an ONNX file that
+/// `calopipe convert` or `calopipe optimise` wrote. Both make the same showers of the same seed, up to
+/// rounding.
+class ShowerSource {
+ public:
+  virtual ~ShowerSource() = default;
+
+  virtual const VoxelMesh& mesh() const = 0;
+  /// That it can be asked for.
+  virtual const std::vector<std::string>& geometries() const = 0;
+  virtual const TrainedRange& trained() const = 0;
+  virtual infer::Precision precision() const = 0;
+
+  /// Makes shower first + i under conditions[i], with the latent noise of (seed, first + i).
+  /// @param conditions  geometry indexes `geometries`, of which each is one of geometries()
+  /// @param threshold_mev cells below are left out
+  /// @param out  replaced; its memory is used again
+  virtual void make(std::span<const Conditions> conditions, const std::vector<std::string>& geometries,
+                    std::uint64_t first, std::uint64_t seed, double threshold_mev, core::ThreadPool& pool,
+                    Showers& out) = 0;
+
+  /// A folder is a model folder, a file an ONNX model.
+  /// @param precision none = what the file is made for; fp32 of a folder
+  /// @throws core::InputError where it is neither, or damaged
+  static std::unique_ptr<ShowerSource> open(const std::filesystem::path& path,
+                                            std::optional<infer::Precision> precision = {});
+  static std::unique_ptr<ShowerSource> of_folder(ModelFolder model,
+                                                 infer::Precision precision = infer::Precision::kFp32);
+};
+
+}  // namespace calo
