@@ -16,8 +16,8 @@ kfp::ComponentInfo Benchmark::info() {
           "Start-up time, latency (median and 99 %), throughput by batch size and threads, memory and size: a table, "
           "JSON, and a page. The engine is measured with sparse showers (what Geant4 deposits) and with dense ones, as "
           "the peers make them. onnxruntime runs in a Python of yours (`--python`); LibTorch needs the model folder.",
-      .examples = {"calopipe benchmark --onnx model.onnx --report benchmark.html",
-                   "calopipe benchmark --onnx model.onnx --against onnxruntime,libtorch --model model --python "
+      .examples = {"calopipe benchmark model.onnx --report benchmark.html",
+                   "calopipe benchmark model.onnx --against onnxruntime,libtorch --model model --python "
                    "venv/bin/python"}};
 }
 
@@ -39,8 +39,8 @@ void Benchmark::describe(kfp::Visitor& v) {
   v.parameter("python", python,
               {.help = "Python that has onnxruntime, for --against onnxruntime", .operational = true});
   v.output("metrics", metrics,
-           {.type = ArtifactType::kMetrics, .help = "All numbers (JSON)", .file = "benchmark.json"});
-  v.output("report", report, {.type = ArtifactType::kHtml, .help = "Page with plots", .file = "benchmark.html"});
+           {.type = ArtifactType::kMetrics, .help = "All numbers (JSON)", .optional = true, .file = "benchmark.json"});
+  v.output("report", report, {.type = ArtifactType::kHtml, .help = "Page with plots", .optional = true, .file = "benchmark.html"});
 }
 
 void Benchmark::run(kfp::RunContext& context) {
@@ -56,8 +56,8 @@ void Benchmark::run(kfp::RunContext& context) {
                                                                        .seconds = seconds});
   nlohmann::json numbers = result.to_json();
   numbers["calopipe"] = context.provenance;
-  core::write_file(metrics.path, numbers.dump(2) + "\n");
-  calo::write_benchmark_page(report.path, result, context.provenance);
+  if (metrics) core::write_file(metrics.path, numbers.dump(2) + "\n");
+  if (report) calo::write_benchmark_page(report.path, result, context.provenance);
   metrics.metadata = result.summary();
   fmt::print("{}", result.to_table());
 }
