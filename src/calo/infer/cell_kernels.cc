@@ -1,5 +1,6 @@
 #include "calo/infer/cell_kernels.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "calo/infer/vectors.h"
@@ -140,6 +141,24 @@ template <Kind kKind>
   dense<kKind, 16>(activation, z, count, scale, out);
 }
 template <Kind kKind>
+[[gnu::target("avx512f,avx512bw")]] void stream_avx512(const Activation& activation, const float* z,
+                                                       std::size_t count, float scale, float* out) {
+  constexpr std::size_t kLine = 64;
+  // Lines at the ends are shared with what others write.
+  const std::size_t head =
+      std::min(count, (kLine - reinterpret_cast<std::uintptr_t>(out) % kLine) % kLine / sizeof(float));
+  dense<kKind, 16>(activation, z, head, scale, out);
+  std::size_t i = head;
+  for (; i + 16 <= count; i += 16) {
+    Vectors<16>::Float cells;
+    load(cells, z + i);
+    apply<kKind, 16>(activation, cells, scale);
+    _mm512_stream_ps(out + i, (__m512)cells);
+  }
+  dense<kKind, 16>(activation, z + i, count - i, scale, out + i);
+}
+
+template <Kind kKind>
 [[gnu::target("avx512f,avx512bw")]] std::size_t collect_avx512(const Activation& activation, const Row& row) {
   const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const __m512i all = _mm512_set1_epi32(static_cast<int>(row.all_cells));
@@ -169,13 +188,19 @@ template <Kind kKind>
 template <Kind kKind>
 CellKernels by_isa(Isa isa) {
 #if defined(__x86_64__)
-  if (isa >= Isa::kAvx512) return {collect_avx512<kKind>, dense_avx512<kKind>};
-  if (isa >= Isa::kAvx2) return {collect_avx2<kKind>, dense_avx2<kKind>};
+  if (isa >= Isa::kAvx512) return {collect_avx512<kKind>, dense_avx512<kKind>, stream_avx512<kKind>};
+  if (isa >= Isa::kAvx2) return {collect_avx2<kKind>, dense_avx2<kKind>, dense_avx2<kKind>};
 #endif
-  return {collect_plain<kKind>, dense_plain<kKind>};
+  return {collect_plain<kKind>, dense_plain<kKind>, dense_plain<kKind>};
 }
 
 }  // namespace
+
+void stream_fence() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
 
 CellKernels cell_kernels(Kind kind, Isa isa) {
   switch (kind) {

@@ -28,9 +28,15 @@ struct CellKernels {
   /// Appends hits, cell ≥ threshold and cell > 0; returns how many there are then.
   std::size_t (*collect)(const Activation& activation, const Row& row) = nullptr;
   /// out = scale · f(z)
-  void (*dense)(const Activation& activation, const float* z, std::size_t count, float scale,
-                float* out) = nullptr;
+  using Dense = void (*)(const Activation& activation, const float* z, std::size_t count, float scale,
+                         float* out);
+  Dense dense = nullptr;
+  /// The same past the caches, for outputs that do not fit them: memory is written without having been read.
+  /// Other threads see it after stream_fence().
+  Dense stream = nullptr;
 };
+
+void stream_fence();
 
 CellKernels cell_kernels(Activation::Kind kind, Isa isa);
 

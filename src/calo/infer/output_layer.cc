@@ -13,6 +13,7 @@ constexpr std::int64_t kPanel = PackedLayer::kPanel;
 constexpr std::int64_t kBlockPanels = 4;  // their weights stay in the second-level cache
 constexpr std::int64_t kBlockCells = kBlockPanels * kPanel;
 constexpr std::int64_t kRows = PackedLayer::kMaxRows;
+constexpr std::size_t kStreamed = std::size_t{16} << 20;  // bytes of an output that no cache keeps
 
 }  // namespace
 
@@ -108,6 +109,8 @@ void OutputLayer::dense(const float* rows, std::span<const float> scale, core::T
   work.rows.make_room(count * row_bytes);
   layer_.prepare(rows, layer_.in(), static_cast<std::int64_t>(count), work.rows.data());
   const std::int64_t blocks = (layer_.panels() + kBlockPanels - 1) / kBlockPanels;
+  const CellKernels::Dense finish =
+      count * width * sizeof(float) > kStreamed ? kernels_.stream : kernels_.dense;
   for_each(pool, static_cast<std::size_t>(blocks), [&](std::size_t block) {
     const std::int64_t first = static_cast<std::int64_t>(block) * kBlockPanels;
     const std::int64_t panels = std::min(kBlockPanels, layer_.panels() - first);
@@ -120,10 +123,11 @@ void OutputLayer::dense(const float* rows, std::span<const float> scale, core::T
         layer_.multiply(first + panel, work.rows.data() + begin * row_bytes, static_cast<std::int64_t>(group),
                         z + panel * kPanel, kBlockCells);
       for (std::size_t i = 0; i < group; ++i) {
-        kernels_.dense(activation_, z + i * static_cast<std::size_t>(kBlockCells), columns, scale[begin + i],
-                       out + (begin + i) * width + first_cell);
+        finish(activation_, z + i * static_cast<std::size_t>(kBlockCells), columns, scale[begin + i],
+               out + (begin + i) * width + first_cell);
       }
     }
+    if (finish == kernels_.stream) stream_fence();
   });
 }
 
