@@ -131,7 +131,7 @@ struct Optimise {
   kfp::InputArtifact full;
   std::vector<std::string> precisions = {"bf16", "int8"};
   double max_shift_sigma = 0.5;
-  std::string objective = "latency";
+  std::string objective = "size";
   std::string weights = "auto";
   double threshold_mev = 0.0005;
   std::int64_t batch_size = 128;

@@ -22,8 +22,8 @@ kfp::ComponentInfo Generate::info() {
 
 void Generate::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
-  v.input("model", model, {.type = ArtifactType::kModel,
-           .help = "Model folder (train), or ONNX file (convert, optimise)"});
+  v.input("model", model,
+          {.type = ArtifactType::kModel, .help = "Model folder (train), or ONNX file (convert, optimise)"});
   v.input("like", like,
           {.type = ArtifactType::kDataset,
            .help = "Showers whose conditions are taken, one for one; of a prepared folder, the held-out ones",
@@ -43,10 +43,11 @@ void Generate::describe(kfp::Visitor& v) {
               {.help = "Layout of the file", .choices = {"mlfastsim", "par04", "calochallenge", "calopipe"}});
   v.parameter("threshold_mev", threshold_mev,
               {.help = "Cells below are zero (Par04: 0.5 keV)", .unit = "MeV", .min = 0});
-  v.parameter("precision", precision,
-              {.help = "How the large layer is calculated; stored = what an ONNX file is made for (optimise), "
-                       "fp32 for a model folder",
-               .choices = {"stored", "fp32", "bf16", "int8"}});
+  v.parameter(
+      "precision", precision,
+      {.help = "How the large layer is calculated; stored = what an ONNX file is made for (optimise), "
+               "fp32 for a model folder",
+       .choices = {"stored", "fp32", "bf16", "int8"}});
   v.parameter("seed", seed, {.help = "Seed of the latent noise", .min = 0});
   v.parameter("batch_size", batch_size,
               {.help = "Showers made at a time", .min = 1, .max = 65536, .operational = true});

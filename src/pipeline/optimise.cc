@@ -14,14 +14,19 @@ kfp::ComponentInfo Optimise::info() {
       .name = "optimise",
       .summary = "Finds the precision in which a converted model runs best without moving the observables",
       .description =
-          "Makes showers under the conditions of the full simulation in fp32, bf16 and int8, from the same noise, and "
-          "compares the means of every observable and layer of `calopipe validate`. A precision that moves one of them "
-          "by more than a share of the full sample's statistical error is refused. Of the others the best is written, "
-          "with a model card that says what each costs and gains. `calopipe-infer` and `calopipe generate` run the file "
+          "Makes showers under the conditions of the full simulation in fp32, bf16 and int8, from the same "
+          "noise, and "
+          "compares the means of every observable and layer of `calopipe validate`. A precision that moves "
+          "one of them "
+          "by more than a share of the full sample's statistical error is refused. Of the others the best is "
+          "written, "
+          "with a model card that says what each costs and gains. `calopipe-infer` and `calopipe generate` "
+          "run the file "
           "in its precision (`doc/infer.md`).",
-      .examples = {"calopipe optimise --onnx model.onnx --full prepared --out optimised.onnx --card model-card.md",
-                   "calopipe optimise --onnx par04.onnx --full prepared --weights float --objective throughput --out "
-                   "optimised.onnx"}};
+      .examples = {
+          "calopipe optimise --onnx model.onnx --full prepared --out optimised.onnx --card model-card.md",
+          "calopipe optimise --onnx par04.onnx --full prepared --weights float --objective throughput --out "
+          "optimised.onnx"}};
 }
 
 void Optimise::describe(kfp::Visitor& v) {
@@ -30,25 +35,31 @@ void Optimise::describe(kfp::Visitor& v) {
   v.input("full", full,
           {.type = ArtifactType::kDataset,
            .help = "Showers of the full simulation; of a prepared folder, the held-out ones"});
-  v.parameter("precisions", precisions,
-              {.help = "Precisions tried beside fp32; of bf16, int8"});
-  v.parameter("max_shift_sigma", max_shift_sigma,
-              {.help = "Largest shift of an observable's mean from fp32's, in statistical errors of the full sample's "
-                       "mean",
-               .min = 0});
+  v.parameter("precisions", precisions, {.help = "Precisions tried beside fp32; of bf16, int8"});
+  v.parameter(
+      "max_shift_sigma", max_shift_sigma,
+      {.help =
+           "Largest shift of an observable's mean from fp32's, in statistical errors of the full sample's "
+           "mean",
+       .min = 0});
   v.parameter("objective", objective,
-              {.help = "What is to be best: one shower at a time, many at a time, memory",
-               .choices = {"latency", "throughput", "size"}});
-  v.parameter("weights", weights,
-              {.help = "How the file stores large weights: narrow = in the precision (half or a quarter of the bytes), "
-                       "float = as they were, to be narrowed as they are loaded (for Par04's onnxruntime, which would "
-                       "make floats of them in every event); auto = float for Par04's contracts, else narrow",
-               .choices = {"auto", "narrow", "float"}});
+              {.help = "What is to be best: memory (the same choice on every machine), the time of one "
+                       "shower, or showers/s "
+                       "of many at a time (both as measured here)",
+               .choices = {"size", "latency", "throughput"}});
+  v.parameter(
+      "weights", weights,
+      {.help =
+           "How the file stores large weights: narrow = in the precision (half or a quarter of the bytes), "
+           "float = as they were, to be narrowed as they are loaded (for Par04's onnxruntime, which would "
+           "make floats of them in every event); auto = float for Par04's contracts, else narrow",
+       .choices = {"auto", "narrow", "float"}});
   v.parameter("threshold_mev", threshold_mev, {.help = "Cells below are left out", .unit = "MeV", .min = 0});
   v.parameter("batch_size", batch_size,
               {.help = "Showers at a time, of the throughput", .min = 1, .max = 65536, .operational = true});
   v.parameter("seed", seed, {.help = "Seed of the latent noise", .min = 0});
-  v.output("optimised", optimised, {.type = ArtifactType::kModel, .help = "ONNX file", .file = "optimised.onnx"});
+  v.output("optimised", optimised,
+           {.type = ArtifactType::kModel, .help = "ONNX file", .file = "optimised.onnx"});
   v.output("metrics", metrics,
            {.type = ArtifactType::kMetrics, .help = "All numbers (JSON)", .file = "optimise.json"});
   v.output("card", card, {.type = ArtifactType::kMarkdown, .help = "Model card", .file = "model-card.md"});
@@ -57,16 +68,15 @@ void Optimise::describe(kfp::Visitor& v) {
 void Optimise::run(kfp::RunContext& context) {
   bool narrow = weights == "narrow";
   if (weights == "auto") narrow = calo::infer::Generator::load(onnx.path).contract() == "plain";
-  const calo::OptimiseReport report =
-      calo::optimise(onnx.path, calo::held_out_showers(full.path),
-                     {.precisions = precisions,
-                      .max_shift_sigma = max_shift_sigma,
-                      .objective = calo::parse_objective(objective),
-                      .narrow_weights = narrow,
-                      .batch_size = batch_size,
-                      .threshold_mev = threshold_mev,
-                      .seed = static_cast<std::uint64_t>(seed)},
-                     optimised.path, context.pool);
+  const calo::OptimiseReport report = calo::optimise(onnx.path, calo::held_out_showers(full.path),
+                                                     {.precisions = precisions,
+                                                      .max_shift_sigma = max_shift_sigma,
+                                                      .objective = calo::parse_objective(objective),
+                                                      .narrow_weights = narrow,
+                                                      .batch_size = batch_size,
+                                                      .threshold_mev = threshold_mev,
+                                                      .seed = static_cast<std::uint64_t>(seed)},
+                                                     optimised.path, context.pool);
   nlohmann::json numbers = report.to_json();
   numbers["calopipe"] = context.provenance;
   core::write_file(metrics.path, numbers.dump(2) + "\n");

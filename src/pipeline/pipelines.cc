@@ -94,6 +94,9 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
           .add("convert", kPrefixed,
                {"geometry", "energy_gev", "angle_deg", "events", "model_path", "check_showers", "seed"})
           .set("model", train.artifact("model"));
+  const Task optimise = builder.add("optimise", kPrefixed)
+                            .set("onnx", convert.artifact("onnx"))
+                            .set("full", preprocess.artifact("prepared"));
   const Task generate = builder
                             .add("generate", kPrefixed,
                                  {"geometry", "energy_gev", "angle_deg", "min_energy_gev", "max_energy_gev",
@@ -107,6 +110,8 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
 
   pipeline.output("model", train.artifact("model"), {.description = "Model folder"});
   pipeline.output("onnx", convert.artifact("onnx"), {.description = "The generator as ONNX"});
+  pipeline.output("optimised", optimise.artifact("optimised"),
+                  {.description = "The same in the precision that runs best"});
   pipeline.output("training", train.artifact("metrics"), {.description = "Losses and speed of the training"});
   pipeline.output("metrics", validate.artifact("metrics"), {.description = "Fast against full simulation"});
   pipeline.output("classification", validate.artifact("classification"),
@@ -120,6 +125,8 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   builder.product(train, "metrics", "training.json");
   builder.product(train, "logs", "logs");
   builder.product(convert, "onnx", "model.onnx");
+  builder.product(optimise, "optimised", "optimised.onnx");
+  builder.product(optimise, "card", "model-card.md");
   builder.product(generate, "showers", "generated.h5");
   builder.product(validate, "metrics", "metrics.json");
   builder.product(validate, "classification", "classification.json");

@@ -24,7 +24,7 @@ same() { if ! cmp -s "$1" "$2"; then echo "FAILED: $1 and $2 differ"; failures=$
 # The pipeline in one, and what it leaves.
 check "run" 0 "report.html" "$calopipe" run -q --config data/demo.yaml --set train.epochs=2 --out "$work/run"
 for file in configuration.json prepared/train.h5 prepared/report.md model/model.json model/weights.h5 training.json \
-            logs/metrics.jsonl generated.h5 metrics.json classification.json report.html; do
+            logs/metrics.jsonl generated.h5 metrics.json classification.json report.html optimised.onnx model-card.md; do
   [ -s "$work/run/$file" ] || { echo "FAILED: run left no $file"; failures=$((failures + 1)); }
 done
 check "metrics" 0 '"response_largest_deviation"' cat "$work/run/metrics.json"
@@ -41,7 +41,7 @@ check "runs logs" 0 "model:" "$calopipe" runs logs "$("$calopipe" runs list --js
 # Killed in the middle of the training, and resumed: what was done is not run again.
 "$calopipe" run -q --threads 1 --config data/demo.yaml --set train.epochs=60 --set generate.seed=3 --out "$work/killed" 2>/dev/null & pid=$!
 for _ in $(seq 200); do
-  "$calopipe" runs show latest 2>/dev/null | grep -qE "train +RUNNING" && break; sleep 0.1
+  "$calopipe" runs show latest 2>/dev/null | grep -E "train +RUNNING" >/dev/null && break; sleep 0.1
 done
 sleep 2; kill -KILL $pid; wait $pid 2>/dev/null
 absent "$work/killed/model"
@@ -68,6 +68,14 @@ done
 check "convert with a macro" 0 "within" "$calopipe" convert --model "$work/run/model" --contract par04-vae --out "$work/a.onnx" \
   --par04-macro "$work/par04.mac"
 check "macro" 0 "setModelPathName a.onnx" cat "$work/par04.mac"
+check "optimise" 0 "optimised" "$calopipe" optimise -q "$work/plain.onnx" --full "$work/run/prepared" --out "$work/optimised"
+check "model card" 0 "## Precisions" cat "$work/optimised/model-card.md"
+check "generate from a file" 0 "showers" "$calopipe" generate -q --model "$work/optimised/optimised.onnx" --like "$work/run/prepared" \
+  --layout calopipe --out "$work/optimised.h5"
+check "validate what it made" 0 "report" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/optimised.h5" --out "$work/validated"
+check "benchmark" 0 "batch 4, 1 thread" "$calopipe" benchmark -q "$work/optimised/optimised.onnx" --batch-sizes 1,4 --thread-counts 1 \
+  --seconds 0.01 --report "$work/benchmark.html"
+check "benchmark against nothing known" 2 "onnxruntime, libtorch" "$calopipe" benchmark -q "$work/plain.onnx" --against tensorflow
 check "convert no model" 3 "is no model" "$calopipe" convert -q --model "$work" --out "$work/none.onnx"
 check "convert an unknown geometry" 2 "known: " "$calopipe" convert -q --model "$work/run/model" --contract par04-vae --geometry Mars \
   --out "$work/none.onnx"

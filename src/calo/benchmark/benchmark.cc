@@ -84,7 +84,8 @@ std::vector<EngineFigures> measure_ours(const std::filesystem::path& onnx, const
       generator.emplace(Generator::load(onnx, {.precision = precision}));
       infer::Workspace workspace;
       infer::SparseShowers showers;
-      for (int i = 0; i < 10; ++i) generator->generate({&particle, 1}, options.seed, threshold, workspace, showers);
+      for (int i = 0; i < 10; ++i)
+        generator->generate({&particle, 1}, options.seed, threshold, workspace, showers);
     });
     sparse.weight_bytes = static_cast<std::int64_t>(generator->model().weight_bytes());
     EngineFigures dense = sparse;
@@ -95,13 +96,17 @@ std::vector<EngineFigures> measure_ours(const std::filesystem::path& onnx, const
       for (const std::int64_t size : options.batch_sizes) {
         const std::vector<Particle> particles = batch_of(particle, size);
         infer::SparseShowers showers;
-        sparse.batches.push_back({.batch = size, .threads = threads, .timing = time_calls(options.seconds, [&] {
-                                    generator->generate(particles, options.seed, threshold, workspace, showers);
-                                  })});
+        sparse.batches.push_back(
+            {.batch = size, .threads = threads, .timing = time_calls(options.seconds, [&] {
+                                                  generator->generate(particles, options.seed, threshold,
+                                                                      workspace, showers);
+                                                })});
         std::vector<float> cells(static_cast<std::size_t>(size * generator->num_cells()));
-        dense.batches.push_back({.batch = size, .threads = threads, .timing = time_calls(options.seconds, [&] {
-                                   generator->generate_dense(particles, options.seed, workspace, cells);
-                                 })});
+        dense.batches.push_back(
+            {.batch = size, .threads = threads, .timing = time_calls(options.seconds, [&] {
+                                                  generator->generate_dense(particles, options.seed,
+                                                                            workspace, cells);
+                                                })});
         progress.add(2);
       }
     }
@@ -114,7 +119,8 @@ std::vector<EngineFigures> measure_ours(const std::filesystem::path& onnx, const
 EngineFigures measure_libtorch(const Particle& particle, const std::string& geometry,
                                const BenchmarkOptions& options) {
   const ModelFolder folder = ModelFolder::read(options.model);
-  EngineFigures figures{.name = "LibTorch", .version = TorchDecoder::version(), .variant = "fp32, dense, eager"};
+  EngineFigures figures{
+      .name = "LibTorch", .version = TorchDecoder::version(), .variant = "fp32, dense, eager"};
   const Transform& transform = folder.transform;
   std::vector<float> condition(static_cast<std::size_t>(transform.condition_dim()));
   transform.encode({.incident_energy_mev = particle.energy_mev, .theta_rad = particle.theta_rad}, geometry,
@@ -138,9 +144,10 @@ EngineFigures measure_libtorch(const Particle& particle, const std::string& geom
         for (std::int64_t j = 0; j < folder.description.latent_dim; ++j) latents.push_back(random.normal());
         conditions.insert(conditions.end(), condition.begin(), condition.end());
       }
-      figures.batches.push_back({.batch = size, .threads = threads, .timing = time_calls(options.seconds, [&] {
-                                   decoder->run(latents, conditions, energies);
-                                 })});
+      figures.batches.push_back(
+          {.batch = size, .threads = threads, .timing = time_calls(options.seconds, [&] {
+                                                decoder->run(latents, conditions, energies);
+                                              })});
     }
   }
   return figures;
@@ -184,11 +191,11 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
                           ? options.energy_gev
                           : std::sqrt(trained.min_energy_mev * trained.max_energy_mev) / 1000;
   const auto& names = generator.geometries();
-  const auto place = options.geometry.empty() ? names.begin()
-                                              : std::find(names.begin(), names.end(), options.geometry);
+  const auto place =
+      options.geometry.empty() ? names.begin() : std::find(names.begin(), names.end(), options.geometry);
   if (place == names.end())
-    throw core::UsageError({.message = fmt::format("\"{}\" is not known to the model", options.geometry),
-                            .field = "geometry"});
+    throw core::UsageError(
+        {.message = fmt::format("\"{}\" is not known to the model", options.geometry), .field = "geometry"});
   const double theta_deg = (trained.min_theta_deg + trained.max_theta_deg) / 2;
   const Particle particle{.energy_mev = static_cast<float>(report.energy_gev * 1000),
                           .theta_rad = static_cast<float>(theta_deg * std::numbers::pi / 180),
@@ -197,8 +204,10 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
     infer::Workspace workspace;
     infer::SparseShowers showers;
     const auto particles = batch_of(particle, 64);
-    generator.generate(particles, options.seed, static_cast<float>(options.threshold_mev), workspace, showers);
-    report.filled_share = static_cast<double>(showers.num_hits()) / (64.0 * static_cast<double>(report.cells));
+    generator.generate(particles, options.seed, static_cast<float>(options.threshold_mev), workspace,
+                       showers);
+    report.filled_share =
+        static_cast<double>(showers.num_hits()) / (64.0 * static_cast<double>(report.cells));
   }
   core::Progress progress("benchmark",
                           static_cast<std::int64_t>(options.precisions.size() * options.threads.size() *
@@ -228,16 +237,21 @@ json BenchmarkReport::to_json() const {
                          {"p99_s", b.timing.p99_s},
                          {"calls", b.timing.calls},
                          {"showers_per_s", b.showers_per_s()}});
-    json entry = {{"name", engine.name},         {"variant", engine.variant},
-                  {"start_s", engine.start_s},   {"memory_bytes", engine.memory_bytes},
-                  {"weight_bytes", engine.weight_bytes}, {"batches", std::move(batches)}};
+    json entry = {{"name", engine.name},
+                  {"variant", engine.variant},
+                  {"start_s", engine.start_s},
+                  {"memory_bytes", engine.memory_bytes},
+                  {"weight_bytes", engine.weight_bytes},
+                  {"batches", std::move(batches)}};
     if (!engine.version.empty()) entry["version"] = engine.version;
     list.push_back(std::move(entry));
   }
-  return {{"model", {{"file", file}, {"bytes", file_bytes}, {"contract", contract}, {"mesh", mesh}, {"cells", cells}}},
-          {"machine", {{"processor", machine}, {"cores", cores}, {"instructions", instructions}, {"load", load}}},
-          {"showers", {{"energy_gev", energy_gev}, {"share_of_cells_above_threshold", filled_share}}},
-          {"engines", std::move(list)}};
+  return {
+      {"model",
+       {{"file", file}, {"bytes", file_bytes}, {"contract", contract}, {"mesh", mesh}, {"cells", cells}}},
+      {"machine", {{"processor", machine}, {"cores", cores}, {"instructions", instructions}, {"load", load}}},
+      {"showers", {{"energy_gev", energy_gev}, {"share_of_cells_above_threshold", filled_share}}},
+      {"engines", std::move(list)}};
 }
 
 json BenchmarkReport::summary() const {
@@ -264,16 +278,19 @@ json BenchmarkReport::summary() const {
 
 std::string BenchmarkReport::to_table() const {
   std::string text = fmt::format(
-      "{}: contract {}, {}, {:.1f} MB\n{} ({} cores, {}), load {:.2f}; {:.3g} GeV, {:.1f} % of the cells above "
+      "{}: contract {}, {}, {:.1f} MB\n{} ({} cores, {}), load {:.2f}; {:.3g} GeV, {:.1f} % of the cells "
+      "above "
       "threshold\n\n",
-      file, contract, mesh, static_cast<double>(file_bytes) / 1e6, machine, cores, instructions, load, energy_gev,
-      100 * filled_share);
+      file, contract, mesh, static_cast<double>(file_bytes) / 1e6, machine, cores, instructions, load,
+      energy_gev, 100 * filled_share);
   const auto full_name = [](const EngineFigures& engine) {
-    return fmt::format("{}{} {}", engine.name, engine.version.empty() ? "" : " " + engine.version, engine.variant);
+    return fmt::format("{}{} {}", engine.name, engine.version.empty() ? "" : " " + engine.version,
+                       engine.variant);
   };
   std::size_t width = 6;
   for (const EngineFigures& engine : engines) width = std::max(width, full_name(engine).size());
-  text += fmt::format("{:<{}}  {:>9} {:>10} {:>10}\n", "engine", width, "start ms", "memory MB", "weights MB");
+  text +=
+      fmt::format("{:<{}}  {:>9} {:>10} {:>10}\n", "engine", width, "start ms", "memory MB", "weights MB");
   const auto megabytes = [](std::int64_t bytes) {
     return bytes > 0 ? fmt::format("{:.1f}", static_cast<double>(bytes) / 1e6) : std::string("–");
   };

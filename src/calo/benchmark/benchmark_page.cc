@@ -75,11 +75,12 @@ std::string throughput_plot(const BenchmarkReport& report, std::int64_t threads)
       const double px = x(static_cast<double>(b.batch)), py = y(b.showers_per_s());
       points += fmt::format("{:.1f},{:.1f} ", px, py);
       svg += fmt::format(
-          "<circle cx='{:.1f}' cy='{:.1f}' r='3.5' fill='{}'><title>{}: {:.0f} showers/s at batch {}</title></circle>",
+          "<circle cx='{:.1f}' cy='{:.1f}' r='3.5' fill='{}'><title>{}: {:.0f} showers/s at batch "
+          "{}</title></circle>",
           px, py, colour(i), name_of(report.engines[i]), b.showers_per_s(), b.batch);
     }
-    svg += fmt::format("<polyline points='{}' fill='none' stroke='{}' stroke-width='2'{}/>", points, colour(i),
-                       dashes(i));
+    svg += fmt::format("<polyline points='{}' fill='none' stroke='{}' stroke-width='2'{}/>", points,
+                       colour(i), dashes(i));
   }
   return svg + "</svg>";
 }
@@ -94,7 +95,8 @@ void write_benchmark_page(const std::filesystem::path& file, const BenchmarkRepo
                           const nlohmann::json& provenance) {
   std::string page = page_head("calopipe: benchmark of " + report.file);
   page += fmt::format(
-      "<h1>Inference of {}</h1><p class='soft'>Contract {}, {}, {:.1f} MB. {}, {} cores ({}), load {:.2f} before it "
+      "<h1>Inference of {}</h1><p class='soft'>Contract {}, {}, {:.1f} MB. {}, {} cores ({}), load {:.2f} "
+      "before it "
       "began. Showers of {:.3g} GeV, {:.1f} % of the cells above threshold. Medians of wall time.</p>",
       escape_html(report.file), escape_html(report.contract), escape_html(report.mesh),
       static_cast<double>(report.file_bytes) / 1e6, escape_html(report.machine), report.cores,

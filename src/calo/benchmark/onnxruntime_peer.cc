@@ -118,15 +118,19 @@ std::vector<EngineFigures> measure_onnxruntime(const std::filesystem::path& onnx
   std::vector<EngineFigures> all;
   for (const bool optimised : {true, false}) {
     if (!optimised && any_batch) continue;  // not Par04's
-    EngineFigures figures{.name = "onnxruntime",
-                          .variant = optimised ? "fp32, dense" : "fp32, dense, not optimised (as Par04 has it)"};
+    EngineFigures figures{
+        .name = "onnxruntime",
+        .variant = optimised ? "fp32, dense" : "fp32, dense, not optimised (as Par04 has it)"};
     PeerProcess peer(options.python, kScript);
     figures.version = peer.ask({{"op", "hello"}}).value("version", "");
     bool first = true;
     for (const std::int64_t threads : options.threads) {
       if (!optimised && threads != 1) continue;
-      const json session = {{"op", "start"},      {"file", onnx.string()}, {"threads", threads},
-                            {"optimised", optimised}, {"fill", fill}};
+      const json session = {{"op", "start"},
+                            {"file", onnx.string()},
+                            {"threads", threads},
+                            {"optimised", optimised},
+                            {"fill", fill}};
       const json started = peer.ask(session);
       if (first) {
         figures.start_s = started.at("start_s");

@@ -55,8 +55,8 @@ nlohmann::json PeerProcess::answer() {
   nlohmann::json parsed = nlohmann::json::parse(line, nullptr, false);
   if (!parsed.is_object() || parsed.contains("error"))
     throw core::UnavailableError(
-        {.message = parsed.is_object() ? parsed.at("error").dump()
-                                       : std::string("the peer ended without an answer"),
+        {.message =
+             parsed.is_object() ? parsed.at("error").dump() : std::string("the peer ended without an answer"),
          .file = python_,
          .field = "against",
          .hint = "name a Python that has onnxruntime by --python, or leave --against out"});
@@ -66,7 +66,8 @@ nlohmann::json PeerProcess::answer() {
 nlohmann::json PeerProcess::ask(const nlohmann::json& request) {
   const std::string line = request.dump() + "\n";
   // A peer that has ended is found out by the answer that does not come.
-  struct sigaction ignore{}, before{};
+  struct sigaction ignore {
+  }, before{};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, &before);
   std::fwrite(line.data(), 1, line.size(), out_);

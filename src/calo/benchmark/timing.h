@@ -21,7 +21,8 @@ Timing time_calls(double seconds, const Body& body) {
   body();
   std::vector<double> times;
   const auto begin = Clock::now();
-  for (auto now = begin; times.size() < kFewest || std::chrono::duration<double>(now - begin).count() < seconds;) {
+  for (auto now = begin;
+       times.size() < kFewest || std::chrono::duration<double>(now - begin).count() < seconds;) {
     body();
     const auto end = Clock::now();
     times.push_back(std::chrono::duration<double>(end - now).count());

@@ -22,8 +22,9 @@ class Decoding {
   Decoding(const ModelFolder& model, torch::ScalarType type) : model_(model), type_(type) {
     for (const auto& [name, tensor] : model.weights)
       if (name.starts_with("decoder."))
-        weights_[name] = torch::from_blob(const_cast<float*>(tensor.values.data()), tensor.shape, torch::kFloat32)
-                             .to(type);
+        weights_[name] =
+            torch::from_blob(const_cast<float*>(tensor.values.data()), tensor.shape, torch::kFloat32)
+                .to(type);
   }
 
   torch::Tensor operator()(std::span<const float> latents, std::span<const float> conditions) const {

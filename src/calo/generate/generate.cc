@@ -41,12 +41,11 @@ void check_geometry(ShowerSource& model, const std::string& geometry) {
 Plan plan_like(ShowerSource& model, const GenerateOptions& options, core::ThreadPool& pool) {
   const auto reader = ShowerReader::open(options.like, {.geometry = options.geometry}, pool);
   if (!(reader->info().mesh == model.mesh()))
-    throw core::InputError(
-        {.message = fmt::format("has the mesh {}, and the model {}", reader->info().mesh.to_string(),
-                                model.mesh().to_string()),
-         .file = options.like,
-         .field = "like",
-         .hint = "take data of the model's own mesh"});
+    throw core::InputError({.message = fmt::format("has the mesh {}, and the model {}",
+                                                   reader->info().mesh.to_string(), model.mesh().to_string()),
+                            .file = options.like,
+                            .field = "like",
+                            .hint = "take data of the model's own mesh"});
   return {.conditions = reader->conditions(), .geometries = reader->info().geometries};
 }
 
@@ -54,10 +53,9 @@ Plan plan_grid(ShowerSource& model, const GenerateOptions& options) {
   std::string geometry = options.geometry;
   if (geometry.empty()) {
     if (model.trained().geometries.size() != 1)
-      throw core::UsageError(
-          {.message = "is required: the model knows several",
-           .field = "geometry",
-           .hint = fmt::format("one of {}", fmt::join(model.trained().geometries, ", "))});
+      throw core::UsageError({.message = "is required: the model knows several",
+                              .field = "geometry",
+                              .hint = fmt::format("one of {}", fmt::join(model.trained().geometries, ", "))});
     geometry = model.trained().geometries[0];
   }
   Plan plan{.geometries = {geometry}};
@@ -95,14 +93,11 @@ void warn_outside(const TrainedRange& trained, const Plan& plan) {
     if (condition.incident_energy_mev < trained.min_energy_mev * (1 - kSlack) ||
         condition.incident_energy_mev > trained.max_energy_mev * (1 + kSlack))
       ++energies;
-    if (theta_deg < trained.min_theta_deg - 0.1 ||
-        theta_deg > trained.max_theta_deg + 0.1)
-      ++angles;
+    if (theta_deg < trained.min_theta_deg - 0.1 || theta_deg > trained.max_theta_deg + 0.1) ++angles;
   }
   if (energies > 0)
     spdlog::warn("{} of {} showers have energies outside of the training's {:g} to {:g} GeV", energies,
-                 plan.conditions.size(), trained.min_energy_mev / 1000,
-                 trained.max_energy_mev / 1000);
+                 plan.conditions.size(), trained.min_energy_mev / 1000, trained.max_energy_mev / 1000);
   if (angles > 0)
     spdlog::warn("{} of {} showers have angles outside of the training's {:g} to {:g} degrees", angles,
                  plan.conditions.size(), trained.min_theta_deg, trained.max_theta_deg);
@@ -110,8 +105,8 @@ void warn_outside(const TrainedRange& trained, const Plan& plan) {
 
 }  // namespace
 
-GenerateReport generate(ShowerSource& model, const GenerateOptions& options,
-                        const std::filesystem::path& out, core::ThreadPool& pool) {
+GenerateReport generate(ShowerSource& model, const GenerateOptions& options, const std::filesystem::path& out,
+                        core::ThreadPool& pool) {
   const Plan plan = options.like.empty() ? plan_grid(model, options) : plan_like(model, options, pool);
   for (const std::string& geometry : plan.geometries) check_geometry(model, geometry);
   warn_outside(model.trained(), plan);

@@ -106,7 +106,8 @@ class OnnxSource : public ShowerSource {
     const auto& known = generator_.geometries();
     const auto at = std::find(known.begin(), known.end(), geometry);
     if (at == known.end())
-      throw core::InputError({.message = "\"" + geometry + "\" is not known to the model", .field = "geometry"});
+      throw core::InputError(
+          {.message = "\"" + geometry + "\" is not known to the model", .field = "geometry"});
     return static_cast<std::uint32_t>(at - known.begin());
   }
 

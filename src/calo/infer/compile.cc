@@ -30,8 +30,7 @@ Tensor to_tensor(const OnnxTensor& from) {
     for (std::size_t i = 0; i < count; ++i) tensor.floats[i] = view.at(static_cast<std::int64_t>(i), 0);
   } else if (from.type == ElementType::kInt8) {
     tensor.integers = LargeArray<std::int64_t>(count);
-    for (std::size_t i = 0; i < count; ++i)
-      tensor.integers[i] = static_cast<std::int8_t>(from.narrow[i]);
+    for (std::size_t i = 0; i < count; ++i) tensor.integers[i] = static_cast<std::int8_t>(from.narrow[i]);
   } else {
     tensor.integers = LargeArray<std::int64_t>(count);
     std::copy(from.integers.begin(), from.integers.end(), tensor.integers.data());
@@ -104,9 +103,11 @@ class Compiler {
     const auto refuse = [&](const std::string& name, const std::string& where) {
       if (name.empty() || value(name).constant == nullptr || !is_narrow(value(name).constant->type)) return;
       throw core::InputError(
-          {.message = fmt::format("takes the {} constant \"{}\"", to_string(value(name).constant->type), name),
+          {.message =
+               fmt::format("takes the {} constant \"{}\"", to_string(value(name).constant->type), name),
            .field = where,
-           .hint = "int8 is known as what DequantizeLinear takes, and bfloat16 as what Cast makes floats of"});
+           .hint =
+               "int8 is known as what DequantizeLinear takes, and bfloat16 as what Cast makes floats of"});
     };
     for (const OnnxNode& node : graph_.nodes)
       for (const std::string& name : node.inputs) {
@@ -181,7 +182,8 @@ class Compiler {
 
   // Large weights that are stored in a narrow type are packed as they are, without having been floats.
   bool is_stored_weight(const OnnxNode& node) {
-    if ((node.op_type != "DequantizeLinear" && node.op_type != "Cast") || node.outputs.size() != 1) return false;
+    if ((node.op_type != "DequantizeLinear" && node.op_type != "Cast") || node.outputs.size() != 1)
+      return false;
     const OnnxTensor* const weight = value(node.inputs[0]).constant;
     return weight != nullptr && is_narrow(weight->type) && weight->shape.size() == 2 &&
            weight->count >= kSmallLayer;
@@ -240,8 +242,8 @@ class Compiler {
         if (!tensor.is_float() && tensor.shape.rank <= 1 && tensor.shape.count() <= kLongest)
           lists[name].assign(tensor.integers.data(), tensor.integers.data() + tensor.size());
       } else if (const OnnxTensor* constant = values_[i].constant;
-                 constant != nullptr && constant->type != ElementType::kFloat &&
-                 !is_narrow(constant->type) && constant->shape.size() <= 1 && constant->count <= kLongest) {
+                 constant != nullptr && constant->type != ElementType::kFloat && !is_narrow(constant->type) &&
+                 constant->shape.size() <= 1 && constant->count <= kLongest) {
         lists[name] = constant->integers;
       }
     }
@@ -410,9 +412,9 @@ class Compiler {
     if (weights >= kSmallLayer) {
       using Storage = WeightView::Storage;
       const Storage storage = product.view.storage;
-      options.precision = wanted_.value_or(storage == Storage::kInt8        ? Precision::kInt8
+      options.precision = wanted_.value_or(storage == Storage::kInt8       ? Precision::kInt8
                                            : storage == Storage::kBfloat16 ? Precision::kBf16
-                                                                            : Precision::kFp32);
+                                                                           : Precision::kFp32);
     }
     if (weights > largest_) {
       largest_ = weights;

@@ -85,8 +85,9 @@ ElementType element_type(std::int64_t type, const std::string& where) {
     case 16:
       return static_cast<ElementType>(type);
     default:
-      refuse(fmt::format("has elements of type {}", type), where,
-             "known are float (1), int32 (6), int64 (7) and bool (9); of weights, int8 (3) and bfloat16 (16)");
+      refuse(
+          fmt::format("has elements of type {}", type), where,
+          "known are float (1), int32 (6), int64 (7) and bool (9); of weights, int8 (3) and bfloat16 (16)");
   }
 }
 

@@ -200,8 +200,9 @@ Operator dequantize_linear(const OnnxNode& node) {
   only_attributes(node, {"axis", "block_size", "output_dtype"});
   const std::int64_t axis = int_attribute(node, "axis", 1);
   if (int_attribute(node, "block_size", 0) != 0 || (int_attribute(node, "output_dtype", 1) | 1) != 1)
-    throw core::InputError({.message = "works in blocks, or makes other numbers than floats, which is not known",
-                            .field = where_of(node)});
+    throw core::InputError(
+        {.message = "works in blocks, or makes other numbers than floats, which is not known",
+         .field = where_of(node)});
   return [axis](OperatorCall& call) {
     const Tensor& in = call.integers(0);
     const Tensor& scale = call.floats(1);
@@ -211,7 +212,8 @@ Operator dequantize_linear(const OnnxNode& node) {
       const std::size_t at = axis_of(call, axis, in.shape.rank);
       extent = static_cast<std::size_t>(in.shape[at]);
       stride = static_cast<std::size_t>(in.shape.count(at + 1, in.shape.rank));
-      if (scale.shape.rank != 1 || scale.size() != extent) call.fail("has scales of another size than its axis");
+      if (scale.shape.rank != 1 || scale.size() != extent)
+        call.fail("has scales of another size than its axis");
     }
     if (zero != nullptr && (zero->is_float() || zero->size() != scale.size()))
       call.fail("has other zero points than scales");

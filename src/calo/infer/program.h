@@ -49,7 +49,7 @@ struct Program {
   std::vector<Step> steps;
   std::vector<DenseLayer> dense;
   std::optional<Output> output;
-  bool by_row = false;  ///< any batch size gives each row as if it were alone
+  bool by_row = false;                     ///< any batch size gives each row as if it were alone
   Precision precision = Precision::kFp32;  ///< of the largest layer
   std::size_t weight_bytes = 0;
 

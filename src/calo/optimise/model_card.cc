@@ -11,6 +11,8 @@
 namespace calo {
 namespace {
 
+// As the component calls it by itself; an artifact's own name is the store's.
+constexpr const char* kName = "optimised.onnx";
 constexpr std::size_t kShownShifts = 8;  // of each precision; all of them are in the metrics
 
 std::string shift_table(const Candidate& candidate) {
@@ -23,7 +25,8 @@ std::string shift_table(const Candidate& candidate) {
                     });
   std::string text = fmt::format(
       "### {}: the {} observables that it moves most, of {}\n\n"
-      "| condition | observable | full simulation | fp32 | {} | shift [σ] | KS to fp32 |\n|---|---|---|---|---|---|---|\n",
+      "| condition | observable | full simulation | fp32 | {} | shift [σ] | KS to fp32 "
+      "|\n|---|---|---|---|---|---|---|\n",
       to_string(candidate.precision), shown, candidate.shifts.size(), to_string(candidate.precision));
   for (std::size_t i = 0; i < shown; ++i) {
     const ObservableShift& s = *worst[i];
@@ -44,38 +47,48 @@ std::string model_card(const OptimiseReport& report, const std::filesystem::path
   const Candidate& best = report.candidates[report.chosen];
   const Candidate& fp32 = report.candidates.front();
   std::string text = fmt::format(
-      "# A fast-simulation model in {}\n\nMakes electromagnetic showers in place of Geant4's full simulation.\n\n"
-      "| | |\n|---|---|\n| contract | {} |\n| mesh | {} |\n| geometries | {} |\n| trained on | {}, {:g} to {:g} GeV, "
-      "{:g} to {:g} degrees |\n| latent | {} numbers |\n| precision | {} |\n| file | {:.1f} MB |\n| weights in memory | "
+      "# A fast-simulation model in {}\n\nMakes electromagnetic showers in place of Geant4's full "
+      "simulation.\n\n"
+      "| | |\n|---|---|\n| contract | {} |\n| mesh | {} |\n| geometries | {} |\n| trained on | {}, {:g} to "
+      "{:g} GeV, "
+      "{:g} to {:g} degrees |\n| latent | {} numbers |\n| precision | {} |\n| file | {:.1f} MB |\n| weights "
+      "in memory | "
       "{:.1f} MB |\n\n",
       to_string(best.precision), report.contract, report.mesh, fmt::join(source->geometries(), ", "),
       fmt::join(trained.geometries, ", "), trained.min_energy_mev / 1000, trained.max_energy_mev / 1000,
       trained.min_theta_deg, trained.max_theta_deg, generator.latent_dim(), to_string(best.precision),
       static_cast<double>(best.file_bytes) / 1e6, static_cast<double>(best.weight_bytes) / 1e6);
   text += fmt::format(
-      "Outside of what it was trained on its showers mean little. What it reaches against the full simulation is in "
-      "the report of `calopipe validate`.\n\n## Precisions\n\n{} showers under the conditions of the full sample, from "
-      "the same noise in each precision. The shift is that of an observable's mean from fp32's, in statistical errors "
-      "(σ) of the full sample's mean; up to {:g} σ is accepted. Speed is that of one thread of the machine that "
+      "Outside of what it was trained on its showers mean little. What it reaches against the full "
+      "simulation is in "
+      "the report of `calopipe validate`.\n\n## Precisions\n\n{} showers under the conditions of the full "
+      "sample, from "
+      "the same noise in each precision. The shift is that of an observable's mean from fp32's, in "
+      "statistical errors "
+      "(σ) of the full sample's mean; up to {:g} σ is accepted. Speed is that of one thread of the machine "
+      "that "
       "optimised it.\n\n"
-      "| precision | largest shift [σ] | accepted | one shower [ms] | showers/s, batch {} | against fp32 | file [MB] "
+      "| precision | largest shift [σ] | accepted | one shower [ms] | showers/s, batch {} | against fp32 | "
+      "file [MB] "
       "|\n|---|---|---|---|---|---|---|\n",
       report.showers, report.max_shift_sigma, report.batch_size);
   for (const Candidate& c : report.candidates)
-    text += fmt::format("| {}{} | {} | {} | {:.3f} | {:.0f} | {:.2f} ×, {:.2f} × | {:.1f} |\n", to_string(c.precision),
-                        &c == &best ? " (chosen)" : "",
+    text += fmt::format("| {}{} | {} | {} | {:.3f} | {:.0f} | {:.2f} ×, {:.2f} × | {:.1f} |\n",
+                        to_string(c.precision), &c == &best ? " (chosen)" : "",
                         c.shifts.empty() ? std::string("–") : fmt::format("{:.3f}", c.largest_shift_sigma),
                         c.accepted ? "yes" : "no", 1e3 * c.one.median_s,
-                        static_cast<double>(report.batch_size) / c.batch.median_s, fp32.one.median_s / c.one.median_s,
-                        fp32.batch.median_s / c.batch.median_s, static_cast<double>(c.file_bytes) / 1e6);
+                        static_cast<double>(report.batch_size) / c.batch.median_s,
+                        fp32.one.median_s / c.one.median_s, fp32.batch.median_s / c.batch.median_s,
+                        static_cast<double>(c.file_bytes) / 1e6);
   text += "\n";
   for (const Candidate& c : report.candidates)
     if (!c.shifts.empty()) text += shift_table(c);
   text += fmt::format(
       "## To run it\n\n```cpp\n#include <calo/infer/generator.h>\n\nconst auto generator = "
-      "calo::infer::Generator::load(\"{}\");  // in {}\n```\n\n```sh\ncalopipe generate --model {} --geometry {} "
+      "calo::infer::Generator::load(\"{}\");  // in {}\n```\n\n```sh\ncalopipe generate --model {} "
+      "--geometry {} "
       "--energy-gev 10 --out showers.h5\n```\n\n## Provenance\n\n```json\n{}\n```\n",
-      optimised.filename().string(), to_string(best.precision), optimised.filename().string(),
+      kName, to_string(best.precision), kName,
       source->geometries().empty() ? "SiW" : source->geometries().front(), provenance.dump(2));
   return text;
 }

@@ -58,7 +58,8 @@ void store_bfloat16(const std::vector<float>& values, Tensor& tensor) {
 }
 
 std::vector<float> store_int8(const std::vector<float>& values, int out_axis, Tensor& tensor) {
-  const auto rows = static_cast<std::size_t>(tensor.dims(0)), columns = static_cast<std::size_t>(tensor.dims(1));
+  const auto rows = static_cast<std::size_t>(tensor.dims(0)),
+             columns = static_cast<std::size_t>(tensor.dims(1));
   const auto output = [&](std::size_t i) { return out_axis == 0 ? i / columns : i % columns; };
   std::vector<float> scales(out_axis == 0 ? rows : columns, 0.0f);
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -80,7 +81,8 @@ void store_narrow(onnx::GraphProto& graph, infer::Precision precision) {
     const auto weight = axes.find(tensor.name());
     if (weight == axes.end() || !is_large_matrix(tensor)) continue;
     const std::vector<float> values = floats_of(tensor);
-    if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }) || values.empty())
+    if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }) ||
+        values.empty())
       throw core::InputError({.message = "is damaged or not finite", .field = tensor.name()});
     onnx::NodeProto maker;
     maker.add_output(tensor.name());
@@ -102,7 +104,8 @@ void store_narrow(onnx::GraphProto& graph, infer::Precision precision) {
       scale.set_name(weight->first + "_scale");
       scale.set_data_type(Tensor::FLOAT);
       scale.add_dims(static_cast<std::int64_t>(found.size()));
-      scale.set_raw_data(std::string(reinterpret_cast<const char*>(found.data()), found.size() * sizeof(float)));
+      scale.set_raw_data(
+          std::string(reinterpret_cast<const char*>(found.data()), found.size() * sizeof(float)));
       maker.set_op_type("DequantizeLinear");
       maker.add_input(tensor.name());
       maker.add_input(scale.name());
@@ -128,8 +131,9 @@ std::string for_precision(const std::string& bytes, infer::Precision precision, 
   constexpr std::int64_t kOpset = 13;  // the first whose DequantizeLinear has an axis
   for (const onnx::OperatorSetIdProto& opset : model.opset_import())
     if (opset.domain().empty() && opset.version() < kOpset)
-      throw core::InputError(
-          {.message = "has operators of a set before 13", .field = "opset_import", .hint = "convert it again"});
+      throw core::InputError({.message = "has operators of a set before 13",
+                              .field = "opset_import",
+                              .hint = "convert it again"});
   if (narrow_weights && precision != infer::Precision::kFp32) store_narrow(*model.mutable_graph(), precision);
   auto& properties = *model.mutable_metadata_props();
   const auto found = std::find_if(properties.begin(), properties.end(), [](const auto& property) {

@@ -29,8 +29,8 @@ Validation compare(const std::filesystem::path& full, const std::filesystem::pat
                    core::ThreadPool& pool) {
   const auto full_reader = ShowerReader::open(full, {}, pool);
   const auto fast_reader = ShowerReader::open(fast, {}, pool);
-  return validate(*full_reader, *fast_reader, {.threshold_mev = threshold_mev, .classifier = {.max_showers = 0}},
-                  pool);
+  return validate(*full_reader, *fast_reader,
+                  {.threshold_mev = threshold_mev, .classifier = {.max_showers = 0}}, pool);
 }
 
 // Each observable and layer of each condition, with a name of its own ("layer_energy 12").
@@ -51,25 +51,27 @@ std::vector<ObservableShift> find_shifts(const Validation& fp32, const Validatio
     means[{condition, name}] = c.fast_mean;
   });
   std::map<Key, const Comparison*> distances;
-  for_each_observable(between, [&](const std::string& condition, const std::string& name, const Comparison& c) {
-    distances[{condition, name}] = &c;
-  });
+  for_each_observable(between,
+                      [&](const std::string& condition, const std::string& name, const Comparison& c) {
+                        distances[{condition, name}] = &c;
+                      });
   std::vector<ObservableShift> shifts;
-  for_each_observable(narrow, [&](const std::string& condition, const std::string& name, const Comparison& c) {
-    if (!(c.full_mean_error > 0)) return;
-    ObservableShift shift{.condition = condition,
-                          .observable = name,
-                          .unit = c.unit,
-                          .full_mean = c.full_mean,
-                          .full_error = c.full_mean_error,
-                          .fp32_mean = means.at({condition, name}),
-                          .mean = c.fast_mean};
-    if (const auto found = distances.find({condition, name}); found != distances.end()) {
-      shift.ks = found->second->has_ks ? found->second->ks : 0;
-      shift.jensen_shannon = found->second->jensen_shannon;
-    }
-    shifts.push_back(std::move(shift));
-  });
+  for_each_observable(narrow,
+                      [&](const std::string& condition, const std::string& name, const Comparison& c) {
+                        if (!(c.full_mean_error > 0)) return;
+                        ObservableShift shift{.condition = condition,
+                                              .observable = name,
+                                              .unit = c.unit,
+                                              .full_mean = c.full_mean,
+                                              .full_error = c.full_mean_error,
+                                              .fp32_mean = means.at({condition, name}),
+                                              .mean = c.fast_mean};
+                        if (const auto found = distances.find({condition, name}); found != distances.end()) {
+                          shift.ks = found->second->has_ks ? found->second->ks : 0;
+                          shift.jensen_shannon = found->second->jensen_shannon;
+                        }
+                        shifts.push_back(std::move(shift));
+                      });
   return shifts;
 }
 
@@ -123,10 +125,13 @@ void write(const std::filesystem::path& file, const std::string& bytes) {
 }
 
 // The file as it will be used must make the showers that were judged.
-void check_written(const std::filesystem::path& file, const std::filesystem::path& onnx, Precision precision) {
+void check_written(const std::filesystem::path& file, const std::filesystem::path& onnx,
+                   Precision precision) {
   const Generator written = Generator::load(file), judged = Generator::load(onnx, {.precision = precision});
   if (written.model().precision() != judged.model().precision())
-    throw core::Error(core::ExitCode::kInternal, {.message = "the optimised file loads in another precision than was chosen", .file = file});
+    throw core::Error(
+        core::ExitCode::kInternal,
+        {.message = "the optimised file loads in another precision than was chosen", .file = file});
   infer::Workspace workspace;
   const auto cells = static_cast<std::size_t>(written.num_cells());
   std::vector<float> a(cells), b(cells);
@@ -135,7 +140,8 @@ void check_written(const std::filesystem::path& file, const std::filesystem::pat
     written.generate_dense({&particle, 1}, 1, workspace, a);
     judged.generate_dense({&particle, 1}, 1, workspace, b);
     if (a != b)
-      throw core::Error(core::ExitCode::kInternal, {.message = "the optimised file makes other showers than were judged", .file = file});
+      throw core::Error(core::ExitCode::kInternal,
+                        {.message = "the optimised file makes other showers than were judged", .file = file});
   }
 }
 
@@ -151,7 +157,8 @@ Objective parse_objective(const std::string& name) {
 }
 
 OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem::path& full,
-                        const OptimiseOptions& options, const std::filesystem::path& out, core::ThreadPool& pool) {
+                        const OptimiseOptions& options, const std::filesystem::path& out,
+                        core::ThreadPool& pool) {
   const std::string bytes = core::read_file(onnx);
   core::StagedOutput staged(out, core::StagedOutput::Kind::kFile);
   // Showers of each precision; removed at the end, whatever it is.
@@ -188,7 +195,8 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
     } else {
       candidate.shifts = find_shifts(fp32, validation, compare(fp32_file, file, options.threshold_mev, pool));
       for (const ObservableShift& shift : candidate.shifts)
-        candidate.largest_shift_sigma = std::max(candidate.largest_shift_sigma, std::abs(shift.shift_sigma()));
+        candidate.largest_shift_sigma =
+            std::max(candidate.largest_shift_sigma, std::abs(shift.shift_sigma()));
       if (candidate.shifts.empty())
         throw core::InputError({.message = "has too few showers of each condition: no observable has a "
                                            "statistical error",
@@ -200,13 +208,14 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
     measure_speed(onnx, options, candidate);
     candidate.file_bytes =
         static_cast<std::int64_t>(for_precision(bytes, precision, options.narrow_weights).size());
-    spdlog::info("{}: {:.3f} ms a shower, {:.0f} showers/s in batches of {}{}", to_string(precision),
-                 1e3 * candidate.one.median_s,
-                 static_cast<double>(options.batch_size) / candidate.batch.median_s, options.batch_size,
-                 precision == Precision::kFp32
-                     ? std::string()
-                     : fmt::format("; largest shift {:.3f} of the statistical error, {}",
-                                   candidate.largest_shift_sigma, candidate.accepted ? "accepted" : "refused"));
+    spdlog::info(
+        "{}: {:.3f} ms a shower, {:.0f} showers/s in batches of {}{}", to_string(precision),
+        1e3 * candidate.one.median_s, static_cast<double>(options.batch_size) / candidate.batch.median_s,
+        options.batch_size,
+        precision == Precision::kFp32
+            ? std::string()
+            : fmt::format("; largest shift {:.3f} of the statistical error, {}",
+                          candidate.largest_shift_sigma, candidate.accepted ? "accepted" : "refused"));
     report.candidates.push_back(std::move(candidate));
   }
   report.chosen = choose(report.candidates, options.objective);

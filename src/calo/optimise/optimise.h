@@ -23,7 +23,7 @@ struct OptimiseOptions {
   /// Largest shift of an observable's mean that is let through, in statistical errors of the full sample's
   /// mean.
   double max_shift_sigma = 0.5;
-  Objective objective = Objective::kLatency;
+  Objective objective = Objective::kSize;
   /// Store the weights in the chosen precision; else floats, and the engine narrows them as it loads.
   bool narrow_weights = true;
   std::int64_t batch_size = 128;  ///< of the throughput
@@ -45,8 +45,8 @@ struct ObservableShift {
 
 struct Candidate {
   infer::Precision precision = infer::Precision::kFp32;
-  Timing one;         ///< batch 1, one thread
-  Timing batch;       ///< OptimiseOptions::batch_size, one thread
+  Timing one;    ///< batch 1, one thread
+  Timing batch;  ///< OptimiseOptions::batch_size, one thread
   double start_s = 0;
   std::int64_t weight_bytes = 0, file_bytes = 0;
   std::vector<ObservableShift> shifts;  ///< empty for fp32
@@ -73,7 +73,8 @@ struct OptimiseReport {
 /// @param onnx a file of `calopipe convert`  @param full showers of the full simulation
 /// @throws core::InputError, core::UsageError, core::UnavailableError
 OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem::path& full,
-                        const OptimiseOptions& options, const std::filesystem::path& out, core::ThreadPool& pool);
+                        const OptimiseOptions& options, const std::filesystem::path& out,
+                        core::ThreadPool& pool);
 
 /// Describes an optimised model in Markdown: what it is, what each precision costs and gains, how to run it.
 std::string model_card(const OptimiseReport& report, const std::filesystem::path& optimised,

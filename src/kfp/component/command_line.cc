@@ -50,7 +50,8 @@ CommandLine::CommandLine(CLI::App& app, Component& component) : component_(compo
         ->type_name("PATH")
         ->group("Outputs");
   // An only input need not be named.
-  const bool is_only = std::count_if(component.fields().begin(), component.fields().end(), is_required_input) == 1;
+  const bool is_only =
+      std::count_if(component.fields().begin(), component.fields().end(), is_required_input) == 1;
   for (const Field& field : component.fields()) {
     const std::string option = "--" + field.option_name();
     std::vector<std::string>& texts = texts_[field.name];

@@ -38,6 +38,35 @@ TEST(HostileFiles, ASoundModelIsTaken) {
   EXPECT_EQ(refusal(relu().model()), "(taken)");
 }
 
+TEST(HostileFiles, NarrowNumbersAreWeightsOnly) {
+  const auto narrow = [](int type, std::size_t bytes, std::int64_t extent = 3) {
+    return W::integer(1, extent) + W::integer(2, type) + W::bytes(8, "w") +
+           W::bytes(9, std::string(bytes, '\1'));
+  };
+  const auto with = [&](const std::string& weight, const std::string& op, const std::string& attribute) {
+    W writer;
+    writer.initializer(weight).initializer(W::tensor("s", {}, {0.5f})).input(W::value("x", {3}));
+    std::vector<std::string> attributes;
+    if (!attribute.empty()) attributes.push_back(attribute);
+    writer.node(op,
+                op == "DequantizeLinear" ? std::vector<std::string>{"w", "s"} : std::vector<std::string>{"w"},
+                {"f"}, attributes);
+    return writer.node("Add", {"x", "f"}, {"y"}).output(W::value("y", {3})).model();
+  };
+  EXPECT_EQ(refusal(with(narrow(3, 3), "DequantizeLinear", "")), "(taken)");
+  EXPECT_EQ(refusal(with(narrow(16, 6), "Cast", W::int_attribute("to", 1))), "(taken)");
+  EXPECT_THAT(refusal(with(narrow(3, 3), "Cast", W::int_attribute("to", 1))), HasSubstr("int8"));
+  EXPECT_THAT(refusal(with(narrow(3, 3), "Relu", "")), HasSubstr("int8"));
+  EXPECT_THAT(refusal(with(narrow(16, 6), "Identity", "")), HasSubstr("bfloat16"));
+  EXPECT_THAT(refusal(with(narrow(16, 5), "Cast", W::int_attribute("to", 1))), HasSubstr("5 bytes"));
+  EXPECT_THAT(refusal(with(narrow(3, 3), "DequantizeLinear", W::int_attribute("block_size", 16))),
+              HasSubstr("blocks"));
+  EXPECT_THAT(
+      refusal(W().input(W::value("x", {3}, 3)).node("Relu", {"x"}, {"y"}).output(W::value("y", {3})).model()),
+      HasSubstr("only weights"));
+  EXPECT_THAT(refusal(relu().metadata("calopipe.precision", "fp7").model()), HasSubstr("calopipe.precision"));
+}
+
 TEST(HostileFiles, EveryTruncationEndsInAnError) {
   const std::string whole = test::GeneratorModel{.hidden = {3}, .n_r = 2, .n_phi = 2, .n_z = 2}.bytes();
   ASSERT_EQ(refusal(whole), "(taken)");

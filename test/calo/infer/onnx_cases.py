@@ -31,7 +31,8 @@ def case(name, nodes, inputs, constants=None, opset=17, outputs=("y",), shapes=N
         [helper.make_tensor_value_info(key, kinds[value.dtype], shapes.get(key, value.shape))
          for key, value in inputs.items()],
         [helper.make_empty_tensor_value_info(key) for key in outputs],
-        [numpy_helper.from_array(value, key) for key, value in (constants or {}).items()])
+        [value if isinstance(value, TensorProto) else numpy_helper.from_array(value, key)
+         for key, value in (constants or {}).items()])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     model = onnx.shape_inference.infer_shapes(model)
     onnx.checker.check_model(model, full_check=True)
@@ -88,6 +89,33 @@ def elementwise():
     for to in [TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL, TensorProto.FLOAT]:
         case(f"cast_{to}", [node("Cast", ["x"], to=to)], {"x": x})
     case("cast_back", [node("Cast", ["x"], to=TensorProto.FLOAT)], {"x": np.array([[1, -5, 0]])})
+
+
+def stored():
+    """Weights in narrow types."""
+    x, w = normal(3, 4), RANDOM.integers(-127, 128, (4, 5), dtype=np.int8)
+    gemm = node("Gemm", ["x", "f"])
+    for name, scale, axis in [("all", np.float32(0.1), 1), ("columns", np.abs(normal(5)), 1), ("rows", np.abs(normal(4)), 0)]:
+        case(f"dequantize_{name}", [node("DequantizeLinear", ["w", "s"], ["f"], axis=axis), gemm], {"x": x},
+             {"w": w, "s": np.asarray(scale)})
+    case("dequantize_zero_point", [node("DequantizeLinear", ["w", "s", "z"], ["f"], axis=-1), gemm], {"x": x},
+         {"w": w, "s": np.abs(normal(5)), "z": np.array([0, 3, -4, 0, 7], np.int8)})
+    large = RANDOM.integers(-127, 128, (300, 256), dtype=np.int8)
+    for name, scale, axis, turned in [("large_all", np.float32(0.01), 1, 0), ("large_outputs", np.abs(normal(256, scale=0.01)), 1, 0),
+                                      ("large_inputs", np.abs(normal(300, scale=0.01)), 0, 0),
+                                      ("large_turned", np.abs(normal(300, scale=0.01)), 0, 1)]:
+        case(f"dequantize_{name}", [node("DequantizeLinear", ["w", "s"], ["f"], axis=axis),
+                                    node("Gemm", ["x", "f"], transB=turned)],
+             {"x": normal(3, 256 if turned else 300, scale=0.1)}, {"w": large, "s": np.asarray(scale)})
+    case("dequantize_large_zero_point",
+         [node("DequantizeLinear", ["w", "s", "z"], ["f"], axis=1), node("MatMul", ["x", "f"])],
+         {"x": normal(3, 300, scale=0.1)},
+         {"w": large, "s": np.abs(normal(256, scale=0.01)), "z": RANDOM.integers(-9, 9, 256, dtype=np.int8)})
+    half = helper.make_tensor("w", TensorProto.BFLOAT16, (300, 256), normal(300, 256, scale=0.1).ravel())
+    for name, used in [("gemm", node("Gemm", ["x", "f"])), ("add", node("Add", ["x", "f"]))]:
+        shape = (3, 300) if name == "gemm" else (300, 256)
+        case(f"bfloat16_{name}", [node("Cast", ["w"], ["f"], to=TensorProto.FLOAT), used], {"x": normal(*shape)},
+             {"w": half})
 
 
 def shapes():
@@ -218,6 +246,7 @@ def fused():
 
 
 elementwise()
+stored()
 shapes()
 products()
 fused()

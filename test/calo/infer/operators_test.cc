@@ -77,7 +77,8 @@ TEST(Operators, AgreeWithOnnxruntime) {
     for (const Numbers& input : inputs)
       views.push_back({.shape = input.shape, .floats = input.floats, .integers = input.integers});
     for (const bool fuse : {true, false}) {
-      const Model model = Model::load(entry.path() / "model.onnx", {.fuse = fuse});
+      const Model model = Model::load(entry.path() / "model.onnx",
+                                      {.precision = calo::infer::Precision::kFp32, .fuse = fuse});
       Workspace workspace;
       for (int again = 0; again < 2; ++again) model.run(views, {}, workspace);
       for (std::size_t i = 0; i < expected.size(); ++i)
