@@ -34,13 +34,13 @@ class Benchmark : public testing::Test {
   }
 
   test::TempFolder folder_;
-  calo::ModelFolder model_ = test::random_model({.intermediate_dims = {12}, .latent_dim = 4},
-                                                {.mesh = test::small_mesh(),
-                                                 .min_trained_energy_mev = 1000,
-                                                 .max_trained_energy_mev = 64000,
-                                                 .min_trained_theta_deg = 90,
-                                                 .max_trained_theta_deg = 90,
-                                                 .trained_geometries = {"SiW"}});
+  calo::ModelFolder model_ =
+      test::random_model({.intermediate_dims = {12}, .latent_dim = 4}, {.mesh = test::small_mesh(),
+                                                                        .min_trained_energy_mev = 1000,
+                                                                        .max_trained_energy_mev = 64000,
+                                                                        .min_trained_theta_deg = 90,
+                                                                        .max_trained_theta_deg = 90,
+                                                                        .trained_geometries = {"SiW"}});
   Benchmark() { std::filesystem::create_directory(folder_ / "model"); }
 };
 
@@ -92,10 +92,14 @@ TEST_F(Benchmark, PutsPeersBesideIt) {
 TEST_F(Benchmark, SaysWhatIsMissing) {
   EXPECT_THROW(run("plain.onnx", {.against = {"tensorflow"}}), core::UsageError);
   EXPECT_THROW(run("plain.onnx", {.against = {"libtorch"}}), core::UsageError);
-  EXPECT_THROW(run("plain.onnx", {.precisions = {"fp32"}, .against = {"onnxruntime"}, .python = "/nowhere/python", .threads = {1}}),
-               core::UnavailableError);
-  EXPECT_THROW(run("plain.onnx", {.precisions = {"fp32"}, .against = {"onnxruntime"}, .python = "/bin/false", .threads = {1}}),
-               core::UnavailableError);
+  EXPECT_THROW(
+      run("plain.onnx",
+          {.precisions = {"fp32"}, .against = {"onnxruntime"}, .python = "/nowhere/python", .threads = {1}}),
+      core::UnavailableError);
+  EXPECT_THROW(
+      run("plain.onnx",
+          {.precisions = {"fp32"}, .against = {"onnxruntime"}, .python = "/bin/false", .threads = {1}}),
+      core::UnavailableError);
   EXPECT_THROW(run("plain.onnx", {.geometry = "ODD"}), core::UsageError);
   EXPECT_THROW(run("model/weights.h5", {}), core::InputError);
 }

@@ -38,7 +38,12 @@ class Optimise : public testing::Test {
   void SetUp() override {
     const calo::ConvertOptions plain;
     calo::convert(model_, plain, onnx_);
-    calo::generate(model_, {.geometry = "SiW", .energies_gev = {2, 20}, .events = 60, .seed = 7, .layout = calo::Layout::kCalopipe},
+    calo::generate(model_,
+                   {.geometry = "SiW",
+                    .energies_gev = {2, 20},
+                    .events = 60,
+                    .seed = 7,
+                    .layout = calo::Layout::kCalopipe},
                    full_, pool_);
   }
 
@@ -89,7 +94,8 @@ TEST_F(Optimise, StoredWeightsAreFloatsWhereTheyAreWanted) {
   const std::vector<float> floats = showers_of(Generator::load(onnx_));
   for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
     core::write_file(folder_ / "narrow.onnx", calo::for_precision(bytes, precision, true));
-    const std::vector<float> fused = showers_of(Generator::load(folder_ / "narrow.onnx", {.precision = Precision::kFp32}));
+    const std::vector<float> fused =
+        showers_of(Generator::load(folder_ / "narrow.onnx", {.precision = Precision::kFp32}));
     const std::vector<float> plain =
         showers_of(Generator::load(folder_ / "narrow.onnx", {.precision = Precision::kFp32, .fuse = false}));
     for (std::size_t i = 0; i < floats.size(); ++i)
@@ -117,8 +123,8 @@ TEST_F(Optimise, OnnxAndOnnxruntimeTakeWhatItWrites) {
     const auto ours = generator.model().output(workspace, 0).floats;
     const std::string script =
         "import numpy, onnx, onnxruntime\n"
-        "file = '" + file.string() + "'\n" +
-        test::python_list("ours", std::vector<double>(ours.begin(), ours.end())) +
+        "file = '" +
+        file.string() + "'\n" + test::python_list("ours", std::vector<double>(ours.begin(), ours.end())) +
         "onnx.checker.check_model(onnx.load(file), full_check=True)\n"
         "one = lambda *values: numpy.array([values], numpy.float32)\n"
         "for level in (onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL, "
@@ -173,8 +179,11 @@ TEST_F(Optimise, BadInputLeavesNothingBehind) {
 
 // The same seed gives the same showers, whether the model is a folder or a file.
 TEST_F(Optimise, FilesGenerateWhatFoldersGenerate) {
-  const calo::GenerateOptions options{
-      .geometry = "SiW", .energies_gev = {3, 30}, .events = 40, .batch_size = 17, .layout = calo::Layout::kCalopipe};
+  const calo::GenerateOptions options{.geometry = "SiW",
+                                      .energies_gev = {3, 30},
+                                      .events = 40,
+                                      .batch_size = 17,
+                                      .layout = calo::Layout::kCalopipe};
   for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
     const auto file = calo::ShowerSource::open(onnx_, precision);
     const auto folder = calo::ShowerSource::of_folder(model_, precision);
@@ -191,7 +200,8 @@ TEST_F(Optimise, FilesGenerateWhatFoldersGenerate) {
       a.to_dense(i, left);
       b.to_dense(i, right);
       // In a file normalisation is part of the weights, which are rounded otherwise then.
-      EXPECT_NEAR(sum(left) / sum(right), 1, precision == Precision::kFp32 ? 1e-5 : 0.02) << to_string(precision);
+      EXPECT_NEAR(sum(left) / sum(right), 1, precision == Precision::kFp32 ? 1e-5 : 0.02)
+          << to_string(precision);
       for (std::size_t cell = 0; cell < left.size() && precision == Precision::kFp32; ++cell)
         ASSERT_NEAR(left[cell], right[cell], 1e-4f * right[cell] + 0.001f);
     }
