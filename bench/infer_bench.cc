@@ -136,7 +136,7 @@ int main() {
       peer ? "onnxruntime " + peer->version : "no onnxruntime (CALOPIPE_PYTHON is not set, or has none)");
 
   std::map<Precision, std::unique_ptr<calo::infer::Generator>> generators;
-  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+  for (const Precision precision : calo::infer::kPrecisions) {
     const long before = resident_kib();
     const double start = cpu_seconds();
     generators[precision] = std::make_unique<calo::infer::Generator>(

@@ -27,7 +27,8 @@ typedef enum calopipe_infer_precision {
   CALOPIPE_INFER_FP32 = 0,
   CALOPIPE_INFER_BF16 = 1,
   CALOPIPE_INFER_INT8 = 2,
-  CALOPIPE_INFER_AS_STORED = 3 /* what the file is made for (calopipe optimise), fp32 where it does not say */
+  CALOPIPE_INFER_W8A8 = 3,     /* inputs of int8 layers with 8 bits too */
+  CALOPIPE_INFER_AS_STORED = 4 /* what the file is made for (calopipe optimise), fp32 where it does not say */
 } calopipe_infer_precision;
 
 typedef struct calopipe_infer_model calopipe_infer_model;

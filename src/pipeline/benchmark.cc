@@ -31,7 +31,7 @@ void Benchmark::describe(kfp::Visitor& v) {
            .help = "Model folder that it was converted from, for libtorch",
            .optional = true});
   v.parameter("against", against, {.help = "Engines to compare with: onnxruntime, libtorch"});
-  v.parameter("precisions", precisions, {.help = "Precisions of our engine: fp32, bf16, int8"});
+  v.parameter("precisions", precisions, {.help = "Precisions of our engine: fp32, bf16, int8, w8a8"});
   v.parameter("batch_sizes", batch_sizes, {.help = "Showers at a time", .min = 1, .max = 65536});
   v.parameter("thread_counts", thread_counts,
               {.help = "Numbers of threads; none = 1, and all of the machine", .min = 1, .max = 4096});

@@ -129,7 +129,7 @@ struct Convert {
 struct Optimise {
   kfp::InputArtifact onnx;
   kfp::InputArtifact full;
-  std::vector<std::string> precisions = {"bf16", "int8"};
+  std::vector<std::string> precisions = {"bf16", "int8", "w8a8"};
   double max_shift_sigma = 0.5;
   std::string objective = "size";
   std::string weights = "auto";
@@ -150,7 +150,7 @@ struct Benchmark {
   kfp::InputArtifact onnx;
   kfp::InputArtifact model;
   std::vector<std::string> against;
-  std::vector<std::string> precisions = {"fp32", "bf16", "int8"};
+  std::vector<std::string> precisions = {"fp32", "bf16", "int8", "w8a8"};
   std::vector<std::int64_t> batch_sizes = {1, 8, 32, 128, 512, 1024, 4096};
   std::vector<std::int64_t> thread_counts;
   std::string geometry;

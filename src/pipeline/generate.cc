@@ -47,7 +47,7 @@ void Generate::describe(kfp::Visitor& v) {
       "precision", precision,
       {.help = "How the large layer is calculated; stored = what an ONNX file is made for (optimise), "
                "fp32 for a model folder",
-       .choices = {"stored", "fp32", "bf16", "int8"}});
+       .choices = {"stored", "fp32", "bf16", "int8", "w8a8"}});
   v.parameter("seed", seed, {.help = "Seed of the latent noise", .min = 0});
   v.parameter("batch_size", batch_size,
               {.help = "Showers made at a time", .min = 1, .max = 65536, .operational = true});

@@ -14,7 +14,8 @@ kfp::ComponentInfo Optimise::info() {
       .name = "optimise",
       .summary = "Finds the precision in which a converted model runs best without moving the observables",
       .description =
-          "Makes showers under the conditions of the full simulation in fp32, bf16 and int8, from the same "
+          "Makes showers under the conditions of the full simulation in fp32, bf16, int8 and w8a8 (inputs of "
+          "8 bits too), from the same "
           "noise, and "
           "compares the means of every observable and layer of `calopipe validate`. A precision that moves "
           "one of them "
@@ -24,8 +25,8 @@ kfp::ComponentInfo Optimise::info() {
           "run the file "
           "in its precision (`doc/infer.md`).",
       .examples = {
-          "calopipe optimise --onnx model.onnx --full prepared --out optimised.onnx --card model-card.md",
-          "calopipe optimise --onnx par04.onnx --full prepared --weights float --objective throughput --out "
+          "calopipe optimise model.onnx --full prepared --out optimised.onnx --card model-card.md",
+          "calopipe optimise par04.onnx --full prepared --weights float --objective throughput --out "
           "optimised.onnx"}};
 }
 
@@ -35,7 +36,7 @@ void Optimise::describe(kfp::Visitor& v) {
   v.input("full", full,
           {.type = ArtifactType::kDataset,
            .help = "Showers of the full simulation; of a prepared folder, the held-out ones"});
-  v.parameter("precisions", precisions, {.help = "Precisions tried beside fp32; of bf16, int8"});
+  v.parameter("precisions", precisions, {.help = "Precisions tried beside fp32; of bf16, int8, w8a8"});
   v.parameter(
       "max_shift_sigma", max_shift_sigma,
       {.help =

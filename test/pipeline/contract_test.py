@@ -40,7 +40,7 @@ def content(path):
     data = path.read_bytes()
     if data.startswith(b'# A fast-simulation model'):  # without its table of speeds
         return [line for line in data.decode().splitlines()
-                if not line.startswith(('| fp32', '| bf16', '| int8'))]
+                if not line.startswith(('| fp32', '| bf16', '| int8', '| w8a8'))]
     if not any(name.encode() in data for name in MEASURED):
         return data
     if path.suffix == '.jsonl':

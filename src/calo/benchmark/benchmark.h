@@ -11,10 +11,10 @@
 namespace calo {
 
 struct BenchmarkOptions {
-  std::vector<std::string> precisions = {"fp32", "bf16", "int8"};  ///< of our engine
-  std::vector<std::string> against;                                ///< onnxruntime, libtorch
-  std::filesystem::path model;                                     ///< model folder, for libtorch
-  std::string python = "python3";                                  ///< that has onnxruntime
+  std::vector<std::string> precisions = {"fp32", "bf16", "int8", "w8a8"};  ///< of our engine
+  std::vector<std::string> against;                                        ///< onnxruntime, libtorch
+  std::filesystem::path model;                                             ///< model folder, for libtorch
+  std::string python = "python3";                                          ///< that has onnxruntime
   std::vector<std::int64_t> batch_sizes = {1, 8, 32, 128, 512, 1024, 4096};
   std::vector<std::int64_t> threads;  ///< empty = 1, and all that the process may use
   std::string geometry;               ///< empty = the model's first

@@ -54,8 +54,8 @@ std::string throughput_plot(const BenchmarkReport& report, std::int64_t threads)
       "<svg viewBox='0 0 {} {}' role='img' aria-label='showers per second against batch size, {} threads' "
       "style='width:100%;font:12px system-ui,sans-serif'>",
       kWidth, kHeight, threads);
-  for (double decade = bottom; decade <= top; ++decade) {
-    const double at = y(std::pow(10, decade));
+  for (int i = 0; i <= static_cast<int>(top - bottom); ++i) {
+    const double decade = bottom + i, at = y(std::pow(10, decade));
     svg += fmt::format(
         "<line x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}' stroke='var(--line)'/><text x='{}' y='{:.1f}' "
         "text-anchor='end' fill='var(--soft)'>{:g}</text>",

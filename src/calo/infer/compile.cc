@@ -30,7 +30,10 @@ Tensor to_tensor(const OnnxTensor& from) {
     for (std::size_t i = 0; i < count; ++i) tensor.floats[i] = view.at(static_cast<std::int64_t>(i), 0);
   } else if (from.type == ElementType::kInt8) {
     tensor.integers = LargeArray<std::int64_t>(count);
-    for (std::size_t i = 0; i < count; ++i) tensor.integers[i] = static_cast<std::int8_t>(from.narrow[i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const int byte = std::to_integer<int>(from.narrow[i]);
+      tensor.integers[i] = byte < 128 ? byte : byte - 256;
+    }
   } else {
     tensor.integers = LargeArray<std::int64_t>(count);
     std::copy(from.integers.begin(), from.integers.end(), tensor.integers.data());

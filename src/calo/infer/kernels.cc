@@ -206,13 +206,13 @@ template <int kRows>
     for (int v = 0; v < 4; ++v) _mm512_storeu_ps(t.z + r * t.z_stride + v * 16, sum[r][v]);
 }
 
-// High and low bytes of a row each have sums of their own, so at most 3 rows fit the registers. (Instructions
-// by name: g++ 12 moves the sums of its own _mm512_dpbusd_epi32 about, at half the speed.)
-template <int kRows>
+// kParts sums for each row: of its high and its low bytes, or of its bytes. (Instructions by name: g++ 12
+// moves the sums of its own _mm512_dpbusd_epi32 about, at half the speed.)
+template <int kRows, int kParts>
 [[gnu::target("avx512f,avx512bw,avx512vnni")]] void int8_few(const Tile& t) {
-  __m512i sum[2 * kRows][4];
+  __m512i sum[kParts * kRows][4];
 #pragma GCC unroll 8
-  for (int r = 0; r < 2 * kRows; ++r)
+  for (int r = 0; r < kParts * kRows; ++r)
 #pragma GCC unroll 8
     for (int v = 0; v < 4; ++v) sum[r][v] = _mm512_setzero_si512();
   const std::int64_t quads = (t.in + 3) / 4;
@@ -222,10 +222,10 @@ template <int kRows>
 #pragma GCC unroll 8
     for (int v = 0; v < 4; ++v) w[v] = _mm512_loadu_si512(at + v * 64);
 #pragma GCC unroll 8
-    for (int r = 0; r < 2 * kRows; ++r) {
-      const __m512i x =
-          _mm512_set1_epi32(static_cast<int>(word_at(t.rows + static_cast<std::size_t>(r / 2) * t.row_bytes +
-                                                     kIntegerRowHeader + ((r % 2) * quads + quad) * 4)));
+    for (int r = 0; r < kParts * kRows; ++r) {
+      const __m512i x = _mm512_set1_epi32(
+          static_cast<int>(word_at(t.rows + static_cast<std::size_t>(r / kParts) * t.row_bytes +
+                                   kIntegerRowHeader + ((r % kParts) * quads + quad) * 4)));
 #pragma GCC unroll 8
       for (int v = 0; v < 4; ++v) asm("vpdpbusd %2, %1, %0" : "+v"(sum[r][v]) : "v"(x), "v"(w[v]));
     }
@@ -236,8 +236,9 @@ template <int kRows>
     const __m512 first = _mm512_set1_ps(float_at(row)), step = _mm512_set1_ps(float_at(row + 4));
 #pragma GCC unroll 8
     for (int v = 0; v < 4; ++v) {
-      const __m512 product = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[2 * r][v]), _mm512_set1_ps(256.0f),
-                                             _mm512_cvtepi32_ps(sum[2 * r + 1][v]));
+      __m512 product = _mm512_cvtepi32_ps(sum[kParts * r][v]);
+      if constexpr (kParts == 2)
+        product = _mm512_fmadd_ps(product, _mm512_set1_ps(256.0f), _mm512_cvtepi32_ps(sum[2 * r + 1][v]));
       const __m512 all =
           _mm512_fmadd_ps(product, step, _mm512_mul_ps(first, _mm512_loadu_ps(t.sums + v * 16)));
       _mm512_storeu_ps(t.z + r * t.z_stride + v * 16, _mm512_fmadd_ps(all, _mm512_loadu_ps(t.scale + v * 16),
@@ -245,16 +246,21 @@ template <int kRows>
     }
   }
 }
+// At most 3 rows of two parts fit the registers.
 template <int kRows>
 [[gnu::target("avx512f,avx512bw,avx512vnni")]] void int8_products(const Tile& t) {
   constexpr int kFirst = std::min(kRows, 3);
-  int8_few<kFirst>(t);
+  int8_few<kFirst, 2>(t);
   if constexpr (kRows > 3) {
     Tile rest = t;
     rest.rows += 3 * t.row_bytes;
     rest.z += 3 * t.z_stride;
-    int8_few<kRows - 3>(rest);
+    int8_few<kRows - 3, 2>(rest);
   }
+}
+template <int kRows>
+[[gnu::target("avx512f,avx512bw,avx512vnni")]] void w8a8_products(const Tile& t) {
+  int8_few<kRows, 1>(t);
 }
 #endif
 
@@ -297,10 +303,11 @@ const Kernel* int8_float_kernels(Isa isa) {
   return plain.data();
 }
 
-const Kernel* int8_integer_kernels() {
+const Kernel* int8_integer_kernels([[maybe_unused]] bool wide) {
 #if defined(__x86_64__)
-  static constexpr Kernels products = CALOPIPE_BY_ROWS(int8_products);
-  return products.data();
+  static constexpr Kernels products = CALOPIPE_BY_ROWS(int8_products),
+                           bytes = CALOPIPE_BY_ROWS(w8a8_products);
+  return wide ? products.data() : bytes.data();
 #else
   return nullptr;
 #endif

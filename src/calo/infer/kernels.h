@@ -10,12 +10,12 @@ namespace calo::infer {
 /// rows `[in / 4, 64, 4]`. Odd inputs are filled up with zeros.
 ///
 /// Rows: fp32 and float rows `[in]`; bf16 `[in / 2, 2]`; integer rows: two floats (x = first + second · q),
-/// 8 bytes of nothing, then the high and the low bytes of q, `[in / 4, 4]` each.
+/// 8 bytes of nothing, then the high and the low bytes of q, `[in / 4, 4]` each; of 8 bits q alone.
 const PackedLayer::Kernel* fp32_kernels(Isa isa);
 const PackedLayer::Kernel* bf16_kernels(Isa isa);
 const PackedLayer::Kernel* int8_float_kernels(Isa isa);
-/// Only for Isa::kAvx512Narrow.
-const PackedLayer::Kernel* int8_integer_kernels();
+/// Only for Isa::kAvx512Narrow. @param wide  rows of 16 bits, else of 8
+const PackedLayer::Kernel* int8_integer_kernels(bool wide);
 
 /// Where the bytes of integer rows begin.
 constexpr std::size_t kIntegerRowHeader = 16;

@@ -19,14 +19,15 @@ void prepare_bf16(const float* in, std::int64_t count, std::byte* out) {
   if (count % 2 != 0) std::memset(out + count * 2, 0, 2);
 }
 
-// 16 bits over the row's own range; zero is always in it.
-void prepare_integers(const float* in, std::int64_t count, std::byte* out) {
+// 16 or 8 bits over the row's own range; zero is always in it.
+void prepare_integers(const float* in, std::int64_t count, bool wide, std::byte* out) {
+  const float most = wide ? 65535.0f : 255.0f;
   float low = 0, high = 0;
   for (std::int64_t k = 0; k < count; ++k) {
     low = std::min(low, in[k]);
     high = std::max(high, in[k]);
   }
-  const float step = high > low ? (high - low) / 65535.0f : 1.0f;
+  const float step = high > low ? (high - low) / most : 1.0f;
   std::memcpy(out, &low, sizeof low);
   std::memcpy(out + 4, &step, sizeof step);
   const std::int64_t filled = (count + 3) / 4 * 4;
@@ -36,10 +37,13 @@ void prepare_integers(const float* in, std::int64_t count, std::byte* out) {
     const float scaled = k < count ? (in[k] - low) / step : 0.0f;
     // A row with NaN or infinities gives numbers, if none of use.
     // NOLINTNEXTLINE(bugprone-incorrect-roundings): not negative, so half up is what is meant
-    const auto q = scaled > 0 ? static_cast<std::uint32_t>(std::min(scaled, 65535.0f) + 0.5f) : 0u;
-    const std::uint32_t clipped = std::min(q, 65535u);
-    highs[k] = static_cast<std::byte>(clipped >> 8);
-    lows[k] = static_cast<std::byte>(clipped & 0xff);
+    const auto q = scaled > 0 ? static_cast<std::uint32_t>(std::min(scaled, most) + 0.5f) : 0u;
+    if (wide) {
+      highs[k] = static_cast<std::byte>(q >> 8);
+      lows[k] = static_cast<std::byte>(q & 0xff);
+    } else {
+      highs[k] = static_cast<std::byte>(q);
+    }
   }
 }
 
@@ -52,15 +56,25 @@ std::uint16_t to_bfloat16(float x) {
 }
 
 const char* to_string(Precision precision) {
-  return precision == Precision::kFp32 ? "fp32" : precision == Precision::kBf16 ? "bf16" : "int8";
+  switch (precision) {
+    case Precision::kFp32:
+      return "fp32";
+    case Precision::kBf16:
+      return "bf16";
+    case Precision::kInt8:
+      return "int8";
+    case Precision::kW8a8:
+      return "w8a8";
+  }
+  return "?";
 }
 
 Precision parse_precision(std::string_view text) {
-  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8})
+  for (const Precision precision : kPrecisions)
     if (text == to_string(precision)) return precision;
   throw core::UsageError({.message = "\"" + std::string(text) + "\" is no precision",
                           .field = "precision",
-                          .hint = "one of fp32, bf16, int8"});
+                          .hint = "one of fp32, bf16, int8, w8a8"});
 }
 
 const char* to_string(Isa isa) {
@@ -105,6 +119,7 @@ PackedLayer::PackedLayer(const WeightView& weight, std::span<const float> bias, 
       pack_bf16(weight, options);
       break;
     case Precision::kInt8:
+    case Precision::kW8a8:
       pack_int8(weight, options);
       break;
   }
@@ -155,10 +170,13 @@ void PackedLayer::pack_bf16(const WeightView& weight, const Options& options) {
 void PackedLayer::pack_int8(const WeightView& weight, const Options& options) {
   constexpr std::int64_t kMostInputs = 60'000;  // so that sums of bytes stay in 31 bits
   integer_rows_ = options.isa == Isa::kAvx512Narrow && in_ <= kMostInputs;
-  kernels_ = integer_rows_ ? int8_integer_kernels() : int8_float_kernels(options.isa);
+  kernels_ =
+      integer_rows_ ? int8_integer_kernels(precision_ == Precision::kInt8) : int8_float_kernels(options.isa);
   const std::int64_t filled = integer_rows_ ? (in_ + 3) / 4 * 4 : in_;
-  row_bytes_ = integer_rows_ ? kIntegerRowHeader + 2 * static_cast<std::size_t>(filled)
-                             : static_cast<std::size_t>(in_) * sizeof(float);
+  row_bytes_ =
+      integer_rows_
+          ? kIntegerRowHeader + static_cast<std::size_t>(precision_ == Precision::kInt8 ? 2 * filled : filled)
+          : static_cast<std::size_t>(in_) * sizeof(float);
   panel_bytes_ = static_cast<std::size_t>(filled * kPanel);
   weight_ = LargeArray<std::byte>(static_cast<std::size_t>(panels()) * panel_bytes_,
                                   LargeArray<std::byte>::Pages::kHuge);
@@ -189,7 +207,7 @@ void PackedLayer::prepare(const float* input, std::int64_t input_stride, std::in
     if (precision_ == Precision::kBf16)
       prepare_bf16(input, in_, out);
     else if (integer_rows_)
-      prepare_integers(input, in_, out);
+      prepare_integers(input, in_, precision_ == Precision::kInt8, out);
     else
       std::memcpy(out, input, row_bytes_);
   }

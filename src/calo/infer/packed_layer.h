@@ -102,7 +102,7 @@ class PackedLayer {
   using Kernel = void (*)(const Tile& tile);
 
  private:
-  bool is_int8() const { return precision_ == Precision::kInt8; }
+  bool is_int8() const { return precision_ == Precision::kInt8 || precision_ == Precision::kW8a8; }
   void pack_fp32(const WeightView& weight, const Options& options);
   void pack_bf16(const WeightView& weight, const Options& options);
   void pack_int8(const WeightView& weight, const Options& options);

@@ -8,11 +8,14 @@ namespace calo::infer {
 /// small layers stay fp32, for they cost nothing.
 ///
 /// - bf16: weights and inputs rounded to 8 bits of mantissa
-/// - int8: weights with one scale per output, inputs with 16 bits per row
-enum class Precision { kFp32, kBf16, kInt8 };
+/// - int8: weights with one scale per output, inputs with 16 bits over each row's range
+/// - w8a8: the same weights, inputs with 8 bits: half the products where the machine multiplies bytes (VNNI),
+///   elsewhere as int8
+enum class Precision { kFp32, kBf16, kInt8, kW8a8 };
+constexpr Precision kPrecisions[] = {Precision::kFp32, Precision::kBf16, Precision::kInt8, Precision::kW8a8};
 
 const char* to_string(Precision precision);
-/// @throws core::UsageError where it is none of fp32, bf16, int8
+/// @throws core::UsageError where it is none of fp32, bf16, int8, w8a8
 Precision parse_precision(std::string_view text);
 
 /// Instruction sets that the kernels are written for, each with those before it.

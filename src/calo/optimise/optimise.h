@@ -19,7 +19,7 @@ enum class Objective { kLatency, kThroughput, kSize };
 Objective parse_objective(const std::string& name);
 
 struct OptimiseOptions {
-  std::vector<std::string> precisions = {"bf16", "int8"};  ///< tried beside fp32
+  std::vector<std::string> precisions = {"bf16", "int8", "w8a8"};  ///< tried beside fp32
   /// Largest shift of an observable's mean that is let through, in statistical errors of the full sample's
   /// mean.
   double max_shift_sigma = 0.5;

@@ -49,16 +49,16 @@ CommandLine::CommandLine(CLI::App& app, Component& component) : component_(compo
            outputs == 1 ? "Where the output is written" : "Folder in which the outputs take their names")
         ->type_name("PATH")
         ->group("Outputs");
-  // An only input need not be named.
-  const bool is_only =
-      std::count_if(component.fields().begin(), component.fields().end(), is_required_input) == 1;
+  // The first input need not be named.
+  const auto first = std::find_if(component.fields().begin(), component.fields().end(), is_required_input);
+  const std::string positional = first != component.fields().end() ? first->name : std::string();
   for (const Field& field : component.fields()) {
     const std::string option = "--" + field.option_name();
     std::vector<std::string>& texts = texts_[field.name];
     switch (field.kind) {
       case Field::Kind::kInput:
         app.add_option(
-               is_only && is_required_input(field) ? option + "," + field.option_name() : option, texts,
+               field.name == positional ? option + "," + field.option_name() : option, texts,
                field.artifact_spec.help + (field.artifact_spec.optional ? " [optional]" : " [required]"))
             ->type_name(field.type_name())
             ->expected(1)

@@ -46,7 +46,7 @@ class Benchmark : public testing::Test {
 
 TEST_F(Benchmark, MeasuresEachPrecisionBatchAndNumberOfThreads) {
   const calo::BenchmarkReport report = run("plain.onnx", {.threads = {1, 2}});
-  ASSERT_EQ(report.engines.size(), 6u);  // three precisions, sparse and dense
+  ASSERT_EQ(report.engines.size(), 8u);  // four precisions, sparse and dense
   EXPECT_DOUBLE_EQ(report.energy_gev, 8);
   EXPECT_GT(report.filled_share, 0.1);
   for (const calo::EngineFigures& engine : report.engines) {
@@ -60,7 +60,7 @@ TEST_F(Benchmark, MeasuresEachPrecisionBatchAndNumberOfThreads) {
     }
   }
   EXPECT_THAT(report.to_table(), HasSubstr("batch 6, 2 threads"));
-  EXPECT_EQ(report.to_json().at("engines").size(), 6u);
+  EXPECT_EQ(report.to_json().at("engines").size(), 8u);
   EXPECT_TRUE(report.summary().contains("calopipe_infer_bf16_sparse_latency_ms"));
   calo::write_benchmark_page(folder_ / "page.html", report, {{"component", "<benchmark>"}});
   const std::string page = core::read_file(folder_ / "page.html");

@@ -54,7 +54,7 @@ const char* const kContracts[] = {"plain", "par04-vae", "par04-calodit"};
 // Sparse cells of any batch are, to the bit, those of one shower at a time; dense cells agree with them.
 TEST(Generator, GivesTheSameBitsWhateverTheBatchAndTheThreads) {
   for (const std::string contract : kContracts)
-    for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+    for (const Precision precision : calo::infer::kPrecisions) {
       // Wide enough that the last layer is not a small one.
       const Generator generator = make({.contract = contract, .hidden = {11, 100}}, {.precision = precision});
       ASSERT_TRUE(generator.model().is_generator());
@@ -166,7 +166,7 @@ TEST(Generator, DrawsTheLatentNoiseOfSeedEventAndParticle) {
 
 TEST(Generator, AllocatesNothingAfterTheFirstBatch) {
   for (const std::string contract : kContracts)
-    for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+    for (const Precision precision : calo::infer::kPrecisions) {
       const Generator generator = make({.contract = contract, .hidden = {11, 100}}, {.precision = precision});
       const std::vector<Particle> all = particles(32);
       Workspace workspace;
@@ -230,7 +230,8 @@ TEST(Generator, NarrowWeightsStayNearTheWideOnes) {
   std::vector<float> wide(20 * 660), narrow(20 * 660);
   Workspace workspace;
   make(description).generate_dense(all, 1, workspace, wide);
-  for (const auto& [precision, bound] : {std::pair{Precision::kBf16, 0.01}, {Precision::kInt8, 0.01}}) {
+  for (const auto& [precision, bound] :
+       {std::pair{Precision::kBf16, 0.01}, {Precision::kInt8, 0.01}, {Precision::kW8a8, 0.03}}) {
     Workspace other;
     const Generator generator = make(description, {.precision = precision});
     generator.generate_dense(all, 1, other, narrow);

@@ -44,17 +44,19 @@ std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_
 TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
   for (const auto& [in, out] : {std::pair{1, 1}, {3, 64}, {14, 65}, {100, 200}, {257, 130}}) {
     const Case c = make_case(in, out, 7);
-    for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8})
+    for (const Precision precision : calo::infer::kPrecisions)
       for (const Isa isa : {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow}) {
         if (isa > calo::infer::best_isa()) continue;
         const PackedLayer layer(
             {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = in}, c.bias, in,
             {.precision = precision, .isa = isa});
         const std::vector<float> z = multiply(layer, c, 6);
-        // Rounding of each product, as independent errors: 2^-24, 2^-9 twice, 1/254 of the largest weight.
+        // Rounding of each product, as independent errors: 2^-24, 2^-9 twice, 1/254 of the largest weight
+        // (w8a8: of the largest input too).
         const double each = precision == Precision::kFp32   ? 1e-6
                             : precision == Precision::kBf16 ? std::sqrt(2.0) / 512
-                                                            : 4.0 / 254;
+                            : precision == Precision::kInt8 ? 4.0 / 254
+                                                            : 8.0 / 254;
         const std::int64_t width = layer.panels() * PackedLayer::kPanel;
         for (std::int64_t row = 0; row < c.count; ++row)
           for (std::int64_t j = 0; j < width; ++j) {
@@ -68,7 +70,8 @@ TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
               const double x = c.rows[static_cast<std::size_t>(row * in + k)];
               const double w = c.weight[static_cast<std::size_t>(j * in + k)];
               expected += x * w;
-              squares += precision == Precision::kInt8 ? x * x : x * x * w * w;
+              squares +=
+                  precision == Precision::kInt8 || precision == Precision::kW8a8 ? x * x : x * x * w * w;
             }
             ASSERT_NEAR(got, expected, 5 * each * std::sqrt(squares) + 1e-6)
                 << in << " x " << out << " " << to_string(precision) << " " << to_string(isa);
@@ -79,7 +82,7 @@ TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
 
 TEST(PackedLayer, GivesTheSameBitsForAnyNumberOfRows) {
   const Case c = make_case(100, 200, 13);
-  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8})
+  for (const Precision precision : calo::infer::kPrecisions)
     for (const Isa isa : {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow}) {
       if (isa > calo::infer::best_isa()) continue;
       const PackedLayer layer(

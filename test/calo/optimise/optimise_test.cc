@@ -74,7 +74,7 @@ double sum(const std::vector<float>& values) {
 
 TEST_F(Optimise, StoredWeightsGiveTheShowersOfNarrowedOnes) {
   const std::string bytes = core::read_file(onnx_);
-  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+  for (const Precision precision : calo::infer::kPrecisions) {
     const std::vector<float> wanted = showers_of(Generator::load(onnx_, {.precision = precision}));
     for (const bool narrow : {false, true}) {
       const auto file = folder_ / "narrow.onnx";
@@ -141,7 +141,7 @@ TEST_F(Optimise, OnnxAndOnnxruntimeTakeWhatItWrites) {
 
 TEST_F(Optimise, AcceptsWhatLeavesTheObservablesAlone) {
   const calo::OptimiseReport report = optimise({});
-  ASSERT_EQ(report.candidates.size(), 3u);
+  ASSERT_EQ(report.candidates.size(), 4u);
   EXPECT_EQ(report.showers, 120);
   for (const calo::Candidate& candidate : report.candidates) {
     EXPECT_TRUE(candidate.accepted) << to_string(candidate.precision);
@@ -184,7 +184,7 @@ TEST_F(Optimise, FilesGenerateWhatFoldersGenerate) {
                                       .events = 40,
                                       .batch_size = 17,
                                       .layout = calo::Layout::kCalopipe};
-  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+  for (const Precision precision : calo::infer::kPrecisions) {
     const auto file = calo::ShowerSource::open(onnx_, precision);
     const auto folder = calo::ShowerSource::of_folder(model_, precision);
     EXPECT_EQ(file->precision(), precision);
