@@ -50,8 +50,7 @@ GraphValues::GraphValues(OnnxGraph graph, const CompileOptions& options)
 
 void GraphValues::number_values() {
   const auto add = [&](const std::string& name) {
-    if (!name.empty() && ids_.emplace(name, static_cast<int>(values_.size())).second)
-      values_.emplace_back();
+    if (!name.empty() && ids_.emplace(name, static_cast<int>(values_.size())).second) values_.emplace_back();
   };
   for (const OnnxTensor& constant : graph_.constants) {
     add(constant.name);
@@ -70,11 +69,9 @@ void GraphValues::check_narrow_constants() {
   const auto refuse = [&](const std::string& name, const std::string& where) {
     if (name.empty() || value(name).constant == nullptr || !is_narrow(value(name).constant->type)) return;
     throw core::InputError(
-        {.message =
-             fmt::format("takes the {} constant \"{}\"", to_string(value(name).constant->type), name),
+        {.message = fmt::format("takes the {} constant \"{}\"", to_string(value(name).constant->type), name),
          .field = where,
-         .hint =
-             "int8 is known as what DequantizeLinear takes, and bfloat16 as what Cast makes floats of"});
+         .hint = "int8 is known as what DequantizeLinear takes, and bfloat16 as what Cast makes floats of"});
   };
   for (const OnnxNode& node : graph_.nodes)
     for (const std::string& name : node.inputs) {
@@ -221,8 +218,7 @@ std::optional<std::vector<float>> GraphValues::floats(const std::string& name, s
     const OnnxTensor& constant = *values_[at].constant;
     if (constant.type != ElementType::kFloat || constant.count > most) return {};
     std::vector<float> out(static_cast<std::size_t>(constant.count));
-    for (std::int64_t i = 0; i < constant.count; ++i)
-      out[static_cast<std::size_t>(i)] = constant.float_at(i);
+    for (std::int64_t i = 0; i < constant.count; ++i) out[static_cast<std::size_t>(i)] = constant.float_at(i);
     return out;
   }
   const Tensor& tensor = program_.constants[at];

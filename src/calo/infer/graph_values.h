@@ -57,8 +57,9 @@ class GraphValues {
   Program program_;
   std::map<std::string, int> ids_;
   std::vector<Value> values_;
-  std::vector<bool> done_;             ///< by node: folded, fused, or not needed
-  std::map<int, std::size_t> stored_;  ///< weights in a narrow type: value → the node that makes floats of them
+  std::vector<bool> done_;  ///< by node: folded, fused, or not needed
+  std::map<int, std::size_t>
+      stored_;  ///< weights in a narrow type: value → the node that makes floats of them
   std::int64_t work_ = options_.limits.work;
 };
 

@@ -5,6 +5,11 @@
 
 namespace kfp::ir {
 
+/// A Kubernetes quantity as a cluster reads it ("500m", "4Gi", "1e3"); nullopt where the text is none.
+std::optional<double> quantity(std::string_view text);
+
+// What a pipeline may ask for is less:
+
 /// Cores of a Kubernetes quantity ("2", "0.5", "500m"); nullopt where the text is none.
 std::optional<double> cpu_cores(std::string_view quantity);
 

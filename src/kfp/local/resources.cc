@@ -3,30 +3,27 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "core/error.h"
 #include "core/thread_pool.h"
+#include "kfp/ir/quantity.h"
 #include "kfp/local/launcher.h"
 
 namespace kfp::local {
 namespace fs = std::filesystem;
 
+namespace {
+
 double parse_quantity(const std::string& text) {
-  static const std::map<std::string, double> kUnits = {
-      {"", 1},        {"n", 1e-9},    {"u", 1e-6},    {"m", 1e-3},   {"k", 1e3},     {"M", 1e6},
-      {"G", 1e9},     {"T", 1e12},    {"P", 1e15},    {"E", 1e18},   {"Ki", 0x1p10}, {"Mi", 0x1p20},
-      {"Gi", 0x1p30}, {"Ti", 0x1p40}, {"Pi", 0x1p50}, {"Ei", 0x1p60}};
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  const auto unit = kUnits.find(end);
-  if (end == text.c_str() || unit == kUnits.end() || !std::isfinite(number) || number < 0)
+  const std::optional<double> amount = ir::quantity(text);
+  if (!amount)
     throw core::InputError({.message = "\"" + text + "\" is no quantity", .hint = "such as 500m, 2, or 4Gi"});
-  return number * unit->second;
+  return *amount;
 }
+
+}  // namespace
 
 Claim claim_of(const ir::Container& container, const std::map<std::string, nlohmann::json>& parameters,
                const Claim& standard) {

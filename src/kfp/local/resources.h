@@ -16,9 +16,6 @@ struct Claim {
   int accelerators = 0;
 };
 
-/// A Kubernetes quantity: "500m", "4Gi", "1e3". @throws core::InputError
-double parse_quantity(const std::string& text);
-
 /// What a container asks for: requests, else limits, else `standard`. Texts may hold placeholders of input
 /// parameters. @throws core::InputError
 Claim claim_of(const ir::Container& container, const std::map<std::string, nlohmann::json>& parameters,

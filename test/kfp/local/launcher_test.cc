@@ -1,3 +1,4 @@
+#include "kfp/ir/quantity.h"
 #include "kfp/local/launcher.h"
 
 #include <gmock/gmock.h>
@@ -280,11 +281,11 @@ TEST(RunParametersTest, AreChecked) {
 }
 
 TEST(ResourcesTest, QuantitiesAndClaims) {
-  EXPECT_DOUBLE_EQ(kfp::local::parse_quantity("500m"), 0.5);
-  EXPECT_DOUBLE_EQ(kfp::local::parse_quantity("4Gi"), 4294967296.0);
-  EXPECT_DOUBLE_EQ(kfp::local::parse_quantity("1e3"), 1000);
+  EXPECT_DOUBLE_EQ(kfp::ir::quantity("500m").value(), 0.5);
+  EXPECT_DOUBLE_EQ(kfp::ir::quantity("4Gi").value(), 4294967296.0);
+  EXPECT_DOUBLE_EQ(kfp::ir::quantity("1e3").value(), 1000);
   for (const char* bad : {"", "x", "4gi", "-1", "nan", "1 Gi"})
-    EXPECT_THROW(kfp::local::parse_quantity(bad), core::InputError) << bad;
+    EXPECT_FALSE(kfp::ir::quantity(bad)) << bad;
   kfp::ir::Container container;
   EXPECT_EQ(kfp::local::claim_of(container, {}, {.cpus = 1}).cpus, 1);
   container.resources = kfp::ir::Resources{.cpu_limit = 4,
