@@ -6,8 +6,12 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -104,6 +108,45 @@ double reading_rate(std::size_t bytes) {
   return static_cast<double>(bytes) / times.least;
 }
 
+#if defined(__x86_64__)
+// In registers only; a template, so that no test stands between the instructions.
+template <Precision kPrecision>
+[[gnu::target("avx512f")]] void only_products(int rounds) {
+  __m512 s0{}, s1{}, s2{}, s3{}, s4{}, s5{}, s6{}, s7{}, s8{}, s9{}, s10{}, s11{};
+  const __m512 a = _mm512_set1_ps(1e-20f), b = _mm512_set1_ps(1e-10f);
+  const auto product = [&](__m512 & sum) __attribute__((always_inline, target("avx512f"))) {
+    if constexpr (kPrecision == Precision::kFp32)
+      asm volatile("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    else if constexpr (kPrecision == Precision::kBf16)
+      asm volatile("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    else
+      asm volatile("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  };
+  for (int round = 0; round < rounds; ++round) {
+    product(s0), product(s1), product(s2), product(s3), product(s4), product(s5);
+    product(s6), product(s7), product(s8), product(s9), product(s10), product(s11);
+  }
+}
+#endif
+
+// Multiplications and additions a second that the instruction of a precision does at most.
+double arithmetic_rate([[maybe_unused]] Precision precision) {
+#if defined(__x86_64__)
+  constexpr int kRounds = 100'000;
+  Times times;
+  measure(times, 0.3, [&] {
+    precision == Precision::kFp32   ? only_products<Precision::kFp32>(kRounds)
+    : precision == Precision::kBf16 ? only_products<Precision::kBf16>(kRounds)
+                                    : only_products<Precision::kInt8>(kRounds);
+  });
+  const double products = precision == Precision::kFp32 ? 16 : precision == Precision::kBf16 ? 32 : 64;
+  // Inputs of 16 bits are two products of bytes.
+  return 2 * products * 12 * kRounds / times.least / (precision == Precision::kInt8 ? 2 : 1);
+#else
+  return NAN;
+#endif
+}
+
 long resident_kib() {
   long pages = 0, resident = 0;
   std::ifstream("/proc/self/statm") >> pages >> resident;
@@ -195,7 +238,18 @@ int main() {
       if (peer) fmt::print("  onnxruntime / this: {:5.2f}", best_peer / time.median);
       fmt::print("\n");
     }
-    if (batch > 1) continue;  // arithmetic is the limit there
+    if (batch > 1) {  // arithmetic is the limit there
+      if (calo::infer::best_isa() < calo::infer::Isa::kAvx512Narrow) continue;
+      for (const auto& [precision, generator] : generators) {
+        const double rate = arithmetic_rate(precision);
+        fmt::print("  {}: products of the last layer at {:.0f} % of the {:.0f} GFLOP/s of the machine\n",
+                   to_string(precision),
+                   100 * 2 * cells * hidden * static_cast<double>(batch) /
+                       times[std::string(to_string(precision)) + ", dense"].median / rate,
+                   rate / 1e9);
+      }
+      continue;
+    }
     for (const auto& [precision, generator] : generators) {
       const double bytes = static_cast<double>(generator->model().weight_bytes());
       fmt::print("  {}: weights read at {:.0f} % of the rate of 16.2 MB\n", to_string(precision),

@@ -1,4 +1,3 @@
-#include "kfp/ir/quantity.h"
 #include "kfp/local/launcher.h"
 
 #include <gmock/gmock.h>
@@ -9,6 +8,7 @@
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "kfp/ir/document.h"
+#include "kfp/ir/quantity.h"
 #include "kfp/local/executor_output.h"
 #include "kfp/local/parameters.h"
 #include "kfp/local/resources.h"
@@ -284,8 +284,7 @@ TEST(ResourcesTest, QuantitiesAndClaims) {
   EXPECT_DOUBLE_EQ(kfp::ir::quantity("500m").value(), 0.5);
   EXPECT_DOUBLE_EQ(kfp::ir::quantity("4Gi").value(), 4294967296.0);
   EXPECT_DOUBLE_EQ(kfp::ir::quantity("1e3").value(), 1000);
-  for (const char* bad : {"", "x", "4gi", "-1", "nan", "1 Gi"})
-    EXPECT_FALSE(kfp::ir::quantity(bad)) << bad;
+  for (const char* bad : {"", "x", "4gi", "-1", "nan", "1 Gi"}) EXPECT_FALSE(kfp::ir::quantity(bad)) << bad;
   kfp::ir::Container container;
   EXPECT_EQ(kfp::local::claim_of(container, {}, {.cpus = 1}).cpus, 1);
   container.resources = kfp::ir::Resources{.cpu_limit = 4,
