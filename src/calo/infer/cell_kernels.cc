@@ -135,30 +135,56 @@ template <Kind kKind>
   return collect<kKind, 8>(activation, row);
 }
 
-template <Kind kKind>
+// As apply(); a quick sigmoid is within 2e-4 (relative), which is little beside what narrow weights err.
+template <Kind kKind, bool kQuick>
+[[gnu::target("avx512f,avx512bw"), gnu::always_inline]] inline void apply_avx512(const Activation& activation,
+                                                                                 Vectors<16>::Float& z,
+                                                                                 float scale) {
+  if constexpr (kKind == Kind::kSigmoid && kQuick) {
+    // e^-z = 2^n · 2^r, a polynomial for 2^r; beyond the range of floats it is 0 or infinite, as it should
+    // be.
+    const __m512 t = _mm512_mul_ps((__m512)z, _mm512_set1_ps(-1.44269504f));
+    const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 r = _mm512_sub_ps(t, n);
+    __m512 p = _mm512_fmadd_ps(r, _mm512_set1_ps(5.517144e-2f), _mm512_set1_ps(2.4261081e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.9326099e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.9992809e-1f));
+    const __m512 denominator = _mm512_add_ps(_mm512_scalef_ps(p, n), _mm512_set1_ps(1));
+    z = (Vectors<16>::Float)_mm512_mul_ps(_mm512_rcp14_ps(denominator), _mm512_set1_ps(scale));
+  } else {
+    apply<kKind, 16>(activation, z, scale);
+  }
+}
+
+template <Kind kKind, bool kQuick>
 [[gnu::target("avx512f,avx512bw")]] void dense_avx512(const Activation& activation, const float* z,
                                                       std::size_t count, float scale, float* out) {
-  dense<kKind, 16>(activation, z, count, scale, out);
+  for (std::size_t i = 0; i < count; i += 16) {
+    const auto lanes = static_cast<__mmask16>(count - i < 16 ? (1u << (count - i)) - 1 : 0xffffu);
+    auto cells = (Vectors<16>::Float)_mm512_maskz_loadu_ps(lanes, z + i);
+    apply_avx512<kKind, kQuick>(activation, cells, scale);
+    _mm512_mask_storeu_ps(out + i, lanes, (__m512)cells);
+  }
 }
-template <Kind kKind>
+template <Kind kKind, bool kQuick>
 [[gnu::target("avx512f,avx512bw")]] void stream_avx512(const Activation& activation, const float* z,
                                                        std::size_t count, float scale, float* out) {
   constexpr std::size_t kLine = 64;
   // Lines at the ends are shared with what others write.
   const std::size_t head =
       std::min(count, (kLine - reinterpret_cast<std::uintptr_t>(out) % kLine) % kLine / sizeof(float));
-  dense<kKind, 16>(activation, z, head, scale, out);
+  dense_avx512<kKind, kQuick>(activation, z, head, scale, out);
   std::size_t i = head;
   for (; i + 16 <= count; i += 16) {
     Vectors<16>::Float cells;
     load(cells, z + i);
-    apply<kKind, 16>(activation, cells, scale);
+    apply_avx512<kKind, kQuick>(activation, cells, scale);
     _mm512_stream_ps(out + i, (__m512)cells);
   }
-  dense<kKind, 16>(activation, z + i, count - i, scale, out + i);
+  dense_avx512<kKind, kQuick>(activation, z + i, count - i, scale, out + i);
 }
 
-template <Kind kKind>
+template <Kind kKind, bool kQuick>
 [[gnu::target("avx512f,avx512bw")]] std::size_t collect_avx512(const Activation& activation, const Row& row) {
   const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const __m512i all = _mm512_set1_epi32(static_cast<int>(row.all_cells));
@@ -168,7 +194,7 @@ template <Kind kKind>
     const __m512 z = _mm512_loadu_ps(row.z + group);
     if (_mm512_cmp_ps_mask(z, smallest, _CMP_GE_OQ) == 0) continue;
     auto some = (Vectors<16>::Float)z;
-    apply<kKind, 16>(activation, some, row.scale);
+    apply_avx512<kKind, kQuick>(activation, some, row.scale);
     const auto energies = (__m512)some;
     const __m512i cells =
         _mm512_add_epi32(places, _mm512_set1_epi32(static_cast<int>(row.first_cell + group)));
@@ -186,9 +212,12 @@ template <Kind kKind>
 #endif
 
 template <Kind kKind>
-CellKernels by_isa(Isa isa) {
+CellKernels by_isa(Isa isa, [[maybe_unused]] bool quick) {
 #if defined(__x86_64__)
-  if (isa >= Isa::kAvx512) return {collect_avx512<kKind>, dense_avx512<kKind>, stream_avx512<kKind>};
+  if (isa >= Isa::kAvx512 && quick)
+    return {collect_avx512<kKind, true>, dense_avx512<kKind, true>, stream_avx512<kKind, true>};
+  if (isa >= Isa::kAvx512)
+    return {collect_avx512<kKind, false>, dense_avx512<kKind, false>, stream_avx512<kKind, false>};
   if (isa >= Isa::kAvx2) return {collect_avx2<kKind>, dense_avx2<kKind>, dense_avx2<kKind>};
 #endif
   return {collect_plain<kKind>, dense_plain<kKind>, dense_plain<kKind>};
@@ -202,18 +231,18 @@ void stream_fence() {
 #endif
 }
 
-CellKernels cell_kernels(Kind kind, Isa isa) {
+CellKernels cell_kernels(Kind kind, Isa isa, bool quick) {
   switch (kind) {
     case Kind::kSigmoid:
-      return by_isa<Kind::kSigmoid>(isa);
+      return by_isa<Kind::kSigmoid>(isa, quick);
     case Kind::kSoftplus:
-      return by_isa<Kind::kSoftplus>(isa);
+      return by_isa<Kind::kSoftplus>(isa, quick);
     case Kind::kRelu:
-      return by_isa<Kind::kRelu>(isa);
+      return by_isa<Kind::kRelu>(isa, quick);
     case Kind::kIdentity:
-      return by_isa<Kind::kIdentity>(isa);
+      return by_isa<Kind::kIdentity>(isa, quick);
     default:  // one by one
-      return by_isa<Kind::kTanh>(isa);
+      return by_isa<Kind::kTanh>(isa, quick);
   }
 }
 

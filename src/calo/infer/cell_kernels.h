@@ -38,6 +38,7 @@ struct CellKernels {
 
 void stream_fence();
 
-CellKernels cell_kernels(Activation::Kind kind, Isa isa);
+/// @param quick  functions may err by 2e-4 (relative), for layers whose weights err by more
+CellKernels cell_kernels(Activation::Kind kind, Isa isa, bool quick);
 
 }  // namespace calo::infer

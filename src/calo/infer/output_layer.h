@@ -22,7 +22,9 @@ class OutputLayer {
  public:
   OutputLayer() = default;
   OutputLayer(PackedLayer layer, Activation activation, Isa isa = best_isa())
-      : layer_(std::move(layer)), activation_(activation), kernels_(cell_kernels(activation.kind, isa)) {}
+      : layer_(std::move(layer)),
+        activation_(activation),
+        kernels_(cell_kernels(activation.kind, isa, layer_.precision() != Precision::kFp32)) {}
 
   const PackedLayer& layer() const { return layer_; }
   std::int64_t cells() const { return layer_.out(); }
