@@ -189,6 +189,17 @@ void File::set_attribute(const std::string& name, double number) {
     fail_writing(name, "attribute cannot be written: " + last_error());
 }
 
+void File::set_attribute(const std::string& name, std::span<const float> numbers,
+                         const std::string& dataset_name) {
+  const Handle object = dataset(dataset_name);
+  const hsize_t extent = numbers.size();
+  const Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
+  const Handle attribute(H5Acreate2(object, name.c_str(), H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose);
+  if (!attribute.valid() || H5Awrite(attribute, H5T_NATIVE_FLOAT, numbers.data()) < 0)
+    fail_writing(dataset_name, "attribute " + name + " cannot be written: " + last_error());
+}
+
 void File::close() {
   if (!id_.valid()) return;
   if (H5Fflush(id_, H5F_SCOPE_GLOBAL) < 0) fail_writing("", "cannot be written: " + last_error());

@@ -67,6 +67,8 @@ class File {
   std::optional<double> number_attribute(const std::string& name) const;
   void set_attribute(const std::string& name, const std::string& text);
   void set_attribute(const std::string& name, double number);
+  /// An attribute of a dataset.
+  void set_attribute(const std::string& name, std::span<const float> numbers, const std::string& dataset);
 
   /// Writes everything to disk and closes. @throws core::UnavailableError (disk full)
   void close();

@@ -52,6 +52,8 @@ void describe(hdf5::File& file, const WriteOptions& options, const std::string& 
   if (!options.provenance.is_null()) file.set_attribute("calopipe", options.provenance.dump());
   if (!geometry.empty()) file.set_attribute("geometry", geometry);
   file.set_attribute("mesh", options.mesh.to_json().dump());
+  for (const auto& [name, value] : options.attributes)
+    std::visit([&](const auto& content) { file.set_attribute(name, content); }, value);
 }
 
 // Checks that everything in one file has one geometry, for layouts that cannot say otherwise.
@@ -97,7 +99,7 @@ class ArrayWriter final : public ShowerWriter {
     }
   }
 
-  void append(const Showers& showers) override {
+  void append(const Showers& showers, std::span<const float> sim_time_s) override {
     geometry_.check(showers, options_.layout);
     const auto cells = static_cast<std::size_t>(options_.mesh.num_cells());
     std::vector<float> dense(cells), ordered(order_.size());
@@ -109,6 +111,7 @@ class ArrayWriter final : public ShowerWriter {
       theta_.push_back(showers.conditions[i].theta_rad);
       phi_.push_back(showers.conditions[i].phi_rad);
     }
+    sim_time_s_.insert(sim_time_s_.end(), sim_time_s.begin(), sim_time_s.end());
   }
 
   void commit() override {
@@ -127,6 +130,7 @@ class ArrayWriter final : public ShowerWriter {
       column("incident_theta", theta_, {});
       column("incident_phi", phi_, {});
     }
+    if (!sim_time_s_.empty()) column("sim_time_s", sim_time_s_, {});
     describe(file_, options_, geometry_.name());
     file_.close();
     staged_.commit();
@@ -141,7 +145,7 @@ class ArrayWriter final : public ShowerWriter {
   ChunkStream cells_;
   OneGeometry geometry_;
   std::vector<std::uint32_t> order_;
-  std::vector<float> energy_, theta_, phi_;
+  std::vector<float> energy_, theta_, phi_, sim_time_s_;
 };
 
 class MlFastSimWriter final : public ShowerWriter {
@@ -152,7 +156,7 @@ class MlFastSimWriter final : public ShowerWriter {
         staged_(path, single_ ? StagedOutput::Kind::kFile : StagedOutput::Kind::kFolder),
         pool_(pool) {}
 
-  void append(const Showers& showers) override {
+  void append(const Showers& showers, std::span<const float> sim_time_s) override {
     std::vector<float> dense(static_cast<std::size_t>(options_.mesh.num_cells()));
     for (std::size_t i = 0; i < showers.size(); ++i) {
       const Conditions& condition = showers.conditions[i];
@@ -164,14 +168,20 @@ class MlFastSimWriter final : public ShowerWriter {
              .field = "layout",
              .hint = "choose the layout par04, calochallenge or calopipe"});
       showers.to_dense(i, dense);
-      stream(showers.geometries.at(condition.geometry), condition.theta_rad, static_cast<long>(whole))
-          .append(bytes_of(dense));
+      Energy& energy =
+          energy_of(showers.geometries.at(condition.geometry), condition.theta_rad, static_cast<long>(whole));
+      energy.cells->append(bytes_of(dense));
+      if (!sim_time_s.empty()) energy.sim_time_s.push_back(sim_time_s[i]);
     }
   }
 
   void commit() override {
     for (auto& [key, output] : outputs_) {
-      for (auto& [energy, stream] : output->energies) stream->finish();
+      for (auto& [energy_gev, energy] : output->energies) {
+        energy.cells->finish();
+        if (!energy.sim_time_s.empty() && energy.sim_time_s.size() <= kMostInAttribute)
+          output->file.set_attribute("sim_time_s", energy.sim_time_s, std::to_string(energy_gev));
+      }
       describe(output->file, options_, key.first);
       output->file.set_attribute("angle_deg", key.second);
       output->energies.clear();
@@ -181,12 +191,19 @@ class MlFastSimWriter final : public ShowerWriter {
   }
 
  private:
+  // HDF5 keeps an attribute in the object's header, which holds 64 KiB.
+  static constexpr std::size_t kMostInAttribute = 16000;
+
+  struct Energy {
+    std::unique_ptr<ChunkStream> cells;
+    std::vector<float> sim_time_s;
+  };
   struct Output {
     hdf5::File file;
-    std::map<long, std::unique_ptr<ChunkStream>> energies;
+    std::map<long, Energy> energies;
   };
 
-  ChunkStream& stream(const std::string& geometry, double theta_rad, long energy_gev) {
+  Energy& energy_of(const std::string& geometry, double theta_rad, long energy_gev) {
     const double angle_deg = std::round(theta_rad * 180 / std::numbers::pi * 1e4) / 1e4;
     auto& output = outputs_[{geometry, angle_deg}];
     if (!output) {
@@ -202,11 +219,11 @@ class MlFastSimWriter final : public ShowerWriter {
       }
       output = std::make_unique<Output>(Output{.file = hdf5::File::create(path)});
     }
-    auto& stream = output->energies[energy_gev];
-    if (!stream)
-      stream = std::make_unique<ChunkStream>(output->file, std::to_string(energy_gev),
-                                             dense_options(options_, cube(options_.mesh)), pool_);
-    return *stream;
+    Energy& energy = output->energies[energy_gev];
+    if (!energy.cells)
+      energy.cells = std::make_unique<ChunkStream>(output->file, std::to_string(energy_gev),
+                                                   dense_options(options_, cube(options_.mesh)), pool_);
+    return energy;
   }
 
   WriteOptions options_;
@@ -228,7 +245,7 @@ class CalopipeWriter final : public ShowerWriter {
     geometries_.geometries = options.geometries;
   }
 
-  void append(const Showers& showers) override {
+  void append(const Showers& showers, std::span<const float> sim_time_s) override {
     // Only the translation of geometry names is kept here, not the hits.
     Showers conditions(showers.num_cells(), showers.geometries);
     for (const Conditions& condition : showers.conditions) conditions.append(condition, {}, {});
@@ -237,6 +254,7 @@ class CalopipeWriter final : public ShowerWriter {
     energies_.append(bytes_of(showers.energies_mev));
     for (std::size_t i = 1; i < showers.offsets.size(); ++i)
       offsets_.push_back(offsets_.back() + showers.offsets[i] - showers.offsets[i - 1]);
+    sim_time_s_.insert(sim_time_s_.end(), sim_time_s.begin(), sim_time_s.end());
   }
 
   void commit() override {
@@ -260,6 +278,7 @@ class CalopipeWriter final : public ShowerWriter {
     column("incident_phi", H5T_IEEE_F32LE, bytes_of(phi));
     column("geometry", H5T_STD_U32LE, bytes_of(geometry));
     column("offsets", H5T_STD_U64LE, bytes_of(offsets_));
+    if (!sim_time_s_.empty()) column("sim_time_s", H5T_IEEE_F32LE, bytes_of(sim_time_s_));
     file_.set_attribute("format", "calopipe");
     file_.set_attribute("format_version", 1);
     file_.set_attribute("geometries", nlohmann::json(geometries_.geometries).dump());
@@ -276,6 +295,7 @@ class CalopipeWriter final : public ShowerWriter {
   ChunkStream cells_, energies_;
   Showers geometries_;
   std::vector<std::uint64_t> offsets_{0};
+  std::vector<float> sim_time_s_;
 };
 
 }  // namespace

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "calo/geometry/voxel_mesh.h"
@@ -20,6 +23,8 @@ struct WriteOptions {
   int compression = 1;        ///< gzip level 0–12
   int showers_per_chunk = 0;  ///< 0 = chosen so that a chunk of cells is about 1 MiB
   nlohmann::json provenance;  ///< stored as the attribute `calopipe` of each file, where not null
+  /// Further attributes of each file ("particle", "sampling_fraction" …).
+  std::map<std::string, std::variant<std::string, double>> attributes = {};
 };
 
 /// Writes showers to plain gzip HDF5, compressing chunks in parallel, in pieces, so that any number of
@@ -34,9 +39,13 @@ class ShowerWriter {
                                               core::ThreadPool& pool);
   virtual ~ShowerWriter() = default;
 
+  /// @param sim_time_s  what simulating each shower took, empty where nobody knows; for all showers of a file
+  ///                    or none. Stored as the dataset `sim_time_s`; MLFastSim: as an attribute of the
+  ///                    energy, where it fits into one (16 000 showers)
   /// @throws core::UsageError where the layout cannot hold these conditions; core::UnavailableError (disk
   /// full)
-  virtual void append(const Showers& showers) = 0;
+  virtual void append(const Showers& showers, std::span<const float> sim_time_s) = 0;
+  void append(const Showers& showers) { append(showers, {}); }
   /// Finishes the file and puts it in place. @throws core::UnavailableError
   virtual void commit() = 0;
 };

@@ -189,4 +189,43 @@ for name, options in kinds.items():
   }
 }
 
+// The seconds that a full simulation took, and what else its files say of themselves.
+TEST(ShowerWriter, KeepsTimesAndAttributes) {
+  const test::TempFolder folder;
+  core::ThreadPool pool(2);
+  const calo::VoxelMesh mesh = test::small_mesh();
+  Showers showers(mesh.num_cells(), {"SiW"});
+  const Showers random = test::random_showers(mesh, 6, 3);
+  for (std::size_t i = 0; i < 6; ++i) showers.append(random, i, i + 1);
+  for (calo::Conditions& condition : showers.conditions) condition.incident_energy_mev = 2000;
+  const std::vector<float> seconds = {0.5f, 1, 1.5f, 2, 2.5f, 3};
+  for (const Layout layout :
+       {Layout::kMlFastSim, Layout::kPar04, Layout::kCaloChallenge, Layout::kCalopipe}) {
+    const auto path = folder / (to_string(layout) + ".h5");
+    const auto writer = calo::ShowerWriter::create(
+        path,
+        {.layout = layout,
+         .mesh = mesh,
+         .geometries = {"SiW"},
+         .attributes = {{"particle", std::string("e-")}, {"sampling_fraction", 0.027}}},
+        pool);
+    writer->append(showers, seconds);
+    writer->commit();
+    const auto file = calo::hdf5::File::open(path);
+    EXPECT_EQ(file.text_attribute("particle"), "e-");
+    EXPECT_EQ(file.number_attribute("sampling_fraction"), 0.027);
+    expect_equal(calo::read_all(*calo::ShowerReader::open(path, {.mesh = mesh}, pool)), showers);
+    if (layout != Layout::kMlFastSim) {
+      EXPECT_EQ(file.read_floats("sim_time_s"), seconds);
+      continue;
+    }
+    const auto dataset = file.dataset("2");
+    const calo::hdf5::Handle attribute(H5Aopen(dataset, "sim_time_s", H5P_DEFAULT), H5Aclose);
+    ASSERT_TRUE(attribute.valid());
+    std::vector<float> read(6);
+    H5Aread(attribute, H5T_NATIVE_FLOAT, read.data());
+    EXPECT_EQ(read, seconds);
+  }
+}
+
 }  // namespace
