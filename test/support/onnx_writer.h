@@ -105,6 +105,7 @@ struct GeneratorModel {
   std::int64_t latent = 4;
   std::vector<std::int64_t> hidden = {11, 30};
   std::int64_t n_r = 6, n_phi = 10, n_z = 11;
+  double size_r_mm = 0, size_z_mm = 0;  ///< of a cell; 0 = the file does not say
   std::string activation = "LeakyRelu";
   std::string out_activation = "sigmoid";  ///< sigmoid (by Exp), Sigmoid (the operator), Relu, Softplus
   float weight_deviation = 0.3f;
@@ -197,7 +198,11 @@ inline std::string GeneratorModel::bytes() const {
   }
   writer.metadata("calopipe.contract", contract).metadata("calopipe.latent_dim", std::to_string(latent));
   writer.metadata("calopipe.mesh", R"({"kind":"cylinder","n_r":)" + std::to_string(n_r) + R"(,"n_phi":)" +
-                                       std::to_string(n_phi) + R"(,"n_z":)" + std::to_string(n_z) + "}");
+                                       std::to_string(n_phi) + R"(,"n_z":)" + std::to_string(n_z) +
+                                       (size_r_mm > 0 ? R"(,"size_r_mm":)" + std::to_string(size_r_mm) +
+                                                            R"(,"size_z_mm":)" + std::to_string(size_z_mm)
+                                                      : "") +
+                                       "}");
   const std::string hot =
       R"({"quantity":"one-hot","geometry":"SciPb"},{"quantity":"one-hot","geometry":"SiW"})";
   writer.metadata("calopipe.geometries", R"(["SciPb","SiW"])");

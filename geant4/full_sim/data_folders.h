@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace geant4 {
+
+/// Geant4's kernel asks for the folders of its data files when it starts, also where no model reads them: an
+/// existing folder for each variable, and an `ENSDFSTATE.dat`, which may be empty. This object makes them in
+/// a temporary folder and sets the variables to them, until it ends.
+class DataFolders {
+ public:
+  /// @param missing  variables for which no folder is known otherwise
+  /// @throws core::UnavailableError where no temporary folder can be made
+  explicit DataFolders(std::vector<std::string> missing);
+  ~DataFolders();
+  DataFolders(const DataFolders&) = delete;
+  DataFolders& operator=(const DataFolders&) = delete;
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  std::filesystem::path folder_;
+  std::vector<std::string> variables_;
+};
+
+/// Names of Geant4's data variables.
+const std::vector<std::string>& data_variables();
+
+}  // namespace geant4
