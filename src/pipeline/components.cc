@@ -3,6 +3,7 @@
 namespace pipeline {
 
 void register_components(kfp::Registry& registry) {
+  registry.add<Simulate>();
   registry.add<InputParameters>();
   registry.add<Preprocess>();
   registry.add<ModelParameters>();

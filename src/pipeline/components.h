@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,39 @@ namespace pipeline {
 
 /// All components, in the order of the pipeline.
 void register_components(kfp::Registry& registry);
+
+/// Simulate showers with Geant4, by the program calopipe-fullsim.
+struct Simulate {
+  kfp::InputArtifact detector_file;
+  kfp::InputArtifact fast_model;
+  std::string detector = "SiW";
+  std::string mesh = "own";
+  double sampling_fraction = 0;
+  bool measure_sampling_fraction = false;
+  std::string particle = "e-";
+  std::vector<double> energy_gev;
+  double min_energy_gev = 0;
+  double max_energy_gev = 0;
+  std::vector<double> angle_deg = {90};
+  double min_angle_deg = 0;
+  double max_angle_deg = 0;
+  std::int64_t events = 100;
+  std::string physics = "em-no-data";
+  double cut_mm = 0.7;
+  std::vector<std::string> fast_options;
+  std::string layout = "par04";
+  std::int64_t seed = 42;
+  std::int64_t events_per_part = 100;
+  bool resume = false;
+  kfp::OutputArtifact showers;
+
+  static kfp::ComponentInfo info();
+  void describe(kfp::Visitor& visitor);
+  void run(kfp::RunContext& context);
+
+  /// The command line of calopipe-fullsim. @param parts folder of finished parts; empty = beside the output
+  std::vector<std::string> arguments(const std::filesystem::path& parts) const;
+};
 
 /// What the whole pipeline is about: data, ranges and encoding, checked once.
 struct InputParameters {

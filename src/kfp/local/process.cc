@@ -118,7 +118,9 @@ Process::Process(const ProcessOptions& options) : guard_(options.guard) {
   const std::vector<char*> argument_pointers = pointers(arguments);
   const std::vector<char*> environment_pointers = pointers(environment);
 
-  const Descriptor log(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  const Descriptor log(options.log.empty()
+                           ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+                           : ::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (log.get() < 0)
     throw core::UnavailableError(
         {.message = "the log cannot be opened: " + error_text(), .file = options.log});

@@ -19,8 +19,9 @@ struct ProcessOptions {
   std::vector<std::string> arguments;              ///< with the name of the program first
   std::map<std::string, std::string> environment;  ///< added to this process's own
   std::filesystem::path working_folder;            ///< empty: the current one
-  std::filesystem::path log;                       ///< stdout and stderr are appended to it
-  const Guard* guard = nullptr;                    ///< ends its group where this process is killed
+  /// stdout and stderr are appended to it; empty: both go to this process's stderr.
+  std::filesystem::path log;
+  const Guard* guard = nullptr;  ///< ends its group where this process is killed
 };
 
 /// How a process ended.
