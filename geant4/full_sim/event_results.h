@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace geant4 {
+
+/// What one simulated event leaves.
+struct EventResult {
+  std::vector<std::uint32_t> cells;  ///< ascending, of the mesh's canonical index
+  std::vector<float> energies_mev;   ///< after threshold and division by the sampling fraction
+  float sim_time_s = 0;
+  double active_mev = 0;  ///< deposited in active material, anywhere in the detector
+  bool entered = false;   ///< the particle reached the calorimeter
+  bool fast = false;      ///< something was deposited by the fast simulation
+};
+
+/// Results of consecutive events, a place for each: threads write to places of their own.
+struct EventResults {
+  std::int64_t first_event = 0;
+  std::vector<EventResult> results;
+
+  EventResult& of(std::int64_t event) { return results[static_cast<std::size_t>(event - first_event)]; }
+};
+
+}  // namespace geant4
