@@ -21,7 +21,7 @@ constexpr const char* kPlanFile = "plan.json";
 std::string difference(const json& before, const json& now, const std::string& path = "") {
   if (before.is_object() && now.is_object()) {
     for (const auto& [key, value] : now.items()) {
-      const std::string found = difference(before.contains(key) ? before.at(key) : json(), value,
+      std::string found = difference(before.contains(key) ? before.at(key) : json(), value,
                                            path.empty() ? key : path + "." + key);
       if (!found.empty()) return found;
     }
