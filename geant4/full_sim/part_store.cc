@@ -22,7 +22,7 @@ std::string difference(const json& before, const json& now, const std::string& p
   if (before.is_object() && now.is_object()) {
     for (const auto& [key, value] : now.items()) {
       std::string found = difference(before.contains(key) ? before.at(key) : json(), value,
-                                           path.empty() ? key : path + "." + key);
+                                     path.empty() ? key : path + "." + key);
       if (!found.empty()) return found;
     }
     for (const auto& [key, value] : before.items())

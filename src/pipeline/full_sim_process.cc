@@ -96,9 +96,8 @@ std::filesystem::path find_full_sim() {
     for (std::string folder; std::getline(folders, folder, ':');)
       if (!folder.empty() && can_run(fs::path(folder) / kProgram)) return fs::path(folder) / kProgram;
   }
-  throw core::UnavailableError(
-      {.message = fmt::format("{} is neither beside calopipe nor in PATH", kProgram),
-       .hint = "it is built where CMake finds Geant4: doc/geant4.md"});
+  throw core::UnavailableError({.message = fmt::format("{} is neither beside calopipe nor in PATH", kProgram),
+                                .hint = "it is built where CMake finds Geant4: doc/geant4.md"});
 }
 
 json run_full_sim(const fs::path& program, const std::vector<std::string>& arguments) {

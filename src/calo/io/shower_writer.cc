@@ -53,7 +53,7 @@ void describe(hdf5::File& file, const WriteOptions& options, const std::string& 
   if (!geometry.empty()) file.set_attribute("geometry", geometry);
   file.set_attribute("mesh", options.mesh.to_json().dump());
   for (const auto& [name, value] : options.attributes)
-    std::visit([&](const auto& content) { file.set_attribute(name, content); }, value);
+    std::visit([&file, &key = name](const auto& content) { file.set_attribute(key, content); }, value);
 }
 
 // Checks that everything in one file has one geometry, for layouts that cannot say otherwise.
