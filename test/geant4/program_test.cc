@@ -106,7 +106,7 @@ TEST_F(FullSimProgram, GoesOnAfterItWasKilled) {
 // The model's cells, exactly: in the order of Par04, at its place, with the noise of the event.
 TEST_F(FullSimProgram, DepositsWhatTheGeneratorMakes) {
   const test::GeneratorModel model{
-      .n_r = 5, .n_phi = 8, .n_z = 9, .output_bias = -3, .size_r_mm = 6, .size_z_mm = 15};
+      .n_r = 5, .n_phi = 8, .n_z = 9, .size_r_mm = 6, .size_z_mm = 15, .output_bias = -3};
   core::write_file(folder_ / "model.onnx", model.bytes());
   core::write_file(folder_ / "d.yaml",
                    "like: SiW\nmesh: {n_r: 5, n_phi: 8, n_z: 9, size_r_mm: 6, size_z_mm: 15}\n");
