@@ -20,6 +20,7 @@ Detector make_siw() {
           .absorbers = {{.material = "G4_W", .thickness_mm = 1.4},
                         {.material = "G4_Si", .thickness_mm = 0.3, .active = true}},
           .mesh = calo::named_mesh("SiW"),
+          .readout = {.rows = 100, .slices = 320},
           .sampling_fraction = 0.027};
 }
 
@@ -30,6 +31,7 @@ Detector make_scipb() {
           .absorbers = {{.material = "G4_Pb", .thickness_mm = 4.4},
                         {.material = "G4_POLYSTYRENE", .thickness_mm = 1.2, .active = true}},
           .mesh = calo::named_mesh("SciPb"),
+          .readout = {.rows = 100, .slices = 320},
           .sampling_fraction = 0.028};
 }
 
@@ -161,6 +163,7 @@ nlohmann::json Detector::to_json() const {
           {"layers", layers},
           {"absorbers", plates},
           {"mesh", mesh.to_json()},
+          {"readout", {{"rows", readout.rows}, {"slices", readout.slices}}},
           {"sampling_fraction", sampling_fraction > 0 ? json(sampling_fraction) : json("measured")},
           {"threshold_mev", threshold_mev}};
 }
@@ -202,6 +205,15 @@ Detector read_detector(const std::filesystem::path& file) {
     detector.sampling_fraction = 0;  // that of other plates is not this one's
   }
   if (const json* mesh = fields.find("mesh")) detector.mesh = read_mesh(*mesh, detector.mesh, fields, file);
+  if (const json* readout = fields.find("readout")) {
+    Fields entry(*readout, file, "readout.");
+    detector.readout = {};
+    entry.count("rows", detector.readout.rows, 100000);
+    entry.count("slices", detector.readout.slices, 100000);
+    entry.finish();
+    if ((detector.readout.rows == 0) != (detector.readout.slices == 0))
+      fields.fail("readout", "needs both rows and slices, or none: {}");
+  }
   if (const json* fraction = fields.find("sampling_fraction")) {
     const bool measured = *fraction == "measured";
     if (!measured && !(fraction->is_number() && fraction->get<double>() > 0 && fraction->get<double>() <= 1))

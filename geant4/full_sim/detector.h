@@ -16,6 +16,11 @@ struct Absorber {
   bool active = false;  ///< its deposits are measured
 };
 
+/// Readout cells in a parallel world: rows along the beam, slices in azimuth, one cell for each layer.
+struct ReadoutGrid {
+  int rows = 0, slices = 0;  ///< 0 = there is no such world
+};
+
 /// A calorimeter as in Geant4's example Par04: concentric cylinders around the beam, layers of one or more
 /// absorbers, and a mesh around the direction of the particle that collects the energy.
 struct Detector {
@@ -25,6 +30,7 @@ struct Detector {
   int layers = 0;
   std::vector<Absorber> absorbers;  ///< of one layer, from inside
   calo::VoxelMesh mesh;             ///< a regular cylinder
+  ReadoutGrid readout;
   /// What part of a shower's energy the active material sees; cell energies are divided by it. 0 = it is
   /// measured before the simulation.
   double sampling_fraction = 0;

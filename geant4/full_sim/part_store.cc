@@ -32,12 +32,23 @@ std::string difference(const json& before, const json& now, const std::string& p
   return before == now ? "" : fmt::format("{} was {} and is {}", path, before.dump(), now.dump());
 }
 
+bool holds_parts(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (entry.path().filename().string().starts_with("part-")) return true;
+  return false;
+}
+
 }  // namespace
 
 PartStore::PartStore(Options options) : options_(std::move(options)) {
   const fs::path plan_file = options_.folder / kPlanFile;
   // Of the number of events in one part it depends which file holds which.
   options_.plan["events_per_part"] = options_.events_per_part;
+  if (fs::exists(plan_file) && !holds_parts(options_.folder)) {
+    // Begun, and nothing came of it.
+    std::error_code ignored;
+    fs::remove_all(options_.folder, ignored);
+  }
   if (fs::exists(plan_file)) {
     const json before = json::parse(core::read_file(plan_file), nullptr, false);
     if (!options_.resume)

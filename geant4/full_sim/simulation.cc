@@ -6,7 +6,7 @@
 
 #include <G4EmParameters.hh>
 #include <G4FastSimulationPhysics.hh>
-#include <G4FindDataDir.hh>
+#include <G4ParallelWorldPhysics.hh>
 #include <G4ParticleTable.hh>
 #include <G4PhysListFactory.hh>
 #include <G4RunManager.hh>
@@ -25,11 +25,16 @@
 #include "geant4/full_sim/data_folders.h"
 #include "geant4/full_sim/em_physics.h"
 #include "geant4/full_sim/par04_detector.h"
+#include "geant4/full_sim/readout_world.h"
+
+// Of Geant4; from release to release another header declares it.
+const char* G4FindDataDir(const char* variable);
 
 namespace geant4 {
 namespace {
 
 constexpr const char* kWithoutData = "em-no-data";
+constexpr const char *kActiveWorld = "readoutActive", *kLayerWorld = "readoutLayers";
 
 std::vector<std::string> missing_data() {
   std::vector<std::string> missing;
@@ -69,6 +74,9 @@ G4VModularPhysicsList* make_physics(const SimulationOptions& options) {
       fast->ActivateFastSimulation(particle);
     list->RegisterPhysics(fast);
   }
+  if (options.detector.readout.rows > 0)
+    for (const char* world : {kActiveWorld, kLayerWorld})
+      list->RegisterPhysics(new G4ParallelWorldPhysics(world));
   G4EmParameters::Instance()->SetVerbose(0);
   return list;
 }
@@ -100,6 +108,13 @@ Simulation::Simulation(SimulationOptions options) : kernel_(std::make_unique<Ker
   kernel_->manager->SetVerboseLevel(options.verbose ? 1 : 0);
   G4VModularPhysicsList* physics = make_physics(options);
   kernel_->detector = new Par04Detector(options.detector, options.fast);
+  if (options.detector.readout.rows > 0) {
+    const Detector& detector = kernel_->detector->detector();
+    kernel_->detector->RegisterParallelWorld(
+        new ReadoutWorld(kActiveWorld, detector, ReadoutWorld::Cells::kActive));
+    kernel_->detector->RegisterParallelWorld(
+        new ReadoutWorld(kLayerWorld, detector, ReadoutWorld::Cells::kLayers));
+  }
   if (options.fast) kernel_->messenger = std::make_unique<CalopipeFastSimMessenger>(options.fast);
   kernel_->manager->SetUserInitialization(kernel_->detector);
   kernel_->manager->SetUserInitialization(physics);

@@ -57,11 +57,13 @@ TEST(Detector, IsReadFromYaml) {
 
 TEST(Detector, MayBeLikeAnother) {
   const test::TempFolder folder;
-  core::write_file(folder / "a.yaml", "like: SiW\nmesh: SiW-lowgran\n");
+  core::write_file(folder / "a.yaml", "like: SiW\nmesh: SiW-lowgran\nreadout: {}\n");
   const Detector a = geant4::read_detector(folder / "a.yaml");
   EXPECT_EQ(a.name, "SiW");
   EXPECT_EQ(a.mesh.num_cells(), 9 * 16 * 45);
   EXPECT_EQ(a.sampling_fraction, 0.027);
+  EXPECT_EQ(a.readout.rows, 0);
+  EXPECT_EQ(geant4::named_detector("SiW").readout.rows, 100);
   // Other plates measure another part of the energy.
   core::write_file(folder / "b.yaml",
                    "like: SiW\nabsorbers:\n- {material: G4_Pb, thickness_mm: 1.4}\n"
@@ -83,6 +85,7 @@ TEST(Detector, RefusesByFieldWhatIsWrong) {
       {"like: SiW\nabsorbers:\n- {material: G4_W, active: true}\n", "absorbers[0].thickness_mm"},
       {"like: SiW\nmesh: {n_r: 0}\n", "mesh.n_r"},
       {"like: SiW\nmesh: LAr\n", "mesh"},
+      {"like: SiW\nreadout: {rows: 100}\n", "readout"},
       {"like: SiW\nsampling_fraction: 1.1\n", "sampling_fraction"},
       {"like: SiW\nthreshold_mev: -1\n", "threshold_mev"},
       {"name: x\nlayers: 3\n", "absorbers"},
@@ -212,7 +215,10 @@ TEST_F(PartsTest, GiveTheSameWhetherBrokenOrNot) {
 }
 
 TEST_F(PartsTest, AreNotTakenForAnotherPlan) {
-  { PartStore store(options()); }
+  {
+    PartStore store(options());
+    write(store, 0);
+  }
   EXPECT_THROW(PartStore(options(false)), core::UsageError);
   PartStore::Options other = options(true);
   other.plan["gun"]["seed"] = 43;
@@ -225,6 +231,16 @@ TEST_F(PartsTest, AreNotTakenForAnotherPlan) {
   other = options(true);
   other.events_per_part = 5;
   EXPECT_THROW(PartStore{other}, core::UsageError);
+}
+
+TEST_F(PartsTest, AreForgottenWhereThereAreNone) {
+  {
+    PartStore store(options());
+    store.keep_number("sampling_fraction", 0.03);
+  }
+  PartStore::Options other = options();
+  other.plan["gun"]["seed"] = 43;
+  EXPECT_FALSE(PartStore(other).number("sampling_fraction").has_value());
 }
 
 TEST_F(PartsTest, DoNotMixWithOtherFiles) {
