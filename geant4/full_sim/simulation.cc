@@ -44,7 +44,8 @@ std::vector<std::string> missing_data() {
 }
 
 // A reference list, or ours. Geant4 owns it.
-G4VModularPhysicsList* make_physics(const SimulationOptions& options) {
+G4VModularPhysicsList* make_physics(const SimulationOptions& options,
+                                    const std::vector<std::string>& missing) {
   G4VModularPhysicsList* list = nullptr;
   if (options.physics == kWithoutData) {
     list = new G4VModularPhysicsList;
@@ -56,7 +57,6 @@ G4VModularPhysicsList* make_physics(const SimulationOptions& options) {
                               .field = "physics",
                               .hint = fmt::format("{}, or one of {}", kWithoutData,
                                                   fmt::join(factory.AvailablePhysLists(), ", "))});
-    const std::vector<std::string> missing = missing_data();
     if (std::find(missing.begin(), missing.end(), "G4LEDATA") != missing.end() ||
         std::find(missing.begin(), missing.end(), "G4ENSDFSTATEDATA") != missing.end())
       throw core::UnavailableError(
@@ -96,7 +96,9 @@ struct Simulation::Kernel {
 };
 
 Simulation::Simulation(SimulationOptions options) : kernel_(std::make_unique<Kernel>()) {
-  if (options.physics == kWithoutData) kernel_->data = std::make_unique<DataFolders>(missing_data());
+  // The kernel wants them before it can be asked for a physics list.
+  const std::vector<std::string> missing = missing_data();
+  kernel_->data = std::make_unique<DataFolders>(missing);
 #ifdef G4MULTITHREADED
   const G4RunManagerType type = options.threads > 1 ? G4RunManagerType::MTOnly : G4RunManagerType::SerialOnly;
 #else
@@ -106,7 +108,7 @@ Simulation::Simulation(SimulationOptions options) : kernel_(std::make_unique<Ker
   if (type == G4RunManagerType::MTOnly) kernel_->manager->SetNumberOfThreads(options.threads);
   install_complaints(options.verbose);
   kernel_->manager->SetVerboseLevel(options.verbose ? 1 : 0);
-  G4VModularPhysicsList* physics = make_physics(options);
+  G4VModularPhysicsList* physics = make_physics(options, missing);
   kernel_->detector = new Par04Detector(options.detector, options.fast);
   if (options.detector.readout.rows > 0) {
     const Detector& detector = kernel_->detector->detector();
