@@ -68,6 +68,7 @@ class CalopipeFastSimModel : public G4VFastSimulationModel {
   ParticleBatch<Waiting> batch_;
   calo::infer::Workspace workspace_;
   calo::infer::SparseShowers showers_;
+  std::vector<std::uint32_t> order_;
   std::int64_t num_showers_ = 0;
 };
 
