@@ -89,7 +89,7 @@ std::filesystem::path find_full_sim() {
                                   .hint = "name the program, or unset the variable"});
   }
   std::error_code ignored;
-  const fs::path beside = fs::read_symlink("/proc/self/exe", ignored).parent_path() / kProgram;
+  fs::path beside = fs::read_symlink("/proc/self/exe", ignored).parent_path() / kProgram;
   if (can_run(beside)) return beside;
   if (const char* path = std::getenv("PATH")) {
     std::istringstream folders(path);
