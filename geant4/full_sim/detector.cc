@@ -211,8 +211,10 @@ Detector read_detector(const std::filesystem::path& file) {
     entry.count("rows", detector.readout.rows, 100000);
     entry.count("slices", detector.readout.slices, 100000);
     entry.finish();
-    if ((detector.readout.rows == 0) != (detector.readout.slices == 0))
-      fields.fail("readout", "needs both rows and slices, or none: {}");
+    // Geant4 does not find its way through replicas that are alone.
+    const bool none = detector.readout.rows == 0 && detector.readout.slices == 0;
+    if (!none && (detector.readout.rows < 2 || detector.readout.slices < 2))
+      fields.fail("readout", "needs two rows and two slices at least", "{} = no such world");
   }
   if (const json* fraction = fields.find("sampling_fraction")) {
     const bool measured = *fraction == "measured";

@@ -86,6 +86,7 @@ TEST(Detector, RefusesByFieldWhatIsWrong) {
       {"like: SiW\nmesh: {n_r: 0}\n", "mesh.n_r"},
       {"like: SiW\nmesh: LAr\n", "mesh"},
       {"like: SiW\nreadout: {rows: 100}\n", "readout"},
+      {"like: SiW\nreadout: {rows: 1, slices: 1}\n", "readout"},
       {"like: SiW\nsampling_fraction: 1.1\n", "sampling_fraction"},
       {"like: SiW\nthreshold_mev: -1\n", "threshold_mev"},
       {"name: x\nlayers: 3\n", "absorbers"},
