@@ -32,10 +32,14 @@ std::string difference(const json& before, const json& now, const std::string& p
   return before == now ? "" : fmt::format("{} was {} and is {}", path, before.dump(), now.dump());
 }
 
-bool holds_parts(const fs::path& folder) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (entry.path().filename().string().starts_with("part-")) return true;
-  return false;
+// Whether nothing stands in it but the plan and numbers that were kept: no parts, and nothing of anybody
+// else's.
+bool is_only_begun(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name != kPlanFile && name != "sampling_fraction.json") return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -44,7 +48,7 @@ PartStore::PartStore(Options options) : options_(std::move(options)) {
   const fs::path plan_file = options_.folder / kPlanFile;
   // Of the number of events in one part it depends which file holds which.
   options_.plan["events_per_part"] = options_.events_per_part;
-  if (fs::exists(plan_file) && !holds_parts(options_.folder)) {
+  if (fs::exists(plan_file) && is_only_begun(options_.folder)) {
     // Begun, and nothing came of it.
     std::error_code ignored;
     fs::remove_all(options_.folder, ignored);

@@ -248,6 +248,9 @@ TEST_F(PartsTest, DoNotMixWithOtherFiles) {
   core::write_file(folder_ / "parts" / "thesis.tex", "x");
   EXPECT_THROW(PartStore{options()}, core::UsageError);
   EXPECT_TRUE(std::filesystem::exists(folder_ / "parts" / "thesis.tex"));
+  core::write_file(folder_ / "parts" / "plan.json", "{}");
+  EXPECT_THROW(PartStore{options()}, core::UsageError);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "parts" / "thesis.tex"));
 }
 
 TEST_F(PartsTest, AreCheckedWhenPutTogether) {

@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
-#include <numbers>
 #include <set>
 
 #include "calo/benchmark/onnxruntime_peer.h"
@@ -186,20 +184,16 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
   report.contract = generator.contract();
   report.mesh = source->mesh().to_string();
   report.cells = generator.num_cells();
-  const TrainedRange& trained = source->trained();
-  report.energy_gev = options.energy_gev > 0
-                          ? options.energy_gev
-                          : std::sqrt(trained.min_energy_mev * trained.max_energy_mev) / 1000;
+  Particle particle = typical_particle(source->trained());
+  if (options.energy_gev > 0) particle.energy_mev = static_cast<float>(options.energy_gev * 1000);
+  report.energy_gev = particle.energy_mev / 1000.0;
   const auto& names = generator.geometries();
   const auto place =
       options.geometry.empty() ? names.begin() : std::find(names.begin(), names.end(), options.geometry);
   if (place == names.end())
     throw core::UsageError(
         {.message = fmt::format("\"{}\" is not known to the model", options.geometry), .field = "geometry"});
-  const double theta_deg = (trained.min_theta_deg + trained.max_theta_deg) / 2;
-  const Particle particle{.energy_mev = static_cast<float>(report.energy_gev * 1000),
-                          .theta_rad = static_cast<float>(theta_deg * std::numbers::pi / 180),
-                          .geometry = static_cast<std::uint32_t>(place - names.begin())};
+  particle.geometry = static_cast<std::uint32_t>(place - names.begin());
   {
     infer::Workspace workspace;
     infer::SparseShowers showers;

@@ -1,7 +1,9 @@
 #include "calo/generate/shower_source.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <numbers>
 
 #include "calo/generate/decoder.h"
 #include "calo/infer/generator.h"
@@ -121,6 +123,13 @@ class OnnxSource : public ShowerSource {
 };
 
 }  // namespace
+
+infer::Particle typical_particle(const TrainedRange& trained) {
+  const double energy_mev = std::sqrt(trained.min_energy_mev * trained.max_energy_mev),
+               theta_deg = (trained.min_theta_deg + trained.max_theta_deg) / 2;
+  return {.energy_mev = static_cast<float>(energy_mev),
+          .theta_rad = static_cast<float>(theta_deg * std::numbers::pi / 180)};
+}
 
 std::unique_ptr<ShowerSource> ShowerSource::open(const std::filesystem::path& path,
                                                  std::optional<infer::Precision> precision) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "calo/infer/generator.h"
 #include "calo/infer/precision.h"
 #include "calo/model/model_folder.h"
 #include "calo/shower/showers.h"
@@ -21,6 +22,9 @@ struct TrainedRange {
   double min_energy_mev = 0, max_energy_mev = 0;
   double min_theta_deg = 0, max_theta_deg = 0;
 };
+
+/// In the middle of the training: its geometric mean energy, its mean angle.
+infer::Particle typical_particle(const TrainedRange& trained);
 
 /// A model that makes showers on the CPU, without LibTorch: a model folder, or an ONNX file that
 /// `calopipe convert` or `calopipe optimise` wrote. Both make the same showers of the same seed, up to

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <fstream>
 #include <map>
-#include <numbers>
 
 #include "calo/generate/generate.h"
 #include "calo/infer/generator.h"
@@ -75,19 +74,13 @@ std::vector<ObservableShift> find_shifts(const Validation& fp32, const Validatio
   return shifts;
 }
 
-void measure_speed(const std::filesystem::path& file, const OptimiseOptions& options, Candidate& candidate) {
+void measure_speed(const std::filesystem::path& file, const infer::Particle& particle,
+                   const OptimiseOptions& options, Candidate& candidate) {
   const auto begin = std::chrono::steady_clock::now();
   const Generator generator = Generator::load(file, {.precision = candidate.precision});
   candidate.start_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   candidate.weight_bytes = static_cast<std::int64_t>(generator.model().weight_bytes());
-  const auto source = ShowerSource::open(file, Precision::kFp32);
-  const TrainedRange& trained = source->trained();
-  const double energy_mev = std::sqrt(trained.min_energy_mev * trained.max_energy_mev),
-               theta_deg = (trained.min_theta_deg + trained.max_theta_deg) / 2;
-  std::vector<infer::Particle> particles(
-      static_cast<std::size_t>(options.batch_size),
-      {.energy_mev = static_cast<float>(energy_mev),
-       .theta_rad = static_cast<float>(theta_deg * std::numbers::pi / 180)});
+  std::vector<infer::Particle> particles(static_cast<std::size_t>(options.batch_size), particle);
   for (std::size_t i = 0; i < particles.size(); ++i) particles[i].event = i;
   infer::Workspace workspace;
   infer::SparseShowers showers;
@@ -205,7 +198,7 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
       candidate.accepted = std::isfinite(candidate.largest_shift_sigma) &&
                            candidate.largest_shift_sigma <= options.max_shift_sigma;
     }
-    measure_speed(onnx, options, candidate);
+    measure_speed(onnx, typical_particle(source->trained()), options, candidate);
     candidate.file_bytes =
         static_cast<std::int64_t>(for_precision(bytes, precision, options.narrow_weights).size());
     spdlog::info(
