@@ -1,5 +1,6 @@
 #include "calo/validate/classifier.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -28,24 +29,65 @@ Split split_rows(std::size_t rows, std::uint64_t seed) {
   return {.train = {begin, validation}, .validation = {validation, test}, .test = {test, order.end()}};
 }
 
+LogitDivergence logit_divergence(const std::vector<double>& full_logits,
+                                 const std::vector<double>& fast_logits) {
+  double cross_entropy = 0, variance = 0;
+  for (const bool fast : {false, true}) {
+    const std::vector<double>& logits = fast ? fast_logits : full_logits;
+    const auto count = static_cast<double>(logits.size());
+    double mean = 0, squares = 0;
+    const auto entropy = [&](double logit) {
+      const double z = fast ? -logit : logit;
+      return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z)));
+    };
+    for (const double logit : logits) mean += entropy(logit) / count;
+    for (const double logit : logits) squares += (entropy(logit) - mean) * (entropy(logit) - mean);
+    cross_entropy += mean / 2;
+    if (logits.size() > 1) variance += squares / (count - 1) / count / 4;
+  }
+  return {.value = 1 - cross_entropy / std::numbers::ln2, .error = std::sqrt(variance) / std::numbers::ln2};
+}
+
+std::vector<CalibrationBin> calibration_curve(const std::vector<double>& full_scores,
+                                              const std::vector<double>& fast_scores, int bins) {
+  std::vector<CalibrationBin> curve(static_cast<std::size_t>(bins));
+  for (const bool fast : {false, true})
+    for (const double score : fast ? fast_scores : full_scores) {
+      const int place = std::clamp(static_cast<int>(score * bins), 0, bins - 1);
+      CalibrationBin& bin = curve[static_cast<std::size_t>(place)];
+      bin.predicted += score;
+      bin.observed += fast ? 1 : 0;
+      ++bin.showers;
+    }
+  std::erase_if(curve, [](const CalibrationBin& bin) { return bin.showers == 0; });
+  for (CalibrationBin& bin : curve) {
+    const auto count = static_cast<double>(bin.showers);
+    const double share = (bin.observed + 1) / (count + 2);
+    bin.error = std::sqrt(share * (1 - share) / count);
+    bin.predicted /= count;
+    bin.observed /= count;
+  }
+  return curve;
+}
+
 Classification judge(std::string name, std::string title, const std::vector<double>& full_logits,
                      const std::vector<double>& fast_logits) {
   Classification result{.name = std::move(name), .title = std::move(title)};
-  double cross_entropy = 0;
   for (const bool fast : {false, true}) {
     const std::vector<double>& logits = fast ? fast_logits : full_logits;
     const auto count = static_cast<double>(logits.size());
     for (const double logit : logits) {
-      const double z = fast ? -logit : logit;
-      cross_entropy += (std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z)))) / (2 * count);
       (fast ? result.fast_scores : result.full_scores).push_back(1 / (1 + std::exp(-logit)));
       ++result.confusion[fast ? 1 : 0][logit >= 0 ? 1 : 0];
     }
     result.accuracy += static_cast<double>(result.confusion[fast ? 1 : 0][fast ? 1 : 0]) / (2 * count);
   }
-  result.jensen_shannon = 1 - cross_entropy / std::numbers::ln2;
+  const LogitDivergence divergence = logit_divergence(full_logits, fast_logits);
+  result.jensen_shannon = divergence.value;
+  result.jensen_shannon_error = divergence.error;
   result.auc = roc_auc(full_logits, fast_logits);
   result.roc = roc_curve(result.full_scores, result.fast_scores);
+  result.calibration = calibration_curve(result.full_scores, result.fast_scores);
   result.test_showers = static_cast<std::int64_t>(full_logits.size());
   return result;
 }
@@ -70,16 +112,41 @@ Classification classify_high_level(const FeatureTable& full, const FeatureTable&
 }
 
 json Classification::to_json() const {
-  return {{"name", name},
-          {"title", title},
-          {"auc", auc.value},
-          {"auc_error", auc.error},
-          {"accuracy", accuracy},
-          {"jsd", jensen_shannon},
-          {"showers_of_each_side",
-           {{"train", train_showers}, {"validation", validation_showers}, {"test", test_showers}}},
-          {"l2", l2},
-          {"features", features}};
+  json object = {{"name", name},
+                 {"title", title},
+                 {"auc", auc.value},
+                 {"auc_error", auc.error},
+                 {"accuracy", accuracy},
+                 {"jsd", jensen_shannon},
+                 {"jsd_error", jensen_shannon_error},
+                 {"showers_of_each_side",
+                  {{"train", train_showers}, {"validation", validation_showers}, {"test", test_showers}}},
+                 {"features", features}};
+  for (const CalibrationBin& bin : calibration)
+    object["calibration"].push_back({{"predicted", bin.predicted},
+                                     {"observed", bin.observed},
+                                     {"error", bin.error},
+                                     {"showers", bin.showers}});
+  if (trainings.empty()) {
+    object["l2"] = l2;
+    return object;
+  }
+  if (calibrated_jensen_shannon) {
+    object["calibrated_jsd"] = calibrated_jensen_shannon->value;
+    object["calibrated_jsd_error"] = calibrated_jensen_shannon->error;
+  }
+  for (const TrainingResult& training : trainings)
+    object["trainings"].push_back({{"auc", training.auc.value},
+                                   {"auc_error", training.auc.error},
+                                   {"accuracy", training.accuracy},
+                                   {"jsd", training.jensen_shannon.value},
+                                   {"calibrated_jsd", training.calibrated_jensen_shannon.value},
+                                   {"best_epoch", training.best_epoch},
+                                   {"epochs", training.epochs}});
+  object["trainings_end"] = trainings_end == TrainingsEnd::kAll         ? "all"
+                            : trainings_end == TrainingsEnd::kSeparated ? "separated"
+                                                                        : "decided";
+  return object;
 }
 
 json Classification::kubeflow_metadata() const {

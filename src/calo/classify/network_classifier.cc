@@ -1,0 +1,296 @@
+#include "calo/classify/network_classifier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "calo/classify/classifier_inputs.h"
+#include "calo/classify/isotonic.h"
+#include "calo/classify/network.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/philox.h"
+#include "core/progress.h"
+
+namespace calo {
+namespace {
+
+constexpr std::uint32_t kOrderStream = 0x636c6f72;
+
+using Samples = std::vector<ClassifierSample>;
+
+// Logits of a part of the split, by side.
+struct PartLogits {
+  std::vector<double> full, fast;
+
+  double accuracy() const {
+    double right = 0;
+    for (const double logit : full) right += logit < 0 ? 1 : 0;
+    for (const double logit : fast) right += logit >= 0 ? 1 : 0;
+    return right / static_cast<double>(full.size() + fast.size());
+  }
+  double cross_entropy() const { return 1 - logit_divergence(full, fast).value; }  // in units of ln 2
+};
+
+Samples samples_of(const std::vector<std::size_t>& rows) {
+  Samples samples;
+  for (const std::size_t row : rows)
+    for (const bool fast : {false, true}) samples.push_back({static_cast<std::uint32_t>(row), fast});
+  return samples;
+}
+
+// One training, and what it gave.
+class Training {
+ public:
+  Training(NetworkKind kind, ClassifierInputs& inputs, const VoxelMesh& mesh, std::size_t rows,
+           const NetworkOptions& options, core::ThreadPool& pool)
+      : kind_(kind), inputs_(inputs), options_(options), split_(split_rows(rows, options.seed)) {
+    train_ = samples_of(split_.train);
+    inputs_.fit(split_.train);
+    network_ = kind == NetworkKind::kCnn ? make_cnn(mesh.cylinder(), options, pool)
+                                         : make_mlp(inputs_.used_columns(train_), options, pool);
+  }
+
+  void run(int number) {
+    core::Progress progress(
+        fmt::format("{}, training {} of at most {}", network_title(kind_), number, options_.trainings),
+        options_.max_epochs, "epochs");
+    double best_accuracy = -1, best_loss = std::numeric_limits<double>::infinity(), least_loss = best_loss;
+    for (int epoch = 1, waited = 0; epoch <= options_.max_epochs && waited < options_.patience; ++epoch) {
+      const double train_loss = run_epoch(epoch);
+      PartLogits selection = logits(split_.validation);
+      const double accuracy = selection.accuracy(), loss = selection.cross_entropy();
+      if (!std::isfinite(train_loss) || !std::isfinite(loss))
+        throw core::InputError({.message = fmt::format("{}: the loss is not finite any more in epoch {}",
+                                                       network_title(kind_), epoch),
+                                .field = "loss",
+                                .hint = "try a smaller learning rate"});
+      if (accuracy > best_accuracy || (accuracy == best_accuracy && loss < best_loss)) {
+        best_accuracy = accuracy;
+        best_loss = loss;
+        result.best_epoch = epoch;
+        selection_ = std::move(selection);
+        test = logits(split_.test);  // at once, so that no weights need be kept
+      }
+      waited = loss < least_loss ? 0 : waited + 1;
+      least_loss = std::min(least_loss, loss);
+      result.epochs = epoch;
+      progress.update(
+          epoch, fmt::format("loss {:.4f}, selection {:.4f}, accuracy {:.3f}", train_loss, loss, accuracy));
+      if (best_accuracy == 1) break;
+    }
+    judge_test();
+  }
+
+  const Split& split() const { return split_; }
+
+  TrainingResult result;
+  PartLogits test;
+
+ private:
+  // As many even batches as make kFewestSteps, unless that makes them too small.
+  std::size_t batches() const {
+    const auto count = static_cast<double>(train_.size());
+    const double size =
+        std::min<double>(options_.batch, std::max<double>(kSmallestBatch, count / kFewestSteps));
+    return static_cast<std::size_t>(std::max(1.0, std::ceil(count / size)));
+  }
+
+  // Mean loss of the steps, in units of ln 2.
+  double run_epoch(int epoch) {
+    core::Philox random(options_.seed, static_cast<std::uint64_t>(epoch), kOrderStream);
+    for (std::size_t i = train_.size(); i > 1; --i)
+      std::swap(train_[i - 1], train_[random.below(static_cast<std::uint32_t>(i))]);
+    const std::size_t count = batches();
+    double loss = 0;
+    std::vector<float> labels;
+    for (std::size_t batch = 0; batch < count; ++batch) {
+      if (core::interrupt_requested())
+        throw core::Interrupted(
+            {.message = "the training of a classifier was interrupted; nothing was kept"});
+      const std::size_t begin = train_.size() * batch / count, end = train_.size() * (batch + 1) / count;
+      const std::span<const ClassifierSample> samples(train_.data() + begin, end - begin);
+      labels.clear();
+      for (const ClassifierSample& sample : samples) labels.push_back(sample.fast ? 1 : 0);
+      loss += network_->train(inputs_.batch(samples), labels) / static_cast<double>(count);
+    }
+    return loss / std::log(2.0);
+  }
+
+  PartLogits logits(const std::vector<std::size_t>& rows) {
+    const Samples samples = samples_of(rows);
+    PartLogits values;
+    for (std::size_t begin = 0; begin < samples.size();) {
+      const std::size_t count = std::min<std::size_t>(samples.size() - begin, 256);
+      for (const double logit : network_->logits(inputs_.batch({samples.data() + begin, count})))
+        (samples[begin++].fast ? values.fast : values.full).push_back(logit);
+    }
+    return values;
+  }
+
+  void judge_test() {
+    result.auc = roc_auc(test.full, test.fast);
+    result.accuracy = test.accuracy();
+    result.jensen_shannon = logit_divergence(test.full, test.fast);
+    const IsotonicRegression calibration = IsotonicRegression::fit(selection_.full, selection_.fast);
+    const auto calibrated = [&](std::vector<double> logits) {
+      for (double& logit : logits) {
+        const double p = calibration(logit);
+        logit = std::log(p / (1 - p));
+      }
+      return logits;
+    };
+    result.calibrated_jensen_shannon = logit_divergence(calibrated(test.full), calibrated(test.fast));
+  }
+
+  NetworkKind kind_;
+  ClassifierInputs& inputs_;
+  NetworkOptions options_;
+  Split split_;
+  Samples train_;
+  PartLogits selection_;
+  std::unique_ptr<ClassifierNetwork> network_;
+};
+
+// Mean over the trainings, and the larger of their standard deviation and their mean error: see
+// Classification.
+template <class NumberOf>
+auto combined(const std::vector<TrainingResult>& trainings, const NumberOf& number_of) {
+  auto result = number_of(trainings.front());
+  result.value = result.error = 0;
+  const auto count = static_cast<double>(trainings.size());
+  for (const TrainingResult& training : trainings) {
+    result.value += number_of(training).value / count;
+    result.error += number_of(training).error / count;
+  }
+  double squares = 0;
+  for (const TrainingResult& training : trainings) {
+    const double difference = number_of(training).value - result.value;
+    squares += difference * difference;
+  }
+  if (trainings.size() > 1) result.error = std::max(result.error, std::sqrt(squares / (count - 1)));
+  return result;
+}
+
+void check_options(const NetworkOptions& options) {
+  const auto at_least_one = [](const char* field, int value) {
+    if (value < 1)
+      throw core::UsageError({.message = fmt::format("is {}; must be at least 1", value), .field = field});
+  };
+  at_least_one("hidden_width", options.hidden_width);
+  at_least_one("max_epochs", options.max_epochs);
+  at_least_one("batch", options.batch);
+  at_least_one("trainings", options.trainings);
+  at_least_one("patience", options.patience);
+  if (options.hidden_layers < 0)
+    throw core::UsageError({.message = fmt::format("is {}; must not be negative", options.hidden_layers),
+                            .field = "hidden_layers"});
+  const double rate = options.learning_rate.value_or(1);
+  if (!(rate > 0) || !std::isfinite(rate))
+    throw core::UsageError(
+        {.message = fmt::format("is {}; must be above 0", rate), .field = "learning_rate"});
+}
+
+void check_showers(NetworkKind kind, const ClassifierShowers& full, const ClassifierShowers& fast,
+                   const VoxelMesh& mesh) {
+  const std::size_t rows = full.showers.size();
+  if (rows < kFewestClassified)
+    throw core::InputError({.message = fmt::format("{} showers of each side are too few for a classifier; it "
+                                                   "needs {}",
+                                                   rows, kFewestClassified),
+                            .field = "showers"});
+  if (fast.showers.size() != rows || full.features.rows() != rows || fast.features.rows() != rows)
+    throw core::InputError(
+        {.message = fmt::format("a classifier needs as many fast as full showers, and a row of features for "
+                                "each: {} and {} showers, {} and {} rows",
+                                rows, fast.showers.size(), full.features.rows(), fast.features.rows()),
+         .field = "showers"});
+  for (const ClassifierShowers* side : {&full, &fast})
+    if (side->showers.num_cells() != mesh.num_cells())
+      throw core::InputError({.message = fmt::format("showers of {} cells are not of the mesh of {}",
+                                                     side->showers.num_cells(), mesh.to_string()),
+                              .field = "showers"});
+  if (kind == NetworkKind::kCnn && !mesh.is_cylinder())
+    throw core::InputError({.message = "the convolutional network needs a regular mesh", .field = "mesh"});
+}
+
+}  // namespace
+
+std::string network_name(NetworkKind kind) {
+  switch (kind) {
+    case NetworkKind::kHighLevel:
+      return "dnn_high_level";
+    case NetworkKind::kVoxels:
+      return "dnn_voxels";
+    case NetworkKind::kNormalisedVoxels:
+      return "dnn_normalised_voxels";
+    case NetworkKind::kCnn:
+      break;
+  }
+  return "cnn";
+}
+
+std::string network_title(NetworkKind kind) {
+  switch (kind) {
+    case NetworkKind::kHighLevel:
+      return "DNN on high-level features";
+    case NetworkKind::kVoxels:
+      return "DNN on voxels";
+    case NetworkKind::kNormalisedVoxels:
+      return "DNN on normalised voxels";
+    case NetworkKind::kCnn:
+      break;
+  }
+  return "CNN on voxels";
+}
+
+Classification classify_with_network(NetworkKind kind, const ClassifierShowers& full,
+                                     const ClassifierShowers& fast, const VoxelMesh& mesh,
+                                     double threshold_mev, const NetworkOptions& options,
+                                     core::ThreadPool& pool) {
+  check_options(options);
+  check_showers(kind, full, fast, mesh);
+  ClassifierInputs inputs(kind, full, fast, mesh, threshold_mev);
+  Classification result;
+  std::vector<TrainingResult> trainings;
+  TrainingsEnd end = TrainingsEnd::kAll;
+  Auc auc;
+  for (int number = 1; number <= options.trainings && end == TrainingsEnd::kAll; ++number) {
+    NetworkOptions own = options;
+    own.seed += static_cast<std::uint64_t>(number - 1);
+    Training training(kind, inputs, mesh, full.showers.size(), own, pool);
+    training.run(number);
+    trainings.push_back(training.result);
+    if (number == 1) {
+      result = judge(network_name(kind), network_title(kind), training.test.full, training.test.fast);
+      result.train_showers = static_cast<std::int64_t>(training.split().train.size());
+      result.validation_showers = static_cast<std::int64_t>(training.split().validation.size());
+    }
+    auc = combined(trainings, [](const TrainingResult& one) { return one.auc; });
+    if (number == options.trainings) break;
+    // One training alone does not tell how much trainings differ.
+    if (auc.value > kSeparatedAuc)
+      end = TrainingsEnd::kSeparated;
+    else if (number > 1 && std::abs(auc.value - 0.5) > kDecidedErrors * auc.error)
+      end = TrainingsEnd::kDecided;
+  }
+  result.auc = auc;
+  const auto divergence = combined(trainings, [](const TrainingResult& one) { return one.jensen_shannon; });
+  result.jensen_shannon = divergence.value;
+  result.jensen_shannon_error = divergence.error;
+  result.calibrated_jensen_shannon =
+      combined(trainings, [](const TrainingResult& one) { return one.calibrated_jensen_shannon; });
+  result.accuracy = 0;
+  for (const TrainingResult& one : trainings)
+    result.accuracy += one.accuracy / static_cast<double>(trainings.size());
+  result.trainings = std::move(trainings);
+  result.trainings_end = end;
+  if (kind == NetworkKind::kHighLevel) result.features = full.features.names;
+  return result;
+}
+
+}  // namespace calo

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "calo/model/optimizer.h"
+
+namespace calo {
+
+/// Trained tensors of a network, and Adam's steps on them.
+class TorchParameters {
+ public:
+  explicit TorchParameters(std::uint64_t seed) : seed_(seed) {}
+
+  /// Uniform in [-bound, bound].
+  torch::Tensor add_uniform(std::vector<std::int64_t> shape, double bound);
+  torch::Tensor add_constant(std::vector<std::int64_t> shape, float value);
+
+  /// Updates all by their gradients, which are cleared.
+  void step(const Optimizer& optimizer);
+
+ private:
+  std::uint64_t seed_;
+  std::deque<Parameter> parameters_;  // the tensors lie in their memory
+  std::vector<torch::Tensor> tensors_;
+};
+
+/// A layer of `in` x `out` with PyTorch's initial weights: uniform within 1 / sqrt(in).
+struct TorchLinear {
+  TorchLinear(TorchParameters& parameters, std::int64_t in, std::int64_t out);
+  torch::Tensor operator()(const torch::Tensor& x) const { return torch::linear(x, weight, bias); }
+
+  torch::Tensor weight, bias;
+};
+
+/// Lets LibTorch work with so many threads as long as it lives.
+class TorchThreads {
+ public:
+  explicit TorchThreads(int threads) : before_(at::get_num_threads()) { at::set_num_threads(threads); }
+  ~TorchThreads() { at::set_num_threads(before_); }
+  TorchThreads(const TorchThreads&) = delete;
+  TorchThreads& operator=(const TorchThreads&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace calo
