@@ -1,7 +1,9 @@
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "calo/classify/network.h"
@@ -13,7 +15,9 @@ namespace {
 constexpr std::int64_t kChannels = 16, kDeepChannels = 32, kHeadWidth = 64;
 constexpr std::array<int, 3> kPatches = {6, 10, 9};  // in r, phi, z, at most
 constexpr double kLearningRate = 1e-3;
-constexpr double kNormMomentum = 0.1, kNormEpsilon = 1e-5;
+// Showers that are worked on at once by one thread. Fixed, so that sums, and with them the results, are the
+// same whatever the number of threads.
+constexpr std::size_t kPiece = 16;
 
 // So many neighbours on both sides in phi, which closes on itself.
 torch::Tensor wrap_phi(const torch::Tensor& x, std::int64_t before, std::int64_t after) {
@@ -27,123 +31,189 @@ torch::Tensor wrap_phi(const torch::Tensor& x, std::int64_t before, std::int64_t
 
 using Extents = std::array<std::int64_t, 3>;  // r, phi, z
 
-// Convolution and batch normalisation. Zeros are beside the mesh in r and z; phi is wrapped before.
-class NormedConvolution {
- public:
-  NormedConvolution(TorchParameters& parameters, std::int64_t in, std::int64_t out, Extents kernel,
-                    Extents stride, Extents padding)
-      : stride_(stride),
-        padding_(padding),
-        weight_(parameters.add_uniform(
+// Zeros are beside the mesh in r and z; phi is wrapped before.
+struct Convolution {
+  Convolution(TorchParameters& parameters, std::int64_t in, std::int64_t out, Extents kernel,
+              Extents stride_in, Extents padding_in)
+      : stride(stride_in),
+        padding(padding_in),
+        weight(parameters.add_uniform(
             {out, in, kernel[0], kernel[1], kernel[2]},
             std::sqrt(6.0 / static_cast<double>(in * kernel[0] * kernel[1] * kernel[2])))),  // He, for ReLU
-        gain_(parameters.add_constant({out}, 1)),
-        bias_(parameters.add_constant({out}, 0)),
-        mean_(torch::zeros({out})),
-        variance_(torch::ones({out})) {}
+        bias(parameters.add_constant({out}, 0)) {}
 
-  torch::Tensor operator()(const torch::Tensor& x, bool training) const {
-    return torch::batch_norm(torch::conv3d(x, weight_, {}, stride_, padding_), gain_, bias_, mean_, variance_,
-                             training, kNormMomentum, kNormEpsilon, false);
+  torch::Tensor operator()(const torch::Tensor& x) const {
+    return torch::conv3d(x, weight, bias, stride, padding);
   }
 
- private:
-  Extents stride_, padding_;
-  torch::Tensor weight_, gain_, bias_, mean_, variance_;
+  Extents stride, padding;
+  torch::Tensor weight, bias;
 };
 
-class ResidualBlock {
- public:
+struct ResidualBlock {
   ResidualBlock(TorchParameters& parameters, std::int64_t in, std::int64_t out, std::int64_t stride)
-      : first_(parameters, in, out, {3, 3, 3}, {stride, stride, stride}, {1, 0, 1}),
-        second_(parameters, out, out, {3, 3, 3}, {1, 1, 1}, {1, 0, 1}) {
+      : first(parameters, in, out, {3, 3, 3}, {stride, stride, stride}, {1, 0, 1}),
+        second(parameters, out, out, {3, 3, 3}, {1, 1, 1}, {1, 0, 1}) {
     if (in != out || stride != 1)
-      shortcut_.emplace(parameters, in, out, Extents{1, 1, 1}, Extents{stride, stride, stride},
-                        Extents{0, 0, 0});
+      shortcut.emplace(parameters, in, out, Extents{1, 1, 1}, Extents{stride, stride, stride},
+                       Extents{0, 0, 0});
   }
 
-  torch::Tensor operator()(const torch::Tensor& x, bool training) const {
-    const torch::Tensor inner = torch::relu(first_(wrap_phi(x, 1, 1), training));
-    return torch::relu(second_(wrap_phi(inner, 1, 1), training) +
-                       (shortcut_ ? (*shortcut_)(x, training) : x));
+  torch::Tensor operator()(const torch::Tensor& x) const {
+    const torch::Tensor inner = torch::relu(first(wrap_phi(x, 1, 1)));
+    return torch::relu(second(wrap_phi(inner, 1, 1)) + (shortcut ? (*shortcut)(x) : x));
   }
 
- private:
-  NormedConvolution first_, second_;
-  std::optional<NormedConvolution> shortcut_;
+  Convolution first, second;
+  std::optional<Convolution> shortcut;
+};
+
+struct Layers {
+  Layers(TorchParameters& parameters, const Extents& extents) {
+    Extents shape;  // behind the body
+    for (std::size_t i = 0; i < 3; ++i) {
+      patch[i] = (extents[i] + kPatches[i] - 1) / kPatches[i];
+      shape[i] = ((extents[i] + patch[i] - 1) / patch[i] + 1) / 2;
+    }
+    stem.emplace_back(parameters, 2, kChannels, patch, patch, Extents{0, 0, 0});
+    blocks.emplace_back(parameters, kChannels, kChannels, 1);
+    blocks.emplace_back(parameters, kChannels, kDeepChannels, 2);
+    head.emplace_back(parameters, kDeepChannels * shape[0] * shape[2] + 1, kHeadWidth);
+    head.emplace_back(parameters, kHeadWidth, 1);
+  }
+
+  // The same weights in the same memory, with gradients of their own.
+  Layers replica() const {
+    Layers copy = *this;
+    for (torch::Tensor* tensor : copy.tensors()) *tensor = tensor->detach().requires_grad_(true);
+    return copy;
+  }
+
+  std::vector<torch::Tensor*> tensors() {
+    std::vector<torch::Tensor*> all;
+    const auto add = [&](auto& layer) {
+      all.push_back(&layer.weight);
+      all.push_back(&layer.bias);
+    };
+    add(stem.front());
+    for (ResidualBlock& block : blocks) {
+      add(block.first);
+      add(block.second);
+      if (block.shortcut) add(*block.shortcut);
+    }
+    for (TorchLinear& layer : head) add(layer);
+    return all;
+  }
+
+  // @param image [showers, 2, r, phi, z]
+  // @param incident [showers, 1]
+  torch::Tensor logits(const torch::Tensor& image, const torch::Tensor& incident) const {
+    const auto missing = [&](std::size_t i) {
+      const std::int64_t extent = image.size(static_cast<std::int64_t>(i) + 2);
+      return (patch[i] - extent % patch[i]) % patch[i];
+    };
+    torch::Tensor x = image;
+    if (missing(0) > 0 || missing(2) > 0) x = torch::constant_pad_nd(x, {0, missing(2), 0, 0, 0, missing(0)});
+    if (missing(1) > 0) x = wrap_phi(x, 0, missing(1));
+    x = torch::relu(stem.front()(x));
+    for (const ResidualBlock& block : blocks) x = block(x);
+    x = torch::cat({x.mean(3).flatten(1), incident}, 1);
+    return head[1](torch::relu(head[0](x))).squeeze(1);
+  }
+
+  Extents patch{};
+  std::vector<Convolution> stem;
+  std::vector<ResidualBlock> blocks;
+  std::vector<TorchLinear> head;
 };
 
 class Cnn : public ClassifierNetwork {
  public:
   Cnn(const VoxelMesh::Cylinder& cylinder, const NetworkOptions& options, core::ThreadPool& pool)
       : pool_(pool),
-        threads_(pool.size()),
         extents_({cylinder.n_r, cylinder.n_phi, cylinder.n_z}),
         learning_rate_(options.learning_rate.value_or(kLearningRate)),
         optimizer_(ModelDescription{}),
-        parameters_(options.seed) {
-    Extents shape;  // behind the body
-    for (std::size_t i = 0; i < 3; ++i) {
-      patch_[i] = (extents_[i] + kPatches[i] - 1) / kPatches[i];
-      shape[i] = ((extents_[i] + patch_[i] - 1) / patch_[i] + 1) / 2;
-    }
-    stem_.emplace(parameters_, 2, kChannels, patch_, patch_, Extents{0, 0, 0});
-    blocks_.emplace_back(parameters_, kChannels, kChannels, 1);
-    blocks_.emplace_back(parameters_, kChannels, kDeepChannels, 2);
-    head_.emplace_back(parameters_, kDeepChannels * shape[0] * shape[2] + 1, kHeadWidth);
-    head_.emplace_back(parameters_, kHeadWidth, 1);
-  }
+        parameters_(options.seed),
+        layers_(parameters_, extents_) {}
 
   double train(const SparseBatch& batch, std::span<const float> labels) override {
+    const std::size_t pieces = (batch.size() + kPiece - 1) / kPiece;
+    while (replicas_.size() < pieces) replicas_.push_back(layers_.replica());
+    std::vector<double> losses(pieces);
+    in_pieces(batch, [&](std::size_t piece, const torch::Tensor& image, const torch::Tensor& incident) {
+      const std::span<const float> own =
+          labels.subspan(piece * kPiece, static_cast<std::size_t>(image.size(0)));
+      const torch::Tensor target = torch::tensor(at::ArrayRef<float>(own.data(), own.size()));
+      const torch::Tensor loss =
+          torch::binary_cross_entropy_with_logits(replicas_[piece].logits(image, incident), target, {}, {},
+                                                  at::Reduction::Sum) /
+          static_cast<double>(labels.size());
+      loss.backward();
+      losses[piece] = static_cast<double>(loss.item<float>());
+    });
+    const torch::NoGradGuard no_gradients;
+    const std::vector<torch::Tensor*> sums = layers_.tensors();
+    for (std::size_t piece = 0; piece < pieces; ++piece) {
+      const std::vector<torch::Tensor*> parts = replicas_[piece].tensors();
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        torch::Tensor& sum = sums[i]->mutable_grad();
+        if (sum.defined())
+          sum.add_(parts[i]->grad());
+        else
+          sum = parts[i]->grad().clone();
+        parts[i]->mutable_grad().reset();
+      }
+    }
     optimizer_.begin_step(++step_, learning_rate_);
-    const torch::Tensor target = torch::tensor(at::ArrayRef<float>(labels.data(), labels.size()));
-    const torch::Tensor loss = torch::binary_cross_entropy_with_logits(forward(batch, true), target);
-    loss.backward();
     parameters_.step(optimizer_);
-    return static_cast<double>(loss.item<float>());
+    return std::accumulate(losses.begin(), losses.end(), 0.0);
   }
 
   std::vector<double> logits(const SparseBatch& batch) override {
-    const torch::NoGradGuard no_gradients;
-    const torch::Tensor values = forward(batch, false).to(torch::kFloat64).contiguous();
-    return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
+    std::vector<double> result(batch.size());
+    in_pieces(batch, [&](std::size_t piece, const torch::Tensor& image, const torch::Tensor& incident) {
+      const torch::NoGradGuard no_gradients;
+      const torch::Tensor values = layers_.logits(image, incident).contiguous();
+      std::copy_n(values.data_ptr<float>(), values.numel(),
+                  result.begin() + static_cast<std::ptrdiff_t>(piece * kPiece));
+    });
+    return result;
   }
 
  private:
-  torch::Tensor forward(const SparseBatch& batch, bool training) const {
-    const auto showers = static_cast<std::int64_t>(batch.size());
+  // Calls body(piece, image, incident) for each kPiece showers, from the pool's threads.
+  template <class Body>
+  void in_pieces(const SparseBatch& batch, const Body& body) {
     const auto cells = static_cast<std::size_t>(extents_[0] * extents_[1] * extents_[2]);
-    torch::Tensor image = torch::zeros({showers, 2, extents_[0], extents_[1], extents_[2]});
-    torch::Tensor incident = torch::empty({showers, 1});
-    pool_.for_each(batch.size(), [&](std::size_t shower) {
-      float* energy = image.data_ptr<float>() + shower * 2 * cells;
-      float* hit = energy + cells;
-      const std::size_t last = batch.begin[shower + 1] - 1;
-      for (std::size_t i = batch.begin[shower]; i < last; ++i) {
-        energy[batch.column[i]] = batch.value[i];
-        hit[batch.column[i]] = 1;
+    pool_.for_each((batch.size() + kPiece - 1) / kPiece, [&](std::size_t piece) {
+      const OneTorchThread one_thread;
+      const std::size_t begin = piece * kPiece, end = std::min(batch.size(), begin + kPiece);
+      const auto showers = static_cast<std::int64_t>(end - begin);
+      const torch::Tensor image = torch::zeros({showers, 2, extents_[0], extents_[1], extents_[2]});
+      const torch::Tensor incident = torch::empty({showers, 1});
+      for (std::size_t shower = begin; shower < end; ++shower) {
+        float* energy = image.data_ptr<float>() + (shower - begin) * 2 * cells;
+        float* hit = energy + cells;
+        const std::size_t last = batch.begin[shower + 1] - 1;
+        for (std::size_t i = batch.begin[shower]; i < last; ++i) {
+          energy[batch.column[i]] = batch.value[i];
+          hit[batch.column[i]] = 1;
+        }
+        incident.data_ptr<float>()[shower - begin] = batch.value[last];
       }
-      incident.data_ptr<float>()[shower] = batch.value[last];
+      body(piece, image, incident);
     });
-    const auto missing = [&](std::size_t i) { return (patch_[i] - extents_[i] % patch_[i]) % patch_[i]; };
-    torch::Tensor x = torch::constant_pad_nd(image, {0, missing(2), 0, 0, 0, missing(0)});
-    if (missing(1) > 0) x = wrap_phi(x, 0, missing(1));
-    x = torch::relu((*stem_)(x, training));
-    for (const ResidualBlock& block : blocks_) x = block(x, training);
-    x = torch::cat({x.mean(3).flatten(1), incident}, 1);
-    return head_[1](torch::relu(head_[0](x))).squeeze(1);
   }
 
   core::ThreadPool& pool_;
-  TorchThreads threads_;
-  Extents extents_, patch_{};
+  Extents extents_;
   double learning_rate_;
   std::int64_t step_ = 0;
   Optimizer optimizer_;
   TorchParameters parameters_;
-  std::optional<NormedConvolution> stem_;
-  std::vector<ResidualBlock> blocks_;
-  std::vector<TorchLinear> head_;
+  Layers layers_;
+  std::vector<Layers> replicas_;  // one for each piece of a batch
 };
 
 }  // namespace

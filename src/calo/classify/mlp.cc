@@ -31,7 +31,6 @@ class Mlp : public ClassifierNetwork {
  public:
   Mlp(const std::vector<bool>& used, const NetworkOptions& options, core::ThreadPool& pool)
       : pool_(pool),
-        threads_(pool.size()),
         width_(static_cast<std::size_t>(options.hidden_width)),
         learning_rate_(options.learning_rate.value_or(kLearningRate)),
         optimizer_(ModelDescription{}),
@@ -57,6 +56,7 @@ class Mlp : public ClassifierNetwork {
   }
 
   double train(const SparseBatch& batch, std::span<const float> labels) override {
+    const OneTorchThread one_thread;
     optimizer_.begin_step(++step_, learning_rate_);
     const torch::Tensor sums = first_layer(batch).requires_grad_(true);
     const torch::Tensor target = torch::tensor(at::ArrayRef<float>(labels.data(), labels.size()));
@@ -69,6 +69,7 @@ class Mlp : public ClassifierNetwork {
   }
 
   std::vector<double> logits(const SparseBatch& batch) override {
+    const OneTorchThread one_thread;
     const torch::NoGradGuard no_gradients;
     const torch::Tensor values = behind_first(first_layer(batch)).to(torch::kFloat64).contiguous();
     return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
@@ -125,7 +126,6 @@ class Mlp : public ClassifierNetwork {
   }
 
   core::ThreadPool& pool_;
-  TorchThreads threads_;
   std::size_t width_, rows_ = 0;
   double learning_rate_;
   std::int64_t step_ = 0;

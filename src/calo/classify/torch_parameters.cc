@@ -1,5 +1,7 @@
 #include "calo/classify/torch_parameters.h"
 
+#include <omp.h>
+
 #include <cmath>
 #include <utility>
 
@@ -39,6 +41,14 @@ void TorchParameters::step(const Optimizer& optimizer) {
     optimizer.update(parameter, 0, parameter.values.size(), gradient.data_ptr<float>());
     tensors_[i].mutable_grad().reset();
   }
+}
+
+// at::set_num_threads() would also change what threads that come later get.
+OneTorchThread::OneTorchThread() : before_(at::get_num_threads()) {
+  omp_set_num_threads(1);
+}
+OneTorchThread::~OneTorchThread() {
+  omp_set_num_threads(before_);
 }
 
 TorchLinear::TorchLinear(TorchParameters& parameters, std::int64_t in, std::int64_t out)

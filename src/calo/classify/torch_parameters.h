@@ -36,13 +36,14 @@ struct TorchLinear {
   torch::Tensor weight, bias;
 };
 
-/// Lets LibTorch work with so many threads as long as it lives.
-class TorchThreads {
+/// Lets LibTorch work in the calling thread alone as long as it lives. OpenMP's threads wait by spinning:
+/// beside a pool's (or OpenBLAS') they take its cores, several times slower than one thread.
+class OneTorchThread {
  public:
-  explicit TorchThreads(int threads) : before_(at::get_num_threads()) { at::set_num_threads(threads); }
-  ~TorchThreads() { at::set_num_threads(before_); }
-  TorchThreads(const TorchThreads&) = delete;
-  TorchThreads& operator=(const TorchThreads&) = delete;
+  OneTorchThread();
+  ~OneTorchThread();
+  OneTorchThread(const OneTorchThread&) = delete;
+  OneTorchThread& operator=(const OneTorchThread&) = delete;
 
  private:
   int before_;
