@@ -28,7 +28,7 @@ export const kLevels = 128;
 
 // `kLevels` colours from low to high. Low ones are near the background, so that high ones stand out: light on dark, dark on light.
 export function heatColors() {
-  const [low, high] = isDark() ? [0.16, 1] : [0.93, 0.08];
+  const [low, high] = isDark() ? [0.16, 1] : [0.9, 0.18];
   return Array.from({ length: kLevels }, (_, i) => hexOf(between(kInferno, low + (high - low) * i / (kLevels - 1))));
 }
 

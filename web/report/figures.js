@@ -29,7 +29,7 @@ export function saveButtons(node, types, name, title) {
 
 export class Figure extends Drawable {
   constructor(plot) {
-    super(element('figure', { className: plot.kind, dataset: { name: plot.name } }));
+    super(element('figure', { className: `of-${plot.kind}`, dataset: { name: plot.name } }));
     this.log = plot.log_y ?? false;
     this.series = null;
     const isMatrix = plot.kind === 'matrix';
@@ -51,7 +51,7 @@ export class Figure extends Drawable {
   seriesChoice(plot) {
     return select([['', 'all'], ...plot.series.map((s, i) => [i, s.label])], '', value => {
       this.series = value === '' ? null : Number(value);
-      this.invalidate();
+      this.refresh();
     }, { ariaLabel: 'Series' });
   }
 
@@ -61,6 +61,14 @@ export class Figure extends Drawable {
     this.title.textContent = plot.title;
     this.extra.replaceChildren(...(plot.kind === 'curve' && plot.series.length > 1
       ? plot.series.map((s, i) => element('span', { textContent: `${kGlyphs[i % kGlyphs.length]} ${s.label}` })) : []));
+    this.refresh();
+  }
+
+  // Numbers are there before the plot is drawn, so that nothing below moves when it is.
+  refresh() {
+    const { plot, series } = this;
+    const open = this.numbers.querySelector('details')?.open ?? document.body.classList.contains('only');
+    this.numbers.replaceChildren(...numberLines(plot, open), ...(plot.kind === 'curve' ? fitLines(plot, series) : []));
     this.invalidate();
   }
 
@@ -79,7 +87,6 @@ export class Figure extends Drawable {
 
   async draw() {
     const { plot, log, series } = this, enabled = enabledModels();
-    this.numbers.replaceChildren(...numberLines(plot), ...(plot.kind === 'curve' ? fitLines(plot, series) : []));
     this.clear();
     if (this.kind) await this.kind.draw(this.body, plot, { log, series, enabled });
     else drawMatrix(this.body[0], plot, { enabled });
@@ -91,7 +98,7 @@ export class FigureGrid {
   constructor(id) {
     this.node = element('div', { className: 'plots', id });
     this.figures = new Map();
-    on(['enabled'], () => this.figures.forEach(figure => figure.invalidate()));
+    on(['enabled'], () => this.figures.forEach(figure => figure.refresh()));
   }
 
   show(plots) {

@@ -30,6 +30,12 @@ export function withError(value, error) {
   return scale ? `(${text})·${power(scale)}` : text;
 }
 
+// With as many digits as in withError(value, error)
+export function alike(other, value, error) {
+  const { scale, digits } = parts(value, error);
+  return minus((other / 10 ** scale).toFixed(digits)) + (scale ? `·${power(scale)}` : '');
+}
+
 export const percent = (value, error) =>
   `${value > 0 ? '+' : ''}${minus((100 * value).toFixed(2))}${error > 0 ? ` ± ${(100 * error).toFixed(2)}` : ''} %`;
 

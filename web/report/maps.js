@@ -80,13 +80,15 @@ function polarMap(width, { energies: list, title, color }, layer, scale, colors)
         context.fill();
         context.stroke();
       }
-    context.strokeStyle = css('--line');
+    context.strokeStyle = css('--back');
+    context.globalAlpha = 0.45;
     context.lineWidth = 1;
     for (const share of [1 / 3, 2 / 3, 1]) {
       context.beginPath();
       context.arc(...middle, radius * share, 0, 2 * Math.PI);
       context.stroke();
     }
+    context.globalAlpha = 1;
     write(context, title, 4, 16, { font: kBoldFont, color });
     write(context, `r ≤ ${(kR * kSizeR).toFixed(1)} mm`, width - 4, 16, { align: 'right', color: css('--soft') });
     write(context, 'φ = 0 →', width - 4, height - 6, { align: 'right', color: css('--soft') });

@@ -2,7 +2,7 @@
 import { modelVariable } from './colors.js';
 import { models } from './data.js';
 import { element } from './dom.js';
-import { plain, probability, withError } from './format.js';
+import { alike, plain, probability, withError } from './format.js';
 import { enabledModels } from './selection.js';
 
 export const swatch = variable => element('i', { className: 'swatch', style: { background: `var(${variable})` } });
@@ -11,32 +11,42 @@ export const swatch = variable => element('i', { className: 'swatch', style: { b
 export function numberText({ value, error, floor }, unit = '') {
   const floorValue = floor?.value ?? floor;
   const text = withError(value, error) + (unit ? ` ${unit}` : '');
-  return typeof floorValue === 'number' ? `${text} (floor ${plain(floorValue)})` : text;
+  return typeof floorValue === 'number' ? `${text} (floor ${error > 0 ? alike(floorValue, value, error) : plain(floorValue)})` : text;
 }
 
 const part = (name, help, text) => element('span', {}, [element('abbr', { textContent: name, title: help }), ` ${text}`]);
 
-function partsOf(numbers, unit) {
+// Those that are always shown
+function firstParts({ jsd, wasserstein, ks }, unit) {
   const out = [];
-  const { jsd, wasserstein, ks, ks_p: ksP, p_corrected: corrected, separation, chi2, full_mean: fullMean, fast_mean: fastMean } = numbers;
   if (jsd) out.push(part('JSD', 'Jensen-Shannon divergence in bits: 0 is equal, 1 has nothing in common. The floor is that of two halves of the full sample.', numberText(jsd)));
   if (wasserstein) out.push(part('W', 'Wasserstein distance: how far the values would have to be moved on average', numberText(wasserstein, unit)));
-  if (separation) out.push(part('S²', 'Separation power: 0 is equal, 1 has nothing in common', numberText(separation)));
-  if (ks) {
-    const p = typeof ksP === 'number' ? [`p ${probability(ksP)}`] : [];
-    if (typeof corrected === 'number') p.push(`corrected ${probability(corrected)}`);
-    out.push(part('KS', 'Kolmogorov-Smirnov distance; p: how often equal distributions differ as much, corrected for the number of tests',
-      numberText(ks) + (p.length ? ` [${p.join(', ')}]` : '')));
-  }
-  if (chi2) out.push(part('χ²/ndf', 'Of the bins, with the statistical errors of both', `${plain(chi2.value)}/${chi2.ndf} [p ${probability(chi2.p)}]`));
-  if (fullMean && fastMean) out.push(part('mean', 'Mean of full and of fast', `${withError(fullMean.value, fullMean.error)} → ${withError(fastMean.value, fastMean.error)}${unit ? ` ${unit}` : ''}`));
+  if (ks) out.push(part('KS', 'Kolmogorov-Smirnov distance', numberText(ks)));
   return out;
 }
 
-// One line for each model that is shown and has numbers.
-export function numberLines(figure) {
-  return enabledModels().filter(i => figure.numbers?.[i]).map(i =>
-    element('div', {}, [...(models.length > 1 ? [element('span', {}, [swatch(modelVariable(i)), models[i]])] : []), ...partsOf(figure.numbers[i], figure.unit)]));
+function moreParts({ ks_p: ksP, p_corrected: corrected, separation, chi2, full_mean: fullMean, fast_mean: fastMean }, unit) {
+  const out = [];
+  if (typeof ksP === 'number') out.push(part('KS p', 'How often equal distributions would differ as much', probability(ksP)));
+  if (typeof corrected === 'number') out.push(part('corrected', 'The same, corrected for the number of tests', probability(corrected)));
+  if (separation) out.push(part('S²', 'Separation power: 0 is equal, 1 has nothing in common', numberText(separation)));
+  if (chi2) out.push(part('χ²/ndf', 'Of the bins, with the statistical errors of both', `${plain(chi2.value)}/${chi2.ndf}, p ${probability(chi2.p)}`));
+  if (fullMean && fastMean) {
+    const means = [fullMean, fastMean].map(m => withError(m.value, m.error)).join(' → ');
+    out.push(part('mean', 'Mean of full and of fast', means + (unit ? ` ${unit}` : '')));
+  }
+  return out;
+}
+
+// For each model that is shown and has numbers a line, and one more at a click.
+export function numberLines(figure, open) {
+  const several = models.length > 1;
+  const lines = parts => enabledModels().filter(i => figure.numbers?.[i]).flatMap(i => {
+    const found = parts(figure.numbers[i], figure.unit);
+    return found.length ? [element('div', {}, [...(several ? [element('span', {}, [swatch(modelVariable(i)), models[i]])] : []), ...found])] : [];
+  });
+  const more = lines(moreParts);
+  return [...lines(firstParts), ...(more.length ? [element('details', { open }, [element('summary', { textContent: 'more' }), ...more])] : [])];
 }
 
 // The text of the fits of curves.
@@ -50,5 +60,5 @@ export function fitLines(figure, series) {
     side('--full-line', s.full);
     for (const i of enabledModels()) side(modelVariable(i), s.fast[i]);
   });
-  return lines;
+  return lines.length ? [element('div', { className: 'fits' }, lines)] : [];
 }

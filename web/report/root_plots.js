@@ -30,7 +30,7 @@ function themeColors() {
   return colors;
 }
 
-function setMargins({ left = 0.14, right = 0.03, top = 0.04, bottom }) {
+function setMargins({ left = 0.14, right = 0.04, top = 0.04, bottom }) {
   Object.assign(gStyle, { fPadLeftMargin: left, fPadRightMargin: right, fPadTopMargin: top, fPadBottomMargin: bottom });
 }
 
@@ -116,8 +116,9 @@ async function drawRatio(pad, figure, full, fasts, colors) {
   const ratios = fasts.map(({ i, side }) => ({ i, ...over(side.values, side.errors) }));
   const reach = ratioReach(ratios);
   const band = setStyle(histogram('band', over(full.values, full.errors), colors), { fill: colors.full, line: colors.full });
-  band.fMinimum = 1 - reach;
-  band.fMaximum = 1 + reach;
+  // A little more, so that the labels of the ends are clear of those of the other axis.
+  band.fMinimum = 1 - 1.12 * reach;
+  band.fMaximum = 1 + 1.12 * reach;
   setAxis(band.fXaxis, { title: figure.x_title, size: 0.125, offset: 1.05 });
   setAxis(band.fYaxis, { title: 'fast / full', size: 0.125, offset: 0.5 });
   band.fYaxis.fNdivisions = 503;
@@ -129,10 +130,16 @@ async function drawRatio(pad, figure, full, fasts, colors) {
     await TH1Painter.draw(pad, setStyle(histogram(`ratio ${ratio.i}`, ratio, colors), { line: colors.model(ratio.i), marker: kMarkers[ratio.i % kMarkers.length], width: 2 }), 'e1,p,same');
 }
 
+// Over the whole bin; not where they would hide one model behind another.
+function setErrorBars(enabled) {
+  gStyle.fErrorX = enabled.length > 1 ? 0 : 0.5;
+}
+
 // Counts and profiles: values above, ratio below.
 export async function drawCompared([main, ratio], figure, { log, enabled }) {
   const colors = themeColors();
   const full = shown(figure, figure.full);
+  setErrorBars(enabled);
   const fasts = enabled.filter(i => figure.fast[i]).map(i => ({ i, side: shown(figure, figure.fast[i]) }));
   await drawBins(main, figure, full, fasts, log, colors);
   await drawRatio(ratio, figure, full, fasts, colors);
@@ -199,6 +206,7 @@ export async function drawCalibration([pad], figure, { enabled }) {
 // Each model has a classifier of its own, so also scores of full showers of its own: filled, or dashed where there are several.
 export async function drawScores([pad], figure, { log, enabled }) {
   const colors = themeColors();
+  setErrorBars(enabled);
   const sides = enabled.filter(m => figure.models[m]).map(i => {
     const [full, fast] = ['full_scores', 'fast_scores'].map(side => {
       const values = figure.models[i][side], sum = values.reduce((a, b) => a + b, 0) || 1;

@@ -11,7 +11,7 @@ const kLength = kZ * kSizeZ, kRadius = kR * kSizeR, kReach = Math.hypot(kLength 
 const kGap = 0.94;  // a little space between neighbours
 const kSmallest = 0.3;
 const kFieldOfView = 28;
-const kStart = { azimuth: -0.55, height: 0.42, zoom: 1 };
+const kStart = { azimuth: -0.55, height: 0.42, zoom: 1.2 };
 
 // A cell of ring `r` about its middle: the beam goes along x, the middle lies on y.
 function wedge(r) {
@@ -47,7 +47,7 @@ function outline() {
   for (const x of [-kLength / 2, kLength / 2])
     for (let i = 0; i < kSteps; ++i) points.push(...at(x, 2 * Math.PI * i / kSteps), ...at(x, 2 * Math.PI * (i + 1) / kSteps));
   for (let i = 0; i < kLines; ++i) points.push(...at(-kLength / 2, 2 * Math.PI * i / kLines), ...at(kLength / 2, 2 * Math.PI * i / kLines));
-  const entry = -kLength / 2, head = kRadius * 0.12;
+  const entry = -kLength / 2, head = kRadius * 0.07;
   points.push(entry - kRadius, 0, 0, kLength / 2 + kRadius * 0.3, 0, 0);
   for (const [y, z] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) points.push(entry, 0, 0, entry - 2 * head, y * head, z * head);
   const out = new BufferGeometry();

@@ -11,6 +11,7 @@ import { ShowerScene } from './shower_scene.js';
 
 const kTurn = 0.08, kDrag = 0.008, kZoom = 1.15;
 const kStep = 0.02;
+const kColoured = 0.95;
 const kOrdinals = ['1st', '2nd', '3rd'];
 
 export class ShowerView extends Drawable {
@@ -143,8 +144,10 @@ export class ShowerView extends Drawable {
     this.fast = unpackShower(showers.fast[this.model]?.[this.shower]);
     const present = [this.full, this.fast].filter(shower => shower?.energies.length);
     const high = Math.log10(Math.max(...present.map(s => s.energies[0]), 1e-6));
-    const low = Math.min(Math.log10(Math.min(...present.map(s => s.energies[s.energies.length - 1]), 1)), high - 0.1);
-    Object.assign(this.bar, { min: Math.floor(low / kStep) * kStep, max: high });
+    const lowest = Math.min(Math.log10(Math.min(...present.map(s => s.energies[s.energies.length - 1]), 1)), high - 0.1);
+    // The few smallest of all share a colour.
+    const low = Math.min(Math.log10(Math.min(...present.map(s => s.energies[Math.floor(kColoured * s.energies.length)]), 1)), high - 0.1);
+    Object.assign(this.bar, { min: Math.floor(lowest / kStep) * kStep, max: high });
     this.bar.value = this.threshold ? Math.log10(this.threshold) : this.bar.min;
     const caption = (variable, name, shower) => element('span', {}, [swatch(variable), shower
       ? `${name}: ${energyText(shower.total_mev)} of ${energyText(shower.incident_mev)} in ${shower.cells.length + shower.hidden_cells} cells` : `${name}: no shower`]);
