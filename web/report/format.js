@@ -42,6 +42,6 @@ export const percent = (value, error) =>
 export const probability = p => p < 1e-4 ? `< ${power(-4)}` : p.toPrecision(2);
 
 export function energyText(mev) {
-  const [value, unit] = mev >= 1000 ? [mev / 1000, 'GeV'] : mev >= 1 ? [mev, 'MeV'] : [mev * 1000, 'keV'];
+  const [value, unit] = mev >= 1000 ? [mev / 1000, 'GeV'] : mev >= 1 ? [mev, 'MeV'] : mev >= 1e-3 || mev === 0 ? [mev * 1e3, 'keV'] : [mev * 1e6, 'eV'];
   return `${Number(value.toPrecision(3))} ${unit}`;
 }

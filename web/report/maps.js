@@ -10,6 +10,7 @@ import { condition, enabledModels, on, selection } from './selection.js';
 
 const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh;
 const kDecades = 5;
+const kNarrowest = 250;
 const kFont = '12px sans-serif', kBoldFont = '600 13px sans-serif';
 
 // Unpacked once for each condition.
@@ -159,7 +160,7 @@ class MapFigure extends Drawable {
   drawPanels(shown, scaled, picture, widest) {
     const colors = heatColors(), scale = scaleOf(scaled);
     this.title.textContent = `${this.titleText()} of ${this.source === 'average' ? 'the average shower' : `shower ${this.source + 1}`}`;
-    const wide = this.holder.clientWidth, columns = Math.max(1, Math.min(shown.length, Math.floor(wide / 300)));
+    const wide = this.holder.clientWidth, columns = Math.max(1, Math.min(shown.length, Math.floor(wide / kNarrowest)));
     const width = Math.floor(Math.min(widest, (wide - 16 * (columns - 1)) / columns));
     this.holder.replaceChildren(...shown.map(panel => element('div', { className: 'pad' }, [picture(width, panel, scale, colors)])));
     this.bar.replaceChildren(colorBar(Math.min(wide, 640), scale, colors));
