@@ -15,6 +15,7 @@ const kPlainFont = 42;
 settings.ToolBar = false;
 settings.ContextMenu = false;
 settings.MoveResize = false;
+settings.HandleKeys = false;  // the arrows are for the page's sliders and lists
 settings.SmallPad = { width: 1, height: 1 };  // ratio panels are low, and have axes all the same
 gStyle.fOptStat = 0;
 gStyle.fOptTitle = 0;
