@@ -37,9 +37,9 @@ function observables() {
 function showPage() {
   const overview = new FigureGrid('overview');
   app.replaceChildren(
-    section('scores', 'Scores', scoreTable()),
+    ...(data.scores.length ? [section('scores', 'Scores', scoreTable())] : []),
     section('conditions', 'All conditions', [conditionTable()]),
-    section('response', 'Energy response and resolution', [overview.show(data.overview).node]),
+    ...(data.overview.length ? [section('response', 'Energy response and resolution', [overview.show(data.overview).node])] : []),
     section('classifiers', 'Can they be told apart?', classifierSection()),
     conditionBar(),
     observables(),
@@ -98,6 +98,7 @@ async function start() {
     await settled();
   }
   followPrinting(theme);
+  performance.mark('report-ready');
   document.body.dataset.ready = 'true';
 }
 
