@@ -100,7 +100,10 @@ async function checkBare(browser) {
 
 async function checkNoWebGl(browser) {
   const page = await browser.newPage();
-  await page.addInitScript(() => { HTMLCanvasElement.prototype.getContext = () => null; });
+  await page.addInitScript(() => {
+    const all = HTMLCanvasElement.prototype.getContext;
+    HTMLCanvasElement.prototype.getContext = function (kind, ...more) { return kind === '2d' ? all.call(this, kind, ...more) : null; };
+  });
   page.on('pageerror', error => problems.push(`page error without WebGL: ${error.stack}`));
   await page.goto(`file://${join(folder, 'several.html')}#only=shower_view`);
   await page.waitForFunction(() => document.body.dataset.ready);

@@ -101,7 +101,7 @@ async function checkShowers(page, figures, data) {
   const view = () => figures.pixels('showers', 'shower_view');
   const start = await view();
   check(start.colors > 20, `the showers have ${start.colors} colours`);
-  const figure = figures.locate('showers', 'shower_view'), canvas = figure.locator('canvas');
+  const figure = figures.locate('showers', 'shower_view'), canvas = figure.getByRole('application');
   // Drawn in the next frame
   const frames = () => page.evaluate(() => new Promise(done => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
   await canvas.focus();

@@ -40,8 +40,6 @@ export function divergingColors() {
 
 export const levelOf = share => Math.min(kLevels - 1, Math.max(0, Math.floor(share * kLevels)));
 
-export const gradient = colors => `linear-gradient(90deg, ${colors.filter((_, i) => i % 8 === 0 || i === kLevels - 1).join(', ')})`;
-
 // The page follows the system's theme; `theme` ('light', 'dark') overrules it, null ends that. The style sheets know the theme by
 // media queries alone, so these are what is changed.
 const kDarkQuery = '(prefers-color-scheme: dark)';

@@ -19,12 +19,12 @@ const kKinds = {
   calibration: { pads: ['tall'], draw: drawCalibration },
 };
 
-export const legendEntries = () => [
+const legendEntries = () => [
   { name: data.full.label, color: css('--full-line') }, ...enabledModels().map(i => ({ name: models[i], color: modelColor(i) }))];
 
 // Buttons that save a figure.
-export function saveButtons(node, types, name, title) {
-  return types.map(type => button(type, `Download as ${type.toUpperCase()}`, () => download(node, name(), type, title(), legendEntries())));
+export function saveButtons(node, types, name, title, entries = legendEntries) {
+  return types.map(type => button(type, `Download as ${type.toUpperCase()}`, () => download(node, name(), type, title(), entries())));
 }
 
 export class Figure extends Drawable {

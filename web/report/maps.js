@@ -1,17 +1,16 @@
 // Energy over the cells of the mesh as heat maps: a layer in r and phi, and all layers in r and z.
-import { css, heatColors, kLevels, levelOf, modelColor } from './colors.js';
+import { canvas, colorBar, kBoldFont, write } from './canvas.js';
+import { css, heatColors, levelOf, modelColor } from './colors.js';
 import { data, energiesOfMap, energiesOfShower, models } from './data.js';
 import { element, label, select } from './dom.js';
 import { Drawable } from './drawable.js';
 import { saveButtons } from './figures.js';
-import { energyText } from './format.js';
 import { layerControls } from './layers.js';
 import { condition, enabledModels, on, selection } from './selection.js';
 
 const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh;
 const kDecades = 5;
 const kNarrowest = 250;
-const kFont = '12px sans-serif', kBoldFont = '600 13px sans-serif';
 
 // Unpacked once for each condition.
 const unpacked = new WeakMap();
@@ -45,22 +44,6 @@ function scaleOf(lists) {
   const high = Math.log10(highest), low = Math.max(Math.log10(lowest), high - kDecades, -12);
   const range = high - low || 1;
   return { low, high, share: e => (Math.log10(e) - low) / range };
-}
-
-// A canvas as sharp as the screen; `draw` counts in the page's pixels.
-function canvas(width, height, draw, text) {
-  const scale = Math.max(devicePixelRatio, 2);
-  const out = element('canvas', { width: width * scale, height: height * scale, style: { width: `${width}px`, height: `${height}px` }, role: 'img', ariaLabel: text });
-  const context = out.getContext('2d');
-  context.scale(scale, scale);
-  context.font = kFont;
-  draw(context);
-  return out;
-}
-
-function write(context, text, x, y, { align = 'left', font = kFont, color = css('--text') } = {}) {
-  Object.assign(context, { font, fillStyle: color, textAlign: align });
-  context.fillText(text, x, y);
 }
 
 function polarMap(width, { energies: list, title, color }, layer, scale, colors) {
@@ -131,18 +114,6 @@ function sideMap(width, { sums, title, color }, scale, colors) {
   }, `${title}: energy over depth and radius`);
 }
 
-function colorBar(width, { low, high }, colors) {
-  const kLeft = 40, inner = width - 2 * kLeft;
-  return canvas(width, 38, context => {
-    colors.forEach((color, i) => {
-      context.fillStyle = color;
-      context.fillRect(kLeft + i * inner / kLevels, 4, inner / kLevels + 0.5, 12);
-    });
-    for (let power = Math.ceil(low); power <= high; ++power)
-      write(context, energyText(10 ** power), kLeft + (power - low) / (high - low || 1) * inner, 31, { align: 'center' });
-  }, `Colours from ${energyText(10 ** low)} to ${energyText(10 ** high)}`);
-}
-
 class MapFigure extends Drawable {
   constructor(name, title) {
     super(element('figure', { className: 'maps', dataset: { name } }));
@@ -152,7 +123,7 @@ class MapFigure extends Drawable {
     this.holder = element('div', { className: 'map-panels' });
     this.bar = element('div', { className: 'pad map-bar' });
     this.node.append(element('figcaption', {}, [this.title, element('span', { className: 'tools' },
-      saveButtons(this.node, ['png'], () => name, () => this.title.textContent))]), this.holder, this.bar);
+      saveButtons(this.node, ['png'], () => name, () => this.title.textContent, () => []))]), this.holder, this.bar);
     on(['condition', 'enabled'], () => this.invalidate());
   }
 

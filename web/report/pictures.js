@@ -2,7 +2,7 @@
 import { css } from './colors.js';
 import { element, svgElement } from './dom.js';
 
-const kHeader = 30;
+const kLine = 30, kLetter = 8;
 const kScale = 2;
 
 function save(url, name) {
@@ -11,7 +11,7 @@ function save(url, name) {
 
 function layout(node) {
   const pads = [...node.querySelectorAll('.pad')].map(pad => ({ picture: pad.querySelector('svg, canvas'), box: pad.getBoundingClientRect() }));
-  const left = Math.min(...pads.map(p => p.box.left)), top = Math.min(...pads.map(p => p.box.top)) - kHeader;
+  const left = Math.min(...pads.map(p => p.box.left)), top = Math.min(...pads.map(p => p.box.top));
   return {
     pads: pads.map(({ picture, box }) => ({ picture, x: box.left - left, y: box.top - top, width: box.width, height: box.height })),
     width: Math.max(...pads.map(p => p.box.right)) - left,
@@ -19,29 +19,27 @@ function layout(node) {
   };
 }
 
-// Title on the left and what the colours mean on the right, as the picture is to be understood without the page.
+// The title, and what the colours mean: the picture is to be understood without the page. One line where both fit in one.
 function header(width, title, entries) {
-  const text = (x, anchor, weight, content, fill) => svgElement('text', {
-    x, y: 20, 'text-anchor': anchor, 'font-family': 'sans-serif', 'font-size': 13, 'font-weight': weight, fill }, [content]);
-  const out = [text(8, 'start', 600, title, css('--text'))];
-  let x = width - 8;
-  for (const { name, color } of [...entries].reverse()) {
-    out.push(text(x, 'end', 400, `● ${name}`, color));
-    x -= 26 + 7 * name.length;
-  }
-  return out;
+  const words = [...entries.map(({ name }) => `● ${name}`), title].join('   ');
+  const height = words.length * kLetter > width && entries.length ? 2 * kLine : kLine;
+  const text = (x, y, anchor, weight, children) => svgElement('text', {
+    x, y, 'text-anchor': anchor, 'font-family': 'sans-serif', 'font-size': 13, 'font-weight': weight, fill: css('--text') }, children);
+  const legend = entries.map(({ name, color }, i) => svgElement('tspan', { fill: color, dx: i ? 12 : 0 }, [`● ${name}`]));
+  return { height, nodes: [text(8, 20, 'start', 600, [title]), text(width - 8, height - 10, 'end', 400, legend)] };
 }
 
 function asSvg(node, title, entries) {
-  const { pads, width, height } = layout(node);
+  const { pads, width, height: below } = layout(node);
+  const { height: above, nodes } = header(width, title, entries);
+  const height = above + below;
   const copies = pads.map(({ picture, x, y, width: w, height: h }) => {
     const copy = picture.tagName === 'CANVAS' ? svgElement('image', { href: picture.toDataURL('image/png') }) : picture.cloneNode(true);
-    for (const [name, value] of Object.entries({ x, y, width: w, height: h })) copy.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ x, y: above + y, width: w, height: h })) copy.setAttribute(name, value);
     return copy;
   });
   const out = svgElement('svg', { width, height, viewBox: `0 0 ${width} ${height}` },
-    [svgElement('rect', { width, height, fill: css('--panel') }), ...header(width, title, entries), ...copies]);
-  out.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+    [svgElement('rect', { width, height, fill: css('--panel') }), ...nodes, ...copies]);
   return { text: new XMLSerializer().serializeToString(out), width, height };
 }
 

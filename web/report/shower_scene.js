@@ -11,7 +11,7 @@ const kLength = kZ * kSizeZ, kRadius = kR * kSizeR, kReach = Math.hypot(kLength 
 const kGap = 0.94;  // a little space between neighbours
 const kSmallest = 0.3;
 const kFieldOfView = 28;
-const kStart = { azimuth: -0.55, height: 0.42, zoom: 1.2 };
+const kStart = { azimuth: -0.55, height: 0.42, zoom: 1.12 };
 
 // A cell of ring `r` about its middle: the beam goes along x, the middle lies on y.
 function wedge(r) {

@@ -1,5 +1,6 @@
 // The view of single showers: canvas, controls, and the words around them.
-import { gradient, heatColors, modelVariable } from './colors.js';
+import { colorBar } from './canvas.js';
+import { css, heatColors, modelColor, modelVariable } from './colors.js';
 import { data, models, unpackShower } from './data.js';
 import { button, element, label, select, setOptions, slider } from './dom.js';
 import { Drawable } from './drawable.js';
@@ -12,6 +13,7 @@ import { ShowerScene } from './shower_scene.js';
 const kTurn = 0.08, kDrag = 0.008, kZoom = 1.15;
 const kStep = 0.02;
 const kColoured = 0.95;
+const kBarWidth = 540;
 const kOrdinals = ['1st', '2nd', '3rd'];
 
 export class ShowerView extends Drawable {
@@ -26,11 +28,11 @@ export class ShowerView extends Drawable {
     this.canvas.setAttribute('role', 'application');
     this.pad = element('div', { className: 'pad view' }, [this.canvas]);
     this.captions = element('div', { className: 'view-captions' });
-    this.scaleBar = element('div', { className: 'scale' });
+    this.scaleBar = element('div', { className: 'pad map-bar' });
     this.hidden = element('p', { className: 'soft note', ariaLive: 'polite' });
     this.controls = this.makeControls();
     this.node.append(
-      element('figcaption', {}, [this.title, element('span', { className: 'tools' }, saveButtons(this.node, ['png'], () => 'shower_view', () => this.title.textContent))]),
+      element('figcaption', {}, [this.title, element('span', { className: 'tools' }, saveButtons(this.node, ['png'], () => 'shower_view', () => this.title.textContent, () => this.entries()))]),
       this.controls, this.captions, this.pad, this.scaleBar, this.hidden,
       element('p', { className: 'soft note keys', textContent: 'Drag or arrow keys turn both; after a click the wheel zooms, so do + and −; Home goes back.' }));
     this.listen();
@@ -60,6 +62,10 @@ export class ShowerView extends Drawable {
       element('label', {}, [element('span', { textContent: 'Cells above' }), this.bar, this.thresholdText]),
       element('label', {}, [sized, element('span', { textContent: 'size by energy' })]),
       button('reset', 'View from the start  Home', () => this.reset())]);
+  }
+
+  entries() {
+    return [{ name: data.full.label, color: css('--full-line') }, { name: models[this.model], color: modelColor(this.model) }];
   }
 
   reset() {
@@ -152,7 +158,7 @@ export class ShowerView extends Drawable {
     const caption = (variable, name, shower) => element('span', {}, [swatch(variable), shower
       ? `${name}: ${energyText(shower.total_mev)} of ${energyText(shower.incident_mev)} in ${shower.cells.length + shower.hidden_cells} cells` : `${name}: no shower`]);
     this.captions.replaceChildren(caption('--full-line', data.full.label, this.full), caption(modelVariable(this.model), models[this.model], this.fast));
-    this.drawScale(low, high);
+    this.scaleBar.replaceChildren(colorBar(Math.min(this.pad.clientWidth, kBarWidth), { low, high }, heatColors()));
     this.start();
     if (this.scene) {
       const width = this.pad.clientWidth;
@@ -163,12 +169,5 @@ export class ShowerView extends Drawable {
     }
     this.applyThreshold();
     this.scene?.draw();
-  }
-
-  drawScale(low, high) {
-    const ticks = [];
-    for (let power = Math.ceil(low); power <= high; ++power)
-      ticks.push(element('span', { textContent: energyText(10 ** power), style: { left: `${100 * (power - low) / (high - low)}%` } }));
-    this.scaleBar.replaceChildren(element('div', { style: { background: gradient(heatColors()) } }), ...ticks);
   }
 }
