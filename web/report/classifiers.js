@@ -1,0 +1,48 @@
+// What classifiers that were taught to tell fast from full showers say.
+import { modelVariable } from './colors.js';
+import { data, models } from './data.js';
+import { element } from './dom.js';
+import { FigureGrid } from './figures.js';
+import { plain, withError } from './format.js';
+import { swatch } from './numbers.js';
+
+// A classifier as figures
+export function classifierFigures({ name, title, models: results }) {
+  const common = { models: results };
+  return [
+    { ...common, name: `${name}_roc`, kind: 'roc', title: `${title}: ROC curve`, x_title: 'full showers taken for fast', y_title: 'fast showers found' },
+    { ...common, name: `${name}_scores`, kind: 'scores', title: `${title}: scores`, x_title: 'score (1 is fast)', y_title: 'share of showers', log_y: false },
+    { ...common, name: `${name}_calibration`, kind: 'calibration', title: `${title}: calibration`, x_title: 'score', y_title: 'share of fast showers' },
+  ];
+}
+
+const kColumns = [
+  ['AUC', 'Area under the ROC curve: 0.5 is a guess, 1 never errs', r => withError(r.auc, r.auc_error)],
+  ['accuracy', 'Share of showers told right', r => r.accuracy],
+  ['JSD', 'Jensen-Shannon divergence of the scores, in bits', r => r.jsd],
+  ['showers', 'Tested on so many of each side', r => r.test_showers],
+  ['trainings', 'AUC of each training, from another start', r => r.trainings],
+];
+
+function cellText(value) {
+  if (value === null || value === undefined) return '–';
+  if (Array.isArray(value)) return value.length ? value.map(v => v.toFixed(3)).join(', ') : '–';
+  return typeof value === 'number' ? plain(value) : value;
+}
+
+function resultTable({ models: results }) {
+  const rows = results.flatMap((result, i) => result ? [element('tr', {}, [
+    element('td', {}, [swatch(modelVariable(i)), models[i]]),
+    ...kColumns.map(([, , get]) => element('td', { textContent: cellText(get(result)) })),
+  ])] : []);
+  const heads = [element('th', { textContent: 'model' }), ...kColumns.map(([text, title]) => element('th', {}, [element('abbr', { textContent: text, title })]))];
+  return element('div', { className: 'scroll' }, [element('table', {}, [
+    element('thead', {}, [element('tr', {}, heads)]), element('tbody', {}, rows)])]);
+}
+
+export function classifierSection() {
+  if (data.classifiers.length === 0) return [element('p', { className: 'soft', textContent: data.no_classifiers })];
+  return data.classifiers.flatMap(classifier => [
+    element('h3', { textContent: classifier.title }), element('p', { className: 'soft', textContent: classifier.text }),
+    resultTable(classifier), new FigureGrid(`classifier-${classifier.name}`).show(classifierFigures(classifier)).node]);
+}

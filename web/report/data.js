@@ -1,0 +1,38 @@
+// What the page holds as JSON in #data (nothing is fetched), and its packed parts.
+export const data = JSON.parse(document.getElementById('data').textContent);
+export const models = data.models.map(m => m.label);
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), c => c.charCodeAt(0));
+}
+
+// {cells, energies}, the highest energies first, or null
+export function unpackShower(shower) {
+  if (!shower) return null;
+  const cells = new Uint32Array(bytesOf(shower.cells).buffer), energies = new Float32Array(bytesOf(shower.energies).buffer);
+  const order = Uint32Array.from(cells.keys()).sort((a, b) => energies[b] - energies[a]);
+  return { ...shower, cells: order.map(i => cells[i]), energies: Float32Array.from(order, i => energies[i]) };
+}
+
+export function cellPlace(cell) {
+  const { n_phi: nPhi, n_z: nZ } = data.mesh;
+  return { r: Math.floor(cell / (nPhi * nZ)), phi: Math.floor(cell / nZ) % nPhi, z: cell % nZ };
+}
+
+// Energies in MeV of all cells of the mesh: of a map of means ...
+export function energiesOfMap(map) {
+  if (!map) return null;
+  const codes = bytesOf(map.codes);
+  const levels = Float64Array.from({ length: 256 }, (_, code) => code === 0 ? 0 : 10 ** (map.low + (code - 1) / 254 * (map.high - map.low)));
+  return Float32Array.from(codes, code => levels[code]);
+}
+
+// ... or of one shower.
+export function energiesOfShower(shower) {
+  if (!shower) return null;
+  const { n_r: nR, n_phi: nPhi, n_z: nZ } = data.mesh;
+  const out = new Float32Array(nR * nPhi * nZ);
+  const { cells, energies } = unpackShower(shower);
+  cells.forEach((cell, i) => { out[cell] = energies[i]; });
+  return out;
+}

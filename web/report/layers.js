@@ -1,0 +1,34 @@
+// Figures of which there is one for each layer, and the choice of the layer that they share with the maps.
+import { data } from './data.js';
+import { element, label, select, slider } from './dom.js';
+import { FigureGrid } from './figures.js';
+import { choose, condition, on, selection } from './selection.js';
+
+// A list and a slider; all of them on the page move together.
+export function layerControls() {
+  const count = data.mesh.n_z;
+  const list = select(Array.from({ length: count }, (_, i) => i), selection.layer, value => choose({ layer: Number(value) }), { ariaLabel: 'Layer' });
+  const bar = slider(0, count - 1, selection.layer, layer => choose({ layer }), { ariaLabel: 'Layer', className: 'layer' });
+  on(['layer'], () => { list.value = bar.value = selection.layer; });
+  return [label('Layer', list), bar];
+}
+
+export const layerPlots = (name = '') => condition().layered.filter(l => !name || l.name === name).map(({ name: kind, title, layers }) => {
+  const layer = Math.min(selection.layer, layers.length - 1);
+  return { ...layers[layer], name: kind, title: `${title}, layer ${layer}` };
+});
+
+export function layerSection() {
+  const kinds = new Map(data.conditions.flatMap(c => c.layered.map(l => [l.name, l.title])));
+  if (kinds.size === 0) return [element('p', { className: 'soft', textContent: 'Nothing was compared layer by layer.' })];
+  const grid = new FigureGrid('layers');
+  let kind = '';
+  const show = () => grid.show(layerPlots(kind));
+  const choice = select([['', 'all'], ...kinds], '', value => {
+    kind = value;
+    show();
+  }, { ariaLabel: 'Kind', id: 'choose-kind' });
+  on(['condition', 'layer'], show);
+  show();
+  return [element('div', { className: 'controls' }, [label('Show', choice), ...layerControls()]), grid.node];
+}

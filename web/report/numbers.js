@@ -1,0 +1,64 @@
+// The line of numbers below a figure.
+import { modelVariable } from './colors.js';
+import { models } from './data.js';
+import { element } from './dom.js';
+import { alike, plain, probability, withError } from './format.js';
+import { enabledModels } from './selection.js';
+
+export const swatch = variable => element('i', { className: 'swatch', style: { background: `var(${variable})` } });
+
+// "0.012 ± 0.003 (floor 0.009)"
+export function numberText({ value, error, floor }, unit = '') {
+  const floorValue = floor?.value ?? floor;
+  const text = withError(value, error) + (unit ? ` ${unit}` : '');
+  return typeof floorValue === 'number' ? `${text} (floor ${error > 0 ? alike(floorValue, value, error) : plain(floorValue)})` : text;
+}
+
+const part = (name, help, text) => element('span', {}, [element('abbr', { textContent: name, title: help }), ` ${text}`]);
+
+// Those that are always shown
+function firstParts({ jsd, wasserstein, ks }, unit) {
+  const out = [];
+  if (jsd) out.push(part('JSD', 'Jensen-Shannon divergence in bits: 0 is equal, 1 has nothing in common. The floor is that of two halves of the full sample.', numberText(jsd)));
+  if (wasserstein) out.push(part('W', 'Wasserstein distance: how far the values would have to be moved on average', numberText(wasserstein, unit)));
+  if (ks) out.push(part('KS', 'Kolmogorov-Smirnov distance', numberText(ks)));
+  return out;
+}
+
+function moreParts({ ks_p: ksP, p_corrected: corrected, separation, chi2, full_mean: fullMean, fast_mean: fastMean }, unit) {
+  const out = [];
+  if (typeof ksP === 'number') out.push(part('KS p', 'How often equal distributions would differ as much', probability(ksP)));
+  if (typeof corrected === 'number') out.push(part('corrected', 'The same, corrected for the number of tests', probability(corrected)));
+  if (separation) out.push(part('S²', 'Separation power: 0 is equal, 1 has nothing in common', numberText(separation)));
+  if (chi2) out.push(part('χ²/ndf', 'Of the bins, with the statistical errors of both', `${plain(chi2.value)}/${chi2.ndf}, p ${probability(chi2.p)}`));
+  if (fullMean && fastMean) {
+    const means = [fullMean, fastMean].map(m => withError(m.value, m.error)).join(' → ');
+    out.push(part('mean', 'Mean of full and of fast', means + (unit ? ` ${unit}` : '')));
+  }
+  return out;
+}
+
+// For each model that is shown and has numbers a line, and one more at a click.
+export function numberLines(figure, open) {
+  const several = models.length > 1;
+  const lines = parts => enabledModels().filter(i => figure.numbers?.[i]).flatMap(i => {
+    const found = parts(figure.numbers[i], figure.unit);
+    return found.length ? [element('div', {}, [...(several ? [element('span', {}, [swatch(modelVariable(i)), models[i]])] : []), ...found])] : [];
+  });
+  const more = lines(moreParts);
+  return [...lines(firstParts), ...(more.length ? [element('details', { open }, [element('summary', { textContent: 'more' }), ...more])] : [])];
+}
+
+// The text of the fits of curves.
+export function fitLines(figure, series) {
+  const lines = [];
+  figure.series.forEach((s, k) => {
+    if (series !== null && series !== k) return;
+    const side = (variable, values) => {
+      if (values?.fit?.text) lines.push(element('div', {}, [element('span', {}, [swatch(variable), s.label]), element('span', { textContent: values.fit.text })]));
+    };
+    side('--full-line', s.full);
+    for (const i of enabledModels()) side(modelVariable(i), s.fast[i]);
+  });
+  return lines.length ? [element('div', { className: 'fits' }, lines)] : [];
+}

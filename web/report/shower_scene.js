@@ -1,0 +1,162 @@
+// Two showers side by side in three dimensions, by three.js: cells as wedges, coloured by their energy.
+import {
+  BufferAttribute, BufferGeometry, Color, DirectionalLight, HemisphereLight, InstancedMesh, LineBasicMaterial, LineSegments, Matrix4,
+  MeshLambertMaterial, PerspectiveCamera, Scene, Vector3, WebGLRenderer,
+} from '../node_modules/three/build/three.module.js';
+import { css, heatColors, levelOf } from './colors.js';
+import { cellPlace, data } from './data.js';
+
+const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh;
+const kLength = kZ * kSizeZ, kRadius = kR * kSizeR, kReach = Math.hypot(kLength / 2, kRadius);
+const kGap = 0.94;  // a little space between neighbours
+const kSmallest = 0.3;
+const kFieldOfView = 28;
+const kStart = { azimuth: -0.55, height: 0.42, zoom: 1.12 };
+
+// A cell of ring `r` about its middle: the beam goes along x, the middle lies on y.
+function wedge(r) {
+  const inside = r * kSizeR, outside = (r + 1) * kSizeR, middle = (r + 0.5) * kSizeR, half = Math.PI / kPhi;
+  const corner = (x, far, side) => {
+    const radius = far ? outside : inside;
+    return new Vector3((x - 0.5) * kSizeZ, radius * Math.cos(half) - middle, (side - 0.5) * 2 * radius * Math.sin(half)).multiplyScalar(kGap);
+  };
+  const points = [];
+  // Each face by its four corners in turn
+  for (const axis of [0, 1, 2])
+    for (const end of [0, 1]) {
+      const corners = [[0, 0], [0, 1], [1, 1], [1, 0]].map(pair => {
+        const at = [...pair];
+        at.splice(axis, 0, end);
+        return corner(...at);
+      });
+      const normal = new Vector3().subVectors(corners[2], corners[0]).cross(new Vector3().subVectors(corners[3], corners[1]));
+      if (normal.dot(corners.reduce((sum, c) => sum.add(c), new Vector3())) < 0) corners.reverse();
+      for (const i of [0, 1, 2, 0, 2, 3]) points.push(...corners[i].toArray());
+    }
+  const out = new BufferGeometry();
+  out.setAttribute('position', new BufferAttribute(new Float32Array(points), 3));
+  out.computeVertexNormals();
+  return out;
+}
+
+// The cylinder's outline, and the axis with an arrow where the particle comes in.
+function outline() {
+  const points = [];
+  const kSteps = 64, kLines = 8;
+  const at = (x, angle) => [x, kRadius * Math.cos(angle), kRadius * Math.sin(angle)];
+  for (const x of [-kLength / 2, kLength / 2])
+    for (let i = 0; i < kSteps; ++i) points.push(...at(x, 2 * Math.PI * i / kSteps), ...at(x, 2 * Math.PI * (i + 1) / kSteps));
+  for (let i = 0; i < kLines; ++i) points.push(...at(-kLength / 2, 2 * Math.PI * i / kLines), ...at(kLength / 2, 2 * Math.PI * i / kLines));
+  const entry = -kLength / 2, head = kRadius * 0.07;
+  points.push(entry - kRadius, 0, 0, kLength / 2 + kRadius * 0.3, 0, 0);
+  for (const [y, z] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) points.push(entry, 0, 0, entry - 2 * head, y * head, z * head);
+  const out = new BufferGeometry();
+  out.setAttribute('position', new BufferAttribute(new Float32Array(points), 3));
+  return out;
+}
+
+export class ShowerScene {
+  // Throws where there is no WebGL.
+  constructor(canvas) {
+    this.renderer = new WebGLRenderer({ canvas, antialias: true, preserveDrawingBuffer: true });
+    this.renderer.setScissorTest(true);
+    this.camera = new PerspectiveCamera(kFieldOfView, 1, 1, 40 * kReach);
+    this.view = { ...kStart };
+    this.wedges = Array.from({ length: kR }, (_, r) => wedge(r));
+    this.material = new MeshLambertMaterial();
+    this.lines = new LineBasicMaterial();
+    const frame = outline();
+    this.sides = [0, 1].map(() => {
+      const scene = new Scene(), sun = new DirectionalLight(0xffffff, 1.5);
+      scene.add(new HemisphereLight(0xffffff, 0xbbbbbb, 2.1), sun, sun.target, new LineSegments(frame, this.lines));
+      return { scene, sun, rings: [] };
+    });
+  }
+
+  // The width is that of both views.
+  setSize(width, height) {
+    this.width = width;
+    this.height = height;
+    this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.renderer.setSize(width, height, false);
+  }
+
+  setTheme() {
+    this.background = new Color(css('--panel'));
+    this.lines.color.set(css('--soft'));
+    this.lines.opacity = 0.45;
+    this.lines.transparent = true;
+    this.colors = heatColors().map(hex => new Color(hex));
+  }
+
+  // `showers`: full and fast, with sorted energies, or null. `scale(energy)`: place in the colours
+  setShowers(showers, scale, sized) {
+    showers.forEach((shower, at) => {
+      const side = this.sides[at];
+      for (const { mesh } of side.rings) {
+        side.scene.remove(mesh);
+        mesh.dispose();
+      }
+      const byRing = Array.from({ length: kR }, () => []);
+      shower?.cells.forEach((cell, i) => byRing[cellPlace(cell).r].push(i));
+      side.rings = byRing.flatMap((indices, r) => {
+        if (indices.length === 0) return [];
+        const mesh = new InstancedMesh(this.wedges[r], this.material, indices.length);
+        const matrix = new Matrix4();
+        indices.forEach((index, i) => {
+          const { phi, z } = cellPlace(shower.cells[index]);
+          const angle = 2 * Math.PI * (phi + 0.5) / kPhi, radius = (r + 0.5) * kSizeR;
+          const share = scale(shower.energies[index]);
+          const size = sized ? kSmallest + (1 - kSmallest) * Math.min(1, Math.max(0, share)) : 1;
+          const c = Math.cos(angle), s = Math.sin(angle);
+          matrix.set(size, 0, 0, (z + 0.5) * kSizeZ - kLength / 2, 0, size * c, -size * s, radius * c, 0, size * s, size * c, radius * s, 0, 0, 0, 1);
+          mesh.setMatrixAt(i, matrix);
+          mesh.setColorAt(i, this.colors[levelOf(share)]);
+        });
+        mesh.frustumCulled = false;
+        side.scene.add(mesh);
+        return [{ mesh, energies: indices.map(i => shower.energies[i]) }];
+      });
+    });
+  }
+
+  // Cells are sorted by energy, so those above a threshold are the first ones.
+  setThreshold(mev) {
+    for (const { mesh, energies } of this.sides.flatMap(side => side.rings)) {
+      const end = energies.findIndex(e => e < mev);
+      mesh.count = end < 0 ? energies.length : end;
+    }
+  }
+
+  turn(azimuth, height) {
+    this.view.azimuth += azimuth;
+    this.view.height = Math.min(Math.max(this.view.height + height, -1.5), 1.5);
+  }
+
+  zoom(factor) {
+    this.view.zoom = Math.min(Math.max(this.view.zoom * factor, 0.4), 12);
+  }
+
+  reset() {
+    this.view = { ...kStart };
+  }
+
+  draw() {
+    const half = this.width / 2, { azimuth, height, zoom } = this.view;
+    this.camera.aspect = half / this.height;
+    // Far enough for the cylinder to fit in both directions.
+    const opening = Math.tan(kFieldOfView * Math.PI / 360) * Math.min(1, this.camera.aspect);
+    const distance = 1.02 * kReach / Math.sin(Math.atan(opening)) / zoom;
+    this.camera.position.set(Math.sin(azimuth) * Math.cos(height), Math.sin(height), Math.cos(azimuth) * Math.cos(height)).multiplyScalar(distance);
+    this.camera.near = Math.max(distance - 2 * kReach, 1);
+    this.camera.lookAt(0, 0, 0);
+    this.camera.updateProjectionMatrix();
+    this.sides.forEach(({ scene, sun }, at) => {
+      scene.background = this.background;
+      sun.position.copy(this.camera.position).add(new Vector3(0, distance / 2, 0));
+      this.renderer.setViewport(at * half, 0, half, this.height);
+      this.renderer.setScissor(at * half, 0, half, this.height);
+      this.renderer.render(scene, this.camera);
+    });
+  }
+}

@@ -1,0 +1,121 @@
+// Tables of scores and of conditions, sorted by their headings.
+import { modelVariable } from './colors.js';
+import { data, models } from './data.js';
+import { button, element } from './dom.js';
+import { percent, withError } from './format.js';
+import { swatch } from './numbers.js';
+import { choose, on, selection } from './selection.js';
+
+const kAgreement = 0.05;
+const several = models.length > 1;
+
+// `columns`: {content: [nodes or texts], help?, key: row => number, text or null}. `rows`: {node, …}.
+function sortableTable(columns, rows, className) {
+  const body = element('tbody', {}, rows.map(row => row.node));
+  const heads = columns.map(({ content, help = '', key }, at) => {
+    const head = element('th', { scope: 'col', ariaSort: 'none' });
+    head.append(element('button', { type: 'button', className: 'sort', title: help, onclick: () => {
+      const up = head.ariaSort !== 'ascending';
+      for (const other of heads) other.ariaSort = 'none';
+      head.ariaSort = up ? 'ascending' : 'descending';
+      // Rows without a value stay last.
+      const order = rows.map((row, i) => ({ row, i, value: key(row) })).sort((a, b) => {
+        if (a.value === null || b.value === null) return (a.value === null) - (b.value === null) || a.i - b.i;
+        const difference = typeof a.value === 'string' ? a.value.localeCompare(b.value, 'en', { numeric: true }) : a.value - b.value;
+        return (up ? difference : -difference) || a.i - b.i;
+      });
+      body.replaceChildren(...order.map(({ row }) => row.node));
+    } }, content));
+    if (at > 0) head.className = 'number';
+    return head;
+  });
+  return element('div', { className: `scroll ${className}` }, [
+    element('table', {}, [element('thead', {}, [element('tr', {}, heads)]), body])]);
+}
+
+const modelHead = i => [swatch(modelVariable(i)), models[i]];
+
+// Distance from the best there can be: the lower the better.
+const kDistances = { low: value => value, high: value => -value, half: value => Math.abs(value - 0.5) };
+const kBetter = { low: 'lower is better', high: 'higher is better', half: '0.5 is best' };
+
+function scoreCells(score) {
+  const distance = kDistances[score.better];
+  const entries = score.models.map(m => m && { ...m, distance: distance(m.value), error: m.error ?? 0 });
+  const known = entries.filter(Boolean);
+  const best = known.reduce((a, b) => b.distance < a.distance ? b : a, known[0]);
+  return entries.map(entry => {
+    if (!entry) return element('td', { className: 'soft', textContent: '–' });
+    const cell = element('td', { textContent: withError(entry.value, entry.error) });
+    if (several && known.length > 1) {
+      if (entry === best) Object.assign(cell, { className: 'best', title: 'best' });
+      else if (entry.distance - best.distance < Math.hypot(entry.error, best.error))
+        Object.assign(cell, { className: 'alike', title: 'not distinguishable from the best' });
+    }
+    if (score.floor && entry.distance - distance(score.floor.value) < Math.hypot(entry.error, score.floor.error ?? 0)) {
+      cell.classList.add('at-floor');
+      cell.title += `${cell.title ? '; ' : ''}as good as another Geant4 sample, within errors`;
+    }
+    return cell;
+  });
+}
+
+export function scoreTable() {
+  const rows = data.scores.map(score => ({ score, node: element('tr', {}, [
+    element('td', {}, [score.help ? element('abbr', { textContent: score.title, title: score.help, tabIndex: 0 }) : score.title]),
+    element('td', { className: 'soft', textContent: score.group }),
+    element('td', { className: 'soft', textContent: kBetter[score.better] }),
+    ...scoreCells(score),
+    element('td', { className: 'soft', textContent: score.floor ? withError(score.floor.value, score.floor.error) : '–' }),
+  ]) }));
+  const columns = [
+    { content: ['score'], key: ({ score }) => score.title },
+    { content: ['group'], key: ({ score }) => score.group },
+    { content: ['aim'], key: ({ score }) => score.better },
+    ...models.map((_, i) => ({ content: modelHead(i), key: ({ score }) => score.models[i]?.value ?? null })),
+    { content: [element('abbr', { textContent: 'floor' })], help: 'The same between two halves of Geant4: no model can be better', key: ({ score }) => score.floor?.value ?? null },
+  ];
+  const note = several ? 'Bold is best; grey is not distinguishable from it within errors; ' : '';
+  return [sortableTable(columns, rows, 'scores'), element('p', { className: 'soft note' }, [
+    `${note}✓ is as good as the floor within errors. Floor: two halves of Geant4.`])];
+}
+
+// Deviation with its error, marked where it is beyond the agreement asked for.
+function deviationCell(deviation) {
+  if (!deviation) return element('td', { className: 'soft', textContent: '–' });
+  return element('td', { className: Math.abs(deviation.value) <= kAgreement ? 'good' : 'bad', textContent: percent(deviation.value, deviation.error) });
+}
+
+export function conditionTable() {
+  // All that occur in any condition, in the order of the first.
+  const titles = new Map(data.conditions.flatMap(c => c.deviations.map(d => [d.name, d.title])));
+  const find = (condition, name, i) => condition.deviations.find(d => d.name === name)?.models[i] ?? null;
+  const pairs = [...titles].flatMap(([name, title]) => models.map((_, i) => ({ name, title, i })));
+  const rows = data.conditions.map((condition, index) => {
+    const node = element('tr', { onclick: () => choose({ condition: index }) }, [
+      element('td', {}, [button(condition.name, 'Show this condition', null, { className: 'choose' })]),
+      element('td', { textContent: condition.full_showers }),
+      ...condition.fast_showers.map(n => element('td', { textContent: n ?? '–' })),
+      ...pairs.map(({ name, i }) => deviationCell(find(condition, name, i))),
+    ]);
+    return { condition, node };
+  });
+  const columns = [
+    { content: ['condition'], key: ({ condition }) => condition.name },
+    { content: [data.full.label], help: 'showers', key: ({ condition }) => condition.full_showers },
+    ...models.map((_, i) => ({ content: modelHead(i), help: 'showers', key: ({ condition }) => condition.fast_showers[i] })),
+    ...pairs.map(({ name, title, i }) => ({ content: [...(several ? [swatch(modelVariable(i))] : []), title],
+      help: `${models[i]}: deviation of the mean from that of ${data.full.label}; sorted by its size`,
+      key: ({ condition }) => {
+        const deviation = find(condition, name, i);
+        return deviation && Math.abs(deviation.value);
+      } })),
+  ];
+  const mark = () => rows.forEach(({ node }, i) => {
+    if (i === selection.condition) node.setAttribute('aria-current', 'true');
+    else node.removeAttribute('aria-current');
+  });
+  on(['condition'], mark);
+  mark();
+  return sortableTable(columns, rows, 'conditions');
+}
