@@ -8,9 +8,11 @@
 #include <iostream>
 #include <memory>
 
+#include "app/compare_command.h"
 #include "app/compile_command.h"
 #include "app/components_command.h"
 #include "app/inspect_command.h"
+#include "app/pictures_command.h"
 #include "app/pipeline_command.h"
 #include "app/run_command.h"
 #include "app/runs_command.h"
@@ -90,6 +92,8 @@ int run(int argc, char** argv) {
   pipeline::register_components(registry);
   app::RunCommand run_command(app, registry);
   app::InspectCommand inspect_command(app);
+  app::CompareCommand compare_command(app);
+  app::PicturesCommand pictures_command(app);
   app::PipelineCommand pipeline_command(app);
   app::CompileCommand compile_command(*pipeline_command.subcommand(), registry);
   app::ComponentsCommand components_command(app, registry);
@@ -100,6 +104,7 @@ int run(int argc, char** argv) {
   add_work_options(*runs_command.resume_subcommand(), global);
   add_global(*run_command.subcommand(), global);
   add_global(*inspect_command.subcommand(), global);
+  add_global(*compare_command.subcommand(), global);
 
   struct Command {
     std::unique_ptr<kfp::Component> component;
@@ -141,6 +146,14 @@ int run(int argc, char** argv) {
   }
   if (run_command.subcommand()->parsed()) {
     run_command.run(global.threads, global.quiet, global.json);
+    return 0;
+  }
+  if (compare_command.subcommand()->parsed()) {
+    compare_command.run(global.json);
+    return 0;
+  }
+  if (pictures_command.subcommand()->parsed()) {
+    pictures_command.run();
     return 0;
   }
   core::ThreadPool pool(global.threads);

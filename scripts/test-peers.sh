@@ -3,9 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=build/test-venv
-if ! cmp -s test/requirements.txt "$venv/installed.txt"; then
+if ! cat test/requirements*.txt | cmp -s - "$venv/installed.txt"; then
   rm -rf "$venv"
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r test/requirements.txt
-  cp test/requirements.txt "$venv/installed.txt"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r test/requirements-alone.txt
+  cat test/requirements*.txt >"$venv/installed.txt"
 fi

@@ -206,8 +206,16 @@ struct Validate {
   kfp::InputArtifact fast;
   std::string full_geometry;
   double threshold_mev = 0;
+  std::string label = "fast";
+  std::vector<std::string> classifiers = {"features"};
+  std::int64_t classifier_trainings = 3;
+  std::int64_t classifier_epochs = 50;
+  std::int64_t classifier_showers = 10'000;
+  std::int64_t replicas = 30;
+  std::int64_t seed = 42;
   kfp::OutputArtifact metrics;
   kfp::OutputArtifact classification;
+  kfp::OutputArtifact plots;
   kfp::OutputArtifact report;
 
   static kfp::ComponentInfo info();

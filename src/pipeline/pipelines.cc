@@ -130,6 +130,7 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   builder.product(generate, "showers", "generated.h5");
   builder.product(validate, "metrics", "metrics.json");
   builder.product(validate, "classification", "classification.json");
+  builder.product(validate, "plots", "plots.json");
   builder.product(validate, "report", "report.html");
   return result;
 }

@@ -1,20 +1,50 @@
+#include <fmt/format.h>
+
+#include "calo/classify/network_classifier.h"
 #include "calo/preprocess/preprocess.h"
 #include "calo/report/html_report.h"
+#include "calo/report/page_data.h"
 #include "calo/validate/validation.h"
+#include "core/error.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
 
 namespace pipeline {
+namespace {
+
+constexpr std::pair<const char*, calo::NetworkKind> kNetworks[] = {
+    {"features", calo::NetworkKind::kHighLevel},
+    {"voxels", calo::NetworkKind::kVoxels},
+    {"normalised-voxels", calo::NetworkKind::kNormalisedVoxels},
+    {"cnn", calo::NetworkKind::kCnn},
+};
+
+calo::NetworkKind network_of(const std::string& name) {
+  for (const auto& [known, kind] : kNetworks)
+    if (name == known) return kind;
+  throw core::UsageError({.message = fmt::format("\"{}\" is no classifier", name),
+                          .field = "classifiers",
+                          .hint = "known: features, voxels, normalised-voxels, cnn"});
+}
+
+}  // namespace
 
 kfp::ComponentInfo Validate::info() {
   return {
       .name = "validate",
       .summary = "Compares fast with full simulation: metrics and a report to look at",
       .description =
-          "For each geometry, energy and angle: profiles, their moments, response and cell energies, with "
-          "Jensen-Shannon divergence, Kolmogorov-Smirnov and Wasserstein distance; and a classifier of fast "
-          "against full showers by their high-level features (`doc/validation.md`).",
-      .examples = {"calopipe validate --full prepared --fast fast.h5 --out validation"}};
+          "For each geometry, energy and angle: profiles, moments, containment, cell energies and the "
+          "CaloChallenge's "
+          "numbers of each layer, with Jensen-Shannon divergence, separation power, Wasserstein distance, "
+          "Kolmogorov-Smirnov and chi-squared tests, their errors, and what two halves of the full "
+          "simulation reach. Of the "
+          "samples as a whole: FPD, KPD, precision, recall, density, coverage, separation powers, resolution "
+          "and linearity, "
+          "and classifiers of fast against full showers (`doc/validation.md`, `doc/classifiers.md`).",
+      .examples = {"calopipe validate --full prepared --fast fast.h5 --out validation",
+                   "calopipe validate --full geant4.h5 --fast fast.h5 --classifiers features,voxels,cnn "
+                   "--out validation"}};
 }
 
 void Validate::describe(kfp::Visitor& v) {
@@ -26,32 +56,69 @@ void Validate::describe(kfp::Visitor& v) {
   v.parameter("geometry", full_geometry, {.help = "Geometry of files that do not name it"});
   v.parameter("threshold_mev", threshold_mev,
               {.help = "Cells below are left out on both sides", .unit = "MeV", .min = 0});
+  v.parameter("label", label, {.help = "Name of the model in the report and in comparisons"});
+  v.parameter(
+      "classifiers", classifiers,
+      {.help = "Neural networks that try to tell fast from full showers, beside the logistic regression: "
+               "features, voxels, normalised-voxels, cnn"});
+  v.parameter(
+      "classifier_trainings", classifier_trainings,
+      {.help = "How often each network is trained, at most: the spread is the error of its AUC", .min = 1});
+  v.parameter("classifier_epochs", classifier_epochs, {.help = "Epochs of each training, at most", .min = 1});
+  v.parameter("classifier_showers", classifier_showers,
+              {.help = "Showers of each side that networks of cells see, at most: they are kept in memory",
+               .min = 1});
+  v.parameter("replicas", replicas, {.help = "Bootstrap replicas for the errors; 0 = no errors", .min = 0});
+  v.parameter("seed", seed, {.help = "Seed of resampling and classifiers"});
   v.output("metrics", metrics,
            {.type = ArtifactType::kMetrics, .help = "All numbers (JSON)", .file = "metrics.json"});
   v.output("classification", classification,
            {.type = ArtifactType::kClassificationMetrics,
             .help = "How well a classifier tells fast from full showers: ROC curve, confusion matrix",
             .file = "classification.json"});
+  v.output("plots", plots,
+           {.help = "Everything that the report shows (JSON), for `calopipe compare`", .file = "plots.json"});
   v.output("report", report,
            {.type = ArtifactType::kHtml, .help = "Report, one file", .file = "report.html"});
 }
 
 void Validate::run(kfp::RunContext& context) {
+  calo::ValidateOptions options{.threshold_mev = threshold_mev};
+  options.classifier.seed = options.comparison.seed = options.distances.seed =
+      static_cast<std::uint64_t>(seed);
+  options.comparison.replicas = static_cast<std::size_t>(replicas);
+  options.most_in_memory = classifier_showers;
+  const calo::NetworkOptions network{.seed = static_cast<std::uint64_t>(seed),
+                                     .max_epochs = static_cast<int>(classifier_epochs),
+                                     .trainings = static_cast<int>(classifier_trainings)};
+  for (const std::string& name : classifiers) {
+    const calo::NetworkKind kind = network_of(name);
+    options.extra_classifiers.push_back({.needs_showers = kind != calo::NetworkKind::kHighLevel,
+                                         .classify = [&, kind](const calo::ClassifiedShowers& showers) {
+                                           return calo::classify_with_network(
+                                               kind,
+                                               {.features = showers.full_features, .showers = showers.full},
+                                               {.features = showers.fast_features, .showers = showers.fast},
+                                               showers.mesh, threshold_mev, network, context.pool);
+                                         }});
+  }
   const auto full_reader =
       calo::ShowerReader::open(calo::held_out_showers(full.path), {.geometry = full_geometry}, context.pool);
   const auto fast_reader = calo::ShowerReader::open(fast.path, {.geometry = full_geometry}, context.pool);
-  const calo::Validation validation =
-      calo::validate(*full_reader, *fast_reader, {.threshold_mev = threshold_mev}, context.pool);
+  const calo::Validation validation = calo::validate(*full_reader, *fast_reader, options, context.pool);
   nlohmann::json numbers = validation.to_json();
   numbers["calopipe"] = context.provenance;
-  calo::write_report(report.path, validation, context.provenance);
+  nlohmann::json shown = calo::plot_data(validation, label);
+  calo::write_report(report.path, validation, shown, context.provenance);
+  shown["calopipe"] = context.provenance;
+  core::write_file(plots.path, shown.dump() + "\n");
   core::write_file(metrics.path, numbers.dump(2) + "\n");
   metrics.metadata = validation.summary();
   nlohmann::json judged = {{"calopipe", context.provenance}};
   if (validation.classifiers.empty()) {
     judged["not_made"] = validation.no_classifier_reason();
   } else {
-    const calo::Classification& result = validation.classifiers.front().classification;
+    const calo::Classification& result = validation.classifiers.front();
     classification.metadata = result.kubeflow_metadata();
     judged.update(result.to_json());
     judged.update(classification.metadata);

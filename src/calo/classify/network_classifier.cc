@@ -197,23 +197,26 @@ void check_options(const NetworkOptions& options) {
 
 void check_showers(NetworkKind kind, const ClassifierShowers& full, const ClassifierShowers& fast,
                    const VoxelMesh& mesh) {
-  const std::size_t rows = full.showers.size();
+  const std::size_t rows = full.features.rows();
   if (rows < kFewestClassified)
     throw core::InputError({.message = fmt::format("{} showers of each side are too few for a classifier; it "
                                                    "needs {}",
                                                    rows, kFewestClassified),
                             .field = "showers"});
-  if (fast.showers.size() != rows || full.features.rows() != rows || fast.features.rows() != rows)
+  const bool sees_cells = kind != NetworkKind::kHighLevel;
+  if (fast.features.rows() != rows ||
+      (sees_cells && (full.showers.size() != rows || fast.showers.size() != rows)))
     throw core::InputError(
         {.message = fmt::format("a classifier needs as many fast as full showers, and a row of features for "
                                 "each: {} and {} showers, {} and {} rows",
-                                rows, fast.showers.size(), full.features.rows(), fast.features.rows()),
+                                full.showers.size(), fast.showers.size(), rows, fast.features.rows()),
          .field = "showers"});
-  for (const ClassifierShowers* side : {&full, &fast})
-    if (side->showers.num_cells() != mesh.num_cells())
-      throw core::InputError({.message = fmt::format("showers of {} cells are not of the mesh of {}",
-                                                     side->showers.num_cells(), mesh.to_string()),
-                              .field = "showers"});
+  if (sees_cells)
+    for (const ClassifierShowers* side : {&full, &fast})
+      if (side->showers.num_cells() != mesh.num_cells())
+        throw core::InputError({.message = fmt::format("showers of {} cells are not of the mesh of {}",
+                                                       side->showers.num_cells(), mesh.to_string()),
+                                .field = "showers"});
   if (kind == NetworkKind::kCnn && !mesh.is_cylinder())
     throw core::InputError({.message = "the convolutional network needs a regular mesh", .field = "mesh"});
 }
@@ -262,7 +265,7 @@ Classification classify_with_network(NetworkKind kind, const ClassifierShowers& 
   for (int number = 1; number <= options.trainings && end == TrainingsEnd::kAll; ++number) {
     NetworkOptions own = options;
     own.seed += static_cast<std::uint64_t>(number - 1);
-    Training training(kind, inputs, mesh, full.showers.size(), own, pool);
+    Training training(kind, inputs, mesh, full.features.rows(), own, pool);
     training.run(number);
     trainings.push_back(training.result);
     if (number == 1) {

@@ -46,7 +46,7 @@ struct NetworkOptions {
 /// Steps in an epoch, at least, unless they would have fewer than kSmallestBatch showers.
 constexpr int kFewestSteps = 20, kSmallestBatch = 32;
 
-/// One side's showers: row i of `features` is shower i.
+/// One side's showers: row i of `features` is shower i. kHighLevel does not look at `showers`.
 struct ClassifierShowers {
   const FeatureTable& features;
   const Showers& showers;

@@ -28,8 +28,10 @@ Validation compare(const std::filesystem::path& full, const std::filesystem::pat
                    core::ThreadPool& pool) {
   const auto full_reader = ShowerReader::open(full, {}, pool);
   const auto fast_reader = ShowerReader::open(fast, {}, pool);
-  return validate(*full_reader, *fast_reader,
-                  {.threshold_mev = threshold_mev, .classifier = {.max_showers = 0}}, pool);
+  return validate(
+      *full_reader, *fast_reader,
+      {.threshold_mev = threshold_mev, .comparison = {.replicas = 0, .halves = 0}, .only_observables = true},
+      pool);
 }
 
 // Each observable and layer of each condition, with a name of its own ("layer_energy 12").
@@ -37,8 +39,9 @@ template <class Body>
 void for_each_observable(const Validation& validation, const Body& body) {
   for (const ConditionComparison& group : validation.groups) {
     for (const Comparison& c : group.observables) body(group.name, c.name, c);
-    for (std::size_t i = 0; i < group.layers.size(); ++i)
-      body(group.name, fmt::format("{} {}", group.layers[i].name, i), group.layers[i]);
+    const std::vector<Comparison>& layers = group.layers();
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      body(group.name, fmt::format("{} {}", layers[i].name, i), layers[i]);
   }
 }
 
@@ -66,8 +69,8 @@ std::vector<ObservableShift> find_shifts(const Validation& fp32, const Validatio
                                               .fp32_mean = means.at({condition, name}),
                                               .mean = c.fast_mean};
                         if (const auto found = distances.find({condition, name}); found != distances.end()) {
-                          shift.ks = found->second->has_ks ? found->second->ks : 0;
-                          shift.jensen_shannon = found->second->jensen_shannon;
+                          shift.ks = found->second->has_ks ? found->second->ks.value : 0;
+                          shift.jensen_shannon = found->second->jensen_shannon.value;
                         }
                         shifts.push_back(std::move(shift));
                       });

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 
 namespace calo {
@@ -12,6 +14,8 @@ namespace {
 
 // Shares below look alike: a tail that reaches down to single keV says little of a shower.
 constexpr double kSmallestShare = 1e-5;
+constexpr double kContained = 0.9;
+constexpr int kRingsOfLayeredMesh = 20;
 
 Moments moments(const std::vector<double>& energies, double total, double size_mm) {
   Moments result;
@@ -26,38 +30,167 @@ Moments moments(const std::vector<double>& energies, double total, double size_m
   return result;
 }
 
+// Distance from 0 within which a share of the energy lies.
+double containment(const std::vector<double>& energies, double total, double size_mm) {
+  const double wanted = kContained * total;
+  double sum = 0;
+  for (std::size_t k = 0; k < energies.size(); ++k) {
+    if (sum + energies[k] >= wanted && energies[k] > 0)
+      return (static_cast<double>(k) + (wanted - sum) / energies[k]) * size_mm;
+    sum += energies[k];
+  }
+  return static_cast<double>(energies.size()) * size_mm;
+}
+
+double largest_radius(const VoxelMesh& mesh) {
+  double result = 0;
+  for (int layer = 0; layer < mesh.num_layers(); ++layer)
+    if (mesh.layer(layer).n_r() > 0) result = std::max(result, mesh.layer(layer).r_edges_mm.back());
+  return result;
+}
+
+// Mixes a number into a hash (the multiplier is that of splitmix64).
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
+  hash = (hash ^ value) * 0xBF58476D1CE4E5B9ull;
+  return hash ^ (hash >> 29);
+}
+
+// What is left of rounding is no width: a layer with one cell has none.
+double width(double square_sum, double center, double energy) {
+  constexpr double kRounding = 1e-12;
+  const double square = square_sum / energy, variance = square - center * center;
+  return variance > kRounding * square ? std::sqrt(variance) : 0;
+}
+
+// cos and sin of right angles are 0, not what is left of rounding: else a layer whose one cell lies there
+// would have a centre of 1e-16 mm, and all other centres would be large beside it.
+double snapped(double mm) {
+  return std::abs(mm) < 1e-9 ? 0 : mm;
+}
+
+bool is_divided_in_alpha(const VoxelMesh& mesh, int layer) {
+  return mesh.layer(layer).n_phi > 1;
+}
+
 }  // namespace
 
-FeatureExtractor::FeatureExtractor(const VoxelMesh& mesh, double threshold_mev)
-    : mesh_(mesh), cylinder_(mesh.cylinder()), threshold_mev_(threshold_mev) {}
+MeshAxes::MeshAxes(const VoxelMesh& mesh) : layers(mesh.num_layers()), is_cylinder(mesh.is_cylinder()) {
+  if (is_cylinder) {
+    const VoxelMesh::Cylinder& c = mesh.cylinder();
+    rings = c.n_r;
+    sectors = c.n_phi;
+    layer_mm = c.size_z_mm;
+    ring_mm = c.size_r_mm;
+  } else {
+    rings = kRingsOfLayeredMesh;
+    layer_mm = mesh.size_z_mm() > 0 ? mesh.size_z_mm() : 1;
+    ring_mm = largest_radius(mesh) / kRingsOfLayeredMesh;
+  }
+}
 
-bool FeatureExtractor::counts(double energy_mev) const {
-  return energy_mev > 0 && energy_mev >= threshold_mev_ && std::isfinite(energy_mev);
+FeatureExtractor::FeatureExtractor(const VoxelMesh& mesh, double threshold_mev)
+    : axes_(mesh), threshold_mev_(threshold_mev) {
+  cells_.reserve(static_cast<std::size_t>(mesh.num_cells()));
+  for (std::int64_t cell = 0; cell < mesh.num_cells(); ++cell) {
+    const CellPosition position = mesh.position(static_cast<std::uint32_t>(cell));
+    const LayerBinning& binning = mesh.layer(position.layer);
+    const auto edge = binning.r_edges_mm.begin() + position.r;
+    const double r = (edge[0] + edge[1]) / 2;
+    const double alpha = -std::numbers::pi + (position.phi + 0.5) * 2 * std::numbers::pi / binning.n_phi;
+    const bool divided = is_divided_in_alpha(mesh, position.layer);
+    const int ring =
+        axes_.is_cylinder ? position.r : std::min(axes_.rings - 1, static_cast<int>(r / axes_.ring_mm));
+    cells_.push_back({.eta = static_cast<float>(divided ? snapped(r * std::cos(alpha)) : 0),
+                      .phi = static_cast<float>(divided ? snapped(r * std::sin(alpha)) : 0),
+                      .r = static_cast<float>(r),
+                      .layer = static_cast<std::uint16_t>(position.layer),
+                      .ring = static_cast<std::uint16_t>(ring),
+                      .sector = static_cast<std::uint16_t>(axes_.is_cylinder ? position.phi : 0)});
+  }
+  for (int layer = 0; layer < axes_.layers; ++layer) layer_cells_.push_back(mesh.layer(layer).num_cells());
+  sums_.resize(layer_cells_.size());
 }
 
 const ShowerFeatures& FeatureExtractor::extract(const Showers& showers, std::size_t shower) {
   ShowerFeatures& out = features_;
-  out.incident_energy_mev = showers.conditions[shower].incident_energy_mev;
-  out.cells = 0;
-  out.layer_mev.assign(static_cast<std::size_t>(cylinder_.n_z), 0.0);
-  out.ring_mev.assign(static_cast<std::size_t>(cylinder_.n_r), 0.0);
+  const Conditions& condition = showers.conditions[shower];
+  out.incident_energy_mev = condition.incident_energy_mev;
+  out.ring_mev.assign(static_cast<std::size_t>(axes_.rings), 0.0);
+  // A layered mesh has one sector that is thrown away.
+  out.sector_mev.assign(static_cast<std::size_t>(std::max(1, axes_.sectors)), 0.0);
+  std::fill(sums_.begin(), sums_.end(), LayerSums{});
+  out.hottest_cell_mev = out.log_sum = out.log_square_sum = 0;
+  std::uint64_t hash = mixed(std::bit_cast<std::uint32_t>(condition.incident_energy_mev),
+                             std::bit_cast<std::uint32_t>(condition.theta_rad));
   const auto cells = showers.cells_of(shower);
   const auto energies = showers.energies_of(shower);
+  double count = 0;
   for (std::size_t hit = 0; hit < cells.size(); ++hit) {
-    const double energy = energies[hit];
+    const float value = energies[hit];
+    const double energy = value;
+    hash = mixed(hash, std::uint64_t{cells[hit]} << 32 | std::bit_cast<std::uint32_t>(value));
     if (!counts(energy)) continue;
-    const CellPosition position = mesh_.position(cells[hit]);
-    out.layer_mev[static_cast<std::size_t>(position.layer)] += energy;
-    out.ring_mev[static_cast<std::size_t>(position.r)] += energy;
-    ++out.cells;
+    const Cell& cell = cells_[cells[hit]];
+    LayerSums& sums = sums_[cell.layer];
+    const double eta = cell.eta * energy, phi = cell.phi * energy, r = cell.r * energy;
+    sums.energy += energy;
+    sums.eta += eta;
+    sums.eta2 += eta * cell.eta;
+    sums.phi += phi;
+    sums.phi2 += phi * cell.phi;
+    sums.r += r;
+    sums.r2 += r * cell.r;
+    sums.cells += 1;
+    out.ring_mev[cell.ring] += energy;
+    out.sector_mev[cell.sector] += energy;
+    out.hottest_cell_mev = std::max(out.hottest_cell_mev, energy);
+    const double logarithm = std::log10(value);
+    out.log_sum += logarithm;
+    out.log_square_sum += logarithm * logarithm;
+    count += 1;
   }
-  out.total_mev = std::accumulate(out.layer_mev.begin(), out.layer_mev.end(), 0.0);
+  out.fingerprint = hash;
+  out.cells = static_cast<std::int64_t>(count);
+  if (axes_.sectors == 0) out.sector_mev.clear();
+  out.layer_mev.resize(sums_.size());
+  out.layers.resize(sums_.size());
+  out.total_mev = 0;
+  for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
+    const LayerSums& sums = sums_[layer];
+    out.total_mev += out.layer_mev[layer] = sums.energy;
+    LayerShape& shape = out.layers[layer] = {};
+    if (layer_cells_[layer] > 0) shape.sparsity = 1 - sums.cells / layer_cells_[layer];
+    if (!(sums.energy > 0)) continue;
+    shape.center_eta = sums.eta / sums.energy;
+    shape.center_phi = sums.phi / sums.energy;
+    shape.center_r = sums.r / sums.energy;
+    shape.width_eta = width(sums.eta2, shape.center_eta, sums.energy);
+    shape.width_phi = width(sums.phi2, shape.center_phi, sums.energy);
+    shape.width_r = width(sums.r2, shape.center_r, sums.energy);
+  }
   out.longitudinal = out.lateral = {};
+  out.depth_90_mm = out.radius_90_mm = out.peak_depth_mm = 0;
   if (!out.is_empty()) {
-    out.longitudinal = moments(out.layer_mev, out.total_mev, cylinder_.size_z_mm);
-    out.lateral = moments(out.ring_mev, out.total_mev, cylinder_.size_r_mm);
+    out.longitudinal = moments(out.layer_mev, out.total_mev, axes_.layer_mm);
+    out.lateral = moments(out.ring_mev, out.total_mev, axes_.ring_mm);
+    out.depth_90_mm = containment(out.layer_mev, out.total_mev, axes_.layer_mm);
+    out.radius_90_mm = containment(out.ring_mev, out.total_mev, axes_.ring_mm);
+    const auto peak = std::max_element(out.layer_mev.begin(), out.layer_mev.end());
+    out.peak_depth_mm = static_cast<double>(peak - out.layer_mev.begin()) * axes_.layer_mm;
   }
   return out;
+}
+
+void FeatureTable::set_row(std::size_t i, const std::vector<double>& numbers) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  for (std::size_t k = 0; k < columns(); ++k)
+    values[i * columns() + k] =
+        static_cast<float>(std::isfinite(numbers[k]) ? std::clamp(numbers[k], -kLargest, kLargest) : 0.0);
+}
+
+FeatureTable FeatureTable::first(std::size_t rows) const {
+  return {.names = names,
+          .values = {values.begin(), values.begin() + static_cast<std::ptrdiff_t>(rows * columns())}};
 }
 
 FeatureTable high_level_table(const VoxelMesh& mesh) {
@@ -69,21 +202,43 @@ FeatureTable high_level_table(const VoxelMesh& mesh) {
   return table;
 }
 
-void append_row(FeatureTable& table, const ShowerFeatures& features, std::int64_t num_cells) {
-  const auto add = [&](double value) {
-    constexpr double kLargest = std::numeric_limits<float>::max();
-    table.values.push_back(
-        static_cast<float>(std::isfinite(value) ? std::clamp(value, -kLargest, kLargest) : 0.0));
-  };
-  add(std::log10(features.incident_energy_mev / 1000));
-  add(features.total_mev / features.incident_energy_mev);
-  add(features.longitudinal.first);
-  add(features.longitudinal.second);
-  add(features.lateral.first);
-  add(features.lateral.second);
-  add(1 - static_cast<double>(features.cells) / static_cast<double>(num_cells));
+std::vector<double> high_level_row(const ShowerFeatures& features, std::int64_t num_cells) {
+  std::vector<double> row{std::log10(features.incident_energy_mev / 1000),
+                          features.total_mev / features.incident_energy_mev,
+                          features.longitudinal.first,
+                          features.longitudinal.second,
+                          features.lateral.first,
+                          features.lateral.second,
+                          1 - static_cast<double>(features.cells) / static_cast<double>(num_cells)};
   for (const double energy : features.layer_mev)
-    add(std::log10(std::max(kSmallestShare, features.is_empty() ? 0.0 : energy / features.total_mev)));
+    row.push_back(
+        std::log10(std::max(kSmallestShare, features.is_empty() ? 0.0 : energy / features.total_mev)));
+  return row;
+}
+
+FeatureTable calochallenge_table(const VoxelMesh& mesh) {
+  FeatureTable table{.names = {"log10_incident_energy"}};
+  for (int layer = 0; layer < mesh.num_layers(); ++layer)
+    if (mesh.layer(layer).num_cells() > 0)
+      table.names.push_back(fmt::format("log10_energy_of_layer_{}", layer));
+  for (const char* what : {"center_eta", "center_phi", "width_eta", "width_phi"})
+    for (int layer = 0; layer < mesh.num_layers(); ++layer)
+      if (is_divided_in_alpha(mesh, layer)) table.names.push_back(fmt::format("{}_of_layer_{}", what, layer));
+  return table;
+}
+
+std::vector<double> calochallenge_row(const ShowerFeatures& features, const VoxelMesh& mesh) {
+  constexpr double kUnitMm = 100;
+  std::vector<double> row{std::log10(features.incident_energy_mev)};
+  for (int layer = 0; layer < mesh.num_layers(); ++layer)
+    if (mesh.layer(layer).num_cells() > 0)
+      row.push_back(std::log10(features.layer_mev[static_cast<std::size_t>(layer)] + 1e-8));
+  for (const auto member :
+       {&LayerShape::center_eta, &LayerShape::center_phi, &LayerShape::width_eta, &LayerShape::width_phi})
+    for (int layer = 0; layer < mesh.num_layers(); ++layer)
+      if (is_divided_in_alpha(mesh, layer))
+        row.push_back(features.layers[static_cast<std::size_t>(layer)].*member / kUnitMm);
+  return row;
 }
 
 }  // namespace calo

@@ -1,87 +1,90 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "calo/io/shower_reader.h"
 #include "calo/validate/classifier.h"
+#include "calo/validate/comparison.h"
+#include "calo/validate/energy_scan.h"
+#include "calo/validate/feature_distances.h"
 
 namespace calo {
+
+/// What classifiers of whole showers see: as many fast as full showers; row i of both has the same condition.
+struct ClassifiedShowers {
+  const FeatureTable& full_features;  ///< calochallenge_table()
+  const FeatureTable& fast_features;
+  const Showers& full;  ///< row for row; empty where no classifier asked for them
+  const Showers& fast;
+  const VoxelMesh& mesh;
+};
+
+/// A classifier that is run beside the logistic one.
+struct ExtraClassifier {
+  bool needs_showers = false;  ///< ClassifiedShowers::full and fast
+  std::function<Classification(const ClassifiedShowers&)> classify;
+};
 
 struct ValidateOptions {
   double threshold_mev = 0;  ///< cells below are left out on both sides
   ClassifierOptions classifier;
+  ComparisonOptions comparison;
+  PhysicsDistanceOptions distances;
+  bool only_observables = false;         ///< no scores of the whole samples, no classifiers
+  std::int64_t most_neighbours = 5'000;  ///< showers of each side that precision, recall … look at
+  std::vector<ExtraClassifier> extra_classifiers;
+  /// Showers of each side that extra classifiers see, at most: those that need the cells keep them in memory.
+  std::int64_t most_in_memory = 10'000;
 };
 
-/// One observable in one group, full against fast.
-struct Comparison {
-  std::string name;   ///< "longitudinal_first_moment"
-  std::string title;  ///< "Longitudinal first moment"
-  std::string unit;   ///< of the axis
-  bool is_profile = false;
-  bool log_y = false;
-  std::vector<double> edges;       ///< bins, one more than values
-  std::vector<double> full, fast;  ///< densities normalised to 1, or profile means
-  std::vector<double> full_error, fast_error;
-  double full_mean = 0, fast_mean = 0;  ///< of the values (profiles: of the position, energy-weighted)
-  double full_mean_error = 0, fast_mean_error = 0;
-  double jensen_shannon = 0;      ///< bits
-  double ks = 0, ks_p_value = 1;  ///< of the shower values; not for profiles and cell energies
-  bool has_ks = false;
-  double wasserstein = 0;  ///< in `unit`
-};
+/// A number about the samples as a whole.
+struct Score {
+  enum class Better { kLow, kHigh, kHalf };
+  std::string name;   ///< "fpd"
+  std::string title;  ///< "Fréchet physics distance × 10³"
+  std::string group;  ///< "Distances of features"
+  std::string help;
+  Better better = Better::kLow;
+  Estimate estimate;
 
-/// Showers of one geometry, energy (or bin of energies) and angle.
-struct ConditionComparison {
-  std::string name;
-  std::string geometry;
-  double energy_gev = 0;  ///< mean incident energy of the full showers
-  double angle_deg = 0;
-  std::int64_t full_showers = 0, fast_showers = 0;
-  std::vector<Comparison> observables;
-  std::vector<Comparison> layers;  ///< energy in each layer over the incident energy
-
-  const Comparison& observable(const std::string& name) const;
-};
-
-/// A classifier that was trained to tell fast from full showers of all conditions.
-struct ClassifierTest {
-  Classification classification;
-  Comparison scores;  ///< of the test showers
-};
-
-/// Cells that are no energies, and are left out.
-struct BadCells {
-  std::int64_t not_finite = 0, negative = 0;
-
-  bool any() const { return not_finite + negative > 0; }
+  /// Whether it cannot be told from that of two halves of the full simulation: within two errors of it.
+  bool agrees() const;
 };
 
 struct Validation {
   std::vector<ConditionComparison> groups;
-  std::vector<ClassifierTest> classifiers;        ///< none where there are too few showers
-  std::int64_t classified_showers = 0;            ///< of each side
+  std::vector<EnergyScan> scans;
+  std::vector<Score> scores;
+  std::vector<Classification>
+      classifiers;                      ///< trained on all conditions; none where there are too few showers
+  std::int64_t classified_showers = 0;  ///< of each side
   std::vector<std::string> only_full, only_fast;  ///< groups without a partner
   BadCells full_bad_cells, fast_bad_cells;
   double threshold_mev = 0;
+  VoxelMesh mesh;
+  std::int64_t tests = 0;     ///< Kolmogorov–Smirnov tests made
+  std::int64_t rejected = 0;  ///< of them below 0.05 after correction for their number
 
   /// Why there is no classifier; empty where there is one.
   std::string no_classifier_reason() const;
 
-  /// `{"groups": […], "summary": {name → number}}`; doc/validation.md describes it.
+  /// `{"groups": […], "scores": …, "summary": {name → number}}`; doc/validation.md describes it.
   nlohmann::json to_json() const;
-  /// Largest deviation over the groups, and means: what the Metrics artifact carries.
+  /// Largest deviation over the groups, and scores: what the Metrics artifact carries.
   nlohmann::json summary() const;
 };
 
-/// Compares full with fast showers for each geometry, energy and angle, with the observables of MLFastSim
-/// (utils/observables.py): profiles, their first and second moments (cell index x cell size, energy-weighted,
-/// mm), response, cell energies, energy per layer; and trains a classifier (classifier.h) on as many fast as
-/// full showers of each condition. Reads both once; keeps a few numbers for each shower and layer, not the
-/// showers; the order of showers does not matter beyond rounding, except to the classifier's split.
-/// @throws core::InputError where the meshes differ, are not regular, or no condition is on both sides
+/// Compares full with fast showers for each geometry, energy and angle with the observables of MLFastSim and
+/// the CaloChallenge (observables.h), and as a whole with separation powers, FPD, KPD, precision, recall,
+/// density, coverage and classifiers. Reads both once (twice for classifiers of cells); keeps some hundred
+/// numbers for each shower. Neither the order of showers nor the number of threads matters.
+/// @throws core::InputError, before anything is computed, where the meshes differ, no condition is on both
+/// sides, or the
+///         first showers look as if units or the order of cells differed
 Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options,
                     core::ThreadPool& pool);
 

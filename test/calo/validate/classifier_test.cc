@@ -231,8 +231,9 @@ TEST(Features, OfAShowerAreThoseOfTheDefinition) {
   showers.append_dense({.incident_energy_mev = 10}, std::vector<float>(cells.size(), 0.0f));
   calo::FeatureExtractor extractor(mesh, 0.5);
   calo::FeatureTable table = calo::high_level_table(mesh);
-  calo::append_row(table, extractor.extract(showers, 0), mesh.num_cells());
-  calo::append_row(table, extractor.extract(showers, 1), mesh.num_cells());
+  table.resize(2);
+  for (std::size_t i = 0; i < 2; ++i)
+    table.set_row(i, calo::high_level_row(extractor.extract(showers, i), mesh.num_cells()));
   ASSERT_EQ(table.rows(), 2u);
   const auto value = [&](std::size_t row, const std::string& name) {
     const auto at = std::find(table.names.begin(), table.names.end(), name) - table.names.begin();

@@ -7,6 +7,7 @@
 
 #include "calo/io/shower_writer.h"
 #include "calo/report/html_report.h"
+#include "calo/report/page_data.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "support/random_showers.h"
@@ -22,14 +23,17 @@ TEST(Validation, OfTheSampleAgainstItselfFindsNothing) {
   ASSERT_EQ(validation.groups.size(), 7u);
   for (const auto& group : validation.groups)
     for (const auto& c : group.observables) {
-      EXPECT_EQ(c.jensen_shannon, 0) << c.name;
-      EXPECT_EQ(c.wasserstein, 0) << c.name;
+      EXPECT_EQ(c.jensen_shannon.value, 0) << c.name;
+      EXPECT_EQ(c.wasserstein.value, 0) << c.name;
+      EXPECT_EQ(c.separation.value, 0) << c.name;
+      EXPECT_TRUE(!c.has_ks || c.corrected_p_value == 1) << c.name;
+      EXPECT_EQ(c.chi_squared.value, 0) << c.name;
       EXPECT_EQ(c.full_mean, c.fast_mean) << c.name;
       EXPECT_TRUE(std::isfinite(c.full_mean)) << c.name;
     }
   EXPECT_EQ(validation.classified_showers, 2100);
   ASSERT_EQ(validation.classifiers.size(), 1u);
-  EXPECT_EQ(validation.classifiers[0].classification.auc.value, 0.5);
+  EXPECT_EQ(validation.classifiers[0].auc.value, 0.5);
   EXPECT_EQ(validation.summary().at("auc_high_level"), 0.5);
   // 64 GeV electrons reach deeper than 1 GeV ones.
   EXPECT_GT(validation.groups.back().observable("longitudinal_first_moment").full_mean,
@@ -90,11 +94,11 @@ TEST(Validation, ClassifierDoesNotGoByTheConditions) {
   const auto fast = written(folder / "fast.h5", 200, {150, 1000}, pool);
   const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
   EXPECT_EQ(validation.classified_showers, 300);
-  const calo::Auc auc = validation.classifiers.at(0).classification.auc;
+  const calo::Auc auc = validation.classifiers.at(0).auc;
   EXPECT_NEAR(auc.value, 0.5, 4 * auc.error);
   const calo::Validation capped = calo::validate(*full, *fast, {.classifier = {.max_showers = 100}}, pool);
   EXPECT_EQ(capped.classified_showers, 100);
-  EXPECT_EQ(capped.classifiers.at(0).classification.test_showers, 20);
+  EXPECT_EQ(capped.classifiers.at(0).test_showers, 20);
 }
 
 TEST(Validation, ClassifierFindsAWrongScale) {
@@ -103,8 +107,8 @@ TEST(Validation, ClassifierFindsAWrongScale) {
   const auto full = written(folder / "full.h5", 100, {400, 400}, pool);
   const auto fast = written(folder / "fast.h5", 200, {400, 400}, pool, 1.1f);
   const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
-  EXPECT_GT(validation.classifiers.at(0).classification.auc.value, 0.6);
-  EXPECT_TRUE(validation.classifiers.at(0).classification.tells_apart());
+  EXPECT_GT(validation.classifiers.at(0).auc.value, 0.6);
+  EXPECT_TRUE(validation.classifiers.at(0).tells_apart());
 }
 
 TEST(Validation, SaysWhatIsNoEnergyAndLeavesItOut) {
@@ -126,7 +130,7 @@ TEST(Validation, SaysWhatIsNoEnergyAndLeavesItOut) {
   EXPECT_EQ(validation.fast_bad_cells.negative, 3);
   EXPECT_EQ(validation.to_json().at("bad_cells").at("fast").at("negative"), 3);
   for (const auto& c : validation.groups.at(0).observables) EXPECT_TRUE(std::isfinite(c.fast_mean)) << c.name;
-  calo::write_report(folder / "report.html", validation, {});
+  calo::write_report(folder / "report.html", validation, calo::plot_data(validation, "fast"), {});
   EXPECT_NE(core::read_file(folder / "report.html").find("2 cells are NaN or infinite and 3 are negative"),
             std::string::npos);
 }
@@ -139,6 +143,7 @@ TEST(Validation, OfFewShowersHasNoClassifier) {
   EXPECT_EQ(validation.classified_showers, 49);
   EXPECT_TRUE(validation.classifiers.empty());
   EXPECT_FALSE(validation.summary().contains("auc_high_level"));
+  EXPECT_TRUE(validation.summary().contains("fpd"));
 }
 
 TEST(Validation, NamesWhatDoesNotFit) {
@@ -162,12 +167,136 @@ TEST(Validation, NamesWhatDoesNotFit) {
   EXPECT_THROW(calo::validate(*a, *mesh, {}, pool), core::InputError);
 }
 
+TEST(Validation, DoesNotDependOnTheOrderOfShowersNorOnThreads) {
+  core::ThreadPool one(1), three(3);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {80, 60}, one);
+  const auto fast = written(folder / "fast.h5", 200, {80, 60}, one, 1.05f);
+  const auto reversed = [&](calo::ShowerReader& reader, const char* name) {
+    const calo::Showers showers = calo::read_all(reader);
+    calo::Showers backwards(showers.num_cells(), showers.geometries);
+    for (std::size_t i = showers.size(); i > 0; --i) backwards.append(showers, i - 1, i);
+    const auto writer = calo::ShowerWriter::create(
+        folder / name, {.layout = calo::Layout::kCalopipe, .mesh = test::small_mesh()}, one);
+    writer->append(backwards);
+    writer->commit();
+    return calo::ShowerReader::open(folder / name, {}, three);
+  };
+  const auto full_backwards = reversed(*full, "full-backwards.h5"),
+             fast_backwards = reversed(*fast, "fast-backwards.h5");
+  const calo::Validation a = calo::validate(*full, *fast, {}, one),
+                         b = calo::validate(*full_backwards, *fast_backwards, {}, three);
+  EXPECT_EQ(a.to_json().dump(), b.to_json().dump());
+  EXPECT_GT(a.rejected, 0);
+}
+
+TEST(Validation, ReadsLayeredMeshes) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const calo::VoxelMesh mesh({calo::LayerBinning{.r_edges_mm = {0, 5, 10, 30}, .n_phi = 1},
+                              calo::LayerBinning{.r_edges_mm = {0, 2, 4}, .n_phi = 8}});
+  const auto write = [&](const char* name, std::uint64_t seed) {
+    const auto writer =
+        calo::ShowerWriter::create(folder / name, {.layout = calo::Layout::kCalopipe, .mesh = mesh}, pool);
+    writer->append(test::random_showers(mesh, 100, seed));
+    writer->commit();
+    return calo::ShowerReader::open(folder / name, {}, pool);
+  };
+  const auto full = write("a.h5", 1), fast = write("b.h5", 2);
+  const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
+  EXPECT_EQ(validation.groups.at(0).layers().size(), 2u);
+  EXPECT_EQ(validation.rejected, 0);
+  calo::write_report(folder / "report.html", validation, calo::plot_data(validation, "fast"), {});
+}
+
+// Files that cannot be compared are found before anything is computed, and the error names what does not
+// match.
+void expect_mismatch(calo::ShowerReader& full, calo::ShowerReader& fast, core::ThreadPool& pool,
+                     const std::string& field, const std::string& text) {
+  try {
+    calo::validate(full, fast, {}, pool);
+    FAIL() << "expected an error about " << text;
+  } catch (const core::InputError& error) {
+    EXPECT_EQ(error.details().field, field);
+    EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+    EXPECT_FALSE(error.details().file.empty());
+  }
+}
+
+TEST(Validation, NamesOtherUnitsAndOtherOrders) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {8000}}, pool);
+  const calo::Showers showers = calo::read_all(*full);
+  const auto changed = [&](const char* name, const auto& change) {
+    calo::Showers other = showers;
+    change(other);
+    const auto writer = calo::ShowerWriter::create(
+        folder / name, {.layout = calo::Layout::kCalopipe, .mesh = full->info().mesh}, pool);
+    writer->append(other);
+    writer->commit();
+    return calo::ShowerReader::open(folder / name, {}, pool);
+  };
+  const auto in_gev = changed("deposits.h5", [](calo::Showers& s) {
+    for (float& energy : s.energies_mev) energy /= 1000;
+  });
+  expect_mismatch(*full, *in_gev, pool, "cell energies", "another unit");
+  const auto incident = changed("incident.h5", [](calo::Showers& s) {
+    for (auto& condition : s.conditions) condition.incident_energy_mev /= 1000;
+  });
+  expect_mismatch(*full, *incident, pool, "incident energy", "another unit");
+  const auto& c = full->info().mesh.cylinder();
+  const auto transposed = changed("order.h5", [&](calo::Showers& s) {
+    calo::Showers other(s.num_cells(), s.geometries);
+    std::vector<float> dense(static_cast<std::size_t>(s.num_cells())), moved(dense.size());
+    for (std::size_t i = 0; i < s.size(); ++i) {
+      s.to_dense(i, dense);
+      std::size_t to = 0;  // [z, phi, r]
+      for (int z = 0; z < c.n_z; ++z)
+        for (int phi = 0; phi < c.n_phi; ++phi)
+          for (int r = 0; r < c.n_r; ++r) moved[to++] = dense[full->info().mesh.cell(z, phi, r)];
+      other.append_dense(s.conditions[i], moved);
+    }
+    s = other;
+  });
+  expect_mismatch(*full, *transposed, pool, "cells", "[z, phi, r]");
+}
+
+TEST(Comparison, OfSeveralModelsIsOneReport) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {60, 60}, pool);
+  const auto good = written(folder / "good.h5", 200, {60, 60}, pool);
+  const auto bad = written(folder / "bad.h5", 300, {60}, pool, 1.3f);
+  const auto plots = [&](calo::ShowerReader& fast, const char* label) {
+    return calo::plot_data(calo::validate(*full, fast, {}, pool), label);
+  };
+  const nlohmann::json a = plots(*good, "good"), b = plots(*bad, "bad");
+  const nlohmann::json merged = calo::merge_plots({a, b}, {"a", "b"});
+  EXPECT_EQ(merged.at("models").size(), 2u);
+  EXPECT_EQ(merged.at("conditions").size(), 2u);
+  for (const auto& condition : merged.at("conditions"))
+    for (const auto& figure : condition.at("figures"))
+      EXPECT_EQ(figure.at("fast").size(), 2u) << figure.at("name");
+  // What only the first has is null for the second.
+  EXPECT_TRUE(merged.at("conditions")[1].at("figures")[0].at("fast")[1].is_null());
+  const std::string table = calo::comparison_table(merged);
+  EXPECT_NE(table.find("| good | bad |"), std::string::npos) << table;
+  EXPECT_NE(table.find("**"), std::string::npos);
+  // Another full simulation cannot be put beside.
+  const auto other = written(folder / "other.h5", 400, {60, 60}, pool);
+  const nlohmann::json c = calo::plot_data(calo::validate(*other, *good, {}, pool), "c");
+  EXPECT_THROW(calo::merge_plots({a, c}, {"a", "c"}), core::InputError);
+  EXPECT_THROW(calo::merge_plots({a, nlohmann::json::object()}, {"a", "d"}), core::InputError);
+}
+
 TEST(Report, IsOneFileThatNeedsNoNetwork) {
   core::ThreadPool pool(2);
   const test::TempFolder folder;
   const auto a = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {1000}}, pool);
   const auto b = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {1000}}, pool);
-  calo::write_report(folder / "report.html", calo::validate(*a, *b, {}, pool),
+  const calo::Validation validation = calo::validate(*a, *b, {}, pool);
+  calo::write_report(folder / "report.html", validation, calo::plot_data(validation, "</script><b>"),
                      {{"parameter", "</pre><script>alert(1)</script>"}});
   const std::string page = core::read_file(folder / "report.html");
   EXPECT_NE(page.find("id='data'"), std::string::npos);

@@ -1,0 +1,161 @@
+#include "app/pictures_command.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "core/error.h"
+#include "core/staged_output.h"
+#include "kfp/local/process.h"
+
+namespace app {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path find_browser(const std::string& wanted) {
+  if (!wanted.empty()) return kfp::local::find_program(wanted, {}, {});
+  for (const char* name : {"chromium", "chromium-browser", "google-chrome"}) {
+    try {
+      return kfp::local::find_program(name, {}, {});
+    } catch (const core::InputError&) {
+      continue;  // the next name
+    }
+  }
+  throw core::UnavailableError({.message = "found no Chromium, which draws the pictures",
+                                .hint = "install the package chromium, or name the program with --browser"});
+}
+
+// Address of a file, everything escaped that an address would take for something else.
+std::string address_of(const fs::path& file) {
+  std::string text = "file://";
+  for (const char c : fs::absolute(file).string()) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                       std::string_view("/._-~").find(c) != std::string_view::npos;
+    text += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return text;
+}
+
+// Chromium, started once for each picture, with a profile of its own.
+class Browser {
+ public:
+  explicit Browser(const std::string& program) : program_(find_browser(program)) {
+    std::string pattern = (fs::temp_directory_path() / "calopipe-pictures-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr)
+      throw core::UnavailableError({.message = "cannot be made", .file = pattern});
+    work_ = pattern;
+  }
+  ~Browser() {
+    std::error_code ignored;
+    fs::remove_all(work_, ignored);
+  }
+  Browser(const Browser&) = delete;
+  Browser& operator=(const Browser&) = delete;
+
+  // @param output option that names `file`
+  void draw(const std::string& address, const std::string& output, const fs::path& file,
+            const std::vector<std::string>& options) const {
+    std::vector<std::string> arguments{program_.string(),
+                                       "--headless=new",
+                                       "--hide-scrollbars",
+                                       "--no-first-run",
+                                       "--use-angle=swiftshader",
+                                       "--enable-unsafe-swiftshader",
+                                       "--virtual-time-budget=30000",
+                                       "--user-data-dir=" + (work_ / "profile").string(),
+                                       output + file.string()};
+    if (geteuid() == 0) arguments.emplace_back("--no-sandbox");  // Chromium refuses to run as root with it
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    arguments.push_back(address);
+    kfp::local::Process process({.program = program_, .arguments = arguments, .log = work_ / "log"});
+    constexpr int kLongestMs = 120'000, kStepMs = 20;
+    for (int waited = 0; !process.poll(); waited += kStepMs) {
+      if (waited > kLongestMs)
+        throw core::UnavailableError({.message = "did not finish in two minutes", .file = program_});
+      std::this_thread::sleep_for(std::chrono::milliseconds(kStepMs));
+    }
+    if (!fs::exists(file) || fs::file_size(file) == 0)
+      throw core::UnavailableError({.message = fmt::format("drew no picture: {}", core::read_file(work_ / "log")), .file = program_});
+  }
+
+ private:
+  fs::path program_, work_;
+};
+
+// What the report shows, from the page.
+nlohmann::json data_of(const fs::path& report) {
+  const std::string page = core::read_file(report);
+  const std::string start = "<script type='application/json' id='data'>";
+  const std::size_t begin = page.find(start);
+  const std::size_t end = begin == std::string::npos ? begin : page.find("</script>", begin);
+  if (end == std::string::npos)
+    throw core::InputError({.message = "is no report of this version of calopipe", .file = report});
+  return nlohmann::json::parse(page.substr(begin + start.size(), end - begin - start.size()));
+}
+
+}  // namespace
+
+PicturesCommand::PicturesCommand(CLI::App& app)
+    : subcommand_(app.add_subcommand("pictures", "Figures of a report as PNG and PDF, for papers and slides")) {
+  subcommand_->group("Tools");
+  subcommand_->add_option("report", report_, "report.html of validate, run or compare")->required()->type_name("FILE");
+  subcommand_->add_option("--png", png_, "Folder for one picture a figure")->type_name("PATH");
+  subcommand_->add_option("--pdf", pdf_, "File for all figures, one below the other")->type_name("FILE");
+  subcommand_->add_option("--figures", figures_, "Names of figures; default: the main ones of the condition")
+      ->delimiter(',')
+      ->type_name("NAME,…");
+  subcommand_->add_option("--condition", condition_, "Condition, counted from 0")->check(CLI::NonNegativeNumber)->capture_default_str();
+  subcommand_->add_option("--theme", theme_, "light or dark")->check(CLI::IsMember({"light", "dark"}))->capture_default_str();
+  subcommand_->add_option("--width", width_, "Of a PNG, pixels")->check(CLI::Range(200, 8000))->capture_default_str();
+  subcommand_->add_option("--height", height_, "Of a PNG, pixels")->check(CLI::Range(200, 8000))->capture_default_str();
+  subcommand_->add_option("--browser", browser_, "Program of Chromium")->type_name("PROGRAM");
+  subcommand_->footer(
+      "Examples:\n  calopipe pictures report.html --pdf figures.pdf\n"
+      "  calopipe pictures report.html --png figures --figures response,longitudinal_profile --condition 3");
+}
+
+void PicturesCommand::run() {
+  if (png_.empty() && pdf_.empty())
+    throw core::UsageError({.message = "nothing to draw", .hint = "give --png FOLDER, --pdf FILE or both"});
+  const nlohmann::json data = data_of(report_);
+  const auto conditions = static_cast<int>(data.at("conditions").size());
+  if (condition_ >= conditions)
+    throw core::UsageError({.message = fmt::format("there are {} conditions, the first is 0", conditions), .field = "condition"});
+  const Browser browser(browser_);
+  const auto address = [&](const std::string& figures) {
+    return fmt::format("{}#only={}&condition={}&theme={}", address_of(report_), figures, condition_, theme_);
+  };
+  if (!png_.empty()) {
+    std::vector<std::string> names = figures_;
+    if (names.empty())
+      for (const nlohmann::json& figure : data.at("conditions").at(static_cast<std::size_t>(condition_)).at("figures"))
+        names.push_back(figure.at("name"));
+    fs::create_directories(png_);
+    for (const std::string& name : names) {
+      std::string file_name = name;
+      std::replace(file_name.begin(), file_name.end(), ':', '_');
+      core::StagedOutput file(fs::path(png_) / (file_name + ".png"), core::StagedOutput::Kind::kFile);
+      browser.draw(address(name), "--screenshot=", fs::absolute(file.path()), {fmt::format("--window-size={},{}", width_, height_)});
+      file.commit();
+      fmt::print("{}\n", file.final_path().string());
+    }
+  }
+  if (!pdf_.empty()) {
+    core::StagedOutput file(pdf_, core::StagedOutput::Kind::kFile);
+    browser.draw(address(figures_.empty() ? "main" : fmt::format("{}", fmt::join(figures_, ","))), "--print-to-pdf=",
+                 fs::absolute(file.path()), {"--no-pdf-header-footer"});
+    file.commit();
+    fmt::print("{}\n", file.final_path().string());
+  }
+}
+
+}  // namespace app

@@ -1,0 +1,382 @@
+#include "calo/validate/comparison.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+#include <optional>
+
+#include "core/error.h"
+
+namespace calo {
+namespace {
+
+constexpr double kMargin = 0.1;
+
+template <typename T>
+std::vector<double> finite(const std::vector<T>& values) {
+  std::vector<double> result;
+  for (const T value : values)
+    if (std::isfinite(value)) result.push_back(value);
+  return result;
+}
+
+void mean_and_error(std::span<const double> values, double& mean, double& error) {
+  const Spread s = spread(values);
+  mean = s.mean;
+  error = values.empty() ? 0 : s.deviation / std::sqrt(static_cast<double>(values.size()));
+}
+
+BinRange range_of(const std::vector<double>& full, const std::vector<double>& fast) {
+  // Without full values any range will do.
+  const std::vector<double>& values = full.empty() ? fast : full;
+  BinRange range;
+  if (values.empty()) return range;
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  const double width = *high - *low;
+  const double margin = width > 0 ? kMargin * width : std::max(0.5, std::abs(*low) * kMargin);
+  range.low = *low - margin;
+  range.high = *high + margin;
+  return range;
+}
+
+std::vector<double> histogram(std::span<const double> values, const BinRange& range) {
+  std::vector<double> counts(range.bins, 0.0);
+  for (const double value : values) counts[range.bin(value)] += 1;
+  return counts;
+}
+
+std::vector<double> roots(const std::vector<double>& values) {
+  std::vector<double> result;
+  for (const double value : values) result.push_back(std::sqrt(value));
+  return result;
+}
+
+// Replicas of both samples and halves of the full one, shared by all observables of a group: so a replica is one of
+// whole showers.
+struct Resampling {
+  Replicas full, fast, halves;
+
+  Resampling(std::size_t full_showers, std::size_t fast_showers, const ComparisonOptions& options)
+      : full(poisson_replicas(full_showers, options.replicas, options.seed)),
+        fast(poisson_replicas(fast_showers, options.replicas, options.seed + 1)),
+        halves(full_showers < 2 ? Replicas{} : half_replicas(full_showers, options.halves, options.seed + 2)) {}
+};
+
+template <typename T>
+Comparison compare_values(const char* name, const char* title, const char* unit, const std::vector<T>& full_values,
+                          const std::vector<T>& fast_values, std::optional<BinRange> range,
+                          const Resampling& resampling) {
+  Comparison result{.name = name, .title = title, .unit = unit};
+  const std::vector<double> full = finite(full_values), fast = finite(fast_values);
+  if (!range) range = range_of(full, fast);
+  result.low = range->low;
+  result.high = range->high;
+  mean_and_error(full, result.full_mean, result.full_mean_error);
+  mean_and_error(fast, result.fast_mean, result.fast_mean_error);
+  result.full = histogram(full, *range);
+  result.fast = histogram(fast, *range);
+  result.full_error = roots(result.full);
+  result.fast_error = roots(result.fast);
+  result.full_entries = static_cast<double>(full.size());
+  result.fast_entries = static_cast<double>(fast.size());
+  if (full.empty() || fast.empty()) return result;
+  result.chi_squared = chi_squared(result.full, result.fast);
+  const std::vector<double> all_full(full_values.begin(), full_values.end()), all_fast(fast_values.begin(), fast_values.end());
+  const SampleDistances distances =
+      sample_distances(all_full, all_fast, *range, resampling.full, resampling.fast, resampling.halves);
+  result.jensen_shannon = distances.jensen_shannon;
+  result.separation = distances.separation;
+  result.wasserstein = distances.wasserstein;
+  result.ks = distances.ks;
+  result.ks_p_value = distances.ks_p_value;
+  result.has_ks = true;
+  return result;
+}
+
+// Wasserstein distance of two histograms over the same even bins.
+double binned_wasserstein(std::span<const double> p, std::span<const double> q, double width) {
+  const double p_sum = std::accumulate(p.begin(), p.end(), 0.0), q_sum = std::accumulate(q.begin(), q.end(), 0.0);
+  if (p_sum <= 0 || q_sum <= 0) return 0;
+  double distance = 0, difference = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    difference += p[i] / p_sum - q[i] / q_sum;
+    distance += std::abs(difference) * width;
+  }
+  return distance;
+}
+
+// Errors and floors of numbers of two histograms that `full(weights)` and `fast(weights)` make of replicas.
+using Binned = std::function<std::vector<double>(const std::vector<std::uint8_t>& weights)>;
+void resample_binned(Comparison& c, const Binned& full, const Binned& fast, std::size_t full_showers, double width,
+                     const Resampling& resampling) {
+  struct Number {
+    Estimate Comparison::*estimate;
+    std::function<double(std::span<const double>, std::span<const double>)> of;
+  };
+  const Number numbers[] = {
+      {&Comparison::jensen_shannon, jensen_shannon},
+      {&Comparison::separation, separation_power},
+      {&Comparison::wasserstein, [&](auto p, auto q) { return binned_wasserstein(p, q, width); }},
+  };
+  std::vector<std::vector<double>> p, q, first, second;
+  for (std::size_t r = 0; r < resampling.full.size(); ++r) {
+    p.push_back(full(resampling.full[r]));
+    q.push_back(fast(resampling.fast[r]));
+  }
+  for (const auto& chosen : resampling.halves) {
+    std::vector<std::uint8_t> others(full_showers);
+    for (std::size_t i = 0; i < full_showers; ++i) others[i] = chosen[i] ^ 1;
+    first.push_back(full(chosen));
+    second.push_back(full(others));
+  }
+  for (const Number& number : numbers) {
+    Estimate& estimate = c.*number.estimate;
+    estimate.value = number.of(c.full, c.fast);
+    std::vector<double> values;
+    for (std::size_t r = 0; r < p.size(); ++r) values.push_back(number.of(p[r], q[r]));
+    estimate.error = spread(values).deviation;
+    values.clear();
+    for (std::size_t h = 0; h < first.size(); ++h) values.push_back(number.of(first[h], second[h]));
+    if (values.empty()) continue;
+    const Spread floor = spread(values);
+    estimate.floor = floor.mean;
+    estimate.floor_error = floor.deviation;
+    estimate.has_floor = true;
+  }
+}
+
+// `mev(k)[shower]`: energy of each shower in step k.
+using Steps = std::function<const std::vector<float>&(std::size_t)>;
+Comparison compare_profiles(const char* name, const char* title, const char* unit, double low, double high,
+                            std::size_t steps, const Steps& full_mev, const Steps& fast_mev, const GroupSample& full,
+                            const GroupSample& fast, bool log_y, const Resampling& resampling) {
+  Comparison result{.name = name, .title = title, .unit = unit, .is_profile = true, .log_y = log_y, .low = low, .high = high};
+  for (std::size_t k = 0; k < steps; ++k) {
+    double mean = 0, error = 0;
+    mean_and_error(finite(full_mev(k)), mean, error);
+    result.full.push_back(mean);
+    result.full_error.push_back(error);
+    mean_and_error(finite(fast_mev(k)), mean, error);
+    result.fast.push_back(mean);
+    result.fast_error.push_back(error);
+  }
+  result.full_entries = static_cast<double>(full.showers);
+  result.fast_entries = static_cast<double>(fast.showers);
+  const auto weighted = [steps](const Steps& mev) {
+    return [&mev, steps](const std::vector<std::uint8_t>& weights) {
+      std::vector<double> sums(steps, 0.0);
+      for (std::size_t k = 0; k < steps; ++k) {
+        const std::vector<float>& values = mev(k);
+        for (std::size_t i = 0; i < values.size(); ++i) sums[k] += weights[i] * double{values[i]};
+      }
+      return sums;
+    };
+  };
+  resample_binned(result, weighted(full_mev), weighted(fast_mev), full.showers,
+                  (high - low) / static_cast<double>(steps), resampling);
+  return result;
+}
+
+Comparison compare_cells(const GroupSample& full, const GroupSample& fast) {
+  Comparison result{.name = "cell_energy",
+                    .title = "Cell energy",
+                    .unit = "log10(E / MeV)",
+                    .log_y = true,
+                    .low = kCellLow,
+                    .high = kCellHigh,
+                    .full_entries = static_cast<double>(full.showers),
+                    .fast_entries = static_cast<double>(fast.showers)};
+  // Cells of one shower belong together: the variance of a bin is that of the showers' counts.
+  std::vector<double> full_variance, fast_variance;
+  const auto side = [](const GroupSample& group, std::vector<double>& counts, std::vector<double>& error,
+                       std::vector<double>& variance, double& mean, double& mean_error) {
+    const auto n = static_cast<double>(group.showers);
+    for (std::size_t bin = 0; bin < kCellBins; ++bin) {
+      const double count = group.cell_counts[bin];
+      counts.push_back(count);
+      const double of_showers = n > 1 ? (group.cell_square_counts[bin] - count * count / n) * n / (n - 1) : count;
+      variance.push_back(std::max(0.0, of_showers));
+      error.push_back(std::sqrt(variance.back()));
+    }
+    // Ratio of two sums over showers; its error by the delta method.
+    double cells = 0, logs = 0;
+    const auto of_shower = [&](std::size_t i) { return group.observables[kFilledCells][i]; };
+    for (std::size_t i = 0; i < group.showers; ++i) {
+      cells += of_shower(i);
+      logs += group.log_sum[i];
+    }
+    if (cells <= 0) return;
+    mean = logs / cells;
+    double squares = 0;
+    for (std::size_t i = 0; i < group.showers; ++i) squares += std::pow(group.log_sum[i] - mean * of_shower(i), 2);
+    mean_error = n > 1 ? std::sqrt(squares * n / (n - 1)) / cells : 0;
+  };
+  side(full, result.full, result.full_error, full_variance, result.full_mean, result.full_mean_error);
+  side(fast, result.fast, result.fast_error, fast_variance, result.fast_mean, result.fast_mean_error);
+  result.jensen_shannon.value = jensen_shannon(result.full, result.fast);
+  result.separation.value = separation_power(result.full, result.fast);
+  result.wasserstein.value = binned_wasserstein(result.full, result.fast, (kCellHigh - kCellLow) / kCellBins);
+  result.chi_squared = chi_squared(result.full, full_variance, result.fast, fast_variance);
+  return result;
+}
+
+// Correlations of columns of showers that count `weights` times (all once where it is null).
+std::vector<double> correlations(const std::vector<std::vector<float>>& columns, const std::vector<std::uint8_t>* weights,
+                                 std::uint8_t flip) {
+  const std::size_t d = columns.size(), n = columns.front().size();
+  const auto weight = [&](std::size_t i) { return weights == nullptr ? 1.0 : double((*weights)[i] ^ flip); };
+  double total = 0;
+  for (std::size_t i = 0; i < n; ++i) total += weight(i);
+  std::vector<std::vector<double>> centred(d, std::vector<double>(n));
+  for (std::size_t k = 0; k < d; ++k) {
+    double mean = 0;
+    for (std::size_t i = 0; i < n; ++i) mean += weight(i) * double{columns[k][i]};
+    mean /= total;
+    double squares = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      centred[k][i] = std::sqrt(weight(i)) * (columns[k][i] - mean);
+      squares += centred[k][i] * centred[k][i];
+    }
+    const double unit = squares > 0 ? 1 / std::sqrt(squares) : 0;
+    for (double& value : centred[k]) value *= unit;
+  }
+  std::vector<double> result(d * d);
+  for (std::size_t k = 0; k < d; ++k)
+    for (std::size_t l = 0; l <= k; ++l)
+      result[k * d + l] = result[l * d + k] =
+          std::inner_product(centred[k].begin(), centred[k].end(), centred[l].begin(), 0.0);
+  return result;
+}
+
+double mean_difference(const std::vector<double>& p, const std::vector<double>& q, std::size_t d) {
+  double sum = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) sum += std::abs(p[i] - q[i]);
+  return d > 1 ? sum / static_cast<double>(d * (d - 1)) : 0;
+}
+
+Correlations compare_correlations(const GroupSample& full, const GroupSample& fast, const Resampling& resampling,
+                                  core::ThreadPool& pool) {
+  if (std::min(full.showers, fast.showers) < kFewestCorrelated) return {};
+  const auto& p = full.layers.front();
+  const auto& q = fast.layers.front();
+  const std::size_t d = p.size();
+  Correlations result{.full = correlations(p, nullptr, 0), .fast = correlations(q, nullptr, 0)};
+  result.mean_difference.value = mean_difference(result.full, result.fast, d);
+  // Fewer replicas than elsewhere: each costs layers² x showers.
+  const std::size_t replicas = std::min<std::size_t>(10, resampling.full.size()),
+                    halves = std::min<std::size_t>(5, resampling.halves.size());
+  std::vector<double> resampled(replicas), floors(halves);
+  pool.for_each(replicas + halves, [&](std::size_t i) {
+    if (i < replicas) {
+      resampled[i] = mean_difference(correlations(p, &resampling.full[i], 0), correlations(q, &resampling.fast[i], 0), d);
+    } else {
+      const std::vector<std::uint8_t>* half = &resampling.halves[i - replicas];
+      floors[i - replicas] = mean_difference(correlations(p, half, 0), correlations(p, half, 1), d);
+    }
+  });
+  result.mean_difference.error = spread(resampled).deviation;
+  if (halves > 0) {
+    result.mean_difference.floor = spread(floors).mean;
+    result.mean_difference.floor_error = spread(floors).deviation;
+    result.mean_difference.has_floor = true;
+  }
+  return result;
+}
+
+}  // namespace
+
+const Comparison& ConditionComparison::observable(const std::string& wanted) const {
+  for (const Comparison& comparison : observables)
+    if (comparison.name == wanted) return comparison;
+  throw core::InputError({.message = "was not compared", .field = wanted});
+}
+
+ConditionComparison compare_groups(const std::string& name, GroupSample& full, GroupSample& fast, const MeshAxes& axes,
+                                   const ComparisonOptions& options, core::ThreadPool& pool) {
+  ConditionComparison result{.name = name,
+                             .geometry = full.geometry,
+                             .energy_gev = full.mean_energy_gev(),
+                             .angle_deg = std::round(full.angle_deg * 100) / 100,
+                             .full_showers = static_cast<std::int64_t>(full.showers),
+                             .fast_showers = static_cast<std::int64_t>(fast.showers),
+                             .full_empty = full.empty_showers,
+                             .fast_empty = fast.empty_showers};
+  const Resampling resampling(full.showers, fast.showers, options);
+  const auto layers = static_cast<std::size_t>(axes.layers);
+
+  // The layers' energies in MeV, for the profile.
+  const auto in_mev = [](const GroupSample& group) {
+    std::vector<std::vector<float>> mev = group.layers.front();
+    for (auto& layer : mev)
+      for (std::size_t i = 0; i < layer.size(); ++i)
+        layer[i] = static_cast<float>(layer[i] * group.incident_mev[i]);
+    return mev;
+  };
+  const std::vector<std::vector<float>> full_layers = in_mev(full), fast_layers = in_mev(fast);
+  const auto of = [](const std::vector<std::vector<float>>& steps) {
+    return [&steps](std::size_t k) -> const std::vector<float>& { return steps[k]; };
+  };
+
+  std::vector<std::function<Comparison()>> tasks;
+  std::vector<Comparison*> places;
+  result.observables.reserve(std::size(kObservables) + 4);
+  const auto later = [&](std::function<Comparison()> task) {
+    tasks.push_back(std::move(task));
+    places.push_back(&result.observables.emplace_back());
+  };
+  const auto observable = [&](std::size_t k) {
+    const Observable& o = kObservables[k];
+    std::optional<BinRange> range;
+    if (k == kPeakDepth)  // one bin a layer
+      range = BinRange{.low = -axes.layer_mm / 2,
+                       .high = (axes.layers - 0.5) * axes.layer_mm,
+                       .bins = static_cast<std::size_t>(axes.layers)};
+    later([&, k, o, range] {
+      return compare_values(o.name, o.title, o.unit, full.observables[k], fast.observables[k], range, resampling);
+    });
+  };
+  observable(0);
+  later([&] {
+    Comparison c = compare_profiles("longitudinal_profile", "Longitudinal profile", "mm", 0, axes.layer_mm * axes.layers,
+                                    layers, of(full_layers), of(fast_layers), full, fast, true, resampling);
+    mean_and_error(finite(full.observables[kLongitudinalMoment]), c.full_mean, c.full_mean_error);
+    mean_and_error(finite(fast.observables[kLongitudinalMoment]), c.fast_mean, c.fast_mean_error);
+    return c;
+  });
+  later([&] {
+    Comparison c = compare_profiles("lateral_profile", "Lateral profile", "mm", 0, axes.ring_mm * axes.rings,
+                                    full.ring_mev.size(), of(full.ring_mev), of(fast.ring_mev), full, fast, true, resampling);
+    mean_and_error(finite(full.observables[kLateralMoment]), c.full_mean, c.full_mean_error);
+    mean_and_error(finite(fast.observables[kLateralMoment]), c.fast_mean, c.fast_mean_error);
+    return c;
+  });
+  if (axes.sectors > 1)
+    later([&] {
+      return compare_profiles("azimuthal_profile", "Azimuthal profile", "deg", -180, 180, full.sector_mev.size(),
+                              of(full.sector_mev), of(fast.sector_mev), full, fast, false, resampling);
+    });
+  for (std::size_t k = 1; k < std::size(kObservables); ++k) observable(k);
+  later([&] { return compare_cells(full, fast); });
+  for (std::size_t k = 0; k < std::size(kLayerObservables); ++k) {
+    const LayerObservable& o = kLayerObservables[k];
+    result.layered.push_back({.name = o.name, .title = o.title, .layers = std::vector<Comparison>(layers)});
+  }
+  for (std::size_t k = 0; k < std::size(kLayerObservables); ++k)
+    for (std::size_t layer = 0; layer < layers; ++layer) {
+      const LayerObservable& o = kLayerObservables[k];
+      places.push_back(&result.layered[k].layers[layer]);
+      tasks.emplace_back([&, k, layer, o] {
+        return compare_values(o.name, o.title, o.unit, full.layers[k][layer], fast.layers[k][layer], {}, resampling);
+      });
+    }
+  pool.for_each(tasks.size(), [&](std::size_t i) { *places[i] = tasks[i](); });
+  result.correlations = compare_correlations(full, fast, resampling, pool);
+  result.full_cell_mev = std::move(full.mean_cell_mev);
+  result.fast_cell_mev = std::move(fast.mean_cell_mev);
+  result.full_examples = std::move(full.examples);
+  result.fast_examples = std::move(fast.examples);
+  return result;
+}
+
+}  // namespace calo

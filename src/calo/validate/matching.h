@@ -1,0 +1,13 @@
+#pragma once
+
+#include "calo/io/shower_reader.h"
+#include "core/thread_pool.h"
+
+namespace calo {
+
+/// Finds out from conditions and the first showers whether two data sets can be compared.
+/// @throws core::InputError naming what does not match: meshes; energies or deposits that differ by the factor of another
+///         unit (10³, 10⁶); cells in another order of axes
+void check_match(ShowerReader& full, ShowerReader& fast, double threshold_mev);
+
+}  // namespace calo
