@@ -60,6 +60,19 @@ done
 check "validate" 0 "report" "$calopipe" validate -q --full "$work/run/prepared/holdout.h5" --fast "$work/run/generated.h5" --out "$work/validation"
 
 check "report in a browser" 0 "as expected" node test/web/report_test.mjs "$work/validation/report.html" "$modules"
+check "large report in a browser" 0 "as expected" node test/web/large_report_test.mjs "$(dirname "$modules")/dist/report.js" "$modules"
+check "classifiers of cells" 0 "report" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
+  --classifiers voxels,cnn --classifier-trainings 1 --classifier-epochs 2 --label networks --out "$work/networks"
+check "unknown classifier" 2 "known: features" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
+  --classifiers oracle --out "$work/none"
+check "compare" 0 "\| score \| floor \| validation \| networks \|" "$calopipe" compare "$work/validation" "$work/networks" --out "$work/comparison"
+check "comparison in a browser" 0 "as expected" node test/web/report_test.mjs "$work/comparison/report.html" "$modules"
+check "compare with nothing" 3 "plots.json" "$calopipe" compare "$work/validation" "$work/run/model" --out "$work/none"
+check "pictures" 0 "response.png" "$calopipe" pictures "$work/validation/report.html" --png "$work/pictures" --pdf "$work/pictures/all.pdf" \
+  --figures response,longitudinal_profile
+check "PNG" 0 "PNG" bash -c "head -c 4 '$work/pictures/response.png' | tail -c 3"
+check "PDF" 0 "%PDF" head -c 4 "$work/pictures/all.pdf"
+check "pictures of no report" 3 "is no report" "$calopipe" pictures README.md --pdf "$work/none.pdf"
 
 # Models that leave.
 for contract in plain par04-vae par04-calodit; do

@@ -24,9 +24,9 @@ TEST(Validation, OfTheSampleAgainstItselfFindsNothing) {
   for (const auto& group : validation.groups)
     for (const auto& c : group.observables) {
       EXPECT_EQ(c.jensen_shannon.value, 0) << c.name;
-      EXPECT_EQ(c.wasserstein.value, 0) << c.name;
+      EXPECT_NEAR(c.wasserstein.value, 0, 1e-9) << c.name;
       EXPECT_EQ(c.separation.value, 0) << c.name;
-      EXPECT_TRUE(!c.has_ks || c.corrected_p_value == 1) << c.name;
+      EXPECT_TRUE(!c.has_ks || (c.ks.value < 1e-12 && c.corrected_p_value == 1)) << c.name;
       EXPECT_EQ(c.chi_squared.value, 0) << c.name;
       EXPECT_EQ(c.full_mean, c.fast_mean) << c.name;
       EXPECT_TRUE(std::isfinite(c.full_mean)) << c.name;
@@ -171,7 +171,7 @@ TEST(Validation, DoesNotDependOnTheOrderOfShowersNorOnThreads) {
   core::ThreadPool one(1), three(3);
   const test::TempFolder folder;
   const auto full = written(folder / "full.h5", 100, {80, 60}, one);
-  const auto fast = written(folder / "fast.h5", 200, {80, 60}, one, 1.05f);
+  const auto fast = written(folder / "fast.h5", 200, {80, 60}, one, 1.3f);
   const auto reversed = [&](calo::ShowerReader& reader, const char* name) {
     const calo::Showers showers = calo::read_all(reader);
     calo::Showers backwards(showers.num_cells(), showers.geometries);
@@ -186,7 +186,7 @@ TEST(Validation, DoesNotDependOnTheOrderOfShowersNorOnThreads) {
              fast_backwards = reversed(*fast, "fast-backwards.h5");
   const calo::Validation a = calo::validate(*full, *fast, {}, one),
                          b = calo::validate(*full_backwards, *fast_backwards, {}, three);
-  EXPECT_EQ(a.to_json().dump(), b.to_json().dump());
+  EXPECT_EQ(nlohmann::json::diff(a.to_json(), b.to_json()), nlohmann::json::array());
   EXPECT_GT(a.rejected, 0);
 }
 
