@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "calo/classify/network_classifier.h"
+#include "calo/io/simulation_time.h"
 #include "calo/preprocess/preprocess.h"
 #include "calo/report/html_report.h"
 #include "calo/report/page_data.h"
@@ -108,7 +109,11 @@ void Validate::run(kfp::RunContext& context) {
   const calo::Validation validation = calo::validate(*full_reader, *fast_reader, options, context.pool);
   nlohmann::json numbers = validation.to_json();
   numbers["calopipe"] = context.provenance;
-  nlohmann::json shown = calo::plot_data(validation, label);
+  const auto milliseconds = [](const calo::ShowerReader& reader) {
+    return 1000 * calo::mean_simulation_time_s(reader.info().files).value_or(0);
+  };
+  nlohmann::json shown =
+      calo::plot_data(validation, label, {.full_ms = milliseconds(*full_reader), .fast_ms = milliseconds(*fast_reader)});
   calo::write_report(report.path, validation, shown, context.provenance);
   shown["calopipe"] = context.provenance;
   core::write_file(plots.path, shown.dump() + "\n");

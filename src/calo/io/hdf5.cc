@@ -169,6 +169,17 @@ std::optional<double> File::number_attribute(const std::string& name) const {
   return number;
 }
 
+std::vector<float> File::attribute_floats(const std::string& name, const std::string& dataset_name) const {
+  const Handle object = dataset(dataset_name);
+  if (H5Aexists(object, name.c_str()) <= 0) return {};
+  const Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose);
+  const Handle space(H5Aget_space(attribute), H5Sclose);
+  const hssize_t points = H5Sget_simple_extent_npoints(space);
+  std::vector<float> numbers(static_cast<std::size_t>(std::max<hssize_t>(0, points)));
+  if (numbers.empty() || H5Aread(attribute, H5T_NATIVE_FLOAT, numbers.data()) < 0) return {};
+  return numbers;
+}
+
 void File::set_attribute(const std::string& name, const std::string& text) {
   const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type, std::max<std::size_t>(1, text.size()));

@@ -65,6 +65,8 @@ class File {
   /// Attributes of the root group.
   std::optional<std::string> text_attribute(const std::string& name) const;
   std::optional<double> number_attribute(const std::string& name) const;
+  /// Numbers of an attribute of a dataset; empty where it has none.
+  std::vector<float> attribute_floats(const std::string& name, const std::string& dataset) const;
   void set_attribute(const std::string& name, const std::string& text);
   void set_attribute(const std::string& name, double number);
   /// An attribute of a dataset.

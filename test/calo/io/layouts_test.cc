@@ -7,6 +7,7 @@
 #include "calo/io/inspect.h"
 #include "calo/io/shower_reader.h"
 #include "calo/io/shower_writer.h"
+#include "calo/io/simulation_time.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "support/random_showers.h"
@@ -215,6 +216,7 @@ TEST(ShowerWriter, KeepsTimesAndAttributes) {
     EXPECT_EQ(file.text_attribute("particle"), "e-");
     EXPECT_EQ(file.number_attribute("sampling_fraction"), 0.027);
     expect_equal(calo::read_all(*calo::ShowerReader::open(path, {.mesh = mesh}, pool)), showers);
+    EXPECT_EQ(calo::mean_simulation_time_s({path}), 1.75);
     if (layout != Layout::kMlFastSim) {
       EXPECT_EQ(file.read_floats("sim_time_s"), seconds);
       continue;
