@@ -146,8 +146,21 @@ void resample_binned(Comparison& c, const Binned& full, const Binned& fast, std:
   }
 }
 
-// `mev(k)[shower]`: energy of each shower in step k.
+// `steps(k)[shower]`: energy, or cells, of each shower in step k.
 using Steps = std::function<const std::vector<float>&(std::size_t)>;
+
+// Sums over showers that count `weights` times.
+Binned weighted_sums(const Steps& steps, std::size_t count) {
+  return [&steps, count](const std::vector<std::uint8_t>& weights) {
+    std::vector<double> sums(count, 0.0);
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::vector<float>& values = steps(k);
+      for (std::size_t i = 0; i < values.size(); ++i) sums[k] += weights[i] * double{values[i]};
+    }
+    return sums;
+  };
+}
+
 Comparison compare_profiles(const char* name, const char* title, const char* unit, double low, double high,
                             std::size_t steps, const Steps& full_mev, const Steps& fast_mev, const GroupSample& full,
                             const GroupSample& fast, bool log_y, const Resampling& resampling) {
@@ -163,22 +176,12 @@ Comparison compare_profiles(const char* name, const char* title, const char* uni
   }
   result.full_entries = static_cast<double>(full.showers);
   result.fast_entries = static_cast<double>(fast.showers);
-  const auto weighted = [steps](const Steps& mev) {
-    return [&mev, steps](const std::vector<std::uint8_t>& weights) {
-      std::vector<double> sums(steps, 0.0);
-      for (std::size_t k = 0; k < steps; ++k) {
-        const std::vector<float>& values = mev(k);
-        for (std::size_t i = 0; i < values.size(); ++i) sums[k] += weights[i] * double{values[i]};
-      }
-      return sums;
-    };
-  };
-  resample_binned(result, weighted(full_mev), weighted(fast_mev), full.showers,
+  resample_binned(result, weighted_sums(full_mev, steps), weighted_sums(fast_mev, steps), full.showers,
                   (high - low) / static_cast<double>(steps), resampling);
   return result;
 }
 
-Comparison compare_cells(const GroupSample& full, const GroupSample& fast) {
+Comparison compare_cells(const GroupSample& full, const GroupSample& fast, const Resampling& resampling) {
   Comparison result{.name = "cell_energy",
                     .title = "Cell energy",
                     .unit = "log10(E / MeV)",
@@ -192,11 +195,11 @@ Comparison compare_cells(const GroupSample& full, const GroupSample& fast) {
   const auto side = [](const GroupSample& group, std::vector<double>& counts, std::vector<double>& error,
                        std::vector<double>& variance, double& mean, double& mean_error) {
     const auto n = static_cast<double>(group.showers);
-    for (std::size_t bin = 0; bin < kCellBins; ++bin) {
-      const double count = group.cell_counts[bin];
-      counts.push_back(count);
-      const double of_showers = n > 1 ? (group.cell_square_counts[bin] - count * count / n) * n / (n - 1) : count;
-      variance.push_back(std::max(0.0, of_showers));
+    for (const std::vector<float>& bin : group.cell_counts) {
+      const std::vector<double> values(bin.begin(), bin.end());
+      const Spread s = spread(values);
+      counts.push_back(std::round(s.mean * n));
+      variance.push_back(n > 1 ? s.deviation * s.deviation * n : s.mean);
       error.push_back(std::sqrt(variance.back()));
     }
     // Ratio of two sums over showers; its error by the delta method.
@@ -214,10 +217,11 @@ Comparison compare_cells(const GroupSample& full, const GroupSample& fast) {
   };
   side(full, result.full, result.full_error, full_variance, result.full_mean, result.full_mean_error);
   side(fast, result.fast, result.fast_error, fast_variance, result.fast_mean, result.fast_mean_error);
-  result.jensen_shannon.value = jensen_shannon(result.full, result.fast);
-  result.separation.value = separation_power(result.full, result.fast);
-  result.wasserstein.value = binned_wasserstein(result.full, result.fast, (kCellHigh - kCellLow) / kCellBins);
   result.chi_squared = chi_squared(result.full, full_variance, result.fast, fast_variance);
+  const Steps full_counts = [&](std::size_t k) -> const std::vector<float>& { return full.cell_counts[k]; },
+              fast_counts = [&](std::size_t k) -> const std::vector<float>& { return fast.cell_counts[k]; };
+  resample_binned(result, weighted_sums(full_counts, kCellBins), weighted_sums(fast_counts, kCellBins), full.showers,
+                  (kCellHigh - kCellLow) / kCellBins, resampling);
   return result;
 }
 
@@ -357,7 +361,7 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
                               of(full.sector_mev), of(fast.sector_mev), full, fast, false, resampling);
     });
   for (std::size_t k = 1; k < std::size(kObservables); ++k) observable(k);
-  later([&] { return compare_cells(full, fast); });
+  later([&] { return compare_cells(full, fast, resampling); });
   for (std::size_t k = 0; k < std::size(kLayerObservables); ++k) {
     const LayerObservable& o = kLayerObservables[k];
     result.layered.push_back({.name = o.name, .title = o.title, .layers = std::vector<Comparison>(layers)});

@@ -43,7 +43,6 @@ struct ShowerFeatures {
   double peak_depth_mm = 0;       ///< position of the layer with most energy
   double hottest_cell_mev = 0;    ///< energy of the cell with most energy
   double log_sum = 0;             ///< sum of log10(E / MeV) over the cells
-  double log_square_sum = 0;      ///< and of its square
   std::uint64_t fingerprint = 0;  ///< of conditions and cells: tells showers apart whatever their order
 
   bool is_empty() const { return !(total_mev > 0); }

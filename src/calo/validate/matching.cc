@@ -74,7 +74,7 @@ bool is_other_unit(double ratio) {
 
 }  // namespace
 
-void check_match(ShowerReader& full, ShowerReader& fast, double threshold_mev) {
+void check_match(ShowerReader& full, ShowerReader& fast, double threshold_mev, bool have_common) {
   const VoxelMesh& mesh = full.info().mesh;
   const auto& full_file = full.info().files.front();
   const auto& fast_file = fast.info().files.front();
@@ -84,7 +84,7 @@ void check_match(ShowerReader& full, ShowerReader& fast, double threshold_mev) {
                             .file = fast_file,
                             .hint = "compare showers of one mesh"});
   const double energies = largest_energy(fast) / largest_energy(full);
-  if (is_other_unit(energies))
+  if (!have_common && is_other_unit(energies))
     throw core::InputError({.message = fmt::format("has incident energies up to {:.4g} MeV, and {} up to {:.4g} MeV",
                                                    largest_energy(fast), full_file.string(), largest_energy(full)),
                             .file = fast_file,

@@ -73,8 +73,8 @@ class SampleReader {
       layers.assign(static_cast<std::size_t>(axes.layers), std::vector<float>(count));
     group.ring_mev.assign(static_cast<std::size_t>(axes.rings), std::vector<float>(count));
     group.sector_mev.assign(static_cast<std::size_t>(axes.sectors), std::vector<float>(count));
+    group.cell_counts.assign(kCellBins, std::vector<float>(count));
     group.log_sum.resize(count);
-    group.log_square_sum.resize(count);
     group.fingerprints.resize(count);
     group.places.resize(count);
     group.high_level = high_level_table(mesh_);
@@ -90,7 +90,6 @@ class SampleReader {
     std::string name;
   };
   struct Partial {
-    std::map<GroupSample*, std::pair<std::array<double, kCellBins>, std::array<double, kCellBins>>> cells;
     BadCells bad;
     std::map<GroupSample*, std::int64_t> empty;
   };
@@ -119,11 +118,6 @@ class SampleReader {
     for (const Partial& partial : partials) {
       sample_.bad_cells.not_finite += partial.bad.not_finite;
       sample_.bad_cells.negative += partial.bad.negative;
-      for (const auto& [group, counts] : partial.cells)
-        for (std::size_t bin = 0; bin < kCellBins; ++bin) {
-          group->cell_counts[bin] += counts.first[bin];
-          group->cell_square_counts[bin] += counts.second[bin];
-        }
       for (const auto& [group, count] : partial.empty) group->empty_showers += count;
     }
     for (std::size_t i = 0; i < showers.size(); ++i) {
@@ -152,7 +146,6 @@ class SampleReader {
     for (std::size_t k = 0; k < group.sector_mev.size(); ++k)
       group.sector_mev[k][row] = static_cast<float>(features.sector_mev[k]);
     group.log_sum[row] = static_cast<float>(features.log_sum);
-    group.log_square_sum[row] = static_cast<float>(features.log_square_sum);
     group.fingerprints[row] = features.fingerprint;
     group.places[row] = place;
     group.high_level.set_row(row, high_level_row(features, showers.num_cells()));
@@ -166,11 +159,7 @@ class SampleReader {
       const double place_in_range = (std::log10(energy) - kCellLow) / (kCellHigh - kCellLow) * kCellBins;
       counts[static_cast<std::size_t>(std::clamp(place_in_range, 0.0, kCellBins - 0.5))] += 1;
     }
-    auto& sums = partial.cells[&group];
-    for (std::size_t bin = 0; bin < kCellBins; ++bin) {
-      sums.first[bin] += counts[bin];
-      sums.second[bin] += counts[bin] * counts[bin];
-    }
+    for (std::size_t bin = 0; bin < kCellBins; ++bin) group.cell_counts[bin][row] = static_cast<float>(counts[bin]);
   }
 
   void keep_examples(const Showers& showers, std::size_t i, GroupSample& group, std::uint64_t fingerprint,
@@ -202,10 +191,9 @@ class SampleReader {
     for (auto& values : group.observables) reorder(values, order);
     for (auto& layers : group.layers)
       for (auto& values : layers) reorder(values, order);
-    for (auto* list : {&group.ring_mev, &group.sector_mev})
+    for (auto* list : {&group.ring_mev, &group.sector_mev, &group.cell_counts})
       for (auto& values : *list) reorder(values, order);
     reorder(group.log_sum, order);
-    reorder(group.log_square_sum, order);
     reorder(group.fingerprints, order);
     reorder(group.places, order);
     reorder(group.high_level, order);

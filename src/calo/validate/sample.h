@@ -34,11 +34,11 @@ struct GroupSample {
   std::array<std::vector<double>, std::size(kObservables)> observables;          ///< [observable][shower]
   std::array<std::vector<std::vector<float>>, std::size(kLayerObservables)> layers;  ///< [observable][layer][shower]
   std::vector<std::vector<float>> ring_mev, sector_mev;                          ///< [ring or sector][shower]
-  std::vector<float> log_sum, log_square_sum;  ///< [shower], of the cells' log10(E / MeV)
+  std::vector<float> log_sum;  ///< [shower], of the cells' log10(E / MeV)
   std::vector<std::uint64_t> fingerprints;     ///< [shower]
   std::vector<std::int64_t> places;            ///< [shower], in the file
   FeatureTable high_level, calochallenge;      ///< rows: showers
-  std::array<double, kCellBins> cell_counts{}, cell_square_counts{};  ///< sums over showers of counts, of squared counts
+  std::vector<std::vector<float>> cell_counts;  ///< [bin of log10(E / MeV)][shower]
   std::vector<double> mean_cell_mev;           ///< [cell] mean energy
   Showers examples;                            ///< a few, to look at
   std::int64_t empty_showers = 0;

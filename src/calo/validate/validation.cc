@@ -346,7 +346,6 @@ bool Score::agrees() const {
 
 Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options,
                     core::ThreadPool& pool) {
-  check_match(full, fast, options.threshold_mev);
   const bool discrete = has_discrete_energies(full.conditions()) && has_discrete_energies(fast.conditions());
   const GroupCounts full_counts = count_groups(full, discrete), fast_counts = count_groups(fast, discrete);
   Validation result{.threshold_mev = options.threshold_mev, .mesh = full.info().mesh};
@@ -354,7 +353,9 @@ Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOption
     if (!fast_counts.contains(name)) result.only_full.push_back(name);
   for (const auto& [name, count] : fast_counts)
     if (!full_counts.contains(name)) result.only_fast.push_back(name);
-  if (result.only_full.size() == full_counts.size())
+  const bool have_common = result.only_full.size() < full_counts.size();
+  check_match(full, fast, options.threshold_mev, have_common);
+  if (!have_common)
     throw core::InputError(
         {.message = fmt::format("no geometry, energy and angle is in both: full has {}, fast has {}",
                                 result.only_full.front(), result.only_fast.front()),
