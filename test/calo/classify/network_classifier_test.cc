@@ -38,8 +38,8 @@ Side with_features(const calo::VoxelMesh& mesh, calo::Showers showers) {
     const auto cells = side.showers.cells_of(shower);
     for (std::size_t hit = 0; hit < cells.size(); ++hit) {
       const calo::CellPosition position = mesh.position(cells[hit]);
-      const float energy = side.showers.energies_of(shower)[hit] /
-                           side.showers.conditions[shower].incident_energy_mev;
+      const float energy =
+          side.showers.energies_of(shower)[hit] / side.showers.conditions[shower].incident_energy_mev;
       row[static_cast<std::size_t>(position.layer)] += energy;
       row[static_cast<std::size_t>(layers + position.r)] += energy;
     }
@@ -48,8 +48,8 @@ Side with_features(const calo::VoxelMesh& mesh, calo::Showers showers) {
   return side;
 }
 
-// Showers of 1 to 4 GeV whose energy lies mostly in one half of phi, the same in all layers; row i has the same
-// energy whatever the seed. `change` may move the cells and scale the energies.
+// Showers of 1 to 4 GeV whose energy lies mostly in one half of phi, the same in all layers; row i has the
+// same energy whatever the seed. `change` may move the cells and scale the energies.
 using Change = std::function<void(calo::CellPosition&, float&)>;
 Side showers(
     const calo::VoxelMesh& mesh, std::size_t count, std::uint64_t seed,
@@ -69,9 +69,8 @@ Side showers(
           change(position, energy);
           cells[mesh.cell(position.layer, position.phi, position.r)] = energy;
         }
-    result.append_dense({.incident_energy_mev = energy_mev,
-                         .theta_rad = static_cast<float>(std::numbers::pi / 2)},
-                        cells);
+    result.append_dense(
+        {.incident_energy_mev = energy_mev, .theta_rad = static_cast<float>(std::numbers::pi / 2)}, cells);
   }
   return with_features(mesh, std::move(result));
 }
@@ -141,8 +140,8 @@ TEST_F(Network, OfEachKindFindsALayerThatIsTooStrong) {
 
 TEST_F(Network, OnVoxelsFindsLayersTurnedAgainstEachOther) {
   const Side full = showers(mesh_, 500, 1);
-  const Side fast = showers(mesh_, 500, 2,
-                            [](calo::CellPosition& at, float&) { at.phi = (at.phi + 3 * (at.layer % 2)) % 6; });
+  const Side fast = showers(
+      mesh_, 500, 2, [](calo::CellPosition& at, float&) { at.phi = (at.phi + 3 * (at.layer % 2)) % 6; });
   for (const NetworkKind kind : kVoxelKinds) {
     const calo::Classification result = classify(kind, full, fast);
     EXPECT_GT(result.auc.value, 0.95) << result.name;
@@ -153,8 +152,7 @@ TEST_F(Network, OnVoxelsFindsLayersTurnedAgainstEachOther) {
 
 TEST_F(Network, OnImagesDoesNotSeeACommonTurn) {
   const Side full = showers(mesh_, 200, 1);
-  const Side fast =
-      showers(mesh_, 200, 1, [](calo::CellPosition& at, float&) { at.phi = (at.phi + 2) % 6; });
+  const Side fast = showers(mesh_, 200, 1, [](calo::CellPosition& at, float&) { at.phi = (at.phi + 2) % 6; });
   EXPECT_GT(classify(NetworkKind::kVoxels, full, fast).auc.value, 0.95);
   // Every shower has its turned one on the other side of the same part; stride 2 divides the 6 cells in phi.
   expect_equal_scores(classify(NetworkKind::kCnn, full, fast));
@@ -172,22 +170,25 @@ TEST_F(Network, LeavesOutCellsUnderTheThreshold) {
     noisy.append_dense(full.showers.conditions[i], cells);
   }
   fast.showers = noisy;
-  for (const NetworkKind kind : kVoxelKinds)
-    expect_equal_scores(classify(kind, full, fast, kSmall, 0.2));
+  for (const NetworkKind kind : kVoxelKinds) expect_equal_scores(classify(kind, full, fast, kSmall, 0.2));
   EXPECT_GT(classify(NetworkKind::kCnn, full, fast).auc.value, 0.99);
 }
 
-TEST_F(Network, IsTheSameInEachRun) {
+TEST_F(Network, IsTheSameToTheLastBitInEachRunWithAnyNumberOfThreads) {
   const Side full = showers(mesh_, 150, 1);
   const Side fast = showers(mesh_, 150, 2, [](calo::CellPosition&, float& energy) { energy *= 1.01f; });
   calo::NetworkOptions options = kSmall;
   options.trainings = 2;
   options.max_epochs = 5;
   for (const NetworkKind kind : kKinds) {
-    const calo::Classification one = classify(kind, full, fast, options),
-                               two = classify(kind, full, fast, options);
-    EXPECT_EQ(one.full_scores, two.full_scores) << one.name;
-    EXPECT_EQ(one.to_json().dump(), two.to_json().dump());
+    const calo::Classification one = classify(kind, full, fast, options);
+    for (const int threads : {1, 2, 3}) {
+      core::ThreadPool pool(threads);
+      const calo::Classification other =
+          calo::classify_with_network(kind, full.view(), fast.view(), mesh_, 0, options, pool);
+      EXPECT_EQ(one.full_scores, other.full_scores) << one.name << ", threads: " << threads;
+      EXPECT_EQ(one.to_json().dump(), other.to_json().dump());
+    }
     calo::NetworkOptions other = options;
     other.seed = 1;
     EXPECT_NE(classify(kind, full, fast, other).full_scores, one.full_scores);
@@ -267,8 +268,8 @@ TEST_F(Network, WorksOnALayeredMeshAndOneCellInPhi) {
        {calo::VoxelMesh::Cylinder{.n_r = 1, .n_phi = 1, .n_z = 1},
         calo::VoxelMesh::Cylinder{.n_r = 7, .n_phi = 11, .n_z = 19}}) {
     mesh_ = calo::VoxelMesh(cylinder);
-    EXPECT_TRUE(std::isfinite(
-        classify(NetworkKind::kCnn, showers(mesh_, 60, 1), showers(mesh_, 60, 2)).auc.value));
+    EXPECT_TRUE(
+        std::isfinite(classify(NetworkKind::kCnn, showers(mesh_, 60, 1), showers(mesh_, 60, 2)).auc.value));
   }
 }
 
