@@ -12,6 +12,10 @@ constexpr double kLargestFeature = 10;  // in standard deviations
 // infinities.
 constexpr float kLargestShare = 1e4f;
 
+double log_incident(const Showers& showers, std::size_t shower) {
+  return std::log10(static_cast<double>(showers.conditions[shower].incident_energy_mev));
+}
+
 }  // namespace
 
 ClassifierInputs::ClassifierInputs(NetworkKind kind, const ClassifierShowers& full,
@@ -24,6 +28,7 @@ ClassifierInputs::ClassifierInputs(NetworkKind kind, const ClassifierShowers& fu
       layers_(static_cast<std::size_t>(mesh.num_layers())),
       columns_(kind == NetworkKind::kHighLevel          ? full.features.columns()
                : kind == NetworkKind::kNormalisedVoxels ? cells_ + layers_ + 1
+               : kind == NetworkKind::kCnn              ? cells_ + 2
                                                         : cells_ + 1) {
   if (kind != NetworkKind::kNormalisedVoxels) return;
   for (std::size_t cell = 0; cell < cells_; ++cell)
@@ -54,10 +59,16 @@ void ClassifierInputs::fit(std::span<const std::size_t> rows) {
       add([&](const ClassifierShowers& side, std::size_t row) {
         return static_cast<double>(side.features.row(row)[column]);
       });
-  if (kind_ == NetworkKind::kCnn)
-    add([](const ClassifierShowers& side, std::size_t row) {
-      return std::log10(static_cast<double>(side.showers.conditions[row].incident_energy_mev));
-    });
+  if (kind_ != NetworkKind::kCnn) return;
+  add([](const ClassifierShowers& side, std::size_t row) { return log_incident(side.showers, row); });
+  add([&](const ClassifierShowers& side, std::size_t row) { return log_response(side.showers, row); });
+}
+
+double ClassifierInputs::log_response(const Showers& showers, std::size_t shower) const {
+  double sum = 0;
+  for (const float energy : showers.energies_of(shower))
+    if (counts(energy)) sum += static_cast<double>(energy);
+  return std::log10(sum / static_cast<double>(showers.conditions[shower].incident_energy_mev) + 1e-8);
 }
 
 double ClassifierInputs::standardised(std::size_t column, double value) const {
@@ -99,13 +110,17 @@ void ClassifierInputs::append_cells(const ClassifierSample& sample, SparseBatch&
           static_cast<float>(static_cast<double>(energy) / layer_mev[layer_of_cell_[cells[hit]]]));
       continue;
     }
-    const float share = std::min(energy * share_factor, kLargestShare);
-    add(cells[hit], image ? std::sqrt(share) : share);
+    add(cells[hit], std::min(energy * share_factor, kLargestShare));
   }
   for (std::size_t layer = 0; layer < layer_mev.size(); ++layer)
     add(cells_ + layer, static_cast<float>(std::log10(layer_mev[layer] + 1e-8)));
-  const double log_incident = std::log10(incident_mev);
-  add(columns_ - 1, static_cast<float>(image ? standardised(0, log_incident) : log_incident));
+  const double incident = log_incident(showers, sample.row);
+  if (image) {
+    add(cells_, static_cast<float>(standardised(0, incident)));
+    add(cells_ + 1, static_cast<float>(standardised(1, log_response(showers, sample.row))));
+  } else {
+    add(columns_ - 1, static_cast<float>(incident));
+  }
 }
 
 SparseBatch ClassifierInputs::batch(std::span<const ClassifierSample> samples) const {

@@ -29,7 +29,7 @@ struct SparseBatch {
 /// that do not vary are 0.
 /// kVoxels: a column for each cell with 100 E / E_incident, then log10(E_incident / MeV).
 /// kNormalisedVoxels: a column for each cell with E / E_layer, then log10(E_layer / MeV + 1e-8) for each
-/// layer, then log10(E_incident / MeV). kCnn: a column for each cell with sqrt(100 E / E_incident), then
+/// layer, then log10(E_incident / MeV). kCnn: a column for each cell with 100 E / E_incident, then
 /// log10(E_incident), standardised.
 class ClassifierInputs {
  public:
@@ -48,6 +48,7 @@ class ClassifierInputs {
   bool counts(float energy_mev) const;
   void append_features(const ClassifierSample& sample, SparseBatch& batch) const;
   void append_cells(const ClassifierSample& sample, SparseBatch& batch) const;
+  double log_response(const Showers& showers, std::size_t shower) const;
   double standardised(std::size_t column, double value) const;
   const ClassifierShowers& side(const ClassifierSample& sample) const { return sample.fast ? fast_ : full_; }
 
@@ -56,7 +57,7 @@ class ClassifierInputs {
   double threshold_mev_;
   std::size_t cells_, layers_, columns_;
   std::vector<std::uint16_t> layer_of_cell_;  // for kNormalisedVoxels
-  std::vector<double> mean_, scale_;          // of features, or of log10(E_incident)
+  std::vector<double> mean_, scale_;          // of features, or of what kCnn has beside the cells
 };
 
 }  // namespace calo

@@ -12,8 +12,9 @@
 namespace calo {
 namespace {
 
-constexpr std::int64_t kChannels = 16, kDeepChannels = 32, kHeadWidth = 64;
+constexpr std::int64_t kInputs = 3, kBeside = 2, kChannels = 16, kDeepChannels = 32, kHeadWidth = 64;
 constexpr std::array<int, 3> kPatches = {6, 10, 9};  // in r, phi, z, at most
+constexpr std::int64_t kGroups = 4;
 constexpr double kLearningRate = 1e-3;
 // Showers that are worked on at once by one thread. Fixed, so that sums, and with them the results, are the
 // same whatever the number of threads.
@@ -50,9 +51,24 @@ struct Convolution {
   torch::Tensor weight, bias;
 };
 
+// Group normalisation (arXiv:1803.08494), which unlike batch normalisation knows one shower only.
+struct Normalisation {
+  Normalisation(TorchParameters& parameters, std::int64_t channels)
+      : weight(parameters.add_constant({channels}, 1)), bias(parameters.add_constant({channels}, 0)) {}
+
+  torch::Tensor operator()(const torch::Tensor& x) const {
+    return torch::group_norm(x, kGroups, weight, bias);
+  }
+
+  torch::Tensor weight, bias;
+};
+
+// Normalisation is within the branch only: what passes by it keeps the size of the energies.
 struct ResidualBlock {
   ResidualBlock(TorchParameters& parameters, std::int64_t in, std::int64_t out, std::int64_t stride)
-      : first(parameters, in, out, {3, 3, 3}, {stride, stride, stride}, {1, 0, 1}),
+      : first_norm(parameters, in),
+        first(parameters, in, out, {3, 3, 3}, {stride, stride, stride}, {1, 0, 1}),
+        second_norm(parameters, out),
         second(parameters, out, out, {3, 3, 3}, {1, 1, 1}, {1, 0, 1}) {
     if (in != out || stride != 1)
       shortcut.emplace(parameters, in, out, Extents{1, 1, 1}, Extents{stride, stride, stride},
@@ -60,11 +76,14 @@ struct ResidualBlock {
   }
 
   torch::Tensor operator()(const torch::Tensor& x) const {
-    const torch::Tensor inner = torch::relu(first(wrap_phi(x, 1, 1)));
-    return torch::relu(second(wrap_phi(inner, 1, 1)) + (shortcut ? (*shortcut)(x) : x));
+    const torch::Tensor inner = first(wrap_phi(torch::relu(first_norm(x)), 1, 1));
+    return second(wrap_phi(torch::relu(second_norm(inner)), 1, 1)) + (shortcut ? (*shortcut)(x) : x);
   }
 
-  Convolution first, second;
+  Normalisation first_norm;
+  Convolution first;
+  Normalisation second_norm;
+  Convolution second;
   std::optional<Convolution> shortcut;
 };
 
@@ -75,10 +94,10 @@ struct Layers {
       patch[i] = (extents[i] + kPatches[i] - 1) / kPatches[i];
       shape[i] = ((extents[i] + patch[i] - 1) / patch[i] + 1) / 2;
     }
-    stem.emplace_back(parameters, 2, kChannels, patch, patch, Extents{0, 0, 0});
+    stem.emplace_back(parameters, kInputs, kChannels, patch, patch, Extents{0, 0, 0});
     blocks.emplace_back(parameters, kChannels, kChannels, 1);
     blocks.emplace_back(parameters, kChannels, kDeepChannels, 2);
-    head.emplace_back(parameters, kDeepChannels * shape[0] * shape[2] + 1, kHeadWidth);
+    head.emplace_back(parameters, kDeepChannels * shape[0] * shape[2] + kBeside, kHeadWidth);
     head.emplace_back(parameters, kHeadWidth, 1);
   }
 
@@ -97,7 +116,9 @@ struct Layers {
     };
     add(stem.front());
     for (ResidualBlock& block : blocks) {
+      add(block.first_norm);
       add(block.first);
+      add(block.second_norm);
       add(block.second);
       if (block.shortcut) add(*block.shortcut);
     }
@@ -105,9 +126,9 @@ struct Layers {
     return all;
   }
 
-  // @param image [showers, 2, r, phi, z]
-  // @param incident [showers, 1]
-  torch::Tensor logits(const torch::Tensor& image, const torch::Tensor& incident) const {
+  // @param image [showers, kInputs, r, phi, z]
+  // @param beside [showers, kBeside]
+  torch::Tensor logits(const torch::Tensor& image, const torch::Tensor& beside) const {
     const auto missing = [&](std::size_t i) {
       const std::int64_t extent = image.size(static_cast<std::int64_t>(i) + 2);
       return (patch[i] - extent % patch[i]) % patch[i];
@@ -115,9 +136,9 @@ struct Layers {
     torch::Tensor x = image;
     if (missing(0) > 0 || missing(2) > 0) x = torch::constant_pad_nd(x, {0, missing(2), 0, 0, 0, missing(0)});
     if (missing(1) > 0) x = wrap_phi(x, 0, missing(1));
-    x = torch::relu(stem.front()(x));
+    x = stem.front()(x);
     for (const ResidualBlock& block : blocks) x = block(x);
-    x = torch::cat({x.mean(3).flatten(1), incident}, 1);
+    x = torch::cat({torch::relu(x).mean(3).flatten(1), beside}, 1);
     return head[1](torch::relu(head[0](x))).squeeze(1);
   }
 
@@ -141,12 +162,12 @@ class Cnn : public ClassifierNetwork {
     const std::size_t pieces = (batch.size() + kPiece - 1) / kPiece;
     while (replicas_.size() < pieces) replicas_.push_back(layers_.replica());
     std::vector<double> losses(pieces);
-    in_pieces(batch, [&](std::size_t piece, const torch::Tensor& image, const torch::Tensor& incident) {
+    in_pieces(batch, [&](std::size_t piece, const torch::Tensor& image, const torch::Tensor& beside) {
       const std::span<const float> own =
           labels.subspan(piece * kPiece, static_cast<std::size_t>(image.size(0)));
       const torch::Tensor target = torch::tensor(at::ArrayRef<float>(own.data(), own.size()));
       const torch::Tensor loss =
-          torch::binary_cross_entropy_with_logits(replicas_[piece].logits(image, incident), target, {}, {},
+          torch::binary_cross_entropy_with_logits(replicas_[piece].logits(image, beside), target, {}, {},
                                                   at::Reduction::Sum) /
           static_cast<double>(labels.size());
       loss.backward();
@@ -172,9 +193,9 @@ class Cnn : public ClassifierNetwork {
 
   std::vector<double> logits(const SparseBatch& batch) override {
     std::vector<double> result(batch.size());
-    in_pieces(batch, [&](std::size_t piece, const torch::Tensor& image, const torch::Tensor& incident) {
+    in_pieces(batch, [&](std::size_t piece, const torch::Tensor& image, const torch::Tensor& beside) {
       const torch::NoGradGuard no_gradients;
-      const torch::Tensor values = layers_.logits(image, incident).contiguous();
+      const torch::Tensor values = layers_.logits(image, beside).contiguous();
       std::copy_n(values.data_ptr<float>(), values.numel(),
                   result.begin() + static_cast<std::ptrdiff_t>(piece * kPiece));
     });
@@ -182,7 +203,7 @@ class Cnn : public ClassifierNetwork {
   }
 
  private:
-  // Calls body(piece, image, incident) for each kPiece showers, from the pool's threads.
+  // Calls body(piece, image, beside) for each kPiece showers, from the pool's threads.
   template <class Body>
   void in_pieces(const SparseBatch& batch, const Body& body) {
     const auto cells = static_cast<std::size_t>(extents_[0] * extents_[1] * extents_[2]);
@@ -190,19 +211,21 @@ class Cnn : public ClassifierNetwork {
       const OneTorchThread one_thread;
       const std::size_t begin = piece * kPiece, end = std::min(batch.size(), begin + kPiece);
       const auto showers = static_cast<std::int64_t>(end - begin);
-      const torch::Tensor image = torch::zeros({showers, 2, extents_[0], extents_[1], extents_[2]});
-      const torch::Tensor incident = torch::empty({showers, 1});
+      const torch::Tensor image = torch::zeros({showers, kInputs, extents_[0], extents_[1], extents_[2]});
+      const torch::Tensor beside = torch::empty({showers, kBeside});
       for (std::size_t shower = begin; shower < end; ++shower) {
-        float* energy = image.data_ptr<float>() + (shower - begin) * 2 * cells;
-        float* hit = energy + cells;
-        const std::size_t last = batch.begin[shower + 1] - 1;
+        float* share = image.data_ptr<float>() + (shower - begin) * kInputs * cells;
+        float *root = share + cells, *hit = root + cells;
+        const std::size_t last = batch.begin[shower + 1] - kBeside;
         for (std::size_t i = batch.begin[shower]; i < last; ++i) {
-          energy[batch.column[i]] = batch.value[i];
+          share[batch.column[i]] = batch.value[i];
+          root[batch.column[i]] = std::sqrt(batch.value[i]);
           hit[batch.column[i]] = 1;
         }
-        incident.data_ptr<float>()[shower - begin] = batch.value[last];
+        std::copy_n(batch.value.data() + last, kBeside,
+                    beside.data_ptr<float>() + (shower - begin) * kBeside);
       }
-      body(piece, image, incident);
+      body(piece, image, beside);
     });
   }
 

@@ -31,13 +31,17 @@ class ClassifierNetwork {
 std::unique_ptr<ClassifierNetwork> make_mlp(const std::vector<bool>& used, const NetworkOptions& options,
                                             core::ThreadPool& pool);
 
-/// Convolutions in [r, phi, z], circular in phi, on two channels: the value of a cell, and whether it has
-/// any.
+/// Convolutions in [r, phi, z], circular in phi, on three channels: 100 E / E_incident of a cell, its root
+/// (so that small energies count too), and whether the cell has any.
 ///
-/// A stem cuts the mesh into about 6 x 10 x 9 patches (3 x 5 x 5 cells on the Par04 mesh) with 16 channels; a
-/// residual block of two 3 x 3 x 3 convolutions (ResNet, arXiv:1512.03385); another with 32 channels and
-/// stride 2. The mean over phi, with the last column of the input (log10 of the incident energy) beside it,
-/// goes through a layer of 64 to the output. ReLU and batch normalisation as in ResNet.
+/// A stem cuts the mesh into about 6 x 10 x 9 patches (3 x 5 x 5 cells on the Par04 mesh) with 16 channels.
+/// Two residual blocks of two 3 x 3 x 3 convolutions follow, the second with 32 channels and stride 2, in the
+/// order of arXiv:1603.05027: normalisation and ReLU come before each convolution, so that what passes by a
+/// block keeps the size of the energies. Normalisation is by groups of channels (arXiv:1803.08494): batch
+/// normalisation would tie showers of a batch together. The mean over phi, with the last columns of the input
+/// (incident energy, response) beside it, goes through a layer of 64 to the output.
+///
+/// Batches are worked on in pieces of 16 showers, which the threads of the pool share.
 std::unique_ptr<ClassifierNetwork> make_cnn(const VoxelMesh::Cylinder& cylinder,
                                             const NetworkOptions& options, core::ThreadPool& pool);
 

@@ -59,8 +59,8 @@ struct ClassifierShowers {
 /// (TrainingsEnd).
 ///
 /// Memory: showers stay sparse. A fully connected network keeps three float32 [cells that training showers
-/// hit, hidden_width], at most 3 x 40 500 x 512 x 4 B = 250 MB on the Par04 mesh. The same input, options and
-/// size of the pool give the same result, bit for bit.
+/// hit, hidden_width], at most 3 x 40 500 x 512 x 4 B = 250 MB on the Par04 mesh. The same input and options
+/// give the same result, bit for bit, with a pool of any size.
 ///
 /// @param full,fast as many showers of both, kFewestClassified or more; row i of both has the same conditions
 ///        and is in the same part of a split
