@@ -20,14 +20,14 @@ using nlohmann::json;
 
 // The plots of a validation: a file, or plots.json of the folder of a validation or a run.
 std::filesystem::path plots_file(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path))
-    throw core::InputError({.message = "does not exist", .file = path});
+  if (!std::filesystem::exists(path)) throw core::InputError({.message = "does not exist", .file = path});
   if (!std::filesystem::is_directory(path)) return path;
   const std::filesystem::path file = path / "plots.json";
   if (!std::filesystem::exists(file))
-    throw core::InputError({.message = "holds no plots.json",
-                            .file = path,
-                            .hint = "give the folder that `calopipe validate --out` or `calopipe run --out` wrote"});
+    throw core::InputError(
+        {.message = "holds no plots.json",
+         .file = path,
+         .hint = "give the folder that `calopipe validate --out` or `calopipe run --out` wrote"});
   return file;
 }
 
@@ -42,18 +42,22 @@ json read_plots(const std::filesystem::path& file) {
 // Name of the folder or file that was given: "runs/a/" is "a".
 std::string name_of(const std::filesystem::path& path) {
   const std::filesystem::path clean = path.has_filename() ? path : path.parent_path();
-  return clean.filename() == "plots.json" && clean.has_parent_path() ? name_of(clean.parent_path()) : clean.filename().string();
+  return clean.filename() == "plots.json" && clean.has_parent_path() ? name_of(clean.parent_path())
+                                                                     : clean.filename().string();
 }
 
 }  // namespace
 
 CompareCommand::CompareCommand(CLI::App& app)
-    : subcommand_(app.add_subcommand("compare", "Several models against one full simulation: a table and a report")) {
+    : subcommand_(
+          app.add_subcommand("compare", "Several models against one full simulation: a table and a report")) {
   subcommand_->group("Tools");
-  subcommand_->add_option("runs", paths_, "Folders of `calopipe validate` or `calopipe run`, or their plots.json")
+  subcommand_
+      ->add_option("runs", paths_, "Folders of `calopipe validate` or `calopipe run`, or their plots.json")
       ->required()
       ->type_name("PATH …");
-  subcommand_->add_option("--label", labels_, "Names of the models, in the same order; default: of the folders")
+  subcommand_
+      ->add_option("--label", labels_, "Names of the models, in the same order; default: of the folders")
       ->delimiter(',')
       ->type_name("NAME,…");
   subcommand_->add_option("--out", out_, "Folder for report.html, compare.json and table.md")
@@ -66,7 +70,8 @@ CompareCommand::CompareCommand(CLI::App& app)
 
 void CompareCommand::run(bool as_json) {
   if (!labels_.empty() && labels_.size() != paths_.size())
-    throw core::UsageError({.message = fmt::format("{} names for {} models", labels_.size(), paths_.size()), .field = "label"});
+    throw core::UsageError(
+        {.message = fmt::format("{} names for {} models", labels_.size(), paths_.size()), .field = "label"});
   std::vector<json> plots;
   std::vector<std::string> names;
   json inputs = json::array();
@@ -86,7 +91,8 @@ void CompareCommand::run(bool as_json) {
   core::StagedOutput folder(out_, core::StagedOutput::Kind::kFolder);
   calo::write_comparison_report(folder.path() / "report.html", merged, provenance);
   core::write_file(folder.path() / "table.md", table);
-  const json numbers = {{"models", merged.at("models")}, {"scores", merged.at("scores")}, {"calopipe", provenance}};
+  const json numbers = {
+      {"models", merged.at("models")}, {"scores", merged.at("scores")}, {"calopipe", provenance}};
   core::write_file(folder.path() / "compare.json", numbers.dump(2) + "\n");
   folder.commit();
   fmt::print("{}", as_json ? numbers.dump(2) + "\n" : table);

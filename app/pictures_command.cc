@@ -84,7 +84,8 @@ class Browser {
       std::this_thread::sleep_for(std::chrono::milliseconds(kStepMs));
     }
     if (!fs::exists(file) || fs::file_size(file) == 0)
-      throw core::UnavailableError({.message = fmt::format("drew no picture: {}", core::read_file(work_ / "log")), .file = program_});
+      throw core::UnavailableError(
+          {.message = fmt::format("drew no picture: {}", core::read_file(work_ / "log")), .file = program_});
   }
 
  private:
@@ -105,18 +106,29 @@ nlohmann::json data_of(const fs::path& report) {
 }  // namespace
 
 PicturesCommand::PicturesCommand(CLI::App& app)
-    : subcommand_(app.add_subcommand("pictures", "Figures of a report as PNG and PDF, for papers and slides")) {
+    : subcommand_(
+          app.add_subcommand("pictures", "Figures of a report as PNG and PDF, for papers and slides")) {
   subcommand_->group("Tools");
-  subcommand_->add_option("report", report_, "report.html of validate, run or compare")->required()->type_name("FILE");
+  subcommand_->add_option("report", report_, "report.html of validate, run or compare")
+      ->required()
+      ->type_name("FILE");
   subcommand_->add_option("--png", png_, "Folder for one picture a figure")->type_name("PATH");
   subcommand_->add_option("--pdf", pdf_, "File for all figures, one below the other")->type_name("FILE");
   subcommand_->add_option("--figures", figures_, "Names of figures; default: the main ones of the condition")
       ->delimiter(',')
       ->type_name("NAME,…");
-  subcommand_->add_option("--condition", condition_, "Condition, counted from 0")->check(CLI::NonNegativeNumber)->capture_default_str();
-  subcommand_->add_option("--theme", theme_, "light or dark")->check(CLI::IsMember({"light", "dark"}))->capture_default_str();
-  subcommand_->add_option("--width", width_, "Of a PNG, pixels")->check(CLI::Range(200, 8000))->capture_default_str();
-  subcommand_->add_option("--height", height_, "Of a PNG, pixels")->check(CLI::Range(200, 8000))->capture_default_str();
+  subcommand_->add_option("--condition", condition_, "Condition, counted from 0")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  subcommand_->add_option("--theme", theme_, "light or dark")
+      ->check(CLI::IsMember({"light", "dark"}))
+      ->capture_default_str();
+  subcommand_->add_option("--width", width_, "Of a PNG, pixels")
+      ->check(CLI::Range(200, 8000))
+      ->capture_default_str();
+  subcommand_->add_option("--height", height_, "Of a PNG, pixels")
+      ->check(CLI::Range(200, 8000))
+      ->capture_default_str();
   subcommand_->add_option("--browser", browser_, "Program of Chromium")->type_name("PROGRAM");
   subcommand_->footer(
       "Examples:\n  calopipe pictures report.html --pdf figures.pdf\n"
@@ -129,7 +141,8 @@ void PicturesCommand::run() {
   const nlohmann::json data = data_of(report_);
   const auto conditions = static_cast<int>(data.at("conditions").size());
   if (condition_ >= conditions)
-    throw core::UsageError({.message = fmt::format("there are {} conditions, the first is 0", conditions), .field = "condition"});
+    throw core::UsageError({.message = fmt::format("there are {} conditions, the first is 0", conditions),
+                            .field = "condition"});
   const Browser browser(browser_);
   const auto address = [&](const std::string& figures) {
     return fmt::format("{}#only={}&condition={}&theme={}", address_of(report_), figures, condition_, theme_);
@@ -137,22 +150,24 @@ void PicturesCommand::run() {
   if (!png_.empty()) {
     std::vector<std::string> names = figures_;
     if (names.empty())
-      for (const nlohmann::json& figure : data.at("conditions").at(static_cast<std::size_t>(condition_)).at("figures"))
+      for (const nlohmann::json& figure :
+           data.at("conditions").at(static_cast<std::size_t>(condition_)).at("figures"))
         names.push_back(figure.at("name"));
     fs::create_directories(png_);
     for (const std::string& name : names) {
       std::string file_name = name;
       std::replace(file_name.begin(), file_name.end(), ':', '_');
       core::StagedOutput file(fs::path(png_) / (file_name + ".png"), core::StagedOutput::Kind::kFile);
-      browser.draw(address(name), "--screenshot=", fs::absolute(file.path()), {fmt::format("--window-size={},{}", width_, height_)});
+      browser.draw(address(name), "--screenshot=", fs::absolute(file.path()),
+                   {fmt::format("--window-size={},{}", width_, height_)});
       file.commit();
       fmt::print("{}\n", file.final_path().string());
     }
   }
   if (!pdf_.empty()) {
     core::StagedOutput file(pdf_, core::StagedOutput::Kind::kFile);
-    browser.draw(address(figures_.empty() ? "main" : fmt::format("{}", fmt::join(figures_, ","))), "--print-to-pdf=",
-                 fs::absolute(file.path()), {"--no-pdf-header-footer"});
+    browser.draw(address(figures_.empty() ? "main" : fmt::format("{}", fmt::join(figures_, ","))),
+                 "--print-to-pdf=", fs::absolute(file.path()), {"--no-pdf-header-footer"});
     file.commit();
     fmt::print("{}\n", file.final_path().string());
   }

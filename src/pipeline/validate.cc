@@ -112,8 +112,8 @@ void Validate::run(kfp::RunContext& context) {
   const auto milliseconds = [](const calo::ShowerReader& reader) {
     return 1000 * calo::mean_simulation_time_s(reader.info().files).value_or(0);
   };
-  nlohmann::json shown =
-      calo::plot_data(validation, label, {.full_ms = milliseconds(*full_reader), .fast_ms = milliseconds(*fast_reader)});
+  nlohmann::json shown = calo::plot_data(
+      validation, label, {.full_ms = milliseconds(*full_reader), .fast_ms = milliseconds(*fast_reader)});
   calo::write_report(report.path, validation, shown, context.provenance);
   shown["calopipe"] = context.provenance;
   core::write_file(plots.path, shown.dump() + "\n");

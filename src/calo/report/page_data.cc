@@ -30,8 +30,7 @@ std::string base64(const void* data, std::size_t size) {
     std::uint32_t word = std::uint32_t{bytes[i]} << 16;
     if (left > 1) word |= std::uint32_t{bytes[i + 1]} << 8;
     if (left > 2) word |= bytes[i + 2];
-    for (std::size_t k = 0; k < 4; ++k)
-      text += k <= left ? kDigits[word >> (18 - 6 * k) & 63] : '=';
+    for (std::size_t k = 0; k < 4; ++k) text += k <= left ? kDigits[word >> (18 - 6 * k) & 63] : '=';
   }
   return text;
 }
@@ -50,12 +49,15 @@ json short_numbers(const std::vector<double>& values, int digits = 5) {
   return list;
 }
 
-json number(double value, double error) { return {{"value", short_number(value, 6)}, {"error", short_number(error, 3)}}; }
+json number(double value, double error) {
+  return {{"value", short_number(value, 6)}, {"error", short_number(error, 3)}};
+}
 
 json number(const Estimate& estimate) {
   json result = number(estimate.value, estimate.error);
   if (estimate.has_floor)
-    result["floor"] = {{"value", short_number(estimate.floor, 4)}, {"error", short_number(estimate.floor_error, 3)}};
+    result["floor"] = {{"value", short_number(estimate.floor, 4)},
+                       {"error", short_number(estimate.floor_error, 3)}};
   return result;
 }
 
@@ -78,8 +80,10 @@ json numbers_of(const Comparison& c) {
 }
 
 json figure(const Comparison& c) {
-  const auto side = [&](const std::vector<double>& values, const std::vector<double>& errors, double entries) {
-    json result = {{"n", short_number(entries, 12)}, {"values", short_numbers(values, c.is_profile ? 5 : 12)}};
+  const auto side = [&](const std::vector<double>& values, const std::vector<double>& errors,
+                        double entries) {
+    json result = {{"n", short_number(entries, 12)},
+                   {"values", short_numbers(values, c.is_profile ? 5 : 12)}};
     // Of counts the page takes the square roots; those of cells are larger.
     if (c.is_profile || c.name == "cell_energy") result["errors"] = short_numbers(errors, 3);
     return result;
@@ -88,10 +92,14 @@ json figure(const Comparison& c) {
           {"title", c.title},
           {"unit", c.unit},
           {"kind", c.is_profile ? "profile" : "counts"},
-          {"x_title", c.unit.empty() ? c.title
-                                     : fmt::format("{} [{}]", c.is_profile ? (c.unit == "deg" ? "angle" : "position") : c.title,
-                                                   c.unit)},
-          {"y_title", c.is_profile ? "mean energy [MeV]" : c.name == "cell_energy" ? "cells per shower" : "share of showers"},
+          {"x_title",
+           c.unit.empty()
+               ? c.title
+               : fmt::format("{} [{}]", c.is_profile ? (c.unit == "deg" ? "angle" : "position") : c.title,
+                             c.unit)},
+          {"y_title", c.is_profile              ? "mean energy [MeV]"
+                      : c.name == "cell_energy" ? "cells per shower"
+                                                : "share of showers"},
           {"log_y", c.log_y},
           {"low", short_number(c.low, 8)},
           {"high", short_number(c.high, 8)},
@@ -132,10 +140,11 @@ json scan_figures(const std::vector<EnergyScan>& scans) {
             x.push_back(scan.energies_gev.front() * std::pow(ratio, static_cast<double>(i) / kSteps));
             y.push_back(fit.at(x.back()));
           }
-          result["fit"] = {{"text", fmt::format("({:.2f} ± {:.2f}) % / √E ⊕ ({:.2f} ± {:.2f}) %", 100 * fit.stochastic,
-                                                100 * fit.stochastic_error, 100 * fit.constant, 100 * fit.constant_error)},
-                           {"x", short_numbers(x)},
-                           {"y", short_numbers(y)}};
+          result["fit"] = {
+              {"text", fmt::format("({:.2f} ± {:.2f}) % / √E ⊕ ({:.2f} ± {:.2f}) %", 100 * fit.stochastic,
+                                   100 * fit.stochastic_error, 100 * fit.constant, 100 * fit.constant_error)},
+              {"x", short_numbers(x)},
+              {"y", short_numbers(y)}};
         }
         return result;
       };
@@ -144,16 +153,17 @@ json scan_figures(const std::vector<EnergyScan>& scans) {
                         {"full", side(quantity.full, scan.full_fit)},
                         {"fast", json::array({side(quantity.fast, scan.fast_fit)})}});
     }
-    figures.push_back({{"name", first.name},
-                       {"title", first.title},
-                       {"unit", first.unit},
-                       {"kind", "curve"},
-                       {"x_title", "incident energy [GeV]"},
-                       {"y_title", first.unit.empty() ? first.title : fmt::format("{} [{}]", first.title, first.unit)},
-                       {"log_x", true},
-                       {"log_y", false},
-                       {"series", std::move(series)},
-                       {"numbers", json::array({nullptr})}});
+    figures.push_back(
+        {{"name", first.name},
+         {"title", first.title},
+         {"unit", first.unit},
+         {"kind", "curve"},
+         {"x_title", "incident energy [GeV]"},
+         {"y_title", first.unit.empty() ? first.title : fmt::format("{} [{}]", first.title, first.unit)},
+         {"log_x", true},
+         {"log_y", false},
+         {"series", std::move(series)},
+         {"numbers", json::array({nullptr})}});
   }
   return figures;
 }
@@ -168,7 +178,8 @@ json shower_data(const Showers& showers, std::size_t i, std::size_t most_cells) 
       order.push_back(hit);
       total += energies[hit];
     }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return energies[a] > energies[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return energies[a] > energies[b]; });
   const std::size_t kept = std::min(order.size(), most_cells);
   std::vector<std::uint32_t> shown_cells;
   std::vector<float> shown_mev;
@@ -201,7 +212,9 @@ json map_data(const std::vector<double>& cells_mev) {
     const double place = energy > 0 ? (std::log10(energy) - low) / (high - low) * kCodes + 1 : 0;
     codes.push_back(static_cast<std::uint8_t>(place < 0.5 ? 0 : std::clamp(std::round(place), 1.0, 255.0)));
   }
-  return {{"codes", base64(codes.data(), codes.size())}, {"low", short_number(low, 8)}, {"high", short_number(high, 8)}};
+  return {{"codes", base64(codes.data(), codes.size())},
+          {"low", short_number(low, 8)},
+          {"high", short_number(high, 8)}};
 }
 
 std::vector<double> score_counts(const std::vector<double>& scores) {
@@ -213,7 +226,8 @@ std::vector<double> score_counts(const std::vector<double>& scores) {
 
 std::string classifier_text(const Classification& c) {
   std::string text = fmt::format(
-      "{} showers of each side to train, {} to choose by, {} to test; as many fast as full showers of each condition.",
+      "{} showers of each side to train, {} to choose by, {} to test; as many fast as full showers of each "
+      "condition.",
       c.train_showers, c.validation_showers, c.test_showers);
   if (!c.features.empty()) text += fmt::format(" It sees {} numbers of each shower.", c.features.size());
   if (c.trainings.size() > 1) text += fmt::format(" Trained {} times with other splits.", c.trainings.size());
@@ -252,7 +266,8 @@ json condition_data(const ConditionComparison& group, const VoxelMesh& mesh, std
     for (const Comparison& c : kind.layers) layers.push_back(figure(c));
     layered.push_back({{"name", kind.name}, {"title", kind.title}, {"layers", std::move(layers)}});
   }
-  const auto deviation = [&](const char* name, const char* title, double full, double full_error, double fast, double fast_error) {
+  const auto deviation = [&](const char* name, const char* title, double full, double full_error, double fast,
+                             double fast_error) {
     json entry;
     if (full != 0) {
       const double ratio = fast / full;
@@ -260,8 +275,9 @@ json condition_data(const ConditionComparison& group, const VoxelMesh& mesh, std
     }
     deviations.push_back({{"name", name}, {"title", title}, {"models", json::array({std::move(entry)})}});
   };
-  for (const auto& [name, title] : {std::pair{"response", "Response"}, std::pair{"longitudinal_first_moment", "Longitudinal ⟨z⟩"},
-                                    std::pair{"lateral_first_moment", "Lateral ⟨r⟩"}}) {
+  for (const auto& [name, title] :
+       {std::pair{"response", "Response"}, std::pair{"longitudinal_first_moment", "Longitudinal ⟨z⟩"},
+        std::pair{"lateral_first_moment", "Lateral ⟨r⟩"}}) {
     const Comparison& c = group.observable(name);
     deviation(name, title, c.full_mean, c.full_mean_error, c.fast_mean, c.fast_mean_error);
   }
@@ -269,8 +285,8 @@ json condition_data(const ConditionComparison& group, const VoxelMesh& mesh, std
   const double full_sigma = response.full_mean_error * std::sqrt(response.full_entries),
                fast_sigma = response.fast_mean_error * std::sqrt(response.fast_entries);
   const auto sigma_error = [](double sigma, double n) { return n > 1 ? sigma / std::sqrt(2 * (n - 1)) : 0; };
-  deviation("response_sigma", "σ of the response", full_sigma, sigma_error(full_sigma, response.full_entries), fast_sigma,
-            sigma_error(fast_sigma, response.fast_entries));
+  deviation("response_sigma", "σ of the response", full_sigma, sigma_error(full_sigma, response.full_entries),
+            fast_sigma, sigma_error(fast_sigma, response.fast_entries));
   json result = {{"name", group.name},
                  {"geometry", group.geometry},
                  {"energy_gev", short_number(group.energy_gev)},
@@ -286,7 +302,8 @@ json condition_data(const ConditionComparison& group, const VoxelMesh& mesh, std
   if (mesh.is_cylinder()) {
     result["showers"] = {{"full", example_data(group.full_examples, most_cells)},
                          {"fast", json::array({example_data(group.fast_examples, most_cells)})}};
-    result["average"] = {{"full", map_data(group.full_cell_mev)}, {"fast", json::array({map_data(group.fast_cell_mev)})}};
+    result["average"] = {{"full", map_data(group.full_cell_mev)},
+                         {"fast", json::array({map_data(group.fast_cell_mev)})}};
   }
   return result;
 }
@@ -303,7 +320,9 @@ const char* better_name(Score::Better better) {
   return "";
 }
 
-void append(json& list, const json& more) { list.insert(list.end(), more.begin(), more.end()); }
+void append(json& list, const json& more) {
+  list.insert(list.end(), more.begin(), more.end());
+}
 
 // Appends what `other` has of a named entry, or null where it has none, to the arrays by model.
 void append_models(json& entry, const json* other, const char* field, std::size_t others) {
@@ -325,7 +344,8 @@ void merge_figure(json& into, const json* other, std::size_t others) {
       const json* match = nullptr;
       if (other != nullptr)
         for (const json& candidate : other->at("series"))
-          if (candidate.at("label") == series.at("label") && candidate.at("x") == series.at("x")) match = &candidate;
+          if (candidate.at("label") == series.at("label") && candidate.at("x") == series.at("x"))
+            match = &candidate;
       append_models(series, match, "fast", others);
     }
   } else {
@@ -335,7 +355,8 @@ void merge_figure(json& into, const json* other, std::size_t others) {
 }
 
 void merge_figures(json& into, const json* other, std::size_t others) {
-  for (json& entry : into) merge_figure(entry, other == nullptr ? nullptr : named(*other, entry.at("name")), others);
+  for (json& entry : into)
+    merge_figure(entry, other == nullptr ? nullptr : named(*other, entry.at("name")), others);
 }
 
 }  // namespace
@@ -343,13 +364,11 @@ void merge_figures(json& into, const json* other, std::size_t others) {
 json plot_data(const Validation& validation, const std::string& label, const ShowerTimes& times) {
   json scores = json::array();
   for (const Score& score : validation.scores) {
-    json entry = {{"name", score.name},
-                  {"title", score.title},
-                  {"group", score.group},
-                  {"better", better_name(score.better)},
-                  {"help", score.help},
-                  {"models", json::array({number(score.estimate.value, score.estimate.error)})},
-                  {"floor", nullptr}};
+    json entry = {
+        {"name", score.name},   {"title", score.title},
+        {"group", score.group}, {"better", better_name(score.better)},
+        {"help", score.help},   {"models", json::array({number(score.estimate.value, score.estimate.error)})},
+        {"floor", nullptr}};
     if (score.estimate.has_floor) entry["floor"] = number(score.estimate.floor, score.estimate.floor_error);
     scores.push_back(std::move(entry));
   }
@@ -368,8 +387,8 @@ json plot_data(const Validation& validation, const std::string& label, const Sho
   for (const ConditionComparison& group : validation.groups)
     examples += group.full_examples.size() + group.fast_examples.size();
   constexpr std::size_t kBytesOfCell = 11;  // two words in base64
-  const std::size_t most_cells =
-      std::clamp<std::size_t>(kExampleBytes / (kBytesOfCell * std::max<std::size_t>(1, examples)), 300, 20'000);
+  const std::size_t most_cells = std::clamp<std::size_t>(
+      kExampleBytes / (kBytesOfCell * std::max<std::size_t>(1, examples)), 300, 20'000);
   json conditions = json::array(), classifiers = json::array();
   for (const ConditionComparison& group : validation.groups)
     conditions.push_back(condition_data(group, validation.mesh, most_cells));
@@ -377,7 +396,11 @@ json plot_data(const Validation& validation, const std::string& label, const Sho
   json mesh = nullptr;
   if (validation.mesh.is_cylinder()) {
     const VoxelMesh::Cylinder& c = validation.mesh.cylinder();
-    mesh = {{"n_r", c.n_r}, {"n_phi", c.n_phi}, {"n_z", c.n_z}, {"size_r_mm", c.size_r_mm}, {"size_z_mm", c.size_z_mm}};
+    mesh = {{"n_r", c.n_r},
+            {"n_phi", c.n_phi},
+            {"n_z", c.n_z},
+            {"size_r_mm", c.size_r_mm},
+            {"size_z_mm", c.size_z_mm}};
   }
   return {{"version", kVersion},
           {"full", {{"label", "Geant4"}}},
@@ -401,7 +424,8 @@ json merge_plots(const std::vector<json>& plots, const std::vector<std::string>&
     const json& other = plots[i];
     const std::size_t others = other.at("models").size(), before = result.at("models").size();
     if (other.at("mesh") != result.at("mesh"))
-      throw core::InputError({.message = fmt::format("is of another mesh than {}", names.front()), .file = names[i]});
+      throw core::InputError(
+          {.message = fmt::format("is of another mesh than {}", names.front()), .file = names[i]});
     for (json& condition : result.at("conditions")) {
       const json* match = named(other.at("conditions"), condition.at("name"));
       // Equal bins and counts of the full simulation: the same showers.
@@ -410,19 +434,23 @@ json merge_plots(const std::vector<json>& plots, const std::vector<std::string>&
           const json* same = named(match->at("figures"), entry.at("name"));
           if (same != nullptr && same->at("full") != entry.at("full"))
             throw core::InputError(
-                {.message = fmt::format("was not compared with the same full showers as {}: {} of {} differ", names.front(),
-                                        entry.at("name").get<std::string>(), condition.at("name").get<std::string>()),
+                {.message = fmt::format("was not compared with the same full showers as {}: {} of {} differ",
+                                        names.front(), entry.at("name").get<std::string>(),
+                                        condition.at("name").get<std::string>()),
                  .file = names[i],
                  .hint = "validate all models against one Geant4 sample, with the same threshold"});
         }
       append_models(condition, match, "fast_showers", others);
       for (json& deviation : condition.at("deviations"))
-        append_models(deviation, match == nullptr ? nullptr : named(match->at("deviations"), deviation.at("name")), "models", others);
+        append_models(deviation,
+                      match == nullptr ? nullptr : named(match->at("deviations"), deviation.at("name")),
+                      "models", others);
       merge_figures(condition.at("figures"), match == nullptr ? nullptr : &match->at("figures"), others);
       for (json& kind : condition.at("layered")) {
         const json* layers = match == nullptr ? nullptr : named(match->at("layered"), kind.at("name"));
         for (std::size_t layer = 0; layer < kind.at("layers").size(); ++layer)
-          merge_figure(kind.at("layers")[layer], layers == nullptr ? nullptr : &layers->at("layers").at(layer), others);
+          merge_figure(kind.at("layers")[layer],
+                       layers == nullptr ? nullptr : &layers->at("layers").at(layer), others);
       }
       for (const char* what : {"showers", "average"})
         append_models(condition.at(what), match == nullptr ? nullptr : &match->at(what), "fast", others);
@@ -430,7 +458,8 @@ json merge_plots(const std::vector<json>& plots, const std::vector<std::string>&
     merge_figures(result.at("overview"), &other.at("overview"), others);
     // Scores and classifiers that only some have.
     for (const char* what : {"scores", "classifiers"}) {
-      for (json& entry : result.at(what)) append_models(entry, named(other.at(what), entry.at("name")), "models", others);
+      for (json& entry : result.at(what))
+        append_models(entry, named(other.at(what), entry.at("name")), "models", others);
       for (const json& entry : other.at(what)) {
         if (named(result.at(what), entry.at("name")) != nullptr) continue;
         json added = entry;

@@ -52,21 +52,22 @@ std::vector<double> roots(const std::vector<double>& values) {
   return result;
 }
 
-// Replicas of both samples and halves of the full one, shared by all observables of a group: so a replica is one of
-// whole showers.
+// Replicas of both samples and halves of the full one, shared by all observables of a group: so a replica is
+// one of whole showers.
 struct Resampling {
   Replicas full, fast, halves;
 
   Resampling(std::size_t full_showers, std::size_t fast_showers, const ComparisonOptions& options)
       : full(poisson_replicas(full_showers, options.replicas, options.seed)),
         fast(poisson_replicas(fast_showers, options.replicas, options.seed + 1)),
-        halves(full_showers < 2 ? Replicas{} : half_replicas(full_showers, options.halves, options.seed + 2)) {}
+        halves(full_showers < 2 ? Replicas{}
+                                : half_replicas(full_showers, options.halves, options.seed + 2)) {}
 };
 
 template <typename T>
-Comparison compare_values(const char* name, const char* title, const char* unit, const std::vector<T>& full_values,
-                          const std::vector<T>& fast_values, std::optional<BinRange> range,
-                          const Resampling& resampling) {
+Comparison compare_values(const char* name, const char* title, const char* unit,
+                          const std::vector<T>& full_values, const std::vector<T>& fast_values,
+                          std::optional<BinRange> range, const Resampling& resampling) {
   Comparison result{.name = name, .title = title, .unit = unit};
   const std::vector<double> full = finite(full_values), fast = finite(fast_values);
   if (!range) range = range_of(full, fast);
@@ -82,7 +83,8 @@ Comparison compare_values(const char* name, const char* title, const char* unit,
   result.fast_entries = static_cast<double>(fast.size());
   if (full.empty() || fast.empty()) return result;
   result.chi_squared = chi_squared(result.full, result.fast);
-  const std::vector<double> all_full(full_values.begin(), full_values.end()), all_fast(fast_values.begin(), fast_values.end());
+  const std::vector<double> all_full(full_values.begin(), full_values.end()),
+      all_fast(fast_values.begin(), fast_values.end());
   const SampleDistances distances =
       sample_distances(all_full, all_fast, *range, resampling.full, resampling.fast, resampling.halves);
   result.jensen_shannon = distances.jensen_shannon;
@@ -96,7 +98,8 @@ Comparison compare_values(const char* name, const char* title, const char* unit,
 
 // Wasserstein distance of two histograms over the same even bins.
 double binned_wasserstein(std::span<const double> p, std::span<const double> q, double width) {
-  const double p_sum = std::accumulate(p.begin(), p.end(), 0.0), q_sum = std::accumulate(q.begin(), q.end(), 0.0);
+  const double p_sum = std::accumulate(p.begin(), p.end(), 0.0),
+               q_sum = std::accumulate(q.begin(), q.end(), 0.0);
   if (p_sum <= 0 || q_sum <= 0) return 0;
   double distance = 0, difference = 0;
   for (std::size_t i = 0; i < p.size(); ++i) {
@@ -108,8 +111,8 @@ double binned_wasserstein(std::span<const double> p, std::span<const double> q, 
 
 // Errors and floors of numbers of two histograms that `full(weights)` and `fast(weights)` make of replicas.
 using Binned = std::function<std::vector<double>(const std::vector<std::uint8_t>& weights)>;
-void resample_binned(Comparison& c, const Binned& full, const Binned& fast, std::size_t full_showers, double width,
-                     const Resampling& resampling) {
+void resample_binned(Comparison& c, const Binned& full, const Binned& fast, std::size_t full_showers,
+                     double width, const Resampling& resampling) {
   struct Number {
     Estimate Comparison::*estimate;
     std::function<double(std::span<const double>, std::span<const double>)> of;
@@ -162,9 +165,16 @@ Binned weighted_sums(const Steps& steps, std::size_t count) {
 }
 
 Comparison compare_profiles(const char* name, const char* title, const char* unit, double low, double high,
-                            std::size_t steps, const Steps& full_mev, const Steps& fast_mev, const GroupSample& full,
-                            const GroupSample& fast, bool log_y, const Resampling& resampling) {
-  Comparison result{.name = name, .title = title, .unit = unit, .is_profile = true, .log_y = log_y, .low = low, .high = high};
+                            std::size_t steps, const Steps& full_mev, const Steps& fast_mev,
+                            const GroupSample& full, const GroupSample& fast, bool log_y,
+                            const Resampling& resampling) {
+  Comparison result{.name = name,
+                    .title = title,
+                    .unit = unit,
+                    .is_profile = true,
+                    .log_y = log_y,
+                    .low = low,
+                    .high = high};
   for (std::size_t k = 0; k < steps; ++k) {
     double mean = 0, error = 0;
     mean_and_error(finite(full_mev(k)), mean, error);
@@ -212,7 +222,8 @@ Comparison compare_cells(const GroupSample& full, const GroupSample& fast, const
     if (cells <= 0) return;
     mean = logs / cells;
     double squares = 0;
-    for (std::size_t i = 0; i < group.showers; ++i) squares += std::pow(group.log_sum[i] - mean * of_shower(i), 2);
+    for (std::size_t i = 0; i < group.showers; ++i)
+      squares += std::pow(group.log_sum[i] - mean * of_shower(i), 2);
     mean_error = n > 1 ? std::sqrt(squares * n / (n - 1)) / cells : 0;
   };
   side(full, result.full, result.full_error, full_variance, result.full_mean, result.full_mean_error);
@@ -220,14 +231,14 @@ Comparison compare_cells(const GroupSample& full, const GroupSample& fast, const
   result.chi_squared = chi_squared(result.full, full_variance, result.fast, fast_variance);
   const Steps full_counts = [&](std::size_t k) -> const std::vector<float>& { return full.cell_counts[k]; },
               fast_counts = [&](std::size_t k) -> const std::vector<float>& { return fast.cell_counts[k]; };
-  resample_binned(result, weighted_sums(full_counts, kCellBins), weighted_sums(fast_counts, kCellBins), full.showers,
-                  (kCellHigh - kCellLow) / kCellBins, resampling);
+  resample_binned(result, weighted_sums(full_counts, kCellBins), weighted_sums(fast_counts, kCellBins),
+                  full.showers, (kCellHigh - kCellLow) / kCellBins, resampling);
   return result;
 }
 
 // Correlations of columns of showers that count `weights` times (all once where it is null).
-std::vector<double> correlations(const std::vector<std::vector<float>>& columns, const std::vector<std::uint8_t>* weights,
-                                 std::uint8_t flip) {
+std::vector<double> correlations(const std::vector<std::vector<float>>& columns,
+                                 const std::vector<std::uint8_t>* weights, std::uint8_t flip) {
   const std::size_t d = columns.size(), n = columns.front().size();
   const auto weight = [&](std::size_t i) { return weights == nullptr ? 1.0 : double((*weights)[i] ^ flip); };
   double total = 0;
@@ -259,8 +270,8 @@ double mean_difference(const std::vector<double>& p, const std::vector<double>& 
   return d > 1 ? sum / static_cast<double>(d * (d - 1)) : 0;
 }
 
-Correlations compare_correlations(const GroupSample& full, const GroupSample& fast, const Resampling& resampling,
-                                  core::ThreadPool& pool) {
+Correlations compare_correlations(const GroupSample& full, const GroupSample& fast,
+                                  const Resampling& resampling, core::ThreadPool& pool) {
   if (std::min(full.showers, fast.showers) < kFewestCorrelated) return {};
   const auto& p = full.layers.front();
   const auto& q = fast.layers.front();
@@ -273,7 +284,8 @@ Correlations compare_correlations(const GroupSample& full, const GroupSample& fa
   std::vector<double> resampled(replicas), floors(halves);
   pool.for_each(replicas + halves, [&](std::size_t i) {
     if (i < replicas) {
-      resampled[i] = mean_difference(correlations(p, &resampling.full[i], 0), correlations(q, &resampling.fast[i], 0), d);
+      resampled[i] = mean_difference(correlations(p, &resampling.full[i], 0),
+                                     correlations(q, &resampling.fast[i], 0), d);
     } else {
       const std::vector<std::uint8_t>* half = &resampling.halves[i - replicas];
       floors[i - replicas] = mean_difference(correlations(p, half, 0), correlations(p, half, 1), d);
@@ -296,8 +308,9 @@ const Comparison& ConditionComparison::observable(const std::string& wanted) con
   throw core::InputError({.message = "was not compared", .field = wanted});
 }
 
-ConditionComparison compare_groups(const std::string& name, GroupSample& full, GroupSample& fast, const MeshAxes& axes,
-                                   const ComparisonOptions& options, core::ThreadPool& pool) {
+ConditionComparison compare_groups(const std::string& name, GroupSample& full, GroupSample& fast,
+                                   const MeshAxes& axes, const ComparisonOptions& options,
+                                   core::ThreadPool& pool) {
   ConditionComparison result{.name = name,
                              .geometry = full.geometry,
                              .energy_gev = full.mean_energy_gev(),
@@ -337,28 +350,32 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
                        .high = (axes.layers - 0.5) * axes.layer_mm,
                        .bins = static_cast<std::size_t>(axes.layers)};
     later([&, k, o, range] {
-      return compare_values(o.name, o.title, o.unit, full.observables[k], fast.observables[k], range, resampling);
+      return compare_values(o.name, o.title, o.unit, full.observables[k], fast.observables[k], range,
+                            resampling);
     });
   };
   observable(0);
   later([&] {
-    Comparison c = compare_profiles("longitudinal_profile", "Longitudinal profile", "mm", 0, axes.layer_mm * axes.layers,
-                                    layers, of(full_layers), of(fast_layers), full, fast, true, resampling);
+    Comparison c =
+        compare_profiles("longitudinal_profile", "Longitudinal profile", "mm", 0, axes.layer_mm * axes.layers,
+                         layers, of(full_layers), of(fast_layers), full, fast, true, resampling);
     mean_and_error(finite(full.observables[kLongitudinalMoment]), c.full_mean, c.full_mean_error);
     mean_and_error(finite(fast.observables[kLongitudinalMoment]), c.fast_mean, c.fast_mean_error);
     return c;
   });
   later([&] {
     Comparison c = compare_profiles("lateral_profile", "Lateral profile", "mm", 0, axes.ring_mm * axes.rings,
-                                    full.ring_mev.size(), of(full.ring_mev), of(fast.ring_mev), full, fast, true, resampling);
+                                    full.ring_mev.size(), of(full.ring_mev), of(fast.ring_mev), full, fast,
+                                    true, resampling);
     mean_and_error(finite(full.observables[kLateralMoment]), c.full_mean, c.full_mean_error);
     mean_and_error(finite(fast.observables[kLateralMoment]), c.fast_mean, c.fast_mean_error);
     return c;
   });
   if (axes.sectors > 1)
     later([&] {
-      return compare_profiles("azimuthal_profile", "Azimuthal profile", "deg", -180, 180, full.sector_mev.size(),
-                              of(full.sector_mev), of(fast.sector_mev), full, fast, false, resampling);
+      return compare_profiles("azimuthal_profile", "Azimuthal profile", "deg", -180, 180,
+                              full.sector_mev.size(), of(full.sector_mev), of(fast.sector_mev), full, fast,
+                              false, resampling);
     });
   for (std::size_t k = 1; k < std::size(kObservables); ++k) observable(k);
   later([&] { return compare_cells(full, fast, resampling); });
@@ -371,7 +388,8 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
       const LayerObservable& o = kLayerObservables[k];
       places.push_back(&result.layered[k].layers[layer]);
       tasks.emplace_back([&, k, layer, o] {
-        return compare_values(o.name, o.title, o.unit, full.layers[k][layer], fast.layers[k][layer], {}, resampling);
+        return compare_values(o.name, o.title, o.unit, full.layers[k][layer], fast.layers[k][layer], {},
+                              resampling);
       });
     }
   pool.for_each(tasks.size(), [&](std::size_t i) { *places[i] = tasks[i](); });

@@ -10,25 +10,25 @@
 
 namespace calo {
 
-/// One observable in one group, full against fast. Histograms have even bins whose range is the full simulation's with
-/// a tenth more on both sides, so that those of several models lie over each other; what is outside counts in the
-/// first and last bin.
+/// One observable in one group, full against fast. Histograms have even bins whose range is the full
+/// simulation's with a tenth more on both sides, so that those of several models lie over each other; what is
+/// outside counts in the first and last bin.
 struct Comparison {
   std::string name;   ///< "longitudinal_first_moment"
   std::string title;  ///< "Longitudinal first moment"
   std::string unit;   ///< of the axis
   bool is_profile = false;
   bool log_y = false;
-  double low = 0, high = 1;              ///< of the axis
-  std::vector<double> full, fast;        ///< entries of the bins; profiles: mean energy of a shower, MeV
+  double low = 0, high = 1;        ///< of the axis
+  std::vector<double> full, fast;  ///< entries of the bins; profiles: mean energy of a shower, MeV
   std::vector<double> full_error, fast_error;
   double full_entries = 0, fast_entries = 0;  ///< showers, what entries are divided by to compare
-  double full_mean = 0, fast_mean = 0;  ///< of the values (profiles: of the position, energy-weighted)
+  double full_mean = 0, fast_mean = 0;        ///< of the values (profiles: of the position, energy-weighted)
   double full_mean_error = 0, fast_mean_error = 0;
   Estimate jensen_shannon;  ///< bits
   Estimate separation;
-  Estimate wasserstein;     ///< in `unit`
-  ChiSquared chi_squared;   ///< not of profiles
+  Estimate wasserstein;    ///< in `unit`
+  ChiSquared chi_squared;  ///< not of profiles
   /// Of the shower values; not for profiles and cell energies.
   Estimate ks;
   double ks_p_value = 1;
@@ -76,7 +76,8 @@ struct ConditionComparison {
 };
 
 /// @param full,fast the mean cells and examples are moved out of them
-ConditionComparison compare_groups(const std::string& name, GroupSample& full, GroupSample& fast, const MeshAxes& axes,
-                                   const ComparisonOptions& options, core::ThreadPool& pool);
+ConditionComparison compare_groups(const std::string& name, GroupSample& full, GroupSample& fast,
+                                   const MeshAxes& axes, const ComparisonOptions& options,
+                                   core::ThreadPool& pool);
 
 }  // namespace calo

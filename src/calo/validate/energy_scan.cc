@@ -7,7 +7,8 @@
 namespace calo {
 namespace {
 
-// Standard deviation of values from the error of their mean, relative to the mean; its error for a normal distribution.
+// Standard deviation of values from the error of their mean, relative to the mean; its error for a normal
+// distribution.
 void resolution(double mean, double mean_error, double showers, ScanSide& side) {
   const double deviation = mean_error * std::sqrt(showers);
   const double value = mean > 0 ? deviation / mean : 0;
@@ -84,7 +85,8 @@ std::vector<EnergyScan> scan_energies(const std::vector<ConditionComparison>& gr
   std::vector<EnergyScan> scans;
   for (auto& [key, members] : series) {
     if (members.size() < 2) continue;
-    std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->energy_gev < b->energy_gev; });
+    std::sort(members.begin(), members.end(),
+              [](const auto* a, const auto* b) { return a->energy_gev < b->energy_gev; });
     EnergyScan scan{.geometry = key.first, .angle_deg = key.second};
     for (const auto* member : members) scan.energies_gev.push_back(member->energy_gev);
     const auto means = [&](const char* observable, const char* title, const char* unit) {

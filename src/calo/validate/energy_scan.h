@@ -12,8 +12,9 @@ struct ScanSide {
   std::vector<double> values, errors;
 };
 
-/// Resolution against energy: σ / E = a / √E ⊕ c, E in GeV (R. Wigmans, Calorimetry; the noise term is no part of a
-/// simulation without electronics). Fitted to (σ / E)² = a² / E + c² by weighted least squares, neither below 0.
+/// Resolution against energy: σ / E = a / √E ⊕ c, E in GeV (R. Wigmans, Calorimetry; the noise term is no
+/// part of a simulation without electronics). Fitted to (σ / E)² = a² / E + c² by weighted least squares,
+/// neither below 0.
 struct ResolutionFit {
   double stochastic = 0, stochastic_error = 0;  ///< a, √GeV
   double constant = 0, constant_error = 0;      ///< c

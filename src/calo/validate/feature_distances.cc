@@ -13,8 +13,8 @@
 
 // LAPACK, which OpenBLAS carries but does not declare.
 extern "C" {
-void dpstrf_(const char* uplo, const int* n, double* a, const int* lda, int* pivots, int* rank, const double* tolerance,
-             double* work, int* info);
+void dpstrf_(const char* uplo, const int* n, double* a, const int* lda, int* pivots, int* rank,
+             const double* tolerance, double* work, int* info);
 void dsyevd_(const char* job, const char* uplo, const int* n, double* a, const int* lda, double* eigenvalues,
              double* work, const int* work_size, int* integers, const int* integers_size, int* info);
 }
@@ -57,8 +57,9 @@ void normalise(const FeatureTable& full, const FeatureTable& fast, Matrix& x, Ma
 void check(const FeatureTable& full, const FeatureTable& fast) {
   if (full.names != fast.names) throw std::logic_error("tables of different features");
   if (std::min(full.rows(), fast.rows()) < kFewestForDistances)
-    throw core::UsageError({.message = fmt::format("distances need {} showers or more of each side; there are {} and {}",
-                                                   kFewestForDistances, full.rows(), fast.rows())});
+    throw core::UsageError(
+        {.message = fmt::format("distances need {} showers or more of each side; there are {} and {}",
+                                kFewestForDistances, full.rows(), fast.rows())});
 }
 
 struct Gaussian {
@@ -74,11 +75,13 @@ Gaussian resampled_gaussian(const Matrix& x, std::size_t d, std::int64_t draws, 
   Gaussian result{.mean = std::vector<double>(d, 0.0), .covariance = Matrix(d * d, 0.0)};
   const auto n = static_cast<double>(draws);
   for (std::size_t i = 0; i < rows; ++i)
-    if (times[i] > 0) cblas_daxpy(static_cast<int>(d), times[i] / n, x.data() + i * d, 1, result.mean.data(), 1);
+    if (times[i] > 0)
+      cblas_daxpy(static_cast<int>(d), times[i] / n, x.data() + i * d, 1, result.mean.data(), 1);
   Matrix block;
   const auto add_block = [&] {
-    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, static_cast<int>(d), static_cast<int>(block.size() / d),
-                1 / (n - 1), block.data(), static_cast<int>(d), 1, result.covariance.data(), static_cast<int>(d));
+    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, static_cast<int>(d),
+                static_cast<int>(block.size() / d), 1 / (n - 1), block.data(), static_cast<int>(d), 1,
+                result.covariance.data(), static_cast<int>(d));
     block.clear();
   };
   for (std::size_t i = 0; i < rows; ++i) {
@@ -93,8 +96,8 @@ Gaussian resampled_gaussian(const Matrix& x, std::size_t d, std::int64_t draws, 
   return result;
 }
 
-// tr √(A B) of positive semi-definite matrices: with A = F Fᵀ (Cholesky with pivots, for A may be singular), the
-// eigenvalues of A B are those of Fᵀ B F.
+// tr √(A B) of positive semi-definite matrices: with A = F Fᵀ (Cholesky with pivots, for A may be singular),
+// the eigenvalues of A B are those of Fᵀ B F.
 double trace_of_root_of_product(Matrix a, const Matrix& b, std::size_t d) {
   const int n = static_cast<int>(d);
   std::vector<int> pivots(d);
@@ -110,19 +113,21 @@ double trace_of_root_of_product(Matrix a, const Matrix& b, std::size_t d) {
     for (std::size_t i = column; i < d; ++i)
       factor[static_cast<std::size_t>(pivots[i] - 1) * r + column] = a[column * d + i];
   Matrix product(d * r), inner(r * r);
-  cblas_dsymm(CblasRowMajor, CblasLeft, CblasUpper, n, rank, 1, b.data(), n, factor.data(), rank, 0, product.data(), rank);
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rank, rank, n, 1, factor.data(), rank, product.data(), rank, 0,
-              inner.data(), rank);
+  cblas_dsymm(CblasRowMajor, CblasLeft, CblasUpper, n, rank, 1, b.data(), n, factor.data(), rank, 0,
+              product.data(), rank);
+  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rank, rank, n, 1, factor.data(), rank, product.data(),
+              rank, 0, inner.data(), rank);
   std::vector<double> eigenvalues(r);
   int size = -1, integers_size = -1, wanted_integers = 0;
   double wanted = 0;
-  dsyevd_("N", "U", &rank, inner.data(), &rank, eigenvalues.data(), &wanted, &size, &wanted_integers, &integers_size, &info);
+  dsyevd_("N", "U", &rank, inner.data(), &rank, eigenvalues.data(), &wanted, &size, &wanted_integers,
+          &integers_size, &info);
   size = static_cast<int>(wanted);
   integers_size = wanted_integers;
   std::vector<double> space(static_cast<std::size_t>(size));
   std::vector<int> integers(static_cast<std::size_t>(integers_size));
-  dsyevd_("N", "U", &rank, inner.data(), &rank, eigenvalues.data(), space.data(), &size, integers.data(), &integers_size,
-          &info);
+  dsyevd_("N", "U", &rank, inner.data(), &rank, eigenvalues.data(), space.data(), &size, integers.data(),
+          &integers_size, &info);
   if (info != 0) throw std::runtime_error("LAPACK found no eigenvalues");
   double trace = 0;
   for (const double value : eigenvalues) trace += std::sqrt(std::max(0.0, value));
@@ -161,7 +166,8 @@ Estimate intercept(const std::vector<double>& x, const std::vector<double>& y) {
   }
   double residuals = 0;
   for (std::size_t i = 0; i < x.size(); ++i) residuals += std::pow(y[i] - value - slope * x[i], 2);
-  const double error = x.size() > 2 && determinant > 0 ? std::sqrt(residuals / (n - 2) * sxx / determinant) : 0;
+  const double error =
+      x.size() > 2 && determinant > 0 ? std::sqrt(residuals / (n - 2) * sxx / determinant) : 0;
   return {.value = value, .error = error};
 }
 
@@ -194,8 +200,8 @@ double kernel_sum(const Matrix& x, const Matrix& y, std::size_t d, bool same) {
   for (std::size_t begin = 0; begin < rows; begin += kBlock) {
     const std::size_t count = std::min(kBlock, rows - begin);
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(count), static_cast<int>(columns),
-                static_cast<int>(d), 1 / static_cast<double>(d), x.data() + begin * d, static_cast<int>(d), y.data(),
-                static_cast<int>(d), 0, block.data(), static_cast<int>(columns));
+                static_cast<int>(d), 1 / static_cast<double>(d), x.data() + begin * d, static_cast<int>(d),
+                y.data(), static_cast<int>(d), 0, block.data(), static_cast<int>(columns));
     for (std::size_t i = 0; i < count; ++i) {
       double row = 0;
       for (std::size_t k = 0; k < columns; ++k) {
@@ -221,12 +227,13 @@ double quantile(std::vector<double> sorted, double share) {
 
 // Squared distances of some rows of x to all rows of y.
 void squared_distances(const Matrix& x, std::size_t begin, std::size_t count, const Matrix& y,
-                       const std::vector<double>& x_norms, const std::vector<double>& y_norms, std::size_t d, Matrix& out) {
+                       const std::vector<double>& x_norms, const std::vector<double>& y_norms, std::size_t d,
+                       Matrix& out) {
   const std::size_t columns = y_norms.size();
   out.resize(count * columns);
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(count), static_cast<int>(columns),
-              static_cast<int>(d), -2, x.data() + begin * d, static_cast<int>(d), y.data(), static_cast<int>(d), 0,
-              out.data(), static_cast<int>(columns));
+              static_cast<int>(d), -2, x.data() + begin * d, static_cast<int>(d), y.data(),
+              static_cast<int>(d), 0, out.data(), static_cast<int>(columns));
   for (std::size_t i = 0; i < count; ++i)
     for (std::size_t k = 0; k < columns; ++k)
       out[i * columns + k] = std::max(0.0, out[i * columns + k] + x_norms[begin + i] + y_norms[k]);
@@ -240,8 +247,8 @@ std::vector<double> norms(const Matrix& x, std::size_t d) {
 }
 
 // Squared distance of each row to its k-th nearest other row.
-std::vector<double> radii(const Matrix& x, const std::vector<double>& x_norms, std::size_t d, std::size_t neighbour,
-                          core::ThreadPool& pool) {
+std::vector<double> radii(const Matrix& x, const std::vector<double>& x_norms, std::size_t d,
+                          std::size_t neighbour, core::ThreadPool& pool) {
   const std::size_t rows = x_norms.size();
   std::vector<double> result(rows);
   pool.for_each((rows + kBlock - 1) / kBlock, [&](std::size_t block) {
@@ -275,15 +282,22 @@ Estimate frechet_physics_distance(const FeatureTable& full, const FeatureTable& 
   const std::size_t d = full.columns();
   const auto smaller = static_cast<std::int64_t>(std::min(full.rows(), fast.rows()));
   const bool published = smaller >= kPublishedSamples;
-  const std::int64_t least = options.min_samples > 0 ? options.min_samples : published ? 20'000 : smaller * 2 / 5;
-  const std::int64_t most = options.max_samples > 0 ? options.max_samples : published ? kPublishedSamples : smaller;
+  const std::int64_t least = options.min_samples > 0 ? options.min_samples
+                             : published             ? 20'000
+                                                     : smaller * 2 / 5;
+  const std::int64_t most = options.max_samples > 0 ? options.max_samples
+                            : published             ? kPublishedSamples
+                                                    : smaller;
   if (least < 2 || least >= most || options.fpd_points < 2 || options.fpd_batches < 1)
-    throw core::UsageError({.message = fmt::format("the Fréchet distance needs batches of growing size, not {} to {}", least, most)});
+    throw core::UsageError(
+        {.message =
+             fmt::format("the Fréchet distance needs batches of growing size, not {} to {}", least, most)});
   std::vector<double> inverse_sizes, means;
   std::vector<std::int64_t> sizes;
   for (int point = 0; point < options.fpd_points; ++point) {
-    const double inverse = 1.0 / static_cast<double>(least) + (1.0 / static_cast<double>(most) - 1.0 / static_cast<double>(least)) *
-                                               point / (options.fpd_points - 1);
+    const double inverse = 1.0 / static_cast<double>(least) +
+                           (1.0 / static_cast<double>(most) - 1.0 / static_cast<double>(least)) * point /
+                               (options.fpd_points - 1);
     sizes.push_back(static_cast<std::int64_t>(1 / inverse));
     inverse_sizes.push_back(1.0 / static_cast<double>(sizes.back()));
   }
@@ -296,7 +310,8 @@ Estimate frechet_physics_distance(const FeatureTable& full, const FeatureTable& 
   });
   for (std::size_t point = 0; point < sizes.size(); ++point)
     means.push_back(std::accumulate(values.begin() + static_cast<std::ptrdiff_t>(point * batches),
-                                    values.begin() + static_cast<std::ptrdiff_t>((point + 1) * batches), 0.0) /
+                                    values.begin() + static_cast<std::ptrdiff_t>((point + 1) * batches),
+                                    0.0) /
                     static_cast<double>(batches));
   return intercept(inverse_sizes, means);
 }
@@ -314,20 +329,25 @@ Estimate kernel_physics_distance(const FeatureTable& full, const FeatureTable& f
                                                       : std::min(kPublishedBatch, smaller / 2);
   const bool with_replacement = smaller >= 10 * size;
   if (size < 2 || (!with_replacement && size > smaller))
-    throw core::UsageError({.message = fmt::format("the kernel distance cannot draw batches of {} of {} showers", size, smaller)});
+    throw core::UsageError(
+        {.message =
+             fmt::format("the kernel distance cannot draw batches of {} of {} showers", size, smaller)});
   std::vector<double> values(static_cast<std::size_t>(options.kpd_batches));
   pool.for_each(values.size(), [&](std::size_t batch) {
     core::Philox random(options.seed, batch, kKernelStream);
-    const Matrix a = drawn(x, d, size, with_replacement, random), b = drawn(y, d, size, with_replacement, random);
+    const Matrix a = drawn(x, d, size, with_replacement, random),
+                 b = drawn(y, d, size, with_replacement, random);
     const auto n = static_cast<double>(size);
     values[batch] = (kernel_sum(a, a, d, true) + kernel_sum(b, b, d, true)) / (n * (n - 1)) -
                     2 * kernel_sum(a, b, d, false) / (n * n);
   });
   std::sort(values.begin(), values.end());
-  return {.value = quantile(values, 0.5), .error = (quantile(values, 0.83725) - quantile(values, 0.16275)) / 2};
+  return {.value = quantile(values, 0.5),
+          .error = (quantile(values, 0.83725) - quantile(values, 0.16275)) / 2};
 }
 
-Neighbourhoods neighbourhoods(const FeatureTable& full, const FeatureTable& fast, core::ThreadPool& pool, int neighbours) {
+Neighbourhoods neighbourhoods(const FeatureTable& full, const FeatureTable& fast, core::ThreadPool& pool,
+                              int neighbours) {
   check(full, fast);
   if (neighbours < 1 || static_cast<std::size_t>(neighbours) >= std::min(full.rows(), fast.rows()))
     throw core::UsageError({.message = fmt::format("a shower cannot have {} neighbours", neighbours)});
@@ -344,10 +364,12 @@ Neighbourhoods neighbourhoods(const FeatureTable& full, const FeatureTable& fast
   }
   const std::vector<double> x_norms = norms(x, d), y_norms = norms(y, d);
   const auto k = static_cast<std::size_t>(neighbours);
-  const std::vector<double> full_radii = radii(x, x_norms, d, k, pool), fast_radii = radii(y, y_norms, d, k, pool);
+  const std::vector<double> full_radii = radii(x, x_norms, d, k, pool),
+                            fast_radii = radii(y, y_norms, d, k, pool);
   const std::size_t blocks = (n + kBlock - 1) / kBlock;
   std::vector<std::uint8_t> recalled(n), covered(n), precise(m);
-  std::vector<std::vector<std::uint32_t>> within(blocks);  // by block, fast shower: full neighbourhoods around it
+  std::vector<std::vector<std::uint32_t>> within(
+      blocks);  // by block, fast shower: full neighbourhoods around it
   pool.for_each(blocks, [&](std::size_t block) {
     const std::size_t begin = block * kBlock, count = std::min(kBlock, n - begin);
     Matrix distances;

@@ -14,13 +14,14 @@ namespace {
 
 constexpr std::int64_t kLooked = 200;  // showers
 
-// Profiles and response of the first showers; those of the conditions that both have would be better, but the factor of
-// another unit and another order of cells are seen in any.
+// Profiles and response of the first showers; those of the conditions that both have would be better, but the
+// factor of another unit and another order of cells are seen in any.
 struct Look {
-  double response = 0;  // median
+  double response = 0;        // median
   std::vector<double> cells;  // energy of each cell, each shower counting once
 
-  Look(ShowerReader& reader, double threshold_mev) : cells(static_cast<std::size_t>(reader.info().mesh.num_cells())) {
+  Look(ShowerReader& reader, double threshold_mev)
+      : cells(static_cast<std::size_t>(reader.info().mesh.num_cells())) {
     const Showers showers = reader.read(0, kLooked);
     std::vector<double> responses;
     for (std::size_t i = 0; i < showers.size(); ++i) {
@@ -42,9 +43,10 @@ struct Look {
   }
 };
 
-// Energy by layer and by ring, one after the other, of cells that lie in the order of axes given (0 = r, 1 = phi,
-// 2 = z; the last is the fastest).
-std::vector<double> profiles(const std::vector<double>& cells, const VoxelMesh::Cylinder& c, const std::array<int, 3>& order) {
+// Energy by layer and by ring, one after the other, of cells that lie in the order of axes given (0 = r, 1 =
+// phi, 2 = z; the last is the fastest).
+std::vector<double> profiles(const std::vector<double>& cells, const VoxelMesh::Cylinder& c,
+                             const std::array<int, 3>& order) {
   const int size[3] = {c.n_r, c.n_phi, c.n_z};
   std::vector<double> result(static_cast<std::size_t>(c.n_z + c.n_r), 0.0);
   std::size_t cell = 0;
@@ -61,7 +63,8 @@ std::vector<double> profiles(const std::vector<double>& cells, const VoxelMesh::
 double largest_energy(const ShowerReader& reader) {
   double largest = 0;
   for (const Conditions& condition : reader.conditions())
-    if (std::isfinite(condition.incident_energy_mev)) largest = std::max(largest, double{condition.incident_energy_mev});
+    if (std::isfinite(condition.incident_energy_mev))
+      largest = std::max(largest, double{condition.incident_energy_mev});
   return largest;
 }
 
@@ -79,17 +82,19 @@ void check_match(ShowerReader& full, ShowerReader& fast, double threshold_mev, b
   const auto& full_file = full.info().files.front();
   const auto& fast_file = fast.info().files.front();
   if (!(mesh == fast.info().mesh))
-    throw core::InputError({.message = fmt::format("has the mesh {}, and {} has {}", fast.info().mesh.to_string(),
-                                                   full_file.string(), mesh.to_string()),
-                            .file = fast_file,
-                            .hint = "compare showers of one mesh"});
+    throw core::InputError(
+        {.message = fmt::format("has the mesh {}, and {} has {}", fast.info().mesh.to_string(),
+                                full_file.string(), mesh.to_string()),
+         .file = fast_file,
+         .hint = "compare showers of one mesh"});
   const double energies = largest_energy(fast) / largest_energy(full);
   if (!have_common && is_other_unit(energies))
-    throw core::InputError({.message = fmt::format("has incident energies up to {:.4g} MeV, and {} up to {:.4g} MeV",
-                                                   largest_energy(fast), full_file.string(), largest_energy(full)),
-                            .file = fast_file,
-                            .field = "incident energy",
-                            .hint = "they look like another unit: files hold MeV"});
+    throw core::InputError(
+        {.message = fmt::format("has incident energies up to {:.4g} MeV, and {} up to {:.4g} MeV",
+                                largest_energy(fast), full_file.string(), largest_energy(full)),
+         .file = fast_file,
+         .field = "incident energy",
+         .hint = "they look like another unit: files hold MeV"});
   const Look full_look(full, threshold_mev), fast_look(fast, threshold_mev);
   if (!(full_look.response > 0) || !(fast_look.response > 0)) return;
   if (is_other_unit(fast_look.response / full_look.response))
@@ -105,17 +110,20 @@ void check_match(ShowerReader& full, ShowerReader& fast, double threshold_mev, b
   const VoxelMesh::Cylinder& c = mesh.cylinder();
   const std::vector<double> expected = profiles(full_look.cells, c, {0, 1, 2});
   if (jensen_shannon(expected, profiles(fast_look.cells, c, {0, 1, 2})) < kUnlike) return;
-  static constexpr std::pair<std::array<int, 3>, const char*> kOrders[] = {
-      {{2, 1, 0}, "[z, phi, r]"}, {{2, 0, 1}, "[z, r, phi]"}, {{0, 2, 1}, "[r, z, phi]"},
-      {{1, 0, 2}, "[phi, r, z]"}, {{1, 2, 0}, "[phi, z, r]"}};
+  static constexpr std::pair<std::array<int, 3>, const char*> kOrders[] = {{{2, 1, 0}, "[z, phi, r]"},
+                                                                           {{2, 0, 1}, "[z, r, phi]"},
+                                                                           {{0, 2, 1}, "[r, z, phi]"},
+                                                                           {{1, 0, 2}, "[phi, r, z]"},
+                                                                           {{1, 2, 0}, "[phi, z, r]"}};
   for (const auto& [order, name] : kOrders)
     if (jensen_shannon(expected, profiles(fast_look.cells, c, order)) < kAlike)
-      throw core::InputError({.message = fmt::format("has its cells in the order {}, it seems: read as [r, phi, z] they "
-                                                     "are no showers, read so they are those of {}",
-                                                     name, full_file.string()),
-                              .file = fast_file,
-                              .field = "cells",
-                              .hint = "write them in the layout's order (doc/formats.md)"});
+      throw core::InputError(
+          {.message = fmt::format("has its cells in the order {}, it seems: read as [r, phi, z] they "
+                                  "are no showers, read so they are those of {}",
+                                  name, full_file.string()),
+           .file = fast_file,
+           .field = "cells",
+           .hint = "write them in the layout's order (doc/formats.md)"});
 }
 
 }  // namespace calo

@@ -40,10 +40,14 @@ inline constexpr Observable kObservables[] = {
      observables::moment<&ShowerFeatures::lateral, &Moments::first>},
     {"lateral_second_moment", "Lateral second moment", "mm^2",
      observables::moment<&ShowerFeatures::lateral, &Moments::second>},
-    {"depth_90", "Depth that holds 90 % of the energy", "mm", observables::of_filled<&ShowerFeatures::depth_90_mm>},
-    {"radius_90", "Radius that holds 90 % of the energy", "mm", observables::of_filled<&ShowerFeatures::radius_90_mm>},
-    {"peak_depth", "Depth of the layer with most energy", "mm", observables::of_filled<&ShowerFeatures::peak_depth_mm>},
-    {"filled_cells", "Cells with energy", "", [](const ShowerFeatures& s) { return static_cast<double>(s.cells); }},
+    {"depth_90", "Depth that holds 90 % of the energy", "mm",
+     observables::of_filled<&ShowerFeatures::depth_90_mm>},
+    {"radius_90", "Radius that holds 90 % of the energy", "mm",
+     observables::of_filled<&ShowerFeatures::radius_90_mm>},
+    {"peak_depth", "Depth of the layer with most energy", "mm",
+     observables::of_filled<&ShowerFeatures::peak_depth_mm>},
+    {"filled_cells", "Cells with energy", "",
+     [](const ShowerFeatures& s) { return static_cast<double>(s.cells); }},
     {"hottest_cell", "Share of the energy in the hottest cell", "",
      [](const ShowerFeatures& s) {
        return s.is_empty() ? std::numeric_limits<double>::quiet_NaN() : s.hottest_cell_mev / s.total_mev;
@@ -51,8 +55,8 @@ inline constexpr Observable kObservables[] = {
 };
 
 /// Places in kObservables.
-inline constexpr std::size_t kResponse = 0, kLongitudinalMoment = 1, kLateralMoment = 3, kDepth90 = 5, kRadius90 = 6,
-                             kPeakDepth = 7, kFilledCells = 8;
+inline constexpr std::size_t kResponse = 0, kLongitudinalMoment = 1, kLateralMoment = 3, kDepth90 = 5,
+                             kRadius90 = 6, kPeakDepth = 7, kFilledCells = 8;
 
 /// A number of each layer of a shower.
 struct LayerObservable {

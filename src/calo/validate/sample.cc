@@ -45,11 +45,18 @@ struct Example {
 
 class SampleReader {
  public:
-  SampleReader(ShowerReader& reader, const SampleOptions& options, const ShowerSample* like, core::ThreadPool& pool)
-      : reader_(reader), mesh_(reader.info().mesh), options_(options), like_(like), pool_(pool),
-        extractors_(static_cast<std::size_t>(pool.size()) * 2, FeatureExtractor(mesh_, options.threshold_mev)) {
+  SampleReader(ShowerReader& reader, const SampleOptions& options, const ShowerSample* like,
+               core::ThreadPool& pool)
+      : reader_(reader),
+        mesh_(reader.info().mesh),
+        options_(options),
+        like_(like),
+        pool_(pool),
+        extractors_(static_cast<std::size_t>(pool.size()) * 2,
+                    FeatureExtractor(mesh_, options.threshold_mev)) {
     for (std::size_t i = 0; i < extractors_.size(); ++i) free_.push_back(i);
-    for (const auto& [name, count] : count_groups(reader, options.discrete)) prepare(sample_.groups[name], count);
+    for (const auto& [name, count] : count_groups(reader, options.discrete))
+      prepare(sample_.groups[name], count);
   }
 
   ShowerSample read(const char* label) {
@@ -112,7 +119,8 @@ class SampleReader {
     pool_.for_each(chunks, [&](std::size_t chunk) {
       const std::size_t tool = take();
       for (std::size_t i = chunk * kChunk; i < std::min(showers.size(), (chunk + 1) * kChunk); ++i)
-        fill(showers, i, first_place + static_cast<std::int64_t>(i), extractors_[tool], rows[i], partials[chunk]);
+        fill(showers, i, first_place + static_cast<std::int64_t>(i), extractors_[tool], rows[i],
+             partials[chunk]);
       give(tool);
     });
     for (const Partial& partial : partials) {
@@ -130,8 +138,8 @@ class SampleReader {
     }
   }
 
-  void fill(const Showers& showers, std::size_t i, std::int64_t place, FeatureExtractor& extractor, const Row& at,
-            Partial& partial) {
+  void fill(const Showers& showers, std::size_t i, std::int64_t place, FeatureExtractor& extractor,
+            const Row& at, Partial& partial) {
     const ShowerFeatures& features = extractor.extract(showers, i);
     GroupSample& group = *at.group;
     const std::size_t row = at.row;
@@ -159,7 +167,8 @@ class SampleReader {
       const double place_in_range = (std::log10(energy) - kCellLow) / (kCellHigh - kCellLow) * kCellBins;
       counts[static_cast<std::size_t>(std::clamp(place_in_range, 0.0, kCellBins - 0.5))] += 1;
     }
-    for (std::size_t bin = 0; bin < kCellBins; ++bin) group.cell_counts[bin][row] = static_cast<float>(counts[bin]);
+    for (std::size_t bin = 0; bin < kCellBins; ++bin)
+      group.cell_counts[bin][row] = static_cast<float>(counts[bin]);
   }
 
   void keep_examples(const Showers& showers, std::size_t i, GroupSample& group, std::uint64_t fingerprint,
@@ -176,7 +185,8 @@ class SampleReader {
       // Each place has an order of its own: not the same shower in all.
       const std::uint64_t order = std::rotl(fingerprint, static_cast<int>(13 * k));
       if (std::tie(distance, order) >= std::tie(slots[k].distance, slots[k].order)) continue;
-      slots[k] = {.distance = distance, .order = order, .shower = Showers(showers.num_cells(), showers.geometries)};
+      slots[k] = {
+          .distance = distance, .order = order, .shower = Showers(showers.num_cells(), showers.geometries)};
       slots[k].shower.append(showers, i, i + 1);
     }
   }
@@ -185,7 +195,8 @@ class SampleReader {
     std::vector<std::size_t> order(group.showers);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return std::tie(group.fingerprints[a], group.places[a]) < std::tie(group.fingerprints[b], group.places[b]);
+      return std::tie(group.fingerprints[a], group.places[a]) <
+             std::tie(group.fingerprints[b], group.places[b]);
     });
     reorder(group.incident_mev, order);
     for (auto& values : group.observables) reorder(values, order);
@@ -230,7 +241,9 @@ class SampleReader {
 
 }  // namespace
 
-double GroupSample::mean_energy_gev() const { return spread(incident_mev).mean / 1000; }
+double GroupSample::mean_energy_gev() const {
+  return spread(incident_mev).mean / 1000;
+}
 
 std::map<std::string, std::size_t> count_groups(const ShowerReader& reader, bool discrete) {
   std::map<std::string, std::size_t> counts;

@@ -24,23 +24,24 @@ struct BadCells {
 constexpr std::size_t kCellBins = 70;
 constexpr double kCellLow = -3, kCellHigh = 4;
 
-/// What is kept of the showers of one condition: numbers of each shower, not its cells. Showers are in the order of
-/// their fingerprints, so that nothing depends on their order in the file.
+/// What is kept of the showers of one condition: numbers of each shower, not its cells. Showers are in the
+/// order of their fingerprints, so that nothing depends on their order in the file.
 struct GroupSample {
   std::string geometry;
   double angle_deg = 0;
   std::size_t showers = 0;
-  std::vector<double> incident_mev;                                              ///< [shower]
-  std::array<std::vector<double>, std::size(kObservables)> observables;          ///< [observable][shower]
-  std::array<std::vector<std::vector<float>>, std::size(kLayerObservables)> layers;  ///< [observable][layer][shower]
-  std::vector<std::vector<float>> ring_mev, sector_mev;                          ///< [ring or sector][shower]
-  std::vector<float> log_sum;  ///< [shower], of the cells' log10(E / MeV)
-  std::vector<std::uint64_t> fingerprints;     ///< [shower]
-  std::vector<std::int64_t> places;            ///< [shower], in the file
-  FeatureTable high_level, calochallenge;      ///< rows: showers
-  std::vector<std::vector<float>> cell_counts;  ///< [bin of log10(E / MeV)][shower]
-  std::vector<double> mean_cell_mev;           ///< [cell] mean energy
-  Showers examples;                            ///< a few, to look at
+  std::vector<double> incident_mev;                                      ///< [shower]
+  std::array<std::vector<double>, std::size(kObservables)> observables;  ///< [observable][shower]
+  std::array<std::vector<std::vector<float>>, std::size(kLayerObservables)>
+      layers;                                            ///< [observable][layer][shower]
+  std::vector<std::vector<float>> ring_mev, sector_mev;  ///< [ring or sector][shower]
+  std::vector<float> log_sum;                            ///< [shower], of the cells' log10(E / MeV)
+  std::vector<std::uint64_t> fingerprints;               ///< [shower]
+  std::vector<std::int64_t> places;                      ///< [shower], in the file
+  FeatureTable high_level, calochallenge;                ///< rows: showers
+  std::vector<std::vector<float>> cell_counts;           ///< [bin of log10(E / MeV)][shower]
+  std::vector<double> mean_cell_mev;                     ///< [cell] mean energy
+  Showers examples;                                      ///< a few, to look at
   std::int64_t empty_showers = 0;
 
   double mean_energy_gev() const;

@@ -52,7 +52,8 @@ json scan_json(const EnergyScan& scan) {
                  {"angle_deg", scan.angle_deg},
                  {"energies_gev", scan.energies_gev},
                  {"quantities", std::move(quantities)}};
-  for (const auto& [name, fit] : {std::pair{"full_fit", &scan.full_fit}, std::pair{"fast_fit", &scan.fast_fit}})
+  for (const auto& [name, fit] :
+       {std::pair{"full_fit", &scan.full_fit}, std::pair{"fast_fit", &scan.fast_fit}})
     if (fit->is_fitted)
       result[name] = {{"stochastic", fit->stochastic},
                       {"stochastic_error", fit->stochastic_error},

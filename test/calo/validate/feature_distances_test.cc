@@ -68,8 +68,11 @@ TEST(FeatureDistances, AgreeWithJetnet) {
 
 TEST(FeatureDistances, OfOneDistributionAreSmallAndGrowWithAShift) {
   core::ThreadPool pool(2);
-  const calo::FeatureTable x = table(3000, 1), same = table(3000, 2), off = table(3000, 3, 0.2), far = table(3000, 4, 0.6);
-  const auto fpd = [&](const calo::FeatureTable& y) { return calo::frechet_physics_distance(x, y, {}, pool).value; };
+  const calo::FeatureTable x = table(3000, 1), same = table(3000, 2), off = table(3000, 3, 0.2),
+                           far = table(3000, 4, 0.6);
+  const auto fpd = [&](const calo::FeatureTable& y) {
+    return calo::frechet_physics_distance(x, y, {}, pool).value;
+  };
   EXPECT_LT(fpd(same), fpd(off));
   EXPECT_LT(fpd(off), fpd(far));
   const auto kpd = [&](const calo::FeatureTable& y) { return calo::kernel_physics_distance(x, y, {}, pool); };
@@ -97,8 +100,10 @@ TEST(FeatureDistances, FollowTheClosedFormOfGaussians) {
 TEST(FeatureDistances, AreTheSameWithAnyNumberOfThreads) {
   core::ThreadPool one(1), three(3);
   const calo::FeatureTable x = table(700, 1), y = table(900, 2, 0.1);
-  EXPECT_EQ(calo::frechet_physics_distance(x, y, {}, one).value, calo::frechet_physics_distance(x, y, {}, three).value);
-  EXPECT_EQ(calo::kernel_physics_distance(x, y, {}, one).value, calo::kernel_physics_distance(x, y, {}, three).value);
+  EXPECT_EQ(calo::frechet_physics_distance(x, y, {}, one).value,
+            calo::frechet_physics_distance(x, y, {}, three).value);
+  EXPECT_EQ(calo::kernel_physics_distance(x, y, {}, one).value,
+            calo::kernel_physics_distance(x, y, {}, three).value);
   EXPECT_EQ(calo::neighbourhoods(x, y, one).density.value, calo::neighbourhoods(x, y, three).density.value);
 }
 
@@ -124,11 +129,12 @@ TEST(Neighbourhoods, AgreeWithNumpy) {
   const test::TempFolder folder;
   const calo::FeatureTable x = table(600, 1), y = table(530, 2, 0.7);
   const calo::Neighbourhoods n = calo::neighbourhoods(x, y, pool);
-  EXPECT_EQ(test::run_python(folder.path(),
-                             python_table("x", x) + python_table("y", y) +
-                                 test::python_list("ours", {n.precision.value, n.recall.value, n.density.value, n.coverage.value}) +
-                                 kNeighbours),
-            0);
+  EXPECT_EQ(
+      test::run_python(folder.path(), python_table("x", x) + python_table("y", y) +
+                                          test::python_list("ours", {n.precision.value, n.recall.value,
+                                                                     n.density.value, n.coverage.value}) +
+                                          kNeighbours),
+      0);
   EXPECT_GT(n.precision.error, 0);
 }
 
@@ -137,7 +143,8 @@ TEST(FeatureDistances, NeedEnoughShowers) {
   const calo::FeatureTable few = table(19, 1), enough = table(100, 2);
   EXPECT_THROW(calo::frechet_physics_distance(few, enough, {}, pool), core::UsageError);
   EXPECT_THROW(calo::neighbourhoods(enough, few, pool), core::UsageError);
-  EXPECT_THROW(calo::frechet_physics_distance(enough, enough, {.min_samples = 50, .max_samples = 40}, pool), core::UsageError);
+  EXPECT_THROW(calo::frechet_physics_distance(enough, enough, {.min_samples = 50, .max_samples = 40}, pool),
+               core::UsageError);
 }
 
 }  // namespace

@@ -53,15 +53,17 @@ TEST(Features, AgreeWithNumpy) {
     cells.insert(cells.end(), dense.begin(), dense.end());
     const calo::ShowerFeatures& features = extractor.extract(showers, i);
     for (const calo::LayerShape& layer : features.layers)
-      for (const double number : {layer.center_eta, layer.width_eta, layer.center_phi, layer.width_phi, layer.center_r,
-                                  layer.width_r, layer.sparsity})
+      for (const double number : {layer.center_eta, layer.width_eta, layer.center_phi, layer.width_phi,
+                                  layer.center_r, layer.width_r, layer.sparsity})
         ours.push_back(number);
     depths.push_back(features.depth_90_mm);
     radii.push_back(features.radius_90_mm);
   }
-  EXPECT_EQ(test::run_python(folder.path(), test::python_list("cells", cells) + test::python_list("ours", ours) +
-                                                test::python_list("depths", depths) + test::python_list("radii", radii) + kNumpy),
-            0);
+  EXPECT_EQ(
+      test::run_python(folder.path(), test::python_list("cells", cells) + test::python_list("ours", ours) +
+                                          test::python_list("depths", depths) +
+                                          test::python_list("radii", radii) + kNumpy),
+      0);
 }
 
 TEST(Features, OfOneCellHaveNoWidthAndItsPlace) {
