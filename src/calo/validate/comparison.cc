@@ -47,8 +47,8 @@ std::vector<double> histogram(std::span<const double> values, const BinRange& ra
 }
 
 std::vector<double> roots(const std::vector<double>& values) {
-  std::vector<double> result;
-  for (const double value : values) result.push_back(std::sqrt(value));
+  std::vector<double> result(values.size());
+  std::transform(values.begin(), values.end(), result.begin(), [](double value) { return std::sqrt(value); });
   return result;
 }
 

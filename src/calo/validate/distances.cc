@@ -288,13 +288,15 @@ SampleDistances sample_distances(std::span<const double> full, std::span<const d
   }
   const auto estimate = [&](double Numbers::*number) {
     Estimate result{.value = exact.*number};
-    std::vector<double> values;
-    for (const Numbers& numbers : resampled) values.push_back(numbers.*number);
-    result.error = spread(values).deviation;
-    values.clear();
-    for (const Numbers& numbers : between_halves) values.push_back(numbers.*number);
-    if (!values.empty()) {
-      const Spread floor = spread(values);
+    const auto of = [number](const std::vector<Numbers>& list) {
+      std::vector<double> values(list.size());
+      std::transform(list.begin(), list.end(), values.begin(),
+                     [number](const Numbers& n) { return n.*number; });
+      return values;
+    };
+    result.error = spread(of(resampled)).deviation;
+    if (!between_halves.empty()) {
+      const Spread floor = spread(of(between_halves));
       result.floor = floor.mean;
       result.floor_error = floor.deviation;
       result.has_floor = true;

@@ -83,7 +83,8 @@ std::vector<EnergyScan> scan_energies(const std::vector<ConditionComparison>& gr
   std::map<std::pair<std::string, double>, std::vector<const ConditionComparison*>> series;
   for (const ConditionComparison& group : groups) series[{group.geometry, group.angle_deg}].push_back(&group);
   std::vector<EnergyScan> scans;
-  for (auto& [key, members] : series) {
+  for (auto& [key, list] : series) {
+    std::vector<const ConditionComparison*>& members = list;
     if (members.size() < 2) continue;
     std::sort(members.begin(), members.end(),
               [](const auto* a, const auto* b) { return a->energy_gev < b->energy_gev; });

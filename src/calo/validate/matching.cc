@@ -48,14 +48,14 @@ struct Look {
 std::vector<double> profiles(const std::vector<double>& cells, const VoxelMesh::Cylinder& c,
                              const std::array<int, 3>& order) {
   const int size[3] = {c.n_r, c.n_phi, c.n_z};
-  std::vector<double> result(static_cast<std::size_t>(c.n_z + c.n_r), 0.0);
+  std::vector<double> result(static_cast<std::size_t>(c.n_z) + static_cast<std::size_t>(c.n_r), 0.0);
   std::size_t cell = 0;
   int at[3];
   for (at[order[0]] = 0; at[order[0]] < size[order[0]]; ++at[order[0]])
     for (at[order[1]] = 0; at[order[1]] < size[order[1]]; ++at[order[1]])
       for (at[order[2]] = 0; at[order[2]] < size[order[2]]; ++at[order[2]], ++cell) {
         result[static_cast<std::size_t>(at[2])] += cells[cell];
-        result[static_cast<std::size_t>(c.n_z + at[0])] += cells[cell];
+        result[static_cast<std::size_t>(c.n_z) + static_cast<std::size_t>(at[0])] += cells[cell];
       }
   return result;
 }

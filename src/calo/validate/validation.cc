@@ -85,7 +85,8 @@ void add_feature_distances(std::vector<Score>& scores, const FeatureTable& full,
   if (std::min(full.rows(), fast.rows()) < kFewestForDistances) return;
   // The floor needs as many in each half.
   const bool has_floor = full.rows() >= 2 * kFewestForDistances;
-  const auto [first, second] = halves_of(full, options.distances.seed);
+  const std::pair<FeatureTable, FeatureTable> halves = halves_of(full, options.distances.seed);
+  const FeatureTable &first = halves.first, &second = halves.second;
   const auto scaled = [](Estimate estimate, double factor) {
     for (double* number : {&estimate.value, &estimate.error, &estimate.floor, &estimate.floor_error})
       *number *= factor;
@@ -278,6 +279,7 @@ void correct_p_values(Validation& validation) {
         if (c.has_ks) tested.push_back(&c);
   }
   std::vector<double> p_values;
+  p_values.reserve(tested.size());
   for (const Comparison* c : tested) p_values.push_back(c->ks_p_value);
   const std::vector<double> corrected = holm(p_values);
   for (std::size_t i = 0; i < tested.size(); ++i) {
