@@ -245,16 +245,18 @@ json classifier_data(const Classification& c) {
   return {{"name", c.name},
           {"title", c.title},
           {"text", classifier_text(c)},
-          {"models", json::array({{{"auc", short_number(c.auc.value)},
-                                   {"auc_error", short_number(c.auc.error, 3)},
-                                   {"accuracy", short_number(c.accuracy)},
-                                   {"jsd", short_number(c.jensen_shannon)},
-                                   {"test_showers", c.test_showers},
-                                   {"trainings", std::move(trainings)},
-                                   {"roc", std::move(roc)},
-                                   {"calibration", std::move(calibration)},
-                                   {"full_scores", short_numbers(score_counts(c.full_scores))},
-                                   {"fast_scores", short_numbers(score_counts(c.fast_scores))}}})}};
+          {"models",
+           json::array({{{"auc", short_number(c.auc.value)},
+                         {"auc_error", short_number(c.auc.error, 3)},
+                         {"accuracy", short_number(c.accuracy)},
+                         {"jsd", short_number(c.calibrated_jensen_shannon ? c.calibrated_jensen_shannon->value
+                                                                          : c.jensen_shannon)},
+                         {"test_showers", c.test_showers},
+                         {"trainings", std::move(trainings)},
+                         {"roc", std::move(roc)},
+                         {"calibration", std::move(calibration)},
+                         {"full_scores", short_numbers(score_counts(c.full_scores))},
+                         {"fast_scores", short_numbers(score_counts(c.fast_scores))}}})}};
 }
 
 json condition_data(const ConditionComparison& group, const VoxelMesh& mesh, std::size_t most_cells) {
