@@ -35,6 +35,12 @@ TEST(Validation, OfTheSampleAgainstItselfFindsNothing) {
   ASSERT_EQ(validation.classifiers.size(), 1u);
   EXPECT_EQ(validation.classifiers[0].auc.value, 0.5);
   EXPECT_EQ(validation.summary().at("auc_high_level"), 0.5);
+  // Two halves of Geant4's showers cannot be told apart.
+  const double floor = validation.summary().at("auc_high_level_floor"),
+               error = validation.summary().at("auc_high_level_floor_error");
+  EXPECT_NE(floor, 0.5);
+  EXPECT_GT(error, 0);
+  EXPECT_NEAR(floor, 0.5, 4 * error);
   // 64 GeV electrons reach deeper than 1 GeV ones.
   EXPECT_GT(validation.groups.back().observable("longitudinal_first_moment").full_mean,
             1.3 * validation.groups.front().observable("longitudinal_first_moment").full_mean);
