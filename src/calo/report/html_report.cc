@@ -22,8 +22,8 @@ constexpr double kSpreadAgreement = 0.2;
 // Standard deviation of the response over the showers, fast over full; NaN where full has none.
 double spread_ratio(const ConditionComparison& group) {
   const Comparison& response = group.observable("response");
-  const double full = response.full_mean_error * std::sqrt(response.full_entries);
-  const double fast = response.fast_mean_error * std::sqrt(response.fast_entries);
+  const double full = response.full_deviation();
+  const double fast = response.fast_deviation();
   return full > 0 ? fast / full : std::numeric_limits<double>::quiet_NaN();
 }
 

@@ -284,8 +284,7 @@ json condition_data(const ConditionComparison& group, const VoxelMesh& mesh, std
     deviation(name, title, c.full_mean, c.full_mean_error, c.fast_mean, c.fast_mean_error);
   }
   const Comparison& response = group.observable("response");
-  const double full_sigma = response.full_mean_error * std::sqrt(response.full_entries),
-               fast_sigma = response.fast_mean_error * std::sqrt(response.fast_entries);
+  const double full_sigma = response.full_deviation(), fast_sigma = response.fast_deviation();
   const auto sigma_error = [](double sigma, double n) { return n > 1 ? sigma / std::sqrt(2 * (n - 1)) : 0; };
   deviation("response_sigma", "σ of the response", full_sigma, sigma_error(full_sigma, response.full_entries),
             fast_sigma, sigma_error(fast_sigma, response.fast_entries));

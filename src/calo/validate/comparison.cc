@@ -141,11 +141,7 @@ void resample_binned(Comparison& c, const Binned& full, const Binned& fast, std:
     estimate.error = spread(values).deviation;
     values.clear();
     for (std::size_t h = 0; h < first.size(); ++h) values.push_back(number.of(first[h], second[h]));
-    if (values.empty()) continue;
-    const Spread floor = spread(values);
-    estimate.floor = floor.mean;
-    estimate.floor_error = floor.deviation;
-    estimate.has_floor = true;
+    estimate.set_floor(values);
   }
 }
 
@@ -292,11 +288,7 @@ Correlations compare_correlations(const GroupSample& full, const GroupSample& fa
     }
   });
   result.mean_difference.error = spread(resampled).deviation;
-  if (halves > 0) {
-    result.mean_difference.floor = spread(floors).mean;
-    result.mean_difference.floor_error = spread(floors).deviation;
-    result.mean_difference.has_floor = true;
-  }
+  result.mean_difference.set_floor(floors);
   return result;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ struct Comparison {
   double full_entries = 0, fast_entries = 0;  ///< showers, what entries are divided by to compare
   double full_mean = 0, fast_mean = 0;        ///< of the values (profiles: of the position, energy-weighted)
   double full_mean_error = 0, fast_mean_error = 0;
+  /// Standard deviation of the values of single showers (not of profiles and cell energies).
+  double full_deviation() const { return full_mean_error * std::sqrt(full_entries); }
+  double fast_deviation() const { return fast_mean_error * std::sqrt(fast_entries); }
   Estimate jensen_shannon;  ///< bits
   Estimate separation;
   Estimate wasserstein;    ///< in `unit`

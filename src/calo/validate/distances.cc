@@ -267,6 +267,14 @@ Spread spread(std::span<const double> values) {
   return result;
 }
 
+void Estimate::set_floor(std::span<const double> between_halves) {
+  if (between_halves.empty()) return;
+  const Spread s = spread(between_halves);
+  floor = s.mean;
+  floor_error = s.deviation;
+  has_floor = true;
+}
+
 SampleDistances sample_distances(std::span<const double> full, std::span<const double> fast,
                                  const BinRange& bins, const Replicas& full_replicas,
                                  const Replicas& fast_replicas, const Replicas& halves) {
@@ -295,12 +303,7 @@ SampleDistances sample_distances(std::span<const double> full, std::span<const d
       return values;
     };
     result.error = spread(of(resampled)).deviation;
-    if (!between_halves.empty()) {
-      const Spread floor = spread(of(between_halves));
-      result.floor = floor.mean;
-      result.floor_error = floor.deviation;
-      result.has_floor = true;
-    }
+    result.set_floor(of(between_halves));
     return result;
   };
   return {.jensen_shannon = estimate(&Numbers::jensen_shannon),

@@ -72,6 +72,9 @@ struct Estimate {
   double floor = 0;        ///< mean of the same number between two random halves of the full simulation
   double floor_error = 0;  ///< standard deviation of that
   bool has_floor = false;
+
+  /// Floor from the number between several pairs of halves; none where there are no pairs.
+  void set_floor(std::span<const double> between_halves);
 };
 
 /// Distances of two samples of one observable.

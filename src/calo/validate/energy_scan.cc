@@ -7,10 +7,9 @@
 namespace calo {
 namespace {
 
-// Standard deviation of values from the error of their mean, relative to the mean; its error for a normal
+// Standard deviation relative to the mean; its error for a normal
 // distribution.
-void resolution(double mean, double mean_error, double showers, ScanSide& side) {
-  const double deviation = mean_error * std::sqrt(showers);
+void resolution(double mean, double deviation, double showers, ScanSide& side) {
   const double value = mean > 0 ? deviation / mean : 0;
   side.values.push_back(value);
   side.errors.push_back(showers > 1 ? value / std::sqrt(2 * (showers - 1)) : 0);
@@ -105,8 +104,8 @@ std::vector<EnergyScan> scan_energies(const std::vector<ConditionComparison>& gr
     EnergyScan::Quantity sigma{.name = "scan_resolution", .title = "Energy resolution σ / E", .unit = ""};
     for (const auto* member : members) {
       const Comparison& c = member->observable("response");
-      resolution(c.full_mean, c.full_mean_error, c.full_entries, sigma.full);
-      resolution(c.fast_mean, c.fast_mean_error, c.fast_entries, sigma.fast);
+      resolution(c.full_mean, c.full_deviation(), c.full_entries, sigma.full);
+      resolution(c.fast_mean, c.fast_deviation(), c.fast_entries, sigma.fast);
     }
     scan.full_fit = fit_resolution(scan.energies_gev, sigma.full);
     scan.fast_fit = fit_resolution(scan.energies_gev, sigma.fast);

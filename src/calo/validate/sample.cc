@@ -52,8 +52,7 @@ class SampleReader {
         options_(options),
         like_(like),
         pool_(pool),
-        extractors_(static_cast<std::size_t>(pool.size()) * 2,
-                    FeatureExtractor(mesh_, options.threshold_mev)) {
+        extractors_(static_cast<std::size_t>(pool.size()), FeatureExtractor(mesh_, options.threshold_mev)) {
     for (std::size_t i = 0; i < extractors_.size(); ++i) free_.push_back(i);
     for (const auto& [name, count] : count_groups(reader, options.discrete))
       prepare(sample_.groups[name], count);

@@ -289,15 +289,26 @@ void correct_p_values(Validation& validation) {
   validation.tests = static_cast<std::int64_t>(tested.size());
 }
 
-void add_classifiers(Validation& result, const ShowerSample& full_sample, const ShowerSample& fast_sample,
-                     const GroupCounts& classified, ShowerReader& full, ShowerReader& fast,
-                     const ValidateOptions& options, core::ThreadPool& pool) {
+// What the logistic regression makes of two halves of the full simulation; 0.5 where they are too small.
+Auc auc_between_halves(const FeatureTable& full, const ValidateOptions& options, core::ThreadPool& pool) {
+  const std::size_t half = full.rows() / 2;
+  if (half < kFewestClassified) return {};
+  const std::pair<FeatureTable, FeatureTable> halves = halves_of(full, options.classifier.seed);
+  return classify_high_level(halves.first.first(half), halves.second.first(half), options.classifier, pool)
+      .auc;
+}
+
+// @returns the AUC of the logistic regression between halves of the full simulation
+Auc add_classifiers(Validation& result, const ShowerSample& full_sample, const ShowerSample& fast_sample,
+                    const GroupCounts& classified, ShowerReader& full, ShowerReader& fast,
+                    const ValidateOptions& options, core::ThreadPool& pool) {
   const FeatureTable full_features = gather(full_sample, classified, &GroupSample::high_level),
                      fast_features = gather(fast_sample, classified, &GroupSample::high_level);
   result.classified_showers = static_cast<std::int64_t>(full_features.rows());
-  if (full_features.rows() < kFewestClassified) return;
+  if (full_features.rows() < kFewestClassified) return {};
   result.classifiers.push_back(classify_high_level(full_features, fast_features, options.classifier, pool));
-  if (options.extra_classifiers.empty()) return;
+  const Auc floor = auc_between_halves(full_features, options, pool);
+  if (options.extra_classifiers.empty()) return floor;
   GroupCounts chosen = classified;
   const bool needs_showers = std::any_of(options.extra_classifiers.begin(), options.extra_classifiers.end(),
                                          [](const ExtraClassifier& c) { return c.needs_showers; });
@@ -316,15 +327,7 @@ void add_classifiers(Validation& result, const ShowerSample& full_sample, const 
                                   .mesh = result.mesh};
   for (const ExtraClassifier& extra : options.extra_classifiers)
     result.classifiers.push_back(extra.classify(showers));
-}
-
-// What the logistic regression makes of two halves of the full simulation; 0.5 where they are too small.
-Auc auc_between_halves(const FeatureTable& full, const ValidateOptions& options, core::ThreadPool& pool) {
-  const std::size_t half = full.rows() / 2;
-  if (half < kFewestClassified) return {};
-  const std::pair<FeatureTable, FeatureTable> halves = halves_of(full, options.classifier.seed);
-  return classify_high_level(halves.first.first(half), halves.second.first(half), options.classifier, pool)
-      .auc;
+  return floor;
 }
 
 void add_auc_scores(Validation& validation, const Auc& high_level_floor) {
@@ -403,9 +406,8 @@ Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOption
   if (options.only_observables) return result;
   result.scans = scan_energies(result.groups);
   const GroupCounts classified = classified_showers(full_counts, fast_counts, options.classifier.max_showers);
-  add_classifiers(result, full_sample, fast_sample, classified, full, fast, options, pool);
-  add_auc_scores(
-      result, auc_between_halves(gather(full_sample, classified, &GroupSample::high_level), options, pool));
+  add_auc_scores(result,
+                 add_classifiers(result, full_sample, fast_sample, classified, full, fast, options, pool));
   add_feature_distances(result.scores, gather(full_sample, classified, &GroupSample::calochallenge),
                         gather(fast_sample, classified, &GroupSample::calochallenge), options, pool);
   add_separation_powers(result.scores, full_sample, fast_sample, classified, axes, options, pool);
