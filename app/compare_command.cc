@@ -1,6 +1,7 @@
 #include "app/compare_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <fstream>
@@ -84,7 +85,14 @@ void CompareCommand::run(bool as_json) {
     plots.push_back(std::move(one));
     names.push_back(file.string());
   }
-  json merged = calo::merge_plots(plots, names);
+  json merged;
+  try {
+    merged = calo::merge_plots(plots, names);
+  } catch (const json::exception& error) {
+    throw core::InputError({.message = fmt::format("the plots are not whole: {}", error.what()),
+                            .file = fmt::format("{}", fmt::join(names, ", ")),
+                            .hint = "run `calopipe validate` again"});
+  }
   merged.erase("calopipe");
   const json provenance = {{"version", core::version()}, {"inputs", inputs}};
   const std::string table = calo::comparison_table(merged);

@@ -120,6 +120,7 @@ const ShowerFeatures& FeatureExtractor::extract(const Showers& showers, std::siz
   out.sector_mev.assign(static_cast<std::size_t>(std::max(1, axes_.sectors)), 0.0);
   std::fill(sums_.begin(), sums_.end(), LayerSums{});
   out.hottest_cell_mev = out.log_sum = 0;
+  out.cell_counts.fill(0);
   std::uint64_t hash = mixed(std::bit_cast<std::uint32_t>(condition.incident_energy_mev),
                              std::bit_cast<std::uint32_t>(condition.theta_rad));
   const auto cells = showers.cells_of(shower);
@@ -144,7 +145,10 @@ const ShowerFeatures& FeatureExtractor::extract(const Showers& showers, std::siz
     out.ring_mev[cell.ring] += energy;
     out.sector_mev[cell.sector] += energy;
     out.hottest_cell_mev = std::max(out.hottest_cell_mev, energy);
-    out.log_sum += std::log10(value);
+    const float logarithm = std::log10(value);
+    out.log_sum += logarithm;
+    const double place = (logarithm - kCellLow) / (kCellHigh - kCellLow) * kCellBins;
+    out.cell_counts[static_cast<std::size_t>(std::clamp(place, 0.0, kCellBins - 0.5))] += 1;
     count += 1;
   }
   out.fingerprint = hash;

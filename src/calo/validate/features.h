@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ struct LayerShape {
   double sparsity = 1;                   ///< share of the layer's cells without energy
 };
 
+/// Histogram of cell energies: log10(E / MeV) from -3 to 4; what lies outside is in the first and last bin.
+constexpr std::size_t kCellBins = 70;
+constexpr double kCellLow = -3, kCellHigh = 4;
+
 /// High-level features of one shower. Positions of rings and layers are index x cell size, as in MLFastSim; a
 /// layered mesh has no common cell size: its rings are 20 equal steps to the largest radius, filled at the
 /// cells' centres, and its layers count 1 mm each where the depth is unknown.
@@ -40,9 +45,10 @@ struct ShowerFeatures {
   Moments longitudinal, lateral;  ///< 0 for an empty shower
   /// Depth and radius within which 90 % of the energy lie, mm, interpolated inside the layer or ring.
   double depth_90_mm = 0, radius_90_mm = 0;
-  double peak_depth_mm = 0;       ///< position of the layer with most energy
-  double hottest_cell_mev = 0;    ///< energy of the cell with most energy
-  double log_sum = 0;             ///< sum of log10(E / MeV) over the cells
+  double peak_depth_mm = 0;                    ///< position of the layer with most energy
+  double hottest_cell_mev = 0;                 ///< energy of the cell with most energy
+  double log_sum = 0;                          ///< sum of log10(E / MeV) over the cells
+  std::array<float, kCellBins> cell_counts{};  ///< cells by log10(E / MeV)
   std::uint64_t fingerprint = 0;  ///< of conditions and cells: tells showers apart whatever their order
 
   bool is_empty() const { return !(total_mev > 0); }

@@ -158,16 +158,11 @@ class SampleReader {
     group.high_level.set_row(row, high_level_row(features, showers.num_cells()));
     group.calochallenge.set_row(row, calochallenge_row(features, mesh_));
     if (features.is_empty()) ++partial.empty[&group];
-    std::array<double, kCellBins> counts{};
     for (const float energy : showers.energies_of(i)) {
       if (!std::isfinite(energy)) ++partial.bad.not_finite;
       if (energy < 0) ++partial.bad.negative;
-      if (!extractor.counts(energy)) continue;
-      const double place_in_range = (std::log10(energy) - kCellLow) / (kCellHigh - kCellLow) * kCellBins;
-      counts[static_cast<std::size_t>(std::clamp(place_in_range, 0.0, kCellBins - 0.5))] += 1;
     }
-    for (std::size_t bin = 0; bin < kCellBins; ++bin)
-      group.cell_counts[bin][row] = static_cast<float>(counts[bin]);
+    for (std::size_t bin = 0; bin < kCellBins; ++bin) group.cell_counts[bin][row] = features.cell_counts[bin];
   }
 
   void keep_examples(const Showers& showers, std::size_t i, GroupSample& group, std::uint64_t fingerprint,

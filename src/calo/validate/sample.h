@@ -20,10 +20,6 @@ struct BadCells {
   bool any() const { return not_finite + negative > 0; }
 };
 
-/// Histogram of cell energies: log10(E / MeV) from -3 to 4.
-constexpr std::size_t kCellBins = 70;
-constexpr double kCellLow = -3, kCellHigh = 4;
-
 /// What is kept of the showers of one condition: numbers of each shower, not its cells. Showers are in the
 /// order of their fingerprints, so that nothing depends on their order in the file.
 struct GroupSample {
