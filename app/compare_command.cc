@@ -23,7 +23,7 @@ using nlohmann::json;
 std::filesystem::path plots_file(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) throw core::InputError({.message = "does not exist", .file = path});
   if (!std::filesystem::is_directory(path)) return path;
-  const std::filesystem::path file = path / "plots.json";
+  std::filesystem::path file = path / "plots.json";
   if (!std::filesystem::exists(file))
     throw core::InputError(
         {.message = "holds no plots.json",
