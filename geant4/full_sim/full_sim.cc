@@ -9,6 +9,7 @@
 #include "calo/io/shower_writer.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/process_memory.h"
 #include "core/progress.h"
 #include "core/provenance.h"
 #include "geant4/full_sim/part_store.h"
@@ -121,19 +122,18 @@ void simulate_part(std::int64_t part, PartStore& parts, Simulation& simulation, 
   const std::int64_t first = parts.first_event(part), end = parts.end_event(part);
   const EventResults results = simulation.run(plan, first, end, [&] { progress.add(1); });
   calo::Showers showers(detector.mesh.num_cells(), {detector.name});
-  std::vector<float> sim_time_s;
   for (std::int64_t event = first; event < end; ++event) {
     const EventResult& result = results.results[static_cast<std::size_t>(event - first)];
-    const calo::Conditions conditions = plan.conditions(event);
+    calo::Conditions conditions = plan.conditions(event);
+    conditions.sim_time_s = result.sim_time_s;
     showers.append(conditions, result.cells, result.energies_mev);
-    sim_time_s.push_back(result.sim_time_s);
     report.not_entered += result.entered ? 0 : 1;
     report.fast_showers += result.fast ? 1 : 0;
     ++sums.showers;
     sums.sim_time_s += result.sim_time_s;
     sums.response += showers.total_energy_mev(showers.size() - 1) / conditions.incident_energy_mev;
   }
-  parts.write(part, showers, sim_time_s, pool);
+  parts.write(part, showers, pool);
 }
 
 void assemble(const PartStore& parts, const Detector& detector, const FullSimOptions& options,
@@ -150,6 +150,7 @@ void assemble(const PartStore& parts, const Detector& detector, const FullSimOpt
                       {"particle", options.gun.particle},
                       {"sampling_fraction", detector.sampling_fraction},
                       {"threshold_mev", detector.threshold_mev / detector.sampling_fraction},
+                      {"peak_memory_bytes", static_cast<double>(core::peak_memory_bytes())},
                       {"note", std::string("cells = energy in the active material / sampling fraction, MeV; "
                                            "cells not above the threshold are zero")}}},
       pool);

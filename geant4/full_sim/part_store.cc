@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "calo/io/hdf5.h"
 #include "calo/io/shower_reader.h"
 #include "core/error.h"
 #include "core/staged_output.h"
@@ -102,12 +101,11 @@ std::int64_t PartStore::events_done() const {
   return done;
 }
 
-void PartStore::write(std::int64_t part, const calo::Showers& showers, const std::vector<float>& sim_time_s,
-                      core::ThreadPool& pool) {
+void PartStore::write(std::int64_t part, const calo::Showers& showers, core::ThreadPool& pool) {
   const auto writer = calo::ShowerWriter::create(
       file(part),
       {.layout = calo::Layout::kCalopipe, .mesh = options_.mesh, .geometries = {options_.geometry}}, pool);
-  writer->append(showers, sim_time_s);
+  writer->append(showers);
   writer->commit();
 }
 
@@ -129,14 +127,12 @@ void PartStore::append_all(calo::ShowerWriter& writer, core::ThreadPool& pool,
   for (std::int64_t part = 0; part < num_parts(); ++part) {
     const auto reader = calo::ShowerReader::open(file(part), {}, pool);
     const calo::Showers showers = calo::read_all(*reader);
-    const std::vector<float> sim_time_s = calo::hdf5::File::open(file(part)).read_floats("sim_time_s");
-    if (static_cast<std::int64_t>(showers.size()) != end_event(part) - first_event(part) ||
-        sim_time_s.size() != showers.size())
+    if (static_cast<std::int64_t>(showers.size()) != end_event(part) - first_event(part))
       throw core::InputError({.message = fmt::format("holds {} showers instead of {}", showers.size(),
                                                      end_event(part) - first_event(part)),
                               .file = file(part),
                               .hint = "delete the file and resume"});
-    writer.append(showers, sim_time_s);
+    writer.append(showers);
     progress(end_event(part));
   }
 }

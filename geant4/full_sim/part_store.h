@@ -42,8 +42,7 @@ class PartStore {
   std::int64_t events_done() const;
 
   /// @throws core::UnavailableError (disk full)
-  void write(std::int64_t part, const calo::Showers& showers, const std::vector<float>& sim_time_s,
-             core::ThreadPool& pool);
+  void write(std::int64_t part, const calo::Showers& showers, core::ThreadPool& pool);
 
   /// A number that was found out on the way and must be the same for all parts (the sampling fraction).
   std::optional<double> number(const std::string& name) const;

@@ -134,6 +134,7 @@ struct Generate {
   std::int64_t seed = 42;
   std::int64_t batch_size = 256;
   kfp::OutputArtifact showers;
+  kfp::OutputArtifact performance;
 
   static kfp::ComponentInfo info();
   void describe(kfp::Visitor& visitor);
@@ -204,6 +205,7 @@ struct Benchmark {
 struct Validate {
   kfp::InputArtifact full;
   kfp::InputArtifact fast;
+  kfp::InputArtifact performance;
   std::string full_geometry;
   double threshold_mev = 0;
   std::string label = "fast";

@@ -1,6 +1,7 @@
 #include "calo/generate/generate.h"
 
 #include "calo/preprocess/preprocess.h"
+#include "core/staged_output.h"
 #include "pipeline/components.h"
 
 namespace pipeline {
@@ -17,7 +18,7 @@ kfp::ComponentInfo Generate::info() {
                    "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --events 5000 "
                    "--out fast.h5",
                    "calopipe generate --model optimised.onnx --geometry SiW --energy-gev 10 --out fast.h5",
-                   "calopipe generate --model model --like prepared --out fast.h5"}};
+                   "calopipe generate --model model --like prepared --out fast.h5 --performance generation.json"}};
 }
 
 void Generate::describe(kfp::Visitor& v) {
@@ -53,6 +54,11 @@ void Generate::describe(kfp::Visitor& v) {
               {.help = "Showers made at a time", .min = 1, .max = 65536, .operational = true});
   v.output("showers", showers,
            {.type = ArtifactType::kDataset, .help = "The showers made", .file = "showers.h5"});
+  v.output("performance", performance,
+           {.type = ArtifactType::kMetrics,
+            .help = "What making them took: time and memory (JSON), for validate",
+            .optional = true,
+            .file = "generation.json"});
 }
 
 void Generate::run(kfp::RunContext& context) {
@@ -73,7 +79,13 @@ void Generate::run(kfp::RunContext& context) {
                                                       .layout = calo::parse_layout(layout),
                                                       .provenance = context.provenance},
                                                      showers.path, context.pool);
-  showers.metadata = {{"showers", report.showers}, {"precision", to_string(source->precision())}};
+  showers.metadata = {{"showers", report.showers}, {"precision", report.precision}};
+  if (!performance) return;
+  nlohmann::json figures = report.to_json();
+  for (const auto& [name, value] : figures.items())
+    if (value.is_number()) performance.metadata[name] = value;
+  figures["calopipe"] = context.provenance;
+  core::write_file(performance.path, figures.dump(2) + "\n");
 }
 
 }  // namespace pipeline

@@ -106,7 +106,8 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
                             .set("layout", "calopipe");
   const Task validate = builder.add("validate", kPrefixed, {"geometry"})
                             .set("full", preprocess.artifact("prepared"))
-                            .set("fast", generate.artifact("showers"));
+                            .set("fast", generate.artifact("showers"))
+                            .set("performance", generate.artifact("performance"));
 
   pipeline.output("model", train.artifact("model"), {.description = "Model folder"});
   pipeline.output("onnx", convert.artifact("onnx"), {.description = "The generator as ONNX"});
@@ -128,6 +129,7 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   builder.product(optimise, "optimised", "optimised.onnx");
   builder.product(optimise, "card", "model-card.md");
   builder.product(generate, "showers", "generated.h5");
+  builder.product(generate, "performance", "generation.json");
   builder.product(validate, "metrics", "metrics.json");
   builder.product(validate, "classification", "classification.json");
   builder.product(validate, "plots", "plots.json");

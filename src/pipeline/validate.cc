@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "calo/classify/network_classifier.h"
-#include "calo/io/simulation_time.h"
+#include "calo/generate/generate.h"
 #include "calo/preprocess/preprocess.h"
 #include "calo/report/html_report.h"
 #include "calo/report/page_data.h"
@@ -43,7 +43,7 @@ kfp::ComponentInfo Validate::info() {
           "samples as a whole: FPD, KPD, precision, recall, density, coverage, separation powers, resolution "
           "and linearity, "
           "and classifiers of fast against full showers (`doc/validation.md`, `doc/classifiers.md`).",
-      .examples = {"calopipe validate --full prepared --fast fast.h5 --out validation",
+      .examples = {"calopipe validate --full prepared --fast fast.h5 --performance generation.json --out validation",
                    "calopipe validate --full geant4.h5 --fast fast.h5 --classifiers features,voxels,cnn "
                    "--out validation"}};
 }
@@ -54,6 +54,10 @@ void Validate::describe(kfp::Visitor& v) {
           {.type = ArtifactType::kDataset,
            .help = "Showers of the full simulation; of a prepared folder, the held-out ones"});
   v.input("fast", fast, {.type = ArtifactType::kDataset, .help = "Showers of the fast simulation"});
+  v.input("performance", performance,
+          {.type = ArtifactType::kMetrics,
+           .help = "What making the fast showers took (generate), for the report",
+           .optional = true});
   v.parameter("geometry", full_geometry, {.help = "Geometry of files that do not name it"});
   v.parameter("threshold_mev", threshold_mev,
               {.help = "Cells below are left out on both sides", .unit = "MeV", .min = 0});
@@ -106,14 +110,18 @@ void Validate::run(kfp::RunContext& context) {
   const auto full_reader =
       calo::ShowerReader::open(calo::held_out_showers(full.path), {.geometry = full_geometry}, context.pool);
   const auto fast_reader = calo::ShowerReader::open(fast.path, {.geometry = full_geometry}, context.pool);
-  const calo::Validation validation = calo::validate(*full_reader, *fast_reader, options, context.pool);
+  // Before the work, so that a wrong file is known at once.
+  std::optional<calo::GenerateReport> generation;
+  if (performance) generation = calo::GenerateReport::read(performance.path);
+  calo::Validation validation = calo::validate(*full_reader, *fast_reader, options, context.pool);
+  if (generation)
+    validation.fast_cost = {
+        .seconds_per_shower = generation->seconds_per_shower(),
+        .peak_memory_bytes = static_cast<double>(generation->peak_memory_bytes),
+        .memory_per_shower_bytes = generation->memory_per_shower_bytes()};
   nlohmann::json numbers = validation.to_json();
   numbers["calopipe"] = context.provenance;
-  const auto milliseconds = [](const calo::ShowerReader& reader) {
-    return 1000 * calo::mean_simulation_time_s(reader.info().files).value_or(0);
-  };
-  nlohmann::json shown = calo::plot_data(
-      validation, label, {.full_ms = milliseconds(*full_reader), .fast_ms = milliseconds(*fast_reader)});
+  nlohmann::json shown = calo::plot_data(validation, label);
   calo::write_report(report.path, validation, shown, context.provenance);
   shown["calopipe"] = context.provenance;
   core::write_file(plots.path, shown.dump() + "\n");

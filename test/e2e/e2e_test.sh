@@ -24,10 +24,11 @@ same() { if ! cmp -s "$1" "$2"; then echo "FAILED: $1 and $2 differ"; failures=$
 # The pipeline in one, and what it leaves.
 check "run" 0 "report.html" "$calopipe" run -q --config data/demo.yaml --set train.epochs=2 --out "$work/run"
 for file in configuration.json prepared/train.h5 prepared/report.md model/model.json model/weights.h5 training.json \
-            logs/metrics.jsonl generated.h5 metrics.json classification.json report.html optimised.onnx model-card.md; do
+            logs/metrics.jsonl generated.h5 generation.json metrics.json classification.json report.html optimised.onnx model-card.md; do
   [ -s "$work/run/$file" ] || { echo "FAILED: run left no $file"; failures=$((failures + 1)); }
 done
 check "metrics" 0 '"response_largest_deviation"' cat "$work/run/metrics.json"
+check "what showers cost" 0 '"speed_up"' cat "$work/run/metrics.json"
 check "classification" 0 '"falsePositiveRate"' cat "$work/run/classification.json"
 
 # The same again is taken from the cache; a task that is forced, and those behind it, are run.
@@ -63,6 +64,8 @@ check "report in a browser" 0 "as expected" node test/web/report_test.mjs "$work
 check "large report in a browser" 0 "as expected" node test/web/large_report_test.mjs "$(dirname "$modules")/dist/report.js" "$modules"
 check "classifiers of cells" 0 "report" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
   --classifiers voxels,cnn --classifier-trainings 1 --classifier-epochs 2 --label networks --out "$work/networks"
+check "no performance" 3 "seconds_per_shower|showers" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
+  --performance README.md --out "$work/none"
 check "unknown classifier" 2 "known: features" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
   --classifiers oracle --out "$work/none"
 check "compare" 0 "\| score \| floor \| validation \| networks \|" "$calopipe" compare "$work/validation" "$work/networks" --out "$work/comparison"

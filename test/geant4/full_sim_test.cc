@@ -176,7 +176,7 @@ class PartsTest : public testing::Test {
     const auto first = static_cast<std::size_t>(store.first_event(part));
     const auto end = static_cast<std::size_t>(store.end_event(part));
     showers.append(all_, first, end);
-    store.write(part, showers, std::vector<float>(end - first, 0.5f), pool_);
+    store.write(part, showers, pool_);
   }
   calo::Showers assembled(const PartStore& store, const std::string& name) {
     const auto writer = calo::ShowerWriter::create(

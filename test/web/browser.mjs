@@ -41,6 +41,21 @@ export async function open(browser, file, { fragment = '', ...options } = {}) {
   return page;
 }
 
+// On A4, tables are not cut off.
+export async function checkPaper(page) {
+  const size = page.viewportSize();
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  await page.emulateMedia({ media: 'print' });
+  await page.setViewportSize({ width: 718, height: 1000 });
+  const wide = await page.locator('.scroll table').evaluateAll(tables => tables
+    .map(table => [table.parentElement.className, table.getBoundingClientRect().right, document.body.clientWidth])
+    .filter(([, right, paper]) => right > paper + 1));
+  check(wide.length === 0, `tables are wider than paper: ${wide.join('; ')}`);
+  await page.emulateMedia({ media: 'screen' });
+  await page.setViewportSize(size);
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+}
+
 // What is on the page, by section (the id of an element around) and name.
 export class Figures {
   constructor(page) {

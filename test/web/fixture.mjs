@@ -191,7 +191,7 @@ function classifier(name, title, models, best) {
       const power = best + 4 * bias(i);
       const roc = Array.from({ length: 41 }, (_, k) => [short(k / 40), short((k / 40) ** (1 / (1 + power)))]);
       return {
-        auc: short(1 - 1 / (2 + power)), auc_error: 0.012, accuracy: short(0.5 + 0.1 * power), jsd: short(0.02 * power), test_showers: 1600,
+        auc: short(1 - 1 / (2 + power)), auc_error: 0.012, floor: { value: 0.503, error: 0.015 }, accuracy: short(0.5 + 0.1 * power), jsd: short(0.02 * power), jsd_error: 0.003, test_showers: 1600,
         trainings: [0.01, -0.006, 0.002].map(d => short(1 - 1 / (2 + power) + d)), roc,
         calibration: Array.from({ length: 8 }, (_, k) => [short((k + 0.5) / 8), short((k + 0.5) / 8 + 0.02 * normal()), 0.03]),
         full_scores: counts(gaussShape(0.5 - 0.1 * power, 0.15).filter((_, k) => k % 3 !== 2), 1600).values,
@@ -208,19 +208,21 @@ export function fixtureData(conditions, modelCount) {
     for (const angle of kAngles)
       // Not every geometry has every angle at every energy.
       for (const energy of kEnergies) if (angle === 90 || energy > 1) points.push([geometry, energy, angle]);
-  const score = (name, title, group, better, base, floor, help) => ({
-    name, title, group, better, help, floor: floor === null ? null : { value: floor, error: short(0.1 * floor) },
-    models: models.map((_, i) => i === 3 ? null : { value: short(base(bias(i))), error: short(0.08 * Math.abs(base(0.01))) }),
+  const score = (name, title, group, better, base, floor, help, more = {}) => ({
+    name, title, group, better, help, floor: floor === null ? null : { value: floor, error: short(0.1 * floor) }, ...more,
+    models: models.map((_, i) => i === 3 ? null : {
+      value: short(base(bias(i))), error: short(0.08 * Math.abs(base(0.01))), at_floor: i === 0 && floor !== null,
+      ...(modelCount > 1 && i === 0 ? { rank: 'best' } : {}) }),
   });
   return {
-    version: 2, full: { label: 'Geant4' }, models, mesh: kMesh,
+    version: 3, full: { label: 'Geant4' }, models, mesh: kMesh,
     scores: [
       score('fpd', 'Fréchet physics distance ×10³', 'Distances', 'low', o => 1 + 60 * o, 0.9, 'Distance of two Gaussians fitted to high-level features.'),
       score('kpd', 'Kernel physics distance ×10³', 'Distances', 'low', o => 0.4 + 2 * o, 0.2, 'Maximum mean discrepancy with a polynomial kernel.'),
       score('jsd', 'Mean JSD of the observables', 'Distances', 'low', o => 0.008 + 0.4 * o, 0.006, 'Jensen-Shannon divergence in bits, mean over observables.'),
       score('auc', 'AUC, high-level', 'Classifiers', 'half', o => 0.52 + 2 * o, 0.501, 'Area under the ROC curve: 0.5 is a guess.'),
       score('coverage', 'Coverage', 'Diversity', 'high', o => 0.97 - 2 * o, 0.98, 'Share of full showers with a fast one nearby.'),
-      score('time', 'Time per shower [ms]', 'Speed', 'low', o => 9 - 90 * o, null, 'On one core.'),
+      score('time', 'Time per shower [ms]', 'Cost', 'low', o => 9 - 90 * o, null, 'On one core.', { full: { value: 4210, error: 0 } }),
     ],
     overview: [
       curveFigure('overview_response', 'Response', 'energy [GeV]', 'mean response', (e, g) => 0.7 + 0.03 * g + 0.005 * Math.log(e), 0.004, models),

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { check, Figures, finish, launch, open, problems } from './browser.mjs';
+import { check, checkPaper, Figures, finish, launch, open, problems } from './browser.mjs';
 import { fixtureData, fixturePage } from './fixture.mjs';
 
 const [bundle, modules] = process.argv.slice(2);
@@ -44,7 +44,7 @@ async function checkTime(browser) {
 async function checkSeveral(browser) {
   const data = fixtureData(6, 3);
   // Two models as good as each other, and one that has no number
-  data.scores[0].models = [{ value: 1.2, error: 0.1 }, { value: 1.25, error: 0.1 }, { value: 3, error: 0.1 }];
+  data.scores[0].models = [{ value: 1.2, error: 0.1, rank: 'best' }, { value: 1.25, error: 0.1, rank: 'alike' }, { value: 3, error: 0.1 }];
   data.scores[1].models[1] = null;
   const page = await open(browser, write('several.html', data));
   const figures = new Figures(page);
@@ -52,6 +52,8 @@ async function checkSeveral(browser) {
   check(await row.locator('.best').textContent() === '1.20 ± 0.10', 'the best is not marked');
   check(await row.locator('.alike').count() === 1 && await row.locator('.alike').textContent() === '1.25 ± 0.10', 'what cannot be told from the best is not marked');
   check(await page.locator('#scores tbody tr').nth(1).locator('td').nth(4).textContent() === '–', 'a missing number is not shown as one');
+  check(await page.locator('#scores tbody tr', { hasText: 'Time per shower' }).locator('td').last().textContent() === 'Geant4 4210', "Geant4's cost is not shown");
+  await checkPaper(page);
   // A model fewer, with the keyboard
   const all = await figures.text('observables', 'response');
   const lines = () => figures.locate('observables', 'response').locator('small > div').count();

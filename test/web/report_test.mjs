@@ -1,7 +1,7 @@
 // Opens a validation report in headless Chromium as a reader would: plots drawn, selections and buttons work, the
 // console stays clean, nothing is fetched. usage: node report_test.mjs REPORT.html NODE_MODULES [SCREENSHOT.png]
 import { readFileSync } from 'node:fs';
-import { check, Figures, finish, launch, open } from './browser.mjs';
+import { check, checkPaper, Figures, finish, launch, open } from './browser.mjs';
 
 const [report, modules, screenshot] = process.argv.slice(2);
 const browser = await launch(modules);
@@ -69,16 +69,16 @@ async function checkDownloads(page, figures, data) {
   }
 }
 
-async function checkLog(page, figures) {
-  const figure = await figures.drawn('observables', 'response');
-  const before = await figures.text('observables', 'response'), state = await figure.getAttribute('data-drawn');
+async function checkLog(figures, section, name) {
+  const figure = await figures.drawn(section, name);
+  const before = await figures.text(section, name), state = await figure.getAttribute('data-drawn');
   const button = figure.getByRole('button', { name: 'log' });
   await button.click();
   check(await button.getAttribute('aria-pressed') === String(state !== 'log'), 'the log button does not say what it does');
-  check(await figures.text('observables', 'response') !== before, 'the log scale changes nothing');
+  check(await figures.text(section, name) !== before, 'the log scale changes nothing');
   check(await figure.getAttribute('data-drawn') !== state, 'the figure is as before');
   await button.click();
-  check(await figures.text('observables', 'response') === before, 'the scale does not go back');
+  check(await figures.text(section, name) === before, 'the scale does not go back');
 }
 
 async function checkLayers(page, figures, data) {
@@ -195,6 +195,8 @@ async function checkPrint() {
   check(pdf.length > 50000, `the print has ${pdf.length} bytes`);
   await page.emulateMedia({ media: 'print' });
   for (const part of ['nav.bar', '.tools', '.controls']) check(!await page.locator(part).first().isVisible(), `${part} is printed`);
+  await page.emulateMedia({ media: 'screen' });
+  await checkPaper(page);
   await page.close();
 }
 
@@ -221,7 +223,8 @@ try {
   await checkTables(page, data);
   await checkPlots(figures, data);
   await checkClassifiers(page, figures, data);
-  await checkLog(page, figures);
+  await checkLog(figures, 'observables', 'response');
+  if (data.classifiers.length) await checkLog(figures, 'classifiers', `${data.classifiers[0].name}_roc`);
   await checkLayers(page, figures, data);
   await checkDownloads(page, figures, data);
   await checkShowers(page, figures, data);

@@ -18,8 +18,9 @@ export function classifierFigures({ name, title, models: results }) {
 
 const kColumns = [
   ['AUC', 'Area under the ROC curve: 0.5 is a guess, 1 never errs', r => withError(r.auc, r.auc_error)],
+  ['floor', 'AUC of the same kind of classifier between two halves of Geant4', r => r.floor && withError(r.floor.value, r.floor.error)],
   ['accuracy', 'Share of showers told right', r => r.accuracy],
-  ['JSD', 'Jensen-Shannon divergence of the scores, in bits', r => r.jsd],
+  ['JSD', 'Jensen-Shannon divergence of the scores, in bits', r => withError(r.jsd, r.jsd_error)],
   ['showers', 'Tested on so many of each side', r => r.test_showers],
   ['trainings', 'AUC of each training, from another start', r => r.trainings],
 ];

@@ -15,7 +15,7 @@ const kKinds = {
   profile: { pads: ['main', 'ratio'], hasLog: true, draw: drawCompared },
   curve: { pads: ['tall'], hasLog: true, draw: drawCurve },
   scores: { pads: ['tall'], hasLog: true, draw: drawScores },
-  roc: { pads: ['tall'], draw: drawRoc },
+  roc: { pads: ['tall'], hasLog: true, draw: drawRoc },
   calibration: { pads: ['tall'], draw: drawCalibration },
 };
 

@@ -53,10 +53,23 @@ function numberWanted(name, below) {
   return Number.isInteger(value) && value >= 0 && value < below ? { [name]: value } : {};
 }
 
+// Wide tables become as small as paper is narrow (A4 upright: 718 pixels within margins of 10 mm).
+const kPaperWidth = 718;
+function fitTables() {
+  for (const table of document.querySelectorAll('.scroll table')) {
+    table.style.width = 'max-content';
+    const { fontSize } = getComputedStyle(table);
+    const width = table.offsetWidth * 10.5 / parseFloat(fontSize);
+    table.style.width = '';
+    table.style.setProperty('--print-zoom', Math.min(1, kPaperWidth / width).toFixed(3));
+  }
+}
+
 // Paper is light, and shows all that the page would draw only when it comes into view.
 function followPrinting(theme) {
   let overruled = false;
   addEventListener('beforeprint', () => {
+    fitTables();
     overruled = theme === null && isDark();
     if (overruled) {
       setTheme('light');

@@ -2,7 +2,7 @@
 import { modelVariable } from './colors.js';
 import { data, models } from './data.js';
 import { button, element } from './dom.js';
-import { percent, withError } from './format.js';
+import { percent, plain, withError } from './format.js';
 import { swatch } from './numbers.js';
 import { choose, on, selection } from './selection.js';
 
@@ -35,29 +35,25 @@ function sortableTable(columns, rows, className) {
 
 const modelHead = i => [swatch(modelVariable(i)), models[i]];
 
-// Distance from the best there can be: the lower the better.
-const kDistances = { low: value => value, high: value => -value, half: value => Math.abs(value - 0.5) };
 const kBetter = { low: 'lower is better', high: 'higher is better', half: '0.5 is best' };
+const kMarks = {
+  best: { className: 'best', title: 'best' },
+  alike: { className: 'alike', title: 'not distinguishable from the best' },
+};
 
-function scoreCells(score) {
-  const distance = kDistances[score.better];
-  const entries = score.models.map(m => m && { ...m, distance: distance(m.value), error: m.error ?? 0 });
-  const known = entries.filter(Boolean);
-  const best = known.reduce((a, b) => b.distance < a.distance ? b : a, known[0]);
-  return entries.map(entry => {
-    if (!entry) return element('td', { className: 'soft', textContent: '–' });
-    const cell = element('td', { textContent: withError(entry.value, entry.error) });
-    if (several && known.length > 1) {
-      if (entry === best) Object.assign(cell, { className: 'best', title: 'best' });
-      else if (entry.distance - best.distance < Math.hypot(entry.error, best.error))
-        Object.assign(cell, { className: 'alike', title: 'not distinguishable from the best' });
-    }
-    if (score.floor && entry.distance - distance(score.floor.value) < Math.hypot(entry.error, score.floor.error ?? 0)) {
-      cell.classList.add('at-floor');
-      cell.title += `${cell.title ? '; ' : ''}as good as another Geant4 sample, within errors`;
-    }
-    return cell;
-  });
+function scoreCell(entry) {
+  if (!entry) return element('td', { className: 'soft', textContent: '–' });
+  const cell = element('td', { textContent: withError(entry.value, entry.error ?? 0), ...kMarks[entry.rank] });
+  if (entry.at_floor) {
+    cell.classList.add('at-floor');
+    cell.title += `${cell.title ? '; ' : ''}as good as another Geant4 sample, within two errors`;
+  }
+  return cell;
+}
+
+function floorText({ floor, full }) {
+  if (full) return `${data.full.label} ${plain(full.value)}`;
+  return floor ? withError(floor.value, floor.error) : '–';
 }
 
 export function scoreTable() {
@@ -65,19 +61,19 @@ export function scoreTable() {
     element('td', {}, [score.help ? element('abbr', { textContent: score.title, title: score.help, tabIndex: 0 }) : score.title]),
     element('td', { className: 'soft', textContent: score.group }),
     element('td', { className: 'soft', textContent: kBetter[score.better] }),
-    ...scoreCells(score),
-    element('td', { className: 'soft', textContent: score.floor ? withError(score.floor.value, score.floor.error) : '–' }),
+    ...score.models.map(scoreCell),
+    element('td', { className: 'soft', textContent: floorText(score) }),
   ]) }));
   const columns = [
     { content: ['score'], key: ({ score }) => score.title },
     { content: ['group'], key: ({ score }) => score.group },
     { content: ['aim'], key: ({ score }) => score.better },
     ...models.map((_, i) => ({ content: modelHead(i), key: ({ score }) => score.models[i]?.value ?? null })),
-    { content: [element('abbr', { textContent: 'floor' })], help: 'The same between two halves of Geant4: no model can be better', key: ({ score }) => score.floor?.value ?? null },
+    { content: [element('abbr', { textContent: 'floor' })], help: 'The same between two halves of Geant4: no model can be better', key: ({ score }) => (score.full ?? score.floor)?.value ?? null },
   ];
   const note = several ? 'Bold is best; grey is not distinguishable from it within errors; ' : '';
   return [sortableTable(columns, rows, 'scores'), element('p', { className: 'soft note' }, [
-    `${note}✓ is as good as the floor within errors. Floor: two halves of Geant4.`])];
+    `${note}✓ is as good as the floor within two errors. Floor: two halves of Geant4; of costs, Geant4's own.`])];
 }
 
 // Deviation with its error, marked where it is beyond the agreement asked for.

@@ -14,6 +14,7 @@
 #include "calo/infer/generator.h"
 #include "calo/infer/noise.h"
 #include "core/error.h"
+#include "core/process_memory.h"
 #include "core/progress.h"
 
 namespace calo {
@@ -23,20 +24,13 @@ using infer::Generator;
 using infer::Particle;
 using nlohmann::json;
 
-std::int64_t status_bytes(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with(field + ":")) return std::stoll(line.substr(field.size() + 1)) * 1024;
-  return 0;
-}
-
 // The largest growth of resident memory while body runs.
 template <class Body>
 std::int64_t memory_growth(const Body& body) {
-  std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts from here
-  const std::int64_t before = status_bytes("VmRSS");
+  core::reset_peak_memory();
+  const std::int64_t before = core::resident_memory_bytes();
   body();
-  return std::max<std::int64_t>(0, status_bytes("VmHWM") - before);
+  return std::max<std::int64_t>(0, core::peak_memory_bytes() - before);
 }
 
 std::string machine_name() {

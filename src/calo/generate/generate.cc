@@ -14,7 +14,9 @@
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/philox.h"
+#include "core/process_memory.h"
 #include "core/progress.h"
+#include "core/staged_output.h"
 
 namespace calo {
 namespace {
@@ -46,7 +48,9 @@ Plan plan_like(ShowerSource& model, const GenerateOptions& options, core::Thread
                             .file = options.like,
                             .field = "like",
                             .hint = "take data of the model's own mesh"});
-  return {.conditions = reader->conditions(), .geometries = reader->info().geometries};
+  Plan plan{.conditions = reader->conditions(), .geometries = reader->info().geometries};
+  for (Conditions& condition : plan.conditions) condition.sim_time_s = Conditions{}.sim_time_s;  // Geant4's
+  return plan;
 }
 
 Plan plan_grid(ShowerSource& model, const GenerateOptions& options) {
@@ -116,9 +120,12 @@ GenerateReport generate(ShowerSource& model, const GenerateOptions& options, con
                                             .geometries = plan.geometries,
                                             .provenance = options.provenance},
                                            pool);
-  GenerateReport report;
-  Showers showers;
   const auto batch = static_cast<std::size_t>(std::max<std::int64_t>(1, options.batch_size));
+  GenerateReport report{.batch_size = static_cast<std::int64_t>(std::min(batch, plan.conditions.size())),
+                        .threads = pool.size(),
+                        .precision = to_string(model.precision())};
+  Showers showers;
+  const std::int64_t resident_bytes = core::resident_memory_bytes();
   core::Progress progress("generate", static_cast<std::int64_t>(plan.conditions.size()), "showers");
   for (std::size_t begin = 0; begin < plan.conditions.size(); begin += batch) {
     if (core::interrupt_requested())
@@ -128,12 +135,55 @@ GenerateReport generate(ShowerSource& model, const GenerateOptions& options, con
     model.make({plan.conditions.data() + begin, count}, plan.geometries, begin, options.seed,
                options.threshold_mev, pool, showers);
     report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (begin == 0) report.working_memory_bytes = core::resident_memory_bytes() - resident_bytes;
     writer->append(showers);
     report.showers += static_cast<std::int64_t>(count);
     progress.update(report.showers);
   }
   writer->commit();
+  report.peak_memory_bytes = core::peak_memory_bytes();
   return report;
+}
+
+double GenerateReport::seconds_per_shower() const {
+  return showers > 0 ? seconds * threads / static_cast<double>(showers) : 0;
+}
+
+double GenerateReport::memory_per_shower_bytes() const {
+  return batch_size > 0 ? static_cast<double>(working_memory_bytes) / static_cast<double>(batch_size) : 0;
+}
+
+nlohmann::json GenerateReport::to_json() const {
+  return {{"showers", showers},
+          {"batch_size", batch_size},
+          {"threads", threads},
+          {"precision", precision},
+          {"seconds", seconds},
+          {"showers_per_second", seconds > 0 ? static_cast<double>(showers) / seconds : 0},
+          {"seconds_per_shower", seconds_per_shower()},
+          {"working_memory_bytes", working_memory_bytes},
+          {"memory_per_shower_bytes", memory_per_shower_bytes()},
+          {"peak_memory_bytes", peak_memory_bytes}};
+}
+
+GenerateReport GenerateReport::read(const std::filesystem::path& file) {
+  const nlohmann::json object = nlohmann::json::parse(core::read_file(file), nullptr, false);
+  const auto number = [&](const char* field) {
+    const auto found = object.is_object() ? object.find(field) : object.end();
+    if (found == object.end() || !found->is_number() || !(found->get<double>() >= 0))
+      throw core::InputError({.message = "is missing, or no number of 0 or more",
+                              .file = file,
+                              .field = field,
+                              .hint = "give the file that `calopipe generate --performance FILE` wrote"});
+    return found->get<double>();
+  };
+  return {.showers = static_cast<std::int64_t>(number("showers")),
+          .batch_size = static_cast<std::int64_t>(number("batch_size")),
+          .threads = static_cast<int>(number("threads")),
+          .precision = object.value("precision", ""),
+          .seconds = number("seconds"),
+          .working_memory_bytes = static_cast<std::int64_t>(number("working_memory_bytes")),
+          .peak_memory_bytes = static_cast<std::int64_t>(number("peak_memory_bytes"))};
 }
 
 GenerateReport generate(const ModelFolder& model, const GenerateOptions& options,

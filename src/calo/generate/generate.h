@@ -29,10 +29,23 @@ struct GenerateOptions {
   nlohmann::json provenance;
 };
 
-/// What generate() made.
+/// What generate() made, and what that took: making showers alone, without reading the model and writing.
 struct GenerateReport {
   std::int64_t showers = 0;
-  double seconds = 0;  ///< of decoding, without writing
+  std::int64_t batch_size = 0;
+  int threads = 1;
+  std::string precision;  ///< "fp32"
+  double seconds = 0;     ///< of the clock, with `threads` at work
+  std::int64_t working_memory_bytes = 0;  ///< for one batch, beside the model
+  std::int64_t peak_memory_bytes = 0;     ///< of the whole process
+
+  /// Of one thread, to be put beside Geant4's.
+  double seconds_per_shower() const;
+  double memory_per_shower_bytes() const;
+
+  nlohmann::json to_json() const;
+  /// Reads what to_json() wrote. @throws core::InputError with the field
+  static GenerateReport read(const std::filesystem::path& file);
 };
 
 /// Streams showers to `out`, in bounded memory. Shower i has latent noise of (seed, i) only: the same

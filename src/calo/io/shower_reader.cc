@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <map>
 #include <numbers>
 
@@ -20,6 +21,7 @@ namespace fs = std::filesystem;
 using hdf5::File;
 
 constexpr double kMevPerGev = 1000;
+constexpr const char* kSimTime = "sim_time_s";
 
 bool is_hdf5_name(const fs::path& path) {
   const std::string extension = path.extension().string();
@@ -206,6 +208,8 @@ class Hdf5Reader final : public ShowerReader {
                                         to_string(layout), to_string(info_.layout)));
     info_.layout = layout;
     info_.files.push_back(path);
+    info_.peak_memory_bytes =
+        std::max(info_.peak_memory_bytes, file.number_attribute("peak_memory_bytes").value_or(0));
     std::string geometry = file.text_attribute("geometry").value_or(geometry_of_name);
     if (geometry.empty() && layout == Layout::kMlFastSim &&
         path.stem().string().find("_angle_") != std::string::npos)
@@ -344,7 +348,10 @@ class Hdf5Reader final : public ShowerReader {
       const Conditions condition{.incident_energy_mev = static_cast<float>(energy_gev * kMevPerGev),
                                  .theta_rad = static_cast<float>(*angle_deg * std::numbers::pi / 180),
                                  .geometry = geometry_index(geometry)};
-      const std::vector<Conditions> conditions(static_cast<std::size_t>(dense->rows()), condition);
+      std::vector<Conditions> conditions(static_cast<std::size_t>(dense->rows()), condition);
+      const std::vector<float> times = file.attribute_floats(kSimTime, name);
+      if (times.size() == conditions.size())
+        for (std::size_t i = 0; i < times.size(); ++i) conditions[i].sim_time_s = times[i];
       add_rows(file, name, mesh, conditions, std::move(dense));
     }
   }
@@ -372,12 +379,14 @@ class Hdf5Reader final : public ShowerReader {
     constexpr auto kPerpendicular = static_cast<float>(std::numbers::pi / 2);
     const std::vector<float> theta = column(theta_name, false, kPerpendicular);
     const std::vector<float> phi = column(phi_name, false, 0);
+    const std::vector<float> time = column(kSimTime, false, std::numeric_limits<float>::quiet_NaN());
     std::vector<Conditions> conditions(rows);
     for (std::size_t i = 0; i < rows; ++i)
       conditions[i] = {.incident_energy_mev = energy[i],
                        .theta_rad = theta[i],
                        .phi_rad = phi[i],
-                       .geometry = geometry_index(geometry)};
+                       .geometry = geometry_index(geometry),
+                       .sim_time_s = time[i]};
     add_rows(file, "showers", mesh, conditions, std::move(dense));
   }
 
@@ -403,7 +412,10 @@ class Hdf5Reader final : public ShowerReader {
     const auto geometry = file.read_integers("geometry");
     auto offsets = file.read_integers("offsets");
     const std::size_t rows = energy.size();
-    if (theta.size() != rows || phi.size() != rows || geometry.size() != rows || offsets.size() != rows + 1)
+    const std::vector<float> time = file.has(kSimTime)
+                                        ? file.read_floats(kSimTime)
+                                        : std::vector<float>(rows, std::numeric_limits<float>::quiet_NaN());
+    if (time.size() != rows || theta.size() != rows || phi.size() != rows || geometry.size() != rows || offsets.size() != rows + 1)
       file.fail_reading("offsets", "the columns have different lengths");
     const auto hits = file.shape("cells");
     if (hits.size() != 1 || file.shape("energies") != hits || offsets.front() != 0 ||
@@ -416,7 +428,8 @@ class Hdf5Reader final : public ShowerReader {
       conditions[i] = {.incident_energy_mev = energy[i],
                        .theta_rad = theta[i],
                        .phi_rad = phi[i],
-                       .geometry = geometry_of[geometry[i]]};
+                       .geometry = geometry_of[geometry[i]],
+                       .sim_time_s = time[i]};
     }
     add_rows(file, "cells", mesh, conditions, nullptr, std::move(offsets));
   }
@@ -445,6 +458,18 @@ std::unique_ptr<ShowerReader> ShowerReader::open(const fs::path& path, const Rea
 std::int64_t ShowerReader::batch_within(std::size_t bytes) const {
   const auto shower = static_cast<std::size_t>(info().mesh.num_cells()) * sizeof(float);
   return static_cast<std::int64_t>(std::max<std::size_t>(1, bytes / shower));
+}
+
+std::optional<double> mean_sim_time_s(const std::vector<Conditions>& conditions) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const Conditions& condition : conditions)
+    if (std::isfinite(condition.sim_time_s) && condition.sim_time_s >= 0) {
+      sum += condition.sim_time_s;
+      ++count;
+    }
+  if (count == 0) return std::nullopt;
+  return sum / static_cast<double>(count);
 }
 
 Showers read_all(ShowerReader& reader) {

@@ -56,6 +56,11 @@ void describe(hdf5::File& file, const WriteOptions& options, const std::string& 
     std::visit([&file, &key = name](const auto& content) { file.set_attribute(key, content); }, value);
 }
 
+bool all_known(const std::vector<float>& sim_time_s) {
+  return !sim_time_s.empty() &&
+         std::none_of(sim_time_s.begin(), sim_time_s.end(), [](float time) { return std::isnan(time); });
+}
+
 // Checks that everything in one file has one geometry, for layouts that cannot say otherwise.
 class OneGeometry {
  public:
@@ -99,7 +104,7 @@ class ArrayWriter final : public ShowerWriter {
     }
   }
 
-  void append(const Showers& showers, std::span<const float> sim_time_s) override {
+  void append(const Showers& showers) override {
     geometry_.check(showers, options_.layout);
     const auto cells = static_cast<std::size_t>(options_.mesh.num_cells());
     std::vector<float> dense(cells), ordered(order_.size());
@@ -110,8 +115,8 @@ class ArrayWriter final : public ShowerWriter {
       energy_.push_back(showers.conditions[i].incident_energy_mev);
       theta_.push_back(showers.conditions[i].theta_rad);
       phi_.push_back(showers.conditions[i].phi_rad);
+      sim_time_s_.push_back(showers.conditions[i].sim_time_s);
     }
-    sim_time_s_.insert(sim_time_s_.end(), sim_time_s.begin(), sim_time_s.end());
   }
 
   void commit() override {
@@ -130,7 +135,7 @@ class ArrayWriter final : public ShowerWriter {
       column("incident_theta", theta_, {});
       column("incident_phi", phi_, {});
     }
-    if (!sim_time_s_.empty()) column("sim_time_s", sim_time_s_, {});
+    if (all_known(sim_time_s_)) column("sim_time_s", sim_time_s_, {});
     describe(file_, options_, geometry_.name());
     file_.close();
     staged_.commit();
@@ -156,7 +161,7 @@ class MlFastSimWriter final : public ShowerWriter {
         staged_(path, single_ ? StagedOutput::Kind::kFile : StagedOutput::Kind::kFolder),
         pool_(pool) {}
 
-  void append(const Showers& showers, std::span<const float> sim_time_s) override {
+  void append(const Showers& showers) override {
     std::vector<float> dense(static_cast<std::size_t>(options_.mesh.num_cells()));
     for (std::size_t i = 0; i < showers.size(); ++i) {
       const Conditions& condition = showers.conditions[i];
@@ -171,7 +176,7 @@ class MlFastSimWriter final : public ShowerWriter {
       Energy& energy =
           energy_of(showers.geometries.at(condition.geometry), condition.theta_rad, static_cast<long>(whole));
       energy.cells->append(bytes_of(dense));
-      if (!sim_time_s.empty()) energy.sim_time_s.push_back(sim_time_s[i]);
+      energy.sim_time_s.push_back(condition.sim_time_s);
     }
   }
 
@@ -179,7 +184,7 @@ class MlFastSimWriter final : public ShowerWriter {
     for (auto& [key, output] : outputs_) {
       for (auto& [energy_gev, energy] : output->energies) {
         energy.cells->finish();
-        if (!energy.sim_time_s.empty() && energy.sim_time_s.size() <= kMostInAttribute)
+        if (energy.sim_time_s.size() <= kMostInAttribute && all_known(energy.sim_time_s))
           output->file.set_attribute("sim_time_s", energy.sim_time_s, std::to_string(energy_gev));
       }
       describe(output->file, options_, key.first);
@@ -245,7 +250,7 @@ class CalopipeWriter final : public ShowerWriter {
     geometries_.geometries = options.geometries;
   }
 
-  void append(const Showers& showers, std::span<const float> sim_time_s) override {
+  void append(const Showers& showers) override {
     // Only the translation of geometry names is kept here, not the hits.
     Showers conditions(showers.num_cells(), showers.geometries);
     for (const Conditions& condition : showers.conditions) conditions.append(condition, {}, {});
@@ -254,19 +259,19 @@ class CalopipeWriter final : public ShowerWriter {
     energies_.append(bytes_of(showers.energies_mev));
     for (std::size_t i = 1; i < showers.offsets.size(); ++i)
       offsets_.push_back(offsets_.back() + showers.offsets[i] - showers.offsets[i - 1]);
-    sim_time_s_.insert(sim_time_s_.end(), sim_time_s.begin(), sim_time_s.end());
   }
 
   void commit() override {
     cells_.finish();
     energies_.finish();
-    std::vector<float> energy, theta, phi;
+    std::vector<float> energy, theta, phi, sim_time_s;
     std::vector<std::uint32_t> geometry;
     for (const Conditions& condition : geometries_.conditions) {
       energy.push_back(condition.incident_energy_mev);
       theta.push_back(condition.theta_rad);
       phi.push_back(condition.phi_rad);
       geometry.push_back(condition.geometry);
+      sim_time_s.push_back(condition.sim_time_s);
     }
     const auto column = [&](const char* name, hid_t type, std::span<const std::uint8_t> bytes) {
       ChunkStream stream(file_, name, column_options(type, options_.compression), pool_);
@@ -278,7 +283,7 @@ class CalopipeWriter final : public ShowerWriter {
     column("incident_phi", H5T_IEEE_F32LE, bytes_of(phi));
     column("geometry", H5T_STD_U32LE, bytes_of(geometry));
     column("offsets", H5T_STD_U64LE, bytes_of(offsets_));
-    if (!sim_time_s_.empty()) column("sim_time_s", H5T_IEEE_F32LE, bytes_of(sim_time_s_));
+    if (all_known(sim_time_s)) column("sim_time_s", H5T_IEEE_F32LE, bytes_of(sim_time_s));
     file_.set_attribute("format", "calopipe");
     file_.set_attribute("format_version", 1);
     file_.set_attribute("geometries", nlohmann::json(geometries_.geometries).dump());
@@ -295,7 +300,6 @@ class CalopipeWriter final : public ShowerWriter {
   ChunkStream cells_, energies_;
   Showers geometries_;
   std::vector<std::uint64_t> offsets_{0};
-  std::vector<float> sim_time_s_;
 };
 
 }  // namespace

@@ -39,13 +39,11 @@ class ShowerWriter {
                                               core::ThreadPool& pool);
   virtual ~ShowerWriter() = default;
 
-  /// @param sim_time_s  what simulating each shower took, empty where nobody knows; for all showers of a file
-  ///                    or none. Stored as the dataset `sim_time_s`; MLFastSim: as an attribute of the
-  ///                    energy, where it fits into one (16 000 showers)
+  /// Conditions::sim_time_s is stored as the dataset `sim_time_s` where it is known of all showers of a file;
+  /// MLFastSim: as an attribute of the energy, where it fits into one (16 000 showers).
   /// @throws core::UsageError where the layout cannot hold these conditions; core::UnavailableError (disk
   /// full)
-  virtual void append(const Showers& showers, std::span<const float> sim_time_s) = 0;
-  void append(const Showers& showers) { append(showers, {}); }
+  virtual void append(const Showers& showers) = 0;
   /// Finishes the file and puts it in place. @throws core::UnavailableError
   virtual void commit() = 0;
 };

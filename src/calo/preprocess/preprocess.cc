@@ -126,10 +126,11 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
   std::vector<float> unused(static_cast<std::size_t>(transform.condition_dim()));
   for (const std::string& geometry : info.geometries) transform.encode({}, geometry, unused);
 
-  const WriteOptions write{.layout = Layout::kCalopipe,
-                           .mesh = info.mesh,
-                           .geometries = info.geometries,
-                           .provenance = options.provenance};
+  WriteOptions write{.layout = Layout::kCalopipe,
+                     .mesh = info.mesh,
+                     .geometries = info.geometries,
+                     .provenance = options.provenance};
+  if (info.peak_memory_bytes > 0) write.attributes["peak_memory_bytes"] = info.peak_memory_bytes;
   const auto training = ShowerWriter::create(folder / "train.h5", write, pool);
   std::unique_ptr<ShowerWriter> holdout;
   if (options.holdout_fraction > 0) holdout = ShowerWriter::create(folder / "holdout.h5", write, pool);

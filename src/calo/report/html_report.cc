@@ -76,6 +76,15 @@ void add_bad_cells(const Validation& validation, std::vector<VerdictItem>& items
   if (empty > 0) items.push_back({.text = fmt::format("{} fast showers hold no energy at all.", empty)});
 }
 
+void add_cost(const Validation& validation, std::vector<VerdictItem>& items) {
+  if (validation.speed_up() <= 0) return;
+  items.push_back({.good = validation.speed_up() > 1,
+                   .text = fmt::format("A shower takes {:.3g} ms of one thread, {:.3g} ms in the full simulation: "
+                                       "{:.3g} showers in the time of one.",
+                                       1e3 * validation.fast_cost.seconds_per_shower,
+                                       1e3 * validation.full_cost.seconds_per_shower, validation.speed_up())});
+}
+
 void add_classifiers(const Validation& validation, std::vector<VerdictItem>& items) {
   for (const Classification& c : validation.classifiers)
     items.push_back({.good = !c.tells_apart(),
@@ -131,38 +140,8 @@ std::string body(const std::string& verdict_html, const json& plots, const json&
   return page + "</script></body></html>\n";
 }
 
-// Index of the best model of a score, and of those within errors of it.
-struct Ranking {
-  std::size_t best = 0;
-  std::vector<bool> close;
-  bool has_best = false;
-};
-
-Ranking rank(const json& score) {
-  const json& models = score.at("models");
-  const std::string better = score.at("better");
-  const auto badness = [&](const json& model) {
-    const double value = model.at("value");
-    return better == "low" ? value : better == "high" ? -value : std::abs(value - 0.5);
-  };
-  const auto usable = [](const json& model) {
-    return model.is_object() && model.contains("value") && model.at("value").is_number();
-  };
-  Ranking ranking{.close = std::vector<bool>(models.size(), false)};
-  for (std::size_t i = 0; i < models.size(); ++i) {
-    if (!usable(models[i])) continue;
-    if (!ranking.has_best || badness(models[i]) < badness(models[ranking.best])) ranking.best = i;
-    ranking.has_best = true;
-  }
-  if (!ranking.has_best) return ranking;
-  const auto error = [](const json& model) {
-    return model.contains("error") && model.at("error").is_number() ? model.at("error").get<double>() : 0;
-  };
-  const json& best = models[ranking.best];
-  for (std::size_t i = 0; i < models.size(); ++i)
-    if (i != ranking.best && usable(models[i]))
-      ranking.close[i] = badness(models[i]) - badness(best) < std::hypot(error(models[i]), error(best));
-  return ranking;
+bool has_rank(const json& model, const char* rank) {
+  return model.is_object() && model.value("rank", "") == rank;
 }
 
 }  // namespace
@@ -173,6 +152,7 @@ std::vector<VerdictItem> verdict(const Validation& validation) {
   add_means(validation, items);
   add_scores(validation, items);
   add_classifiers(validation, items);
+  add_cost(validation, items);
   return items;
 }
 
@@ -196,12 +176,13 @@ void write_comparison_report(const std::filesystem::path& file, const json& plot
   std::vector<std::size_t> wins(plots.at("models").size(), 0);
   std::size_t decided = 0;
   for (const json& score : plots.at("scores")) {
-    const Ranking ranking = rank(score);
-    if (!ranking.has_best ||
-        std::find(ranking.close.begin(), ranking.close.end(), true) != ranking.close.end())
-      continue;
-    ++decided;
-    ++wins[ranking.best];
+    const json& models = score.at("models");
+    if (std::any_of(models.begin(), models.end(), [](const json& m) { return has_rank(m, "alike"); })) continue;
+    for (std::size_t i = 0; i < wins.size(); ++i)
+      if (has_rank(models[i], "best")) {
+        ++decided;
+        ++wins[i];
+      }
   }
   std::string items = "<ul>";
   for (std::size_t i = 0; i < wins.size(); ++i)
@@ -230,14 +211,14 @@ std::string comparison_table(const json& plots) {
                        estimate.at("error").is_number() ? estimate.at("error").get<double>() : 0);
   };
   for (const json& score : plots.at("scores")) {
-    const Ranking ranking = rank(score);
-    text += fmt::format("| {} | {} |", score.at("title").get<std::string>(), number(score.at("floor")));
-    for (std::size_t i = 0; i < score.at("models").size(); ++i) {
-      const std::string value = number(score.at("models")[i]);
-      text += ranking.has_best && i == ranking.best ? fmt::format(" **{}** |", value)
-              : ranking.close[i]                    ? fmt::format(" ({}) |", value)
-                                                    : fmt::format(" {} |", value);
-    }
+    const std::string reference =
+        score.contains("full") ? "Geant4 " + number(score.at("full")) : number(score.at("floor"));
+    text += fmt::format("| {} | {} |", score.at("title").get<std::string>(), reference);
+    for (const json& model : score.at("models"))
+      text += fmt::format(fmt::runtime(has_rank(model, "best")    ? " **{}** |"
+                                       : has_rank(model, "alike") ? " ({}) |"
+                                                                  : " {} |"),
+                          number(model));
     text += '\n';
   }
   return text;

@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 constexpr int kScoreBins = 20;
 // Bytes of examples in a page, about: the cells with least energy are left out where there are more.
 constexpr std::size_t kExampleBytes = 6u << 20;
@@ -240,6 +240,8 @@ json classifier_data(const Classification& c) {
   for (const RocPoint& point : c.roc) roc.push_back(short_numbers({point.false_positive_rate, point.recall}));
   for (const CalibrationBin& bin : c.calibration)
     calibration.push_back(short_numbers({bin.predicted, bin.observed, bin.error}));
+  const LogitDivergence divergence =
+      c.calibrated_jensen_shannon.value_or(LogitDivergence{c.jensen_shannon, c.jensen_shannon_error});
   json trainings = json::array();
   for (const TrainingResult& training : c.trainings) trainings.push_back(short_number(training.auc.value));
   return {{"name", c.name},
@@ -248,9 +250,10 @@ json classifier_data(const Classification& c) {
           {"models",
            json::array({{{"auc", short_number(c.auc.value)},
                          {"auc_error", short_number(c.auc.error, 3)},
+                         {"floor", c.floor ? number(c.floor->value, c.floor->error) : json(nullptr)},
                          {"accuracy", short_number(c.accuracy)},
-                         {"jsd", short_number(c.calibrated_jensen_shannon ? c.calibrated_jensen_shannon->value
-                                                                          : c.jensen_shannon)},
+                         {"jsd", short_number(divergence.value)},
+                         {"jsd_error", short_number(divergence.error, 3)},
                          {"test_showers", c.test_showers},
                          {"trainings", std::move(trainings)},
                          {"roc", std::move(roc)},
@@ -355,35 +358,89 @@ void merge_figure(json& into, const json* other, std::size_t others) {
   append_models(into, other, "numbers", others);
 }
 
+// Marks in a score of several models the best one, and those that cannot be told from it within errors.
+void rank(json& score) {
+  json& models = score.at("models");
+  const std::string better = score.at("better");
+  const auto badness = [&](const json& model) {
+    const double value = model.at("value");
+    return better == "low" ? value : better == "high" ? -value : std::abs(value - 0.5);
+  };
+  json* best = nullptr;
+  std::size_t known = 0;
+  for (json& model : models) {
+    if (!model.is_object()) continue;
+    model.erase("rank");
+    if (!model.at("value").is_number()) continue;
+    ++known;
+    if (best == nullptr || badness(model) < badness(*best)) best = &model;
+  }
+  if (known < 2) return;
+  const auto error = [](const json& model) {
+    return model.at("error").is_number() ? model.at("error").get<double>() : 0;
+  };
+  for (json& model : models) {
+    if (!model.is_object() || !model.at("value").is_number()) continue;
+    if (&model == best)
+      model["rank"] = "best";
+    else if (badness(model) - badness(*best) < std::hypot(error(model), error(*best)))
+      model["rank"] = "alike";
+  }
+}
+
 void merge_figures(json& into, const json* other, std::size_t others) {
   for (json& entry : into)
     merge_figure(entry, other == nullptr ? nullptr : named(*other, entry.at("name")), others);
 }
 
+// What showers cost, as scores; the full simulation's is where the floor of others is.
+void add_costs(json& scores, const Validation& validation) {
+  const auto add = [&](const char* name, const char* title, const char* help, const char* better, double fast,
+                       double full) {
+    if (fast <= 0 && full <= 0) return;
+    const auto exact = [](double value) {
+      return value > 0 ? json{{"value", short_number(value, 4)}, {"error", 0}, {"at_floor", false}}
+                       : json(nullptr);
+    };
+    scores.push_back({{"name", name},
+                      {"title", title},
+                      {"group", "Cost"},
+                      {"better", better},
+                      {"help", help},
+                      {"models", json::array({exact(fast)})},
+                      {"floor", nullptr},
+                      {"full", exact(full)}});
+  };
+  const ShowerCost &fast = validation.fast_cost, &full = validation.full_cost;
+  add("time_per_shower", "Time per shower [ms]",
+      "Of one thread, mean: of the generator (generate), of Geant4 as the files say (sim_time_s). Each on the "
+      "machine that made them.",
+      "low", 1e3 * fast.seconds_per_shower, 1e3 * full.seconds_per_shower);
+  add("speed_up", "Showers in the time of a full one", "Ratio of the times of one thread.", "high",
+      validation.speed_up(), 0);
+  constexpr double kMiB = 1024 * 1024;
+  add("peak_memory", "Peak memory [MiB]", "Of the program that made the showers, everything included.", "low",
+      fast.peak_memory_bytes / kMiB, full.peak_memory_bytes / kMiB);
+  add("memory_per_shower", "Memory per shower [KiB]",
+      "That the generator works in, for each shower of a batch, beside the model.", "low",
+      fast.memory_per_shower_bytes / 1024, full.memory_per_shower_bytes / 1024);
+}
+
 }  // namespace
 
-json plot_data(const Validation& validation, const std::string& label, const ShowerTimes& times) {
+json plot_data(const Validation& validation, const std::string& label) {
   json scores = json::array();
   for (const Score& score : validation.scores) {
-    json entry = {
-        {"name", score.name},   {"title", score.title},
-        {"group", score.group}, {"better", better_name(score.better)},
-        {"help", score.help},   {"models", json::array({number(score.estimate.value, score.estimate.error)})},
-        {"floor", nullptr}};
+    json value = number(score.estimate.value, score.estimate.error);
+    value["at_floor"] = score.agrees();
+    json entry = {{"name", score.name},   {"title", score.title},
+                  {"group", score.group}, {"better", better_name(score.better)},
+                  {"help", score.help},   {"models", json::array({std::move(value)})},
+                  {"floor", nullptr}};
     if (score.estimate.has_floor) entry["floor"] = number(score.estimate.floor, score.estimate.floor_error);
     scores.push_back(std::move(entry));
   }
-  for (const auto& [name, title, value] :
-       {std::tuple{"time_full", "Time per shower, full simulation [ms]", times.full_ms},
-        std::tuple{"time_fast", "Time per shower, fast simulation [ms]", times.fast_ms}})
-    if (value > 0)
-      scores.push_back({{"name", name},
-                        {"title", title},
-                        {"group", "Cost"},
-                        {"better", "low"},
-                        {"help", "As the files say: sim_time_s, on the machine that made them."},
-                        {"models", json::array({{{"value", short_number(value, 4)}, {"error", 0}}})},
-                        {"floor", nullptr}});
+  add_costs(scores, validation);
   std::size_t examples = 0;
   for (const ConditionComparison& group : validation.groups)
     examples += group.full_examples.size() + group.fast_examples.size();
@@ -473,6 +530,7 @@ json merge_plots(const std::vector<json>& plots, const std::vector<std::string>&
     if (!result.at("classifiers").empty()) result["no_classifiers"] = "";
     append(result.at("models"), other.at("models"));
   }
+  for (json& score : result.at("scores")) rank(score);
   return result;
 }
 

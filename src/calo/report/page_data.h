@@ -11,12 +11,7 @@ namespace calo {
 /// Everything that a report shows, as the page's script takes it (doc/validation.md, "plots.json"): one
 /// Geant4 sample, one model. merge_plots() lays several over each other.
 /// @param label of the model, for legends
-/// @param times milliseconds for each shower, where the files know them; 0 = unknown
-struct ShowerTimes {
-  double full_ms = 0, fast_ms = 0;
-};
-nlohmann::json plot_data(const Validation& validation, const std::string& label,
-                         const ShowerTimes& times = {});
+nlohmann::json plot_data(const Validation& validation, const std::string& label);
 
 /// Plots of several models against one Geant4 sample as those of one report.
 /// @param plots of plot_data(), at least one

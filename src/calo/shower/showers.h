@@ -1,19 +1,22 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace calo {
 
-/// What a shower was made with.
+/// What a shower was made with, and what that took.
 struct Conditions {
   float incident_energy_mev = 0;
   float theta_rad =
       0;  ///< polar angle of the incident particle; 90 degrees = perpendicular entry in the data sets
   float phi_rad = 0;
   std::uint16_t geometry = 0;  ///< index into Showers::geometries
+  /// Time that simulating it took on one thread; NaN where nobody knows.
+  float sim_time_s = std::numeric_limits<float>::quiet_NaN();
 };
 
 /// A batch of showers, sparse: only cells with energy are kept (1–3 % of them), in ascending order of the

@@ -122,6 +122,10 @@ json Classification::to_json() const {
                  {"showers_of_each_side",
                   {{"train", train_showers}, {"validation", validation_showers}, {"test", test_showers}}},
                  {"features", features}};
+  if (floor) {
+    object["auc_floor"] = floor->value;
+    object["auc_floor_error"] = floor->error;
+  }
   for (const CalibrationBin& bin : calibration)
     object["calibration"].push_back({{"predicted", bin.predicted},
                                      {"observed", bin.observed},

@@ -58,14 +58,41 @@ std::vector<std::int64_t> places_of(const ShowerSample& sample, const GroupCount
   return places;
 }
 
-// Rows of a table in two halves, drawn at random.
-std::pair<FeatureTable, FeatureTable> halves_of(const FeatureTable& table, std::uint64_t seed) {
-  const std::vector<std::uint8_t> chosen = half_replicas(table.rows(), 1, seed ^ kHalvesStream).front();
-  std::pair<FeatureTable, FeatureTable> result{{.names = table.names}, {.names = table.names}};
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    std::vector<float>& values = (chosen[i] != 0 ? result.first : result.second).values;
-    values.insert(values.end(), table.row(i), table.row(i) + table.columns());
+// Rows of what was gathered, in two random halves of each group: row i of both has the same conditions.
+struct Halves {
+  std::vector<std::size_t> first, second;
+};
+
+Halves halves_of(const GroupCounts& counts, std::uint64_t seed) {
+  Halves halves;
+  std::size_t begin = 0;
+  std::uint64_t group = 0;
+  for (const auto& [name, count] : counts) {
+    std::vector<std::size_t> rows(count);
+    std::iota(rows.begin(), rows.end(), begin);
+    core::Philox random(seed, group++, kHalvesStream);
+    for (std::size_t i = count; i > 1; --i)
+      std::swap(rows[i - 1], rows[random.below(static_cast<std::uint32_t>(i))]);
+    const auto half = static_cast<std::ptrdiff_t>(count / 2);
+    halves.first.insert(halves.first.end(), rows.begin(), rows.begin() + half);
+    halves.second.insert(halves.second.end(), rows.begin() + half, rows.begin() + 2 * half);
+    begin += count;
   }
+  return halves;
+}
+
+FeatureTable rows_of(const FeatureTable& table, const std::vector<std::size_t>& rows) {
+  FeatureTable result{.names = table.names};
+  result.values.reserve(rows.size() * table.columns());
+  for (const std::size_t row : rows)
+    result.values.insert(result.values.end(), table.row(row), table.row(row) + table.columns());
+  return result;
+}
+
+Showers rows_of(const Showers& showers, const std::vector<std::size_t>& rows) {
+  Showers result(showers.num_cells(), showers.geometries);
+  if (showers.empty()) return result;  // no classifier asked for them
+  for (const std::size_t row : rows) result.append(showers, row, row + 1);
   return result;
 }
 
@@ -81,12 +108,10 @@ FeatureTable thinned(const FeatureTable& table, std::int64_t most) {
 }
 
 void add_feature_distances(std::vector<Score>& scores, const FeatureTable& full, const FeatureTable& fast,
-                           const ValidateOptions& options, core::ThreadPool& pool) {
+                           const Halves& halves, const ValidateOptions& options, core::ThreadPool& pool) {
   if (std::min(full.rows(), fast.rows()) < kFewestForDistances) return;
-  // The floor needs as many in each half.
-  const bool has_floor = full.rows() >= 2 * kFewestForDistances;
-  const std::pair<FeatureTable, FeatureTable> halves = halves_of(full, options.distances.seed);
-  const FeatureTable &first = halves.first, &second = halves.second;
+  const FeatureTable first = rows_of(full, halves.first), second = rows_of(full, halves.second);
+  const bool has_floor = first.rows() >= kFewestForDistances;
   const auto scaled = [](Estimate estimate, double factor) {
     for (double* number : {&estimate.value, &estimate.error, &estimate.floor, &estimate.floor_error})
       *number *= factor;
@@ -289,26 +314,27 @@ void correct_p_values(Validation& validation) {
   validation.tests = static_cast<std::int64_t>(tested.size());
 }
 
-// What the logistic regression makes of two halves of the full simulation; 0.5 where they are too small.
-Auc auc_between_halves(const FeatureTable& full, const ValidateOptions& options, core::ThreadPool& pool) {
-  const std::size_t half = full.rows() / 2;
-  if (half < kFewestClassified) return {};
-  const std::pair<FeatureTable, FeatureTable> halves = halves_of(full, options.classifier.seed);
-  return classify_high_level(halves.first.first(half), halves.second.first(half), options.classifier, pool)
-      .auc;
-}
-
-// @returns the AUC of the logistic regression between halves of the full simulation
-Auc add_classifiers(Validation& result, const ShowerSample& full_sample, const ShowerSample& fast_sample,
-                    const GroupCounts& classified, ShowerReader& full, ShowerReader& fast,
-                    const ValidateOptions& options, core::ThreadPool& pool) {
+void add_classifiers(Validation& result, const ShowerSample& full_sample, const ShowerSample& fast_sample,
+                     const GroupCounts& classified, ShowerReader& full, ShowerReader& fast,
+                     const ValidateOptions& options, core::ThreadPool& pool) {
   const FeatureTable full_features = gather(full_sample, classified, &GroupSample::high_level),
                      fast_features = gather(fast_sample, classified, &GroupSample::high_level);
   result.classified_showers = static_cast<std::int64_t>(full_features.rows());
-  if (full_features.rows() < kFewestClassified) return {};
-  result.classifiers.push_back(classify_high_level(full_features, fast_features, options.classifier, pool));
-  const Auc floor = auc_between_halves(full_features, options, pool);
-  if (options.extra_classifiers.empty()) return floor;
+  if (full_features.rows() < kFewestClassified) return;
+  const auto add = [&](const Halves& halves, const std::function<Classification()>& classify,
+                       const std::function<Classification(const Halves&)>& classify_halves) {
+    result.classifiers.push_back(classify());
+    if (halves.first.size() < kFewestClassified) return;
+    result.classifiers.back().floor = classify_halves(halves).auc;
+  };
+  add(
+      halves_of(classified, options.classifier.seed),
+      [&] { return classify_high_level(full_features, fast_features, options.classifier, pool); },
+      [&](const Halves& halves) {
+        return classify_high_level(rows_of(full_features, halves.first), rows_of(full_features, halves.second),
+                                   options.classifier, pool);
+      });
+  if (options.extra_classifiers.empty()) return;
   GroupCounts chosen = classified;
   const bool needs_showers = std::any_of(options.extra_classifiers.begin(), options.extra_classifiers.end(),
                                          [](const ExtraClassifier& c) { return c.needs_showers; });
@@ -320,20 +346,34 @@ Auc add_classifiers(Validation& result, const ShowerSample& full_sample, const S
   }
   const FeatureTable full_table = gather(full_sample, chosen, &GroupSample::calochallenge),
                      fast_table = gather(fast_sample, chosen, &GroupSample::calochallenge);
-  const ClassifiedShowers showers{.full_features = full_table,
-                                  .fast_features = fast_table,
-                                  .full = full_showers,
-                                  .fast = fast_showers,
-                                  .mesh = result.mesh};
+  const Halves halves = halves_of(chosen, options.classifier.seed);
   for (const ExtraClassifier& extra : options.extra_classifiers)
-    result.classifiers.push_back(extra.classify(showers));
-  return floor;
+    add(
+        halves,
+        [&] {
+          return extra.classify({.full_features = full_table,
+                                 .fast_features = fast_table,
+                                 .full = full_showers,
+                                 .fast = fast_showers,
+                                 .mesh = result.mesh});
+        },
+        [&](const Halves& both) {
+          spdlog::info("{}: the same between two halves of the full simulation", result.classifiers.back().title);
+          const FeatureTable first = rows_of(full_table, both.first), second = rows_of(full_table, both.second);
+          const Showers first_showers = rows_of(full_showers, both.first),
+                        second_showers = rows_of(full_showers, both.second);
+          return extra.classify({.full_features = first,
+                                 .fast_features = second,
+                                 .full = first_showers,
+                                 .fast = second_showers,
+                                 .mesh = result.mesh});
+        });
 }
 
-void add_auc_scores(Validation& validation, const Auc& high_level_floor) {
+void add_auc_scores(Validation& validation) {
   for (const Classification& c : validation.classifiers) {
-    // Of networks the floor is what it must be: another training of each would double the time.
-    const Auc floor = c.name == "high_level" ? high_level_floor : Auc{};
+    // Where the halves are too small, the floor is what it must be.
+    const Auc floor = c.floor.value_or(Auc{});
     validation.scores.push_back(
         {.name = "auc_" + c.name,
          .title = c.title,
@@ -393,6 +433,12 @@ Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOption
       spdlog::warn(
           "of the {} simulation, {} cells are NaN or infinite and {} are negative; they are left out", side,
           bad.not_finite, bad.negative);
+  const auto cost_of = [](const ShowerReader& reader) {
+    return ShowerCost{.seconds_per_shower = mean_sim_time_s(reader.conditions()).value_or(0),
+                      .peak_memory_bytes = reader.info().peak_memory_bytes};
+  };
+  result.full_cost = cost_of(full);
+  result.fast_cost = cost_of(fast);
   const MeshAxes axes(result.mesh);
   for (auto& [name, group] : full_sample.groups)
     if (const auto partner = fast_sample.groups.find(name); partner != fast_sample.groups.end())
@@ -406,13 +452,19 @@ Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOption
   if (options.only_observables) return result;
   result.scans = scan_energies(result.groups);
   const GroupCounts classified = classified_showers(full_counts, fast_counts, options.classifier.max_showers);
-  add_auc_scores(result,
-                 add_classifiers(result, full_sample, fast_sample, classified, full, fast, options, pool));
+  add_classifiers(result, full_sample, fast_sample, classified, full, fast, options, pool);
+  add_auc_scores(result);
   add_feature_distances(result.scores, gather(full_sample, classified, &GroupSample::calochallenge),
-                        gather(fast_sample, classified, &GroupSample::calochallenge), options, pool);
+                        gather(fast_sample, classified, &GroupSample::calochallenge),
+                        halves_of(classified, options.distances.seed), options, pool);
   add_separation_powers(result.scores, full_sample, fast_sample, classified, axes, options, pool);
   add_condition_means(result.scores, result.groups);
   return result;
+}
+
+double Validation::speed_up() const {
+  if (full_cost.seconds_per_shower <= 0 || fast_cost.seconds_per_shower <= 0) return 0;
+  return full_cost.seconds_per_shower / fast_cost.seconds_per_shower;
 }
 
 std::string Validation::no_classifier_reason() const {

@@ -55,6 +55,13 @@ struct Score {
   bool agrees() const;
 };
 
+/// What making a shower costs; 0 = nobody knows.
+struct ShowerCost {
+  double seconds_per_shower = 0;       ///< of one thread, mean
+  double peak_memory_bytes = 0;        ///< of the program
+  double memory_per_shower_bytes = 0;  ///< of each shower that is made at a time
+};
+
 struct Validation {
   std::vector<ConditionComparison> groups;
   std::vector<EnergyScan> scans;
@@ -65,9 +72,13 @@ struct Validation {
   std::vector<std::string> only_full, only_fast;  ///< groups without a partner
   BadCells full_bad_cells, fast_bad_cells;
   double threshold_mev = 0;
+  ShowerCost full_cost, fast_cost;  ///< as the files say
   VoxelMesh mesh;
   std::int64_t tests = 0;     ///< Kolmogorov–Smirnov tests made
   std::int64_t rejected = 0;  ///< of them below 0.05 after correction for their number
+
+  /// How many fast showers are made in the time of a full one; 0 = unknown.
+  double speed_up() const;
 
   /// Why there is no classifier; empty where there is one.
   std::string no_classifier_reason() const;

@@ -80,6 +80,7 @@ json Validation::summary() const {
       divergence[c.name] += c.jensen_shannon.value / static_cast<double>(groups.size());
   for (const auto& [name, mean] : divergence) result[name + "_jsd_mean"] = mean;
   for (const Score& score : scores) put(result, score.name, score.estimate);
+  if (speed_up() > 0) result["speed_up"] = speed_up();
   return result;
 }
 
@@ -108,6 +109,14 @@ json Validation::to_json() const {
   const auto bad = [](const BadCells& cells) {
     return json{{"not_finite", cells.not_finite}, {"negative", cells.negative}};
   };
+  const auto cost = [](const ShowerCost& known) {
+    json entry = json::object();
+    for (const auto& [name, value] : {std::pair{"seconds_per_shower", known.seconds_per_shower},
+                                      std::pair{"peak_memory_bytes", known.peak_memory_bytes},
+                                      std::pair{"memory_per_shower_bytes", known.memory_per_shower_bytes}})
+      if (value > 0) entry[name] = value;
+    return entry;
+  };
   json tested = json::array(), scanned = json::array(), scored = json::object();
   for (const Classification& classification : classifiers) tested.push_back(classification.to_json());
   for (const EnergyScan& scan : scans) scanned.push_back(scan_json(scan));
@@ -120,6 +129,7 @@ json Validation::to_json() const {
           {"scans", std::move(scanned)},
           {"classifiers", std::move(tested)},
           {"bad_cells", {{"full", bad(full_bad_cells)}, {"fast", bad(fast_bad_cells)}}},
+          {"cost", {{"full", cost(full_cost)}, {"fast", cost(fast_cost)}}},
           {"only_full", only_full},
           {"only_fast", only_fast},
           {"threshold_mev", threshold_mev},

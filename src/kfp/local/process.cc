@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/process_memory.h"
 
 namespace kfp::local {
 namespace fs = std::filesystem;
@@ -79,13 +80,6 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
-std::int64_t memory_field(pid_t pid, std::string_view field) {
-  std::ifstream stream("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(stream, line);)
-    if (line.starts_with(field)) return std::strtoll(line.c_str() + field.size(), nullptr, 10) * 1024;
-  return 0;
-}
-
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -140,7 +134,7 @@ Process::Process(const ProcessOptions& options) : guard_(options.guard) {
       .null = null.get(),
       .report = report.get(),
       .parent = ::getpid()};
-  own_peak_bytes_ = memory_field(prepared.parent, "VmHWM:");
+  own_peak_bytes_ = core::peak_memory_bytes(prepared.parent);
 
   // A handler of ours must not run in the child.
   sigset_t all;
@@ -190,7 +184,7 @@ Process::~Process() {
 }
 
 void Process::sample_memory() {
-  sampled_peak_bytes_ = std::max(sampled_peak_bytes_, memory_field(pid_, "VmHWM:"));
+  sampled_peak_bytes_ = std::max(sampled_peak_bytes_, core::peak_memory_bytes(pid_));
 }
 
 std::optional<ProcessEnd> Process::poll() {

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "core/philox.h"
+#include "support/python_peer.h"
+#include "support/temp_folder.h"
 
 namespace {
 
@@ -55,6 +58,33 @@ TEST(IsotonicRegression, IsTheMinMaxFormula) {
     }
     EXPECT_NEAR(fit(scores[order[i]]), std::clamp(highest, 1.0 / 62, 61.0 / 62), 1e-12) << i;
   }
+}
+
+TEST(IsotonicRegression, AgreesWithScikitLearn) {
+  if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
+  const test::TempFolder folder;
+  std::vector<double> negative, positive, asked, answers;
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    core::Philox random(5, i);
+    negative.push_back(std::round(10 * static_cast<double>(random.normal())) / 10);
+    positive.push_back(std::round(10 * static_cast<double>(random.normal()) + 8) / 10);
+  }
+  const auto fit = calo::IsotonicRegression::fit(negative, positive);
+  for (int i = -50; i <= 50; ++i) {
+    asked.push_back(0.1 * i + 0.03);
+    answers.push_back(fit(asked.back()));
+  }
+  EXPECT_EQ(test::run_python(folder.path(), test::python_list("negative", negative) +
+                                                test::python_list("positive", positive) +
+                                                test::python_list("asked", asked) +
+                                                test::python_list("answers", answers) + R"(
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+fit = IsotonicRegression(out_of_bounds="clip").fit(negative + positive, np.repeat([0, 1], 300))
+want = np.clip(fit.predict(asked), 1 / 602, 601 / 602)
+assert np.allclose(want, answers, atol=1e-12), np.abs(want - answers).max()
+)"),
+            0);
 }
 
 }  // namespace

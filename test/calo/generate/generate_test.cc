@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/philox.h"
+#include "core/staged_output.h"
 #include "support/random_showers.h"
 #include "support/temp_folder.h"
 
@@ -173,6 +174,41 @@ TEST(Generate, MakesLogUniformEnergiesAndConditionsLikeOthers) {
   const auto like = calo::ShowerReader::open(folder / "like.h5", {}, pool);
   ASSERT_EQ(like->conditions().size(), 4000u);
   EXPECT_EQ(like->conditions()[17].incident_energy_mev, range->conditions()[17].incident_energy_mev);
+}
+
+TEST(Generate, TellsWhatItTookAndNotWhatGeant4Needed) {
+  const test::TempFolder folder;
+  core::ThreadPool pool(2);
+  const calo::VoxelMesh mesh = test::small_mesh();
+  calo::Showers showers = test::random_showers(mesh, 600, 1);
+  for (calo::Conditions& condition : showers.conditions) condition.sim_time_s = 3;
+  const auto writer =
+      calo::ShowerWriter::create(folder / "geant4.h5", {.layout = calo::Layout::kCalopipe, .mesh = mesh}, pool);
+  writer->append(showers);
+  writer->commit();
+  const calo::GenerateReport report = calo::generate(
+      model_for(mesh), {.like = folder / "geant4.h5", .layout = calo::Layout::kCalopipe}, folder / "fast.h5", pool);
+  EXPECT_FALSE(calo::mean_sim_time_s(calo::ShowerReader::open(folder / "fast.h5", {}, pool)->conditions()));
+  EXPECT_EQ(report.showers, 600);
+  EXPECT_EQ(report.threads, 2);
+  EXPECT_EQ(report.batch_size, 256);
+  EXPECT_GT(report.seconds_per_shower(), 0);
+  EXPECT_DOUBLE_EQ(report.seconds_per_shower(), 2 * report.seconds / 600);
+  EXPECT_GT(report.peak_memory_bytes, 1 << 20);
+  core::write_file(folder / "a.json", report.to_json().dump());
+  EXPECT_EQ(calo::GenerateReport::read(folder / "a.json").to_json(), report.to_json());
+  nlohmann::json broken = report.to_json();
+  broken["seconds"] = "long";
+  core::write_file(folder / "b.json", broken.dump());
+  for (const char* file : {"b.json", "fast.h5"}) {
+    try {
+      calo::GenerateReport::read(folder / file);
+      FAIL() << file;
+    } catch (const core::InputError& error) {
+      EXPECT_EQ(error.details().file, folder / file);
+      EXPECT_NE(error.details().hint.find("--performance"), std::string::npos);
+    }
+  }
 }
 
 TEST(Generate, RefusesWhatDoesNotFit) {

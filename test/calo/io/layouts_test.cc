@@ -7,7 +7,6 @@
 #include "calo/io/inspect.h"
 #include "calo/io/shower_reader.h"
 #include "calo/io/shower_writer.h"
-#include "calo/io/simulation_time.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "support/random_showers.h"
@@ -210,13 +209,14 @@ TEST(ShowerWriter, KeepsTimesAndAttributes) {
          .geometries = {"SiW"},
          .attributes = {{"particle", std::string("e-")}, {"sampling_fraction", 0.027}}},
         pool);
-    writer->append(showers, seconds);
+    for (std::size_t i = 0; i < seconds.size(); ++i) showers.conditions[i].sim_time_s = seconds[i];
+    writer->append(showers);
     writer->commit();
     const auto file = calo::hdf5::File::open(path);
     EXPECT_EQ(file.text_attribute("particle"), "e-");
     EXPECT_EQ(file.number_attribute("sampling_fraction"), 0.027);
     expect_equal(calo::read_all(*calo::ShowerReader::open(path, {.mesh = mesh}, pool)), showers);
-    EXPECT_EQ(calo::mean_simulation_time_s({path}), 1.75);
+    EXPECT_EQ(calo::mean_sim_time_s(calo::ShowerReader::open(path, {.mesh = mesh}, pool)->conditions()), 1.75);
     if (layout != Layout::kMlFastSim) {
       EXPECT_EQ(file.read_floats("sim_time_s"), seconds);
       continue;

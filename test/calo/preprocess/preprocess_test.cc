@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "calo/io/shower_writer.h"
 #include "core/error.h"
@@ -56,6 +57,14 @@ TEST(Preprocess, HoldsOutItsShareOfEachGroupAndRepeatsItself) {
   EXPECT_NEAR(counts[1000], 84, 1);
   EXPECT_NEAR(counts[64000], 14, 1);
   EXPECT_EQ(calo::read_transform(folder / "a").max_energy_mev, 64000);
+  // What Geant4 needed goes with each shower.
+  const auto trained = calo::ShowerReader::open(folder / "a" / "train.h5", {}, pool);
+  const auto all = calo::ShowerReader::open("data/mlfastsim", {}, pool);
+  std::multiset<float> before, after;
+  for (const auto& condition : all->conditions()) before.insert(condition.sim_time_s);
+  for (const calo::ShowerReader* part : {held.get(), trained.get()})
+    for (const auto& condition : part->conditions()) after.insert(condition.sim_time_s);
+  EXPECT_EQ(before, after);
 }
 
 TEST(Preprocess, KeepsTheLimitsThatTheUserSets) {

@@ -121,9 +121,22 @@ d = distances(x, y)
 inside = d < radii(x)[:, None]
 want = [inside.any(axis=0).mean(), (d < radii(y)[None, :]).any(axis=1).mean(), inside.sum(axis=0).mean() / 5, inside.any(axis=1).mean()]
 assert np.allclose(want, ours, atol=1e-9), (want, ours)
+# The same by scikit-learn's trees.
+from sklearn.neighbors import KDTree
+trees = [KDTree(z) for z in (x, y)]
+balls = [tree.query(z, 6)[0][:, 5] for tree, z in zip(trees, (x, y))]
+among_x = np.zeros(len(y))
+for i, found in enumerate(trees[1].query_radius(x, np.nextafter(balls[0], 0))):
+    among_x[found] += 1
+nearest = trees[1].query(x, 1)[0][:, 0]
+among_y = np.zeros(len(x), bool)
+for found in trees[0].query_radius(y, np.nextafter(balls[1], 0)):
+    among_y[found] = True
+want = [(among_x > 0).mean(), among_y.mean(), among_x.mean() / 5, (nearest < balls[0]).mean()]
+assert np.allclose(want, ours, atol=1e-9), (want, ours)
 )";
 
-TEST(Neighbourhoods, AgreeWithNumpy) {
+TEST(Neighbourhoods, AgreeWithNumpyAndScikitLearn) {
   if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   core::ThreadPool pool(2);
   const test::TempFolder folder;

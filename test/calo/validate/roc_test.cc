@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "calo/validate/classifier.h"
 #include "core/philox.h"
 #include "support/python_peer.h"
 #include "support/temp_folder.h"
@@ -124,6 +125,48 @@ delong = np.sqrt(wins.mean(1).var(ddof=1) / len(b) + wins.mean(0).var(ddof=1) / 
 assert abs(delong / ours[1] - 1) < 0.1, (delong, ours)
 )"),
             0);
+}
+
+// Scores between 0 and 1, many of them equal; none on an edge of ten bins.
+std::vector<double> shares(const std::vector<double>& values) {
+  std::vector<double> result;
+  for (const double value : values) result.push_back((std::floor(100 / (1 + std::exp(-value))) + 0.5) / 100);
+  return result;
+}
+
+TEST(Judge, AgreesWithScikitLearn) {
+  if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
+  const test::TempFolder folder;
+  const std::vector<double> a = shares(normals(400, 1)), b = shares(normals(400, 2, 0.8));
+  std::vector<double> recall, false_positives, predicted, observed;
+  for (const calo::RocPoint& point : calo::roc_curve(a, b, 1000)) {
+    recall.push_back(point.recall);
+    false_positives.push_back(point.false_positive_rate);
+  }
+  for (const calo::CalibrationBin& bin : calo::calibration_curve(a, b, 10)) {
+    predicted.push_back(bin.predicted);
+    observed.push_back(bin.observed);
+  }
+  std::string script;
+  const std::vector<std::pair<const char*, const std::vector<double>*>> lists = {
+      {"a", &a},           {"b", &b}, {"recall", &recall}, {"false_positives", &false_positives}, {"predicted", &predicted},
+      {"observed", &observed}};
+  for (const auto& [name, values] : lists) script += test::python_list(name, *values);
+  script += test::python_list("auc", {calo::roc_auc(a, b).value}) + R"(
+import numpy as np
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import roc_auc_score, roc_curve
+truth, scores = np.repeat([0, 1], [len(a), len(b)]), np.array(a + b)
+assert abs(roc_auc_score(truth, scores) - auc[0]) < 1e-12
+# Corners on straight lines are left out by both, each in its way: the same curve.
+fpr, tpr, _ = roc_curve(truth, scores, drop_intermediate=False)
+for x, y in zip(false_positives, recall):
+    assert np.min(np.hypot(fpr - x, tpr - y)) < 1e-12, (x, y)
+assert abs(np.trapz(recall, false_positives) - auc[0]) < 1e-12
+share, mean = calibration_curve(truth, scores, n_bins=10)
+assert np.allclose(mean, predicted) and np.allclose(share, observed), (mean, predicted)
+)";
+  EXPECT_EQ(test::run_python(folder.path(), script), 0);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "calo/io/shower_writer.h"
 #include "calo/report/html_report.h"
@@ -105,6 +106,44 @@ TEST(Validation, ClassifierDoesNotGoByTheConditions) {
   const calo::Validation capped = calo::validate(*full, *fast, {.classifier = {.max_showers = 100}}, pool);
   EXPECT_EQ(capped.classified_showers, 100);
   EXPECT_EQ(capped.classifiers.at(0).test_showers, 20);
+}
+
+// What the classifiers are given: the two samples, then two halves of the full one, each row with its partner.
+TEST(Validation, ClassifiersHaveAFloorBetweenHalvesOfTheFullSimulation) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {151, 90}, pool);
+  const auto fast = written(folder / "fast.h5", 200, {151, 90}, pool, 1.2f);
+  calo::ValidateOptions options;
+  int calls = 0;
+  const auto classify = [&](const calo::ClassifiedShowers& given) {
+    ++calls;
+    const bool halves = calls == 2;
+    const std::size_t rows = halves ? 75 + 45 : 151 + 90;
+    EXPECT_EQ(given.full_features.rows(), rows);
+    EXPECT_EQ(given.fast_features.rows(), rows);
+    EXPECT_EQ(given.full.size(), rows);
+    EXPECT_EQ(given.fast.size(), rows);
+    std::set<double> totals;
+    for (std::size_t i = 0; i < rows; ++i) {
+      EXPECT_EQ(given.full.conditions[i].incident_energy_mev, given.fast.conditions[i].incident_energy_mev);
+      // The first feature is log10 of the incident energy.
+      EXPECT_EQ(given.full_features.row(i)[0], given.fast_features.row(i)[0]);
+      totals.insert(given.full.total_energy_mev(i));
+      if (halves) totals.insert(given.fast.total_energy_mev(i));
+    }
+    EXPECT_EQ(totals.size(), halves ? 2 * rows : rows);  // no shower is in both halves
+    calo::Classification result = calo::judge("test", "Test", {0.1, 0.2}, {0.1, 0.3});
+    result.auc = {.value = halves ? 0.53 : 0.9, .error = halves ? 0.02 : 0.01};
+    return result;
+  };
+  options.extra_classifiers.push_back({.needs_showers = true, .classify = classify});
+  const calo::Validation validation = calo::validate(*full, *fast, options, pool);
+  EXPECT_EQ(calls, 2);
+  ASSERT_EQ(validation.classifiers.size(), 2u);
+  EXPECT_EQ(validation.summary().at("auc_test"), 0.9);
+  EXPECT_EQ(validation.summary().at("auc_test_floor"), 0.53);
+  EXPECT_EQ(validation.to_json().at("classifiers")[1].at("auc_floor_error"), 0.02);
 }
 
 TEST(Validation, ClassifierFindsAWrongScale) {
@@ -289,11 +328,54 @@ TEST(Comparison, OfSeveralModelsIsOneReport) {
   const std::string table = calo::comparison_table(merged);
   EXPECT_NE(table.find("| good | bad |"), std::string::npos) << table;
   EXPECT_NE(table.find("**"), std::string::npos);
+  // Each score has one best model; what is within errors of it is marked.
+  for (const auto& score : merged.at("scores")) {
+    if (score.at("models")[0].is_null() || score.at("models")[1].is_null()) continue;
+    int best = 0;
+    for (const auto& model : score.at("models")) best += model.value("rank", "") == "best" ? 1 : 0;
+    EXPECT_EQ(best, 1) << score;
+  }
+  const auto score_of = [&](const char* name) {
+    for (const auto& score : merged.at("scores"))
+      if (score.at("name") == name) return score;
+    return nlohmann::json();
+  };
+  // The bad model has 1.3 times the energy.
+  EXPECT_EQ(score_of("separation_response").at("models")[0].at("rank"), "best");
+  EXPECT_FALSE(score_of("separation_response").at("models")[1].contains("rank"));
+  // What is as good as Geant4 is marked by the same rule as in the verdict.
+  const calo::Validation of_bad = calo::validate(*full, *bad, {}, pool);
+  std::size_t agree = 0;
+  for (const calo::Score& score : of_bad.scores) {
+    agree += score.agrees() ? 1 : 0;
+    EXPECT_EQ(score_of(score.name.c_str()).at("models")[1].at("at_floor"), score.agrees()) << score.name;
+  }
+  EXPECT_LT(agree, of_bad.scores.size());
   // Another full simulation cannot be put beside.
   const auto other = written(folder / "other.h5", 400, {60, 60}, pool);
   const nlohmann::json c = calo::plot_data(calo::validate(*other, *good, {}, pool), "c");
   EXPECT_THROW(calo::merge_plots({a, c}, {"a", "c"}), core::InputError);
   EXPECT_THROW(calo::merge_plots({a, nlohmann::json::object()}, {"a", "d"}), core::InputError);
+}
+
+TEST(Validation, TellsWhatShowersCost) {
+  core::ThreadPool pool(2);
+  const auto a = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {1000, 64000}}, pool);
+  const auto b = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {1000, 64000}}, pool);
+  calo::Validation validation = calo::validate(*a, *b, {.only_observables = true}, pool);
+  const double seconds = calo::mean_sim_time_s(a->conditions()).value();
+  EXPECT_GT(seconds, 1e-3);  // Geant4's, as the files say
+  EXPECT_EQ(validation.full_cost.seconds_per_shower, seconds);
+  validation.fast_cost = {.seconds_per_shower = seconds / 500, .memory_per_shower_bytes = 2048};
+  EXPECT_NEAR(validation.speed_up(), 500, 1e-9);
+  EXPECT_EQ(validation.to_json().at("cost").at("fast").at("memory_per_shower_bytes"), 2048);
+  EXPECT_NEAR(validation.summary().at("speed_up"), 500, 1e-9);
+  const auto items = calo::verdict(validation);
+  EXPECT_NE(items.back().text.find("500 showers in the time of one"), std::string::npos) << items.back().text;
+  for (const auto& score : calo::plot_data(validation, "fast").at("scores"))
+    if (score.at("name") == "time_per_shower") {
+      EXPECT_NEAR(score.at("full").at("value"), 1000 * seconds, 0.01 * 1000 * seconds);
+    }
 }
 
 TEST(Report, IsOneFileThatNeedsNoNetwork) {
