@@ -3,7 +3,6 @@
 #include <dnnl.h>
 #include <fmt/format.h>
 #include <omp.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__x86_64__)
@@ -18,7 +17,10 @@
 #include <map>
 #include <numeric>
 
+#include "calo/benchmark/peer_process.h"
+#include "calo/infer/amx_kernels.h"
 #include "calo/infer/generator.h"
+#include "core/staged_output.h"
 #include "test/support/onnx_writer.h"
 #include "test/support/temp_folder.h"
 
@@ -53,48 +55,6 @@ void measure(Times& into, double seconds, const Body& body) {
   into.take(times.front(), times[times.size() / 2]);
 }
 
-// A Python process that answers line by line.
-class Peer {
- public:
-  explicit Peer(const char* python) {
-    int to[2], from[2];
-    if (pipe(to) != 0 || pipe(from) != 0) std::abort();
-    pid_ = fork();
-    if (pid_ == 0) {
-      dup2(to[0], 0);
-      dup2(from[1], 1);
-      for (const int end : {to[0], to[1], from[0], from[1]}) close(end);
-      execl(python, python, CALOPIPE_SOURCE_DIR "/bench/infer_peer.py", nullptr);
-      _exit(127);
-    }
-    close(to[0]);
-    close(from[1]);
-    out_ = fdopen(to[1], "w");
-    in_ = fdopen(from[0], "r");
-    version = answer();
-  }
-  ~Peer() {
-    fclose(out_);
-    fclose(in_);
-    waitpid(pid_, nullptr, 0);
-  }
-  std::string ask(const std::string& line) {
-    fmt::print(out_, "{}\n", line);
-    fflush(out_);
-    return answer();
-  }
-  std::string version;
-
- private:
-  std::string answer() {
-    char line[200];
-    if (fgets(line, sizeof line, in_) == nullptr) return "";
-    return std::string(line).substr(0, std::string(line).find('\n'));
-  }
-  pid_t pid_;
-  FILE *out_, *in_;
-};
-
 double reading_rate(std::size_t bytes) {
   const std::vector<float> numbers(bytes / sizeof(float), 1.0f);
   Times times;
@@ -127,6 +87,20 @@ template <Precision kPrecision>
     product(s6), product(s7), product(s8), product(s9), product(s10), product(s11);
   }
 }
+
+// The same by tiles of 16 x 16 sums and 16 words.
+template <Precision kPrecision>
+void only_tile_products(int rounds) {
+  for (int round = 0; round < rounds; ++round)
+    if constexpr (kPrecision == Precision::kBf16)
+      asm volatile(
+          "tdpbf16ps %tmm5, %tmm4, %tmm0\n tdpbf16ps %tmm5, %tmm4, %tmm1\n"
+          "tdpbf16ps %tmm5, %tmm4, %tmm2\n tdpbf16ps %tmm5, %tmm4, %tmm3");
+    else
+      asm volatile(
+          "tdpbusd %tmm5, %tmm4, %tmm0\n tdpbusd %tmm5, %tmm4, %tmm1\n"
+          "tdpbusd %tmm5, %tmm4, %tmm2\n tdpbusd %tmm5, %tmm4, %tmm3");
+}
 #endif
 
 // Multiplications and additions a second that the instruction of a precision does at most.
@@ -134,6 +108,17 @@ double arithmetic_rate([[maybe_unused]] Precision precision) {
 #if defined(__x86_64__)
   constexpr int kRounds = 100'000;
   Times times;
+  if (calo::infer::best_isa() >= calo::infer::Isa::kAmx && precision != Precision::kFp32) {
+    namespace amx = calo::infer::amx;
+    amx::configure(amx::config_for(amx::kStepWords));
+    measure(times, 0.3, [&] {
+      precision == Precision::kBf16 ? only_tile_products<Precision::kBf16>(kRounds)
+                                    : only_tile_products<Precision::kInt8>(kRounds);
+    });
+    amx::release();
+    const double products = 16.0 * 16 * 16 * (precision == Precision::kBf16 ? 2 : 4);
+    return 2 * products * 4 * kRounds / times.least / (precision == Precision::kInt8 ? 2 : 1);
+  }
   measure(times, 0.3, [&] {
     precision == Precision::kFp32   ? only_products<Precision::kFp32>(kRounds)
     : precision == Precision::kBf16 ? only_products<Precision::kBf16>(kRounds)
@@ -171,12 +156,13 @@ int main() {
     std::ofstream(files[out], std::ios::binary) << model.bytes();
   }
   const char* python = std::getenv("CALOPIPE_PYTHON");
-  std::unique_ptr<Peer> peer;
-  if (python != nullptr) peer = std::make_unique<Peer>(python);
-  if (peer && peer->version.empty()) peer.reset();
-  fmt::print(
-      "{}; {}\n", to_string(calo::infer::best_isa()),
-      peer ? "onnxruntime " + peer->version : "no onnxruntime (CALOPIPE_PYTHON is not set, or has none)");
+  std::unique_ptr<calo::PeerProcess> peer;
+  if (python != nullptr)
+    peer = std::make_unique<calo::PeerProcess>(python,
+                                               core::read_file(CALOPIPE_SOURCE_DIR "/bench/infer_peer.py"));
+  fmt::print("{}; {}\n", to_string(calo::infer::best_isa()),
+             peer ? "onnxruntime " + peer->ask(nlohmann::json::object()).at("version").get<std::string>()
+                  : "no onnxruntime (CALOPIPE_PYTHON is not set)");
 
   std::map<Precision, std::unique_ptr<calo::infer::Generator>> generators;
   for (const Precision precision : calo::infer::kPrecisions) {
@@ -189,7 +175,8 @@ int main() {
                static_cast<double>(generators[precision]->model().weight_bytes()) / 1e6);
   }
   if (peer)
-    fmt::print("start onnxruntime: {:.1f} ms\n", 1e3 * std::stod(peer->ask("start " + files["sigmoid"])));
+    fmt::print("start onnxruntime: {:.1f} ms\n",
+               1e3 * peer->ask({{"start", files["sigmoid"]}}).at("seconds").get<double>());
   const double cells = 40500, hidden = 100, cached = reading_rate(16'200'000),
                memory = reading_rate(std::size_t{256} << 20);
   fmt::print("reading: {:.1f} GB/s of 16.2 MB again and again, {:.1f} GB/s of 256 MB\n", cached / 1e9,
@@ -221,10 +208,9 @@ int main() {
       });
       if (peer)
         for (const auto& [name, file] : files) {
-          double least = 0, median = 0;
-          std::sscanf(peer->ask(fmt::format("{} {} 0.4", file, batch)).c_str(), "%lf %lf", &least, &median);
-          times["onnxruntime, " + std::string(name == "Sigmoid" ? "Sigmoid" : "1/(1+exp)")].take(least,
-                                                                                                 median);
+          const nlohmann::json answer = peer->ask({{"file", file}, {"batch", batch}, {"seconds", 0.4}});
+          times["onnxruntime, " + std::string(name == "Sigmoid" ? "Sigmoid" : "1/(1+exp)")].take(
+              answer.at("least"), answer.at("median"));
         }
     }
     const double best_peer =
@@ -242,11 +228,12 @@ int main() {
       if (calo::infer::best_isa() < calo::infer::Isa::kAvx512Narrow) continue;
       for (const auto& [precision, generator] : generators) {
         const double rate = arithmetic_rate(precision);
-        fmt::print("  {}: products of the last layer at {:.0f} % of the {:.0f} GFLOP/s of the machine\n",
+        const double least = 2 * cells * hidden * static_cast<double>(batch) / rate;
+        fmt::print("  {}: products of the last layer at {:.0f} % of the {:.0f} GFLOP/s of the machine",
                    to_string(precision),
-                   100 * 2 * cells * hidden * static_cast<double>(batch) /
-                       times[std::string(to_string(precision)) + ", dense"].median / rate,
-                   rate / 1e9);
+                   100 * least / times[std::string(to_string(precision)) + ", dense"].median, rate / 1e9);
+        if (peer) fmt::print("; alone they are {:.2f} x onnxruntime", best_peer / least);
+        fmt::print("\n");
       }
       continue;
     }

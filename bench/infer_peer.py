@@ -1,8 +1,10 @@
-"""onnxruntime on one thread, beside the engine: for each line "file batch seconds" on stdin, the CPU seconds of one run.
+"""onnxruntime on one thread, beside the engine, asked line by line in JSON.
 
-Answers with the smallest and the median. "start FILE" answers with the seconds that a session takes to be made.
+{"file", "batch", "seconds"}: CPU seconds of a run, {"least", "median"}. {"start": file}: {"seconds"} that a session takes to
+be made. {}: {"version"}.
 """
 
+import json
 import statistics
 import sys
 import time
@@ -44,12 +46,16 @@ def measure(file, batch, seconds):
     return min(times), statistics.median(times)
 
 
-print(onnxruntime.__version__, flush=True)
-for line in sys.stdin:
-    words = line.split()
-    if words[0] == "start":
+def answer(request):
+    if "file" in request:
+        least, median = measure(request["file"], request["batch"], request["seconds"])
+        return {"least": least, "median": median}
+    if "start" in request:
         begin = time.thread_time()
-        session(words[1])
-        print(time.thread_time() - begin, flush=True)
-    else:
-        print(*measure(words[0], int(words[1]), float(words[2])), flush=True)
+        session(request["start"])
+        return {"seconds": time.thread_time() - begin}
+    return {"version": onnxruntime.__version__}
+
+
+for line in sys.stdin:
+    print(json.dumps(answer(json.loads(line))), flush=True)

@@ -13,12 +13,13 @@ kfp::ComponentInfo Generate::info() {
       .description =
           "Same model and seed, same showers, whatever the batch size or the number of threads. Showers are "
           "streamed to disk.",
-      .examples = {"calopipe generate --model model --geometry SiW --energy-gev 64 --angle-deg 90 --events "
-                   "10000 --out fast.h5 --layout mlfastsim",
-                   "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --events 5000 "
-                   "--out fast.h5",
-                   "calopipe generate --model optimised.onnx --geometry SiW --energy-gev 10 --out fast.h5",
-                   "calopipe generate --model model --like prepared --out fast.h5 --performance generation.json"}};
+      .examples = {
+          "calopipe generate --model model --geometry SiW --energy-gev 64 --angle-deg 90 --events "
+          "10000 --out fast.h5 --layout mlfastsim",
+          "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --events 5000 "
+          "--out fast.h5",
+          "calopipe generate --model optimised.onnx --geometry SiW --energy-gev 10 --out fast.h5",
+          "calopipe generate --model model --like prepared --out fast.h5 --performance generation.json"}};
 }
 
 void Generate::describe(kfp::Visitor& v) {

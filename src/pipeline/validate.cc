@@ -43,9 +43,10 @@ kfp::ComponentInfo Validate::info() {
           "samples as a whole: FPD, KPD, precision, recall, density, coverage, separation powers, resolution "
           "and linearity, "
           "and classifiers of fast against full showers (`doc/validation.md`, `doc/classifiers.md`).",
-      .examples = {"calopipe validate --full prepared --fast fast.h5 --performance generation.json --out validation",
-                   "calopipe validate --full geant4.h5 --fast fast.h5 --classifiers features,voxels,cnn "
-                   "--out validation"}};
+      .examples = {
+          "calopipe validate --full prepared --fast fast.h5 --performance generation.json --out validation",
+          "calopipe validate --full geant4.h5 --fast fast.h5 --classifiers features,voxels,cnn "
+          "--out validation"}};
 }
 
 void Validate::describe(kfp::Visitor& v) {
@@ -115,10 +116,9 @@ void Validate::run(kfp::RunContext& context) {
   if (performance) generation = calo::GenerateReport::read(performance.path);
   calo::Validation validation = calo::validate(*full_reader, *fast_reader, options, context.pool);
   if (generation)
-    validation.fast_cost = {
-        .seconds_per_shower = generation->seconds_per_shower(),
-        .peak_memory_bytes = static_cast<double>(generation->peak_memory_bytes),
-        .memory_per_shower_bytes = generation->memory_per_shower_bytes()};
+    validation.fast_cost = {.seconds_per_shower = generation->seconds_per_shower(),
+                            .peak_memory_bytes = static_cast<double>(generation->peak_memory_bytes),
+                            .memory_per_shower_bytes = generation->memory_per_shower_bytes()};
   nlohmann::json numbers = validation.to_json();
   numbers["calopipe"] = context.provenance;
   nlohmann::json shown = calo::plot_data(validation, label);

@@ -99,7 +99,7 @@ std::unique_ptr<Decoder::Workspace, Decoder::Free> Decoder::make_workspace() {
 void Decoder::decode(std::span<const float> latents, std::span<const Conditions> conditions,
                      const std::vector<std::string>& geometries, double threshold_mev, core::ThreadPool& pool,
                      Workspace& workspace, Showers& out) const {
-  constexpr std::size_t kRows = 4 * infer::PackedLayer::kMaxRows;  // that one thread takes at once
+  constexpr std::size_t kRows = 48;  // that one thread takes at once: whole groups of 6 or 16
   const std::size_t count = conditions.size();
   const auto width = static_cast<std::size_t>(hidden_.back().layer.out());
   const auto latent_dim = static_cast<std::size_t>(latent_dim_);

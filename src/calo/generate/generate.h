@@ -34,8 +34,8 @@ struct GenerateReport {
   std::int64_t showers = 0;
   std::int64_t batch_size = 0;
   int threads = 1;
-  std::string precision;  ///< "fp32"
-  double seconds = 0;     ///< of the clock, with `threads` at work
+  std::string precision;                  ///< "fp32"
+  double seconds = 0;                     ///< of the clock, with `threads` at work
   std::int64_t working_memory_bytes = 0;  ///< for one batch, beside the model
   std::int64_t peak_memory_bytes = 0;     ///< of the whole process
 

@@ -6,19 +6,20 @@ namespace calo::infer {
 
 void DenseLayer::forward(const float* input, std::int64_t rows, float* output,
                          LargeArray<std::byte>& scratch) const {
-  constexpr std::int64_t kRows = PackedLayer::kMaxRows;
+  const std::int64_t rows_at_once = layer.rows_at_once();
   constexpr auto kPanel = static_cast<std::size_t>(PackedLayer::kPanel);
-  scratch.make_room(static_cast<std::size_t>(rows) * layer.row_bytes());
+  scratch.make_room(layer.prepared_bytes(rows));
   layer.prepare(input, layer.in(), rows, scratch.data());
   const auto out = static_cast<std::size_t>(layer.out());
-  float z[kRows * PackedLayer::kPanel];
+  float z[PackedLayer::kMaxRows * PackedLayer::kPanel];
+  const PackedLayer::Use use(layer);
   for (std::int64_t panel = 0; panel < layer.panels(); ++panel) {
     const std::size_t first = static_cast<std::size_t>(panel) * kPanel;
     const std::size_t columns = std::min(kPanel, out - first);
-    for (std::int64_t begin = 0; begin < rows; begin += kRows) {
-      const std::int64_t count = std::min(kRows, rows - begin);
-      layer.multiply(panel, scratch.data() + static_cast<std::size_t>(begin) * layer.row_bytes(), count, z,
-                     PackedLayer::kPanel);
+    for (std::int64_t begin = 0; begin < rows; begin += rows_at_once) {
+      const std::int64_t count = std::min(rows_at_once, rows - begin);
+      layer.multiply(use, panel, scratch.data() + static_cast<std::size_t>(begin) * layer.row_bytes(), count,
+                     z, PackedLayer::kPanel);
       for (std::int64_t row = 0; row < count; ++row) {
         float* const to = output + static_cast<std::size_t>(begin + row) * out + first;
         const float* const from = z + row * PackedLayer::kPanel;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "calo/infer/amx_kernels.h"
 #include "calo/infer/vectors.h"
 
 #if defined(__x86_64__)
@@ -15,7 +16,7 @@ namespace {
 using Tile = PackedLayer::Tile;
 using Kernel = PackedLayer::Kernel;
 constexpr std::int64_t kPanel = PackedLayer::kPanel;
-using Kernels = std::array<Kernel, PackedLayer::kMaxRows>;
+using Kernels = std::array<Kernel, kMostRows>;
 
 CALOPIPE_INLINE float float_at(const std::byte* at) {
   float value;
@@ -206,6 +207,20 @@ template <int kRows>
     for (int v = 0; v < 4; ++v) _mm512_storeu_ps(t.z + r * t.z_stride + v * 16, sum[r][v]);
 }
 
+// 16 outputs of a row, from the sums of its high and its low bytes, or of its bytes.
+template <int kParts>
+[[gnu::always_inline, gnu::target("avx512f,avx512bw,avx512vnni")]] inline void finish_int8(
+    const Tile& t, std::int64_t r, int v, __m512i high, __m512i low) {
+  const std::byte* row = t.rows + static_cast<std::size_t>(r) * t.row_bytes;
+  const __m512 first = _mm512_set1_ps(float_at(row)), step = _mm512_set1_ps(float_at(row + 4));
+  __m512 product = _mm512_cvtepi32_ps(high);
+  if constexpr (kParts == 2)
+    product = _mm512_fmadd_ps(product, _mm512_set1_ps(256.0f), _mm512_cvtepi32_ps(low));
+  const __m512 all = _mm512_fmadd_ps(product, step, _mm512_mul_ps(first, _mm512_loadu_ps(t.sums + v * 16)));
+  _mm512_storeu_ps(t.z + r * t.z_stride + v * 16,
+                   _mm512_fmadd_ps(all, _mm512_loadu_ps(t.scale + v * 16), _mm512_loadu_ps(t.bias + v * 16)));
+}
+
 // kParts sums for each row: of its high and its low bytes, or of its bytes. (Instructions by name: g++ 12
 // moves the sums of its own _mm512_dpbusd_epi32 about, at half the speed.)
 template <int kRows, int kParts>
@@ -232,18 +247,9 @@ template <int kRows, int kParts>
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    const std::byte* row = t.rows + static_cast<std::size_t>(r) * t.row_bytes;
-    const __m512 first = _mm512_set1_ps(float_at(row)), step = _mm512_set1_ps(float_at(row + 4));
 #pragma GCC unroll 8
-    for (int v = 0; v < 4; ++v) {
-      __m512 product = _mm512_cvtepi32_ps(sum[kParts * r][v]);
-      if constexpr (kParts == 2)
-        product = _mm512_fmadd_ps(product, _mm512_set1_ps(256.0f), _mm512_cvtepi32_ps(sum[2 * r + 1][v]));
-      const __m512 all =
-          _mm512_fmadd_ps(product, step, _mm512_mul_ps(first, _mm512_loadu_ps(t.sums + v * 16)));
-      _mm512_storeu_ps(t.z + r * t.z_stride + v * 16, _mm512_fmadd_ps(all, _mm512_loadu_ps(t.scale + v * 16),
-                                                                      _mm512_loadu_ps(t.bias + v * 16)));
-    }
+    for (int v = 0; v < 4; ++v)
+      finish_int8<kParts>(t, r, v, sum[kParts * r][v], sum[kParts * r + kParts - 1][v]);
   }
 }
 // At most 3 rows of two parts fit the registers.
@@ -261,6 +267,51 @@ template <int kRows>
 template <int kRows>
 [[gnu::target("avx512f,avx512bw,avx512vnni")]] void w8a8_products(const Tile& t) {
   int8_few<kRows, 1>(t);
+}
+
+// The machine's tiles. (Instructions by name: compilers take tiles as literals only.)
+struct MachineTiles {
+  enum class Product { kBf16, kBytes };
+  template <int kTile>
+  CALOPIPE_INLINE static void load(const std::byte* memory, std::size_t stride) {
+    asm volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(memory), "r"(stride), "i"(kTile) : "memory");
+  }
+  template <int kTile>
+  CALOPIPE_INLINE static void store(std::byte* memory, std::size_t stride) {
+    asm volatile("tilestored %%tmm%c2, (%0,%1,1)" : : "r"(memory), "r"(stride), "i"(kTile) : "memory");
+  }
+  template <int kTile>
+  CALOPIPE_INLINE static void zero() {
+    asm volatile("tilezero %%tmm%c0" : : "i"(kTile));
+  }
+  template <Product kProduct, int kSum, int kRows, int kWeights>
+  CALOPIPE_INLINE static void dot() {
+    if constexpr (kProduct == Product::kBf16)
+      asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSum), "i"(kRows), "i"(kWeights));
+    else  // unsigned rows, signed weights
+      asm volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSum), "i"(kRows), "i"(kWeights));
+  }
+};
+
+void bf16_amx(const Tile& t) {
+  amx::products<MachineTiles, MachineTiles::Product::kBf16>(
+      t.weight, t.rows, t.row_bytes, (t.in + 1) / 2, reinterpret_cast<const std::byte*>(t.bias),
+      reinterpret_cast<std::byte*>(t.z), static_cast<std::size_t>(t.z_stride) * sizeof(float));
+}
+
+template <int kParts>
+[[gnu::target("avx512f,avx512bw,avx512vnni")]] void int8_amx(const Tile& t) {
+  alignas(64) std::int32_t sums[kParts][amx::kRows * kPanel];
+  const std::int64_t quads = (t.in + 3) / 4;
+  for (int part = 0; part < kParts; ++part)
+    amx::products<MachineTiles, MachineTiles::Product::kBytes>(
+        t.weight, t.rows + kIntegerRowHeader + part * quads * 4, t.row_bytes, quads, nullptr,
+        reinterpret_cast<std::byte*>(sums[part]), kPanel * sizeof(std::int32_t));
+  for (std::int64_t r = 0; r < amx::kRows; ++r)
+    for (int v = 0; v < 4; ++v) {
+      const std::int64_t at = r * kPanel + v * 16;
+      finish_int8<kParts>(t, r, v, _mm512_load_si512(sums[0] + at), _mm512_load_si512(sums[kParts - 1] + at));
+    }
 }
 #endif
 
@@ -286,6 +337,8 @@ const Kernel* bf16_kernels(Isa isa) {
 #if defined(__x86_64__)
   static constexpr Kernels avx2 = CALOPIPE_BY_ROWS(bf16_avx2), avx512 = CALOPIPE_BY_ROWS(bf16_avx512),
                            products = CALOPIPE_BY_ROWS(bf16_products);
+  static constexpr Kernel tiles = bf16_amx;
+  if (isa >= Isa::kAmx) return &tiles;
   if (isa >= Isa::kAvx512Narrow) return products.data();
   if (isa >= Isa::kAvx512) return avx512.data();
   if (isa >= Isa::kAvx2) return avx2.data();
@@ -303,10 +356,12 @@ const Kernel* int8_float_kernels(Isa isa) {
   return plain.data();
 }
 
-const Kernel* int8_integer_kernels([[maybe_unused]] bool wide) {
+const Kernel* int8_integer_kernels([[maybe_unused]] Isa isa, [[maybe_unused]] bool wide) {
 #if defined(__x86_64__)
   static constexpr Kernels products = CALOPIPE_BY_ROWS(int8_products),
                            bytes = CALOPIPE_BY_ROWS(w8a8_products);
+  static constexpr Kernel wide_tiles = int8_amx<2>, tiles = int8_amx<1>;
+  if (isa >= Isa::kAmx) return wide ? &wide_tiles : &tiles;
   return wide ? products.data() : bytes.data();
 #else
   return nullptr;

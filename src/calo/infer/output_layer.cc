@@ -12,7 +12,6 @@ namespace {
 constexpr std::int64_t kPanel = PackedLayer::kPanel;
 constexpr std::int64_t kBlockPanels = 4;  // their weights stay in the second-level cache
 constexpr std::int64_t kBlockCells = kBlockPanels * kPanel;
-constexpr std::int64_t kRows = PackedLayer::kMaxRows;
 constexpr std::size_t kStreamed = std::size_t{16} << 20;  // bytes of an output that no cache keeps
 
 }  // namespace
@@ -20,9 +19,9 @@ constexpr std::size_t kStreamed = std::size_t{16} << 20;  // bytes of an output 
 void OutputLayer::sparse(const float* rows, std::span<const float> scale, float threshold,
                          core::ThreadPool* pool, Work& work, SparseShowers& out) const {
   const std::size_t count = scale.size();
-  const auto rows_at_once = static_cast<std::size_t>(kRows);
+  const auto rows_at_once = static_cast<std::size_t>(layer_.rows_at_once());
   const std::size_t row_bytes = layer_.row_bytes();
-  work.rows.make_room(count * row_bytes);
+  work.rows.make_room(layer_.prepared_bytes(static_cast<std::int64_t>(count)));
   work.smallest.resize(count);
   layer_.prepare(rows, layer_.in(), static_cast<std::int64_t>(count), work.rows.data());
   for (std::size_t i = 0; i < count; ++i)
@@ -48,14 +47,15 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
     hits.size = 0;
     hits.end.clear();
     hits.end.reserve(static_cast<std::size_t>(last_block - first_block) * count);
-    alignas(64) float z[kRows * kBlockCells];
+    alignas(64) float z[PackedLayer::kMaxRows * kBlockCells];
+    const PackedLayer::Use use(layer_);
     for (std::int64_t block = first_block; block < last_block; ++block) {
       const std::int64_t first = block * kBlockPanels;
       const std::int64_t panels = std::min(kBlockPanels, layer_.panels() - first);
       for (std::size_t begin = 0; begin < count; begin += rows_at_once) {
         const std::size_t group = std::min(rows_at_once, count - begin);
         for (std::int64_t panel = 0; panel < panels; ++panel)
-          layer_.multiply(first + panel, work.rows.data() + begin * row_bytes,
+          layer_.multiply(use, first + panel, work.rows.data() + begin * row_bytes,
                           static_cast<std::int64_t>(group), z + panel * kPanel, kBlockCells);
         for (std::size_t i = 0; i < group; ++i) {
           hits.size = kernels_.collect(activation_, {.z = z + static_cast<std::int64_t>(i) * kBlockCells,
@@ -103,10 +103,10 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
 void OutputLayer::dense(const float* rows, std::span<const float> scale, core::ThreadPool* pool, Work& work,
                         float* out) const {
   const std::size_t count = scale.size();
-  const auto rows_at_once = static_cast<std::size_t>(kRows);
+  const auto rows_at_once = static_cast<std::size_t>(layer_.rows_at_once());
   const std::size_t row_bytes = layer_.row_bytes();
   const auto width = static_cast<std::size_t>(cells());
-  work.rows.make_room(count * row_bytes);
+  work.rows.make_room(layer_.prepared_bytes(static_cast<std::int64_t>(count)));
   layer_.prepare(rows, layer_.in(), static_cast<std::int64_t>(count), work.rows.data());
   const std::int64_t blocks = (layer_.panels() + kBlockPanels - 1) / kBlockPanels;
   const CellKernels::Dense finish =
@@ -116,12 +116,13 @@ void OutputLayer::dense(const float* rows, std::span<const float> scale, core::T
     const std::int64_t panels = std::min(kBlockPanels, layer_.panels() - first);
     const std::size_t first_cell = static_cast<std::size_t>(first * kPanel);
     const std::size_t columns = std::min(static_cast<std::size_t>(panels * kPanel), width - first_cell);
-    alignas(64) float z[kRows * kBlockCells];
+    alignas(64) float z[PackedLayer::kMaxRows * kBlockCells];
+    const PackedLayer::Use use(layer_);
     for (std::size_t begin = 0; begin < count; begin += rows_at_once) {
       const std::size_t group = std::min(rows_at_once, count - begin);
       for (std::int64_t panel = 0; panel < panels; ++panel)
-        layer_.multiply(first + panel, work.rows.data() + begin * row_bytes, static_cast<std::int64_t>(group),
-                        z + panel * kPanel, kBlockCells);
+        layer_.multiply(use, first + panel, work.rows.data() + begin * row_bytes,
+                        static_cast<std::int64_t>(group), z + panel * kPanel, kBlockCells);
       for (std::size_t i = 0; i < group; ++i) {
         finish(activation_, z + i * static_cast<std::size_t>(kBlockCells), columns, scale[begin + i],
                out + (begin + i) * width + first_cell);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "calo/infer/amx_kernels.h"
 #include "calo/infer/kernels.h"
 #include "core/error.h"
 
@@ -87,6 +88,8 @@ const char* to_string(Isa isa) {
       return "AVX-512";
     case Isa::kAvx512Narrow:
       return "AVX-512 with BF16 and VNNI";
+    case Isa::kAmx:
+      return "AVX-512 with BF16 and VNNI, AMX";
   }
   return "?";
 }
@@ -94,9 +97,10 @@ const char* to_string(Isa isa) {
 Isa best_isa() {
 #if defined(__x86_64__)
   static const Isa best = [] {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
-      return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni") ? Isa::kAvx512Narrow
-                                                                                          : Isa::kAvx512;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) {
+      if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512vnni")) return Isa::kAvx512;
+      return amx::available() ? Isa::kAmx : Isa::kAvx512Narrow;
+    }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
     return Isa::kPlain;
   }();
@@ -149,6 +153,7 @@ void PackedLayer::pack_fp32(const WeightView& weight, const Options& options) {
 
 void PackedLayer::pack_bf16(const WeightView& weight, const Options& options) {
   kernels_ = bf16_kernels(options.isa);
+  if (options.isa >= Isa::kAmx) use_tiles();
   const std::int64_t pairs = (in_ + 1) / 2;
   row_bytes_ = static_cast<std::size_t>(pairs) * 4;
   panel_bytes_ = row_bytes_ * kPanel;
@@ -169,9 +174,10 @@ void PackedLayer::pack_bf16(const WeightView& weight, const Options& options) {
 
 void PackedLayer::pack_int8(const WeightView& weight, const Options& options) {
   constexpr std::int64_t kMostInputs = 60'000;  // so that sums of bytes stay in 31 bits
-  integer_rows_ = options.isa == Isa::kAvx512Narrow && in_ <= kMostInputs;
-  kernels_ =
-      integer_rows_ ? int8_integer_kernels(precision_ == Precision::kInt8) : int8_float_kernels(options.isa);
+  integer_rows_ = options.isa >= Isa::kAvx512Narrow && in_ <= kMostInputs;
+  kernels_ = integer_rows_ ? int8_integer_kernels(options.isa, precision_ == Precision::kInt8)
+                           : int8_float_kernels(options.isa);
+  if (integer_rows_ && options.isa >= Isa::kAmx) use_tiles();
   const std::int64_t filled = integer_rows_ ? (in_ + 3) / 4 * 4 : in_;
   row_bytes_ =
       integer_rows_
@@ -201,8 +207,30 @@ void PackedLayer::pack_int8(const WeightView& weight, const Options& options) {
   }
 }
 
+void PackedLayer::use_tiles() {
+  tiles_ = true;
+  rows_at_once_ = amx::kRows;
+}
+
+// Words of two bf16 or of four bytes.
+std::int64_t PackedLayer::words() const {
+  return precision_ == Precision::kBf16 ? (in_ + 1) / 2 : (in_ + 3) / 4;
+}
+
+PackedLayer::Use::Use(const PackedLayer& layer) : tiles_(layer.tiles_) {
+  if (tiles_) amx::configure(amx::config_for(layer.words()));
+}
+
+PackedLayer::Use::~Use() {
+  if (tiles_) amx::release();
+}
+
 void PackedLayer::prepare(const float* input, std::int64_t input_stride, std::int64_t rows,
                           std::byte* out) const {
+  if (tiles_) {
+    const std::size_t filled = static_cast<std::size_t>(rows) * row_bytes_;
+    std::memset(out + filled, 0, prepared_bytes(rows) - filled);
+  }
   for (std::int64_t row = 0; row < rows; ++row, input += input_stride, out += row_bytes_) {
     if (precision_ == Precision::kBf16)
       prepare_bf16(input, in_, out);
@@ -213,18 +241,18 @@ void PackedLayer::prepare(const float* input, std::int64_t input_stride, std::in
   }
 }
 
-void PackedLayer::multiply(std::int64_t panel, const std::byte* prepared, std::int64_t rows, float* z,
-                           std::int64_t z_stride) const {
+void PackedLayer::multiply(const Use&, std::int64_t panel, const std::byte* prepared, std::int64_t rows,
+                           float* z, std::int64_t z_stride) const {
   const std::int64_t first = panel * kPanel;
-  kernels_[rows - 1]({.weight = weight_.data() + static_cast<std::size_t>(panel) * panel_bytes_,
-                      .bias = bias_.data() + first,
-                      .scale = scale_.data() + (is_int8() ? first : 0),
-                      .sums = sums_.data() + (is_int8() ? first : 0),
-                      .in = in_,
-                      .rows = prepared,
-                      .row_bytes = row_bytes_,
-                      .z = z,
-                      .z_stride = z_stride});
+  kernels_[tiles_ ? 0 : rows - 1]({.weight = weight_.data() + static_cast<std::size_t>(panel) * panel_bytes_,
+                                   .bias = bias_.data() + first,
+                                   .scale = scale_.data() + (is_int8() ? first : 0),
+                                   .sums = sums_.data() + (is_int8() ? first : 0),
+                                   .in = in_,
+                                   .rows = prepared,
+                                   .row_bytes = row_bytes_,
+                                   .z = z,
+                                   .z_stride = z_stride});
 }
 
 }  // namespace calo::infer

@@ -52,11 +52,11 @@ std::uint16_t to_bfloat16(float x);
 /// fp32: every output is one chain of fused multiply-adds over the inputs in their order, starting from the
 /// bias: the bits do not depend on how many rows are multiplied together, nor on AVX2 or AVX-512 (plain
 /// x86-64, which has no fused multiply-add, differs in the last bits). bf16 and int8 depend on the machine,
-/// not on the rows.
+/// not on the rows; int8 and w8a8 are the same on AVX-512 with VNNI and on AMX.
 class PackedLayer {
  public:
   static constexpr std::int64_t kPanel = 64;
-  static constexpr std::int64_t kMaxRows = 6;  ///< as many sums as the registers of AVX-512 hold
+  static constexpr std::int64_t kMaxRows = 16;  ///< that multiply() may take
 
   struct Options {
     Precision precision = Precision::kFp32;
@@ -78,13 +78,34 @@ class PackedLayer {
   /// Memory of the weights.
   std::size_t bytes() const { return weight_.size() + bias_.size() * sizeof(float) * (is_int8() ? 3 : 1); }
 
-  /// Bytes of one row as multiply() takes it.
+  /// Rows that multiply() takes at once: as many sums as registers hold.
+  std::int64_t rows_at_once() const { return rows_at_once_; }
+  /// Bytes of one row as multiply() takes it, and of all: kernels read whole groups of rows.
   std::size_t row_bytes() const { return row_bytes_; }
+  std::size_t prepared_bytes(std::int64_t rows) const {
+    return static_cast<std::size_t>((rows + rows_at_once_ - 1) / rows_at_once_ * rows_at_once_) * row_bytes_;
+  }
   /// Brings rows of in() floats into that form.
+  /// @param out  prepared_bytes(rows)
   void prepare(const float* input, std::int64_t input_stride, std::int64_t rows, std::byte* out) const;
-  /// z[row, 0…63] = bias + weight · input[row] for the panel's outputs, `rows` at most kMaxRows. Outputs
-  /// behind the last one are 0.
-  void multiply(std::int64_t panel, const std::byte* prepared, std::int64_t rows, float* z,
+
+  /// What a thread holds while it multiplies (the machine's tiles).
+  class Use {
+   public:
+    explicit Use(const PackedLayer& layer);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    bool tiles_;
+  };
+
+  /// z[row, 0…63] = bias + weight · input[row] for the panel's outputs. Outputs behind the last one are 0.
+  /// @param prepared  of prepare(), from a row on whose number is a multiple of rows_at_once()
+  /// @param rows  1 to rows_at_once()
+  /// @param z  room for rows_at_once() rows: those behind `rows` may be overwritten
+  void multiply(const Use& use, std::int64_t panel, const std::byte* prepared, std::int64_t rows, float* z,
                 std::int64_t z_stride) const;
 
   /// What a kernel works on: one panel, some rows.
@@ -103,6 +124,8 @@ class PackedLayer {
 
  private:
   bool is_int8() const { return precision_ == Precision::kInt8 || precision_ == Precision::kW8a8; }
+  std::int64_t words() const;
+  void use_tiles();
   void pack_fp32(const WeightView& weight, const Options& options);
   void pack_bf16(const WeightView& weight, const Options& options);
   void pack_int8(const WeightView& weight, const Options& options);
@@ -110,7 +133,9 @@ class PackedLayer {
   std::int64_t in_ = 0;
   std::int64_t out_ = 0;
   Precision precision_ = Precision::kFp32;
-  bool integer_rows_ = false;  // int8 by VNNI; else its rows are floats
+  bool integer_rows_ = false;  // int8 by VNNI or AMX; else its rows are floats
+  bool tiles_ = false;         // AMX
+  std::int64_t rows_at_once_ = 6;
   std::size_t row_bytes_ = 0;
   std::size_t panel_bytes_ = 0;
   const Kernel* kernels_ = nullptr;  // by rows - 1

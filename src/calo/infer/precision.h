@@ -24,6 +24,7 @@ enum class Isa {
   kAvx2,          ///< with FMA
   kAvx512,        ///< F, BW
   kAvx512Narrow,  ///< with BF16 and VNNI
+  kAmx,           ///< with tiles: BF16 and INT8
 };
 
 const char* to_string(Isa isa);

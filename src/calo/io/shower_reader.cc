@@ -415,7 +415,8 @@ class Hdf5Reader final : public ShowerReader {
     const std::vector<float> time = file.has(kSimTime)
                                         ? file.read_floats(kSimTime)
                                         : std::vector<float>(rows, std::numeric_limits<float>::quiet_NaN());
-    if (time.size() != rows || theta.size() != rows || phi.size() != rows || geometry.size() != rows || offsets.size() != rows + 1)
+    if (time.size() != rows || theta.size() != rows || phi.size() != rows || geometry.size() != rows ||
+        offsets.size() != rows + 1)
       file.fail_reading("offsets", "the columns have different lengths");
     const auto hits = file.shape("cells");
     if (hits.size() != 1 || file.shape("energies") != hits || offsets.front() != 0 ||

@@ -33,12 +33,13 @@ struct DatasetInfo {
   std::vector<std::string> geometries;
   std::int64_t num_showers = 0;
   std::vector<std::filesystem::path> files;
-  /// Largest memory that a program needed which made one of the files (attribute `peak_memory_bytes`); 0 where
-  /// none says so.
+  /// Largest memory that a program needed which made one of the files (attribute `peak_memory_bytes`); 0
+  /// where none says so.
   double peak_memory_bytes = 0;
 };
 
-/// Mean of Conditions::sim_time_s, of showers whose time is finite and not negative; none where there are none.
+/// Mean of Conditions::sim_time_s, of showers whose time is finite and not negative; none where there are
+/// none.
 std::optional<double> mean_sim_time_s(const std::vector<Conditions>& conditions);
 
 /// Reads showers in any layout, found out by looking into the file. A folder of MLFastSim files is one data

@@ -78,11 +78,12 @@ void add_bad_cells(const Validation& validation, std::vector<VerdictItem>& items
 
 void add_cost(const Validation& validation, std::vector<VerdictItem>& items) {
   if (validation.speed_up() <= 0) return;
-  items.push_back({.good = validation.speed_up() > 1,
-                   .text = fmt::format("A shower takes {:.3g} ms of one thread, {:.3g} ms in the full simulation: "
-                                       "{:.3g} showers in the time of one.",
-                                       1e3 * validation.fast_cost.seconds_per_shower,
-                                       1e3 * validation.full_cost.seconds_per_shower, validation.speed_up())});
+  items.push_back(
+      {.good = validation.speed_up() > 1,
+       .text = fmt::format("A shower takes {:.3g} ms of one thread, {:.3g} ms in the full simulation: "
+                           "{:.3g} showers in the time of one.",
+                           1e3 * validation.fast_cost.seconds_per_shower,
+                           1e3 * validation.full_cost.seconds_per_shower, validation.speed_up())});
 }
 
 void add_classifiers(const Validation& validation, std::vector<VerdictItem>& items) {
@@ -177,7 +178,8 @@ void write_comparison_report(const std::filesystem::path& file, const json& plot
   std::size_t decided = 0;
   for (const json& score : plots.at("scores")) {
     const json& models = score.at("models");
-    if (std::any_of(models.begin(), models.end(), [](const json& m) { return has_rank(m, "alike"); })) continue;
+    if (std::any_of(models.begin(), models.end(), [](const json& m) { return has_rank(m, "alike"); }))
+      continue;
     for (std::size_t i = 0; i < wins.size(); ++i)
       if (has_rank(models[i], "best")) {
         ++decided;

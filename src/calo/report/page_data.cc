@@ -244,22 +244,22 @@ json classifier_data(const Classification& c) {
       c.calibrated_jensen_shannon.value_or(LogitDivergence{c.jensen_shannon, c.jensen_shannon_error});
   json trainings = json::array();
   for (const TrainingResult& training : c.trainings) trainings.push_back(short_number(training.auc.value));
-  return {{"name", c.name},
-          {"title", c.title},
-          {"text", classifier_text(c)},
-          {"models",
-           json::array({{{"auc", short_number(c.auc.value)},
-                         {"auc_error", short_number(c.auc.error, 3)},
-                         {"floor", c.floor ? number(c.floor->value, c.floor->error) : json(nullptr)},
-                         {"accuracy", short_number(c.accuracy)},
-                         {"jsd", short_number(divergence.value)},
-                         {"jsd_error", short_number(divergence.error, 3)},
-                         {"test_showers", c.test_showers},
-                         {"trainings", std::move(trainings)},
-                         {"roc", std::move(roc)},
-                         {"calibration", std::move(calibration)},
-                         {"full_scores", short_numbers(score_counts(c.full_scores))},
-                         {"fast_scores", short_numbers(score_counts(c.fast_scores))}}})}};
+  return {
+      {"name", c.name},
+      {"title", c.title},
+      {"text", classifier_text(c)},
+      {"models", json::array({{{"auc", short_number(c.auc.value)},
+                               {"auc_error", short_number(c.auc.error, 3)},
+                               {"floor", c.floor ? number(c.floor->value, c.floor->error) : json(nullptr)},
+                               {"accuracy", short_number(c.accuracy)},
+                               {"jsd", short_number(divergence.value)},
+                               {"jsd_error", short_number(divergence.error, 3)},
+                               {"test_showers", c.test_showers},
+                               {"trainings", std::move(trainings)},
+                               {"roc", std::move(roc)},
+                               {"calibration", std::move(calibration)},
+                               {"full_scores", short_numbers(score_counts(c.full_scores))},
+                               {"fast_scores", short_numbers(score_counts(c.fast_scores))}}})}};
 }
 
 json condition_data(const ConditionComparison& group, const VoxelMesh& mesh, std::size_t most_cells) {
@@ -413,7 +413,8 @@ void add_costs(json& scores, const Validation& validation) {
   };
   const ShowerCost &fast = validation.fast_cost, &full = validation.full_cost;
   add("time_per_shower", "Time per shower [ms]",
-      "Of one thread, mean: of the generator (generate), of Geant4 as the files say (sim_time_s). Each on the "
+      "Of one thread, mean: of the generator (generate), of Geant4 as the files say (sim_time_s). Each on "
+      "the "
       "machine that made them.",
       "low", 1e3 * fast.seconds_per_shower, 1e3 * full.seconds_per_shower);
   add("speed_up", "Showers in the time of a full one", "Ratio of the times of one thread.", "high",

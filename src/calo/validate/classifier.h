@@ -79,8 +79,8 @@ struct Classification {
   /// fluctuations of training and test, and the mean of the trainings' Hanley–McNeil errors, which hold only
   /// the test's but are known well from few trainings.
   Auc auc;
-  /// The same of two halves of the full simulation: what a perfect fast simulation reaches. None where that was
-  /// not tried.
+  /// The same of two halves of the full simulation: what a perfect fast simulation reaches. None where that
+  /// was not tried.
   std::optional<Auc> floor;
   double accuracy = 0;  ///< at probability 0.5; of several trainings the mean
   /// logit_divergence() of the test part, and its error; of several trainings combined as the AUC is.

@@ -331,8 +331,8 @@ void add_classifiers(Validation& result, const ShowerSample& full_sample, const 
       halves_of(classified, options.classifier.seed),
       [&] { return classify_high_level(full_features, fast_features, options.classifier, pool); },
       [&](const Halves& halves) {
-        return classify_high_level(rows_of(full_features, halves.first), rows_of(full_features, halves.second),
-                                   options.classifier, pool);
+        return classify_high_level(rows_of(full_features, halves.first),
+                                   rows_of(full_features, halves.second), options.classifier, pool);
       });
   if (options.extra_classifiers.empty()) return;
   GroupCounts chosen = classified;
@@ -358,8 +358,10 @@ void add_classifiers(Validation& result, const ShowerSample& full_sample, const 
                                  .mesh = result.mesh});
         },
         [&](const Halves& both) {
-          spdlog::info("{}: the same between two halves of the full simulation", result.classifiers.back().title);
-          const FeatureTable first = rows_of(full_table, both.first), second = rows_of(full_table, both.second);
+          spdlog::info("{}: the same between two halves of the full simulation",
+                       result.classifiers.back().title);
+          const FeatureTable first = rows_of(full_table, both.first),
+                             second = rows_of(full_table, both.second);
           const Showers first_showers = rows_of(full_showers, both.first),
                         second_showers = rows_of(full_showers, both.second);
           return extra.classify({.full_features = first,

@@ -74,17 +74,17 @@ TEST(IsotonicRegression, AgreesWithScikitLearn) {
     asked.push_back(0.1 * i + 0.03);
     answers.push_back(fit(asked.back()));
   }
-  EXPECT_EQ(test::run_python(folder.path(), test::python_list("negative", negative) +
-                                                test::python_list("positive", positive) +
-                                                test::python_list("asked", asked) +
-                                                test::python_list("answers", answers) + R"(
+  EXPECT_EQ(
+      test::run_python(folder.path(),
+                       test::python_list("negative", negative) + test::python_list("positive", positive) +
+                           test::python_list("asked", asked) + test::python_list("answers", answers) + R"(
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 fit = IsotonicRegression(out_of_bounds="clip").fit(negative + positive, np.repeat([0, 1], 300))
 want = np.clip(fit.predict(asked), 1 / 602, 601 / 602)
 assert np.allclose(want, answers, atol=1e-12), np.abs(want - answers).max()
 )"),
-            0);
+      0);
 }
 
 }  // namespace

@@ -182,12 +182,13 @@ TEST(Generate, TellsWhatItTookAndNotWhatGeant4Needed) {
   const calo::VoxelMesh mesh = test::small_mesh();
   calo::Showers showers = test::random_showers(mesh, 600, 1);
   for (calo::Conditions& condition : showers.conditions) condition.sim_time_s = 3;
-  const auto writer =
-      calo::ShowerWriter::create(folder / "geant4.h5", {.layout = calo::Layout::kCalopipe, .mesh = mesh}, pool);
+  const auto writer = calo::ShowerWriter::create(folder / "geant4.h5",
+                                                 {.layout = calo::Layout::kCalopipe, .mesh = mesh}, pool);
   writer->append(showers);
   writer->commit();
-  const calo::GenerateReport report = calo::generate(
-      model_for(mesh), {.like = folder / "geant4.h5", .layout = calo::Layout::kCalopipe}, folder / "fast.h5", pool);
+  const calo::GenerateReport report =
+      calo::generate(model_for(mesh), {.like = folder / "geant4.h5", .layout = calo::Layout::kCalopipe},
+                     folder / "fast.h5", pool);
   EXPECT_FALSE(calo::mean_sim_time_s(calo::ShowerReader::open(folder / "fast.h5", {}, pool)->conditions()));
   EXPECT_EQ(report.showers, 600);
   EXPECT_EQ(report.threads, 2);

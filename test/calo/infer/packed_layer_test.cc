@@ -27,30 +27,37 @@ Case make_case(std::int64_t in, std::int64_t out, std::int64_t count) {
   return made;
 }
 
-std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_t rows_at_once) {
-  std::vector<std::byte> prepared(static_cast<std::size_t>(c.count) * layer.row_bytes());
-  layer.prepare(c.rows.data(), c.in, c.count, prepared.data());
+// @param at_once  rows of a product, at most those of the layer
+std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_t at_once = 16) {
+  at_once = std::min(at_once, layer.rows_at_once());
   const std::int64_t width = layer.panels() * PackedLayer::kPanel;
-  std::vector<float> z(static_cast<std::size_t>(c.count * width));
-  for (std::int64_t panel = 0; panel < layer.panels(); ++panel)
-    for (std::int64_t row = 0; row < c.count; row += rows_at_once)
-      layer.multiply(panel, prepared.data() + static_cast<std::size_t>(row) * layer.row_bytes(),
-                     std::min(rows_at_once, c.count - row),
-                     z.data() + row * width + panel * PackedLayer::kPanel, width);
+  std::vector<float> z(static_cast<std::size_t>((c.count + layer.rows_at_once()) * width));
+  for (std::int64_t row = 0; row < c.count; row += at_once) {
+    const std::int64_t rows = std::min(at_once, c.count - row);
+    std::vector<std::byte> prepared(layer.prepared_bytes(rows));
+    layer.prepare(c.rows.data() + row * c.in, c.in, rows, prepared.data());
+    const PackedLayer::Use use(layer);
+    for (std::int64_t panel = 0; panel < layer.panels(); ++panel)
+      layer.multiply(use, panel, prepared.data(), rows, z.data() + row * width + panel * PackedLayer::kPanel,
+                     width);
+  }
+  z.resize(static_cast<std::size_t>(c.count * width));
   return z;
 }
+
+const Isa kIsas[] = {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow, Isa::kAmx};
 
 // Every precision on every instruction set that this machine has, against double precision.
 TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
   for (const auto& [in, out] : {std::pair{1, 1}, {3, 64}, {14, 65}, {100, 200}, {257, 130}}) {
-    const Case c = make_case(in, out, 7);
+    const Case c = make_case(in, out, 23);
     for (const Precision precision : calo::infer::kPrecisions)
-      for (const Isa isa : {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow}) {
+      for (const Isa isa : kIsas) {
         if (isa > calo::infer::best_isa()) continue;
         const PackedLayer layer(
             {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = in}, c.bias, in,
             {.precision = precision, .isa = isa});
-        const std::vector<float> z = multiply(layer, c, 6);
+        const std::vector<float> z = multiply(layer, c);
         // Rounding of each product, as independent errors: 2^-24, 2^-9 twice, 1/254 of the largest weight
         // (w8a8: of the largest input too).
         const double each = precision == Precision::kFp32   ? 1e-6
@@ -83,13 +90,13 @@ TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
 TEST(PackedLayer, GivesTheSameBitsForAnyNumberOfRows) {
   const Case c = make_case(100, 200, 13);
   for (const Precision precision : calo::infer::kPrecisions)
-    for (const Isa isa : {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow}) {
+    for (const Isa isa : kIsas) {
       if (isa > calo::infer::best_isa()) continue;
       const PackedLayer layer(
           {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100}, c.bias, 100,
           {.precision = precision, .isa = isa});
       const std::vector<float> one = multiply(layer, c, 1);
-      for (const std::int64_t rows : {2, 3, 4, 5, 6}) ASSERT_EQ(multiply(layer, c, rows), one) << rows;
+      for (const std::int64_t rows : {2, 3, 4, 5, 6, 16}) ASSERT_EQ(multiply(layer, c, rows), one) << rows;
     }
 }
 
@@ -100,9 +107,23 @@ TEST(PackedLayer, GivesTheSameBitsOnEveryInstructionSetWithFusedProducts) {
     return multiply(
         PackedLayer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100}, c.bias,
                     100, {.isa = isa}),
-        c, 6);
+        c);
   };
   EXPECT_EQ(on(Isa::kAvx2), on(Isa::kAvx512));
+}
+
+TEST(PackedLayer, GivesTheSameBitsOfIntegersOnTiles) {
+  if (calo::infer::best_isa() < Isa::kAmx) GTEST_SKIP() << "this machine has no AMX";
+  const Case c = make_case(100, 200, 23);
+  for (const Precision precision : {Precision::kInt8, Precision::kW8a8}) {
+    const auto on = [&](Isa isa) {
+      return multiply(
+          PackedLayer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100},
+                      c.bias, 100, {.precision = precision, .isa = isa}),
+          c);
+    };
+    EXPECT_EQ(on(Isa::kAmx), on(Isa::kAvx512Narrow)) << to_string(precision);
+  }
 }
 
 TEST(PackedLayer, TakesWeightsTheOtherWayRound) {

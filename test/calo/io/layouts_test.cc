@@ -216,7 +216,8 @@ TEST(ShowerWriter, KeepsTimesAndAttributes) {
     EXPECT_EQ(file.text_attribute("particle"), "e-");
     EXPECT_EQ(file.number_attribute("sampling_fraction"), 0.027);
     expect_equal(calo::read_all(*calo::ShowerReader::open(path, {.mesh = mesh}, pool)), showers);
-    EXPECT_EQ(calo::mean_sim_time_s(calo::ShowerReader::open(path, {.mesh = mesh}, pool)->conditions()), 1.75);
+    EXPECT_EQ(calo::mean_sim_time_s(calo::ShowerReader::open(path, {.mesh = mesh}, pool)->conditions()),
+              1.75);
     if (layout != Layout::kMlFastSim) {
       EXPECT_EQ(file.read_floats("sim_time_s"), seconds);
       continue;

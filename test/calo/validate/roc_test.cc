@@ -149,7 +149,11 @@ TEST(Judge, AgreesWithScikitLearn) {
   }
   std::string script;
   const std::vector<std::pair<const char*, const std::vector<double>*>> lists = {
-      {"a", &a},           {"b", &b}, {"recall", &recall}, {"false_positives", &false_positives}, {"predicted", &predicted},
+      {"a", &a},
+      {"b", &b},
+      {"recall", &recall},
+      {"false_positives", &false_positives},
+      {"predicted", &predicted},
       {"observed", &observed}};
   for (const auto& [name, values] : lists) script += test::python_list(name, *values);
   script += test::python_list("auc", {calo::roc_auc(a, b).value}) + R"(

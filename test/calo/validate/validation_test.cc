@@ -108,7 +108,8 @@ TEST(Validation, ClassifierDoesNotGoByTheConditions) {
   EXPECT_EQ(capped.classifiers.at(0).test_showers, 20);
 }
 
-// What the classifiers are given: the two samples, then two halves of the full one, each row with its partner.
+// What the classifiers are given: the two samples, then two halves of the full one, each row with its
+// partner.
 TEST(Validation, ClassifiersHaveAFloorBetweenHalvesOfTheFullSimulation) {
   core::ThreadPool pool(2);
   const test::TempFolder folder;
