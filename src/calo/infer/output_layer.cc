@@ -10,9 +10,21 @@ namespace calo::infer {
 namespace {
 
 constexpr std::int64_t kPanel = PackedLayer::kPanel;
-constexpr std::int64_t kBlockPanels = 4;  // their weights stay in the second-level cache
-constexpr std::int64_t kBlockCells = kBlockPanels * kPanel;
 constexpr std::size_t kStreamed = std::size_t{16} << 20;  // bytes of an output that no cache keeps
+
+constexpr std::size_t kBlockSumBytes = std::size_t{48} << 10;      // about the first-level cache
+constexpr std::size_t kBlockWeightBytes = std::size_t{512} << 10;  // well inside of the second-level cache
+
+// Panels of a block. Large blocks have few ends, which share lines of memory with others; several threads need
+// small ones to share the work evenly.
+std::int64_t block_panels(const PackedLayer& layer, const core::ThreadPool* pool) {
+  constexpr std::int64_t kFewest = 4;
+  if (pool != nullptr && pool->size() > 1) return kFewest;
+  const auto rows = static_cast<std::size_t>(layer.rows_at_once());
+  const std::size_t most = std::min(kBlockSumBytes / (rows * kPanel * sizeof(float)),
+                                    kBlockWeightBytes / std::max<std::size_t>(1, layer.panel_bytes()));
+  return std::max(kFewest, static_cast<std::int64_t>(most));
+}
 
 }  // namespace
 
@@ -31,7 +43,8 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
   // Each piece of cells collects the hits of every row, block by block, so that a block's weights are fetched
   // once for all rows; together the pieces are in ascending order. More pieces than threads: hits are not
   // evenly spread.
-  const std::int64_t blocks = (layer_.panels() + kBlockPanels - 1) / kBlockPanels;
+  const std::int64_t in_block = block_panels(layer_, pool), block_cells = in_block * kPanel;
+  const std::int64_t blocks = (layer_.panels() + in_block - 1) / in_block;
   const int threads = pool != nullptr ? pool->size() : 1;
   const std::int64_t pieces = threads == 1 ? 1 : std::min<std::int64_t>(8 * threads, blocks);
   work.found.resize(static_cast<std::size_t>(pieces));
@@ -41,24 +54,24 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
     const std::int64_t first_block = blocks * p / pieces, last_block = blocks * (p + 1) / pieces;
     // Room for the worst case: pages that are not written cost nothing.
     const auto most =
-        static_cast<std::size_t>((last_block - first_block) * kBlockCells) * count + CellKernels::kGroup;
+        static_cast<std::size_t>((last_block - first_block) * block_cells) * count + CellKernels::kGroup;
     hits.cells.make_room(most);
     hits.energies.make_room(most);
     hits.size = 0;
     hits.end.clear();
     hits.end.reserve(static_cast<std::size_t>(last_block - first_block) * count);
-    alignas(64) float z[PackedLayer::kMaxRows * kBlockCells];
+    alignas(64) float z[kBlockSumBytes / sizeof(float)];
     const PackedLayer::Use use(layer_);
     for (std::int64_t block = first_block; block < last_block; ++block) {
-      const std::int64_t first = block * kBlockPanels;
-      const std::int64_t panels = std::min(kBlockPanels, layer_.panels() - first);
+      const std::int64_t first = block * in_block;
+      const std::int64_t panels = std::min(in_block, layer_.panels() - first);
       for (std::size_t begin = 0; begin < count; begin += rows_at_once) {
         const std::size_t group = std::min(rows_at_once, count - begin);
         for (std::int64_t panel = 0; panel < panels; ++panel)
           layer_.multiply(use, first + panel, work.rows.data() + begin * row_bytes,
-                          static_cast<std::int64_t>(group), z + panel * kPanel, kBlockCells);
+                          static_cast<std::int64_t>(group), z + panel * kPanel, block_cells);
         for (std::size_t i = 0; i < group; ++i) {
-          hits.size = kernels_.collect(activation_, {.z = z + static_cast<std::int64_t>(i) * kBlockCells,
+          hits.size = kernels_.collect(activation_, {.z = z + static_cast<std::int64_t>(i) * block_cells,
                                                      .count = static_cast<std::size_t>(panels * kPanel),
                                                      .first_cell = static_cast<std::uint32_t>(first * kPanel),
                                                      .all_cells = static_cast<std::uint32_t>(cells()),
@@ -108,23 +121,24 @@ void OutputLayer::dense(const float* rows, std::span<const float> scale, core::T
   const auto width = static_cast<std::size_t>(cells());
   work.rows.make_room(layer_.prepared_bytes(static_cast<std::int64_t>(count)));
   layer_.prepare(rows, layer_.in(), static_cast<std::int64_t>(count), work.rows.data());
-  const std::int64_t blocks = (layer_.panels() + kBlockPanels - 1) / kBlockPanels;
+  const std::int64_t in_block = block_panels(layer_, pool), block_cells = in_block * kPanel;
+  const std::int64_t blocks = (layer_.panels() + in_block - 1) / in_block;
   const CellKernels::Dense finish =
       count * width * sizeof(float) > kStreamed ? kernels_.stream : kernels_.dense;
   for_each(pool, static_cast<std::size_t>(blocks), [&](std::size_t block) {
-    const std::int64_t first = static_cast<std::int64_t>(block) * kBlockPanels;
-    const std::int64_t panels = std::min(kBlockPanels, layer_.panels() - first);
+    const std::int64_t first = static_cast<std::int64_t>(block) * in_block;
+    const std::int64_t panels = std::min(in_block, layer_.panels() - first);
     const std::size_t first_cell = static_cast<std::size_t>(first * kPanel);
     const std::size_t columns = std::min(static_cast<std::size_t>(panels * kPanel), width - first_cell);
-    alignas(64) float z[PackedLayer::kMaxRows * kBlockCells];
+    alignas(64) float z[kBlockSumBytes / sizeof(float)];
     const PackedLayer::Use use(layer_);
     for (std::size_t begin = 0; begin < count; begin += rows_at_once) {
       const std::size_t group = std::min(rows_at_once, count - begin);
       for (std::int64_t panel = 0; panel < panels; ++panel)
         layer_.multiply(use, first + panel, work.rows.data() + begin * row_bytes,
-                        static_cast<std::int64_t>(group), z + panel * kPanel, kBlockCells);
+                        static_cast<std::int64_t>(group), z + panel * kPanel, block_cells);
       for (std::size_t i = 0; i < group; ++i) {
-        finish(activation_, z + i * static_cast<std::size_t>(kBlockCells), columns, scale[begin + i],
+        finish(activation_, z + i * static_cast<std::size_t>(block_cells), columns, scale[begin + i],
                out + (begin + i) * width + first_cell);
       }
     }

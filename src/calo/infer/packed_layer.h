@@ -80,6 +80,8 @@ class PackedLayer {
 
   /// Rows that multiply() takes at once: as many sums as registers hold.
   std::int64_t rows_at_once() const { return rows_at_once_; }
+  /// Bytes of a panel's weights.
+  std::size_t panel_bytes() const { return panel_bytes_; }
   /// Bytes of one row as multiply() takes it, and of all: kernels read whole groups of rows.
   std::size_t row_bytes() const { return row_bytes_; }
   std::size_t prepared_bytes(std::int64_t rows) const {
