@@ -75,6 +75,7 @@ TEST_F(FullSimProgram, GivesTheSameWhateverTheThreadsAndParts) {
   EXPECT_EQ(file.number_attribute("sampling_fraction"), 0.027);
   EXPECT_EQ(file.text_attribute("particle"), "e-");
   EXPECT_EQ(file.read_floats("sim_time_s").size(), 12u);
+  EXPECT_GT(file.number_attribute("peak_memory_bytes").value_or(0), 1e7);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "one.h5.parts"));
   // Another seed, other showers.
   ASSERT_EQ(run(twelve("other.h5", {"--threads", "1", "--seed", "43"})), 0) << log();

@@ -23,8 +23,8 @@ static_assert(sizeof(TileConfig) == 64);
 constexpr std::int64_t kRows = 16;
 constexpr std::int64_t kStepWords = 16;  ///< inputs of a tile, in words of two bf16 or four bytes
 
-/// Tiles 0 to 3 hold the sums of 16 rows and 64 outputs, 4 and 5 rows and weights of a step of 16 words, 6 and
-/// 7 those of the words that are left.
+/// Tiles 0 to 3 hold the sums of 16 rows and 64 outputs, 4 and 5 rows and weights of a step of 16 words, 6
+/// and 7 those of the words that are left.
 inline TileConfig config_for(std::int64_t words) {
   TileConfig config;
   for (int tile = 0; tile < 6; ++tile) {
@@ -42,13 +42,14 @@ inline TileConfig config_for(std::int64_t words) {
 
 /// Sums of 16 rows times a panel of 64 outputs, in the layouts of kernels.h.
 /// @tparam Tiles  the machine's (MachineTiles), or those of a test that plays the machine: load<tile>(memory,
-///         stride), store<tile>(memory, stride), zero<tile>(), and dot<sum, rows, weights>() of Tiles::Product
+///         stride), store<tile>(memory, stride), zero<tile>(), and dot<sum, rows, weights>() of
+///         Tiles::Product
 /// @param start   sums begin with these 64 (in memory); null = 0
 /// @param sums    `[16, 64]` words, `stride` bytes from row to row
 template <class Tiles, typename Tiles::Product kProduct>
-[[gnu::always_inline]] inline void products(const std::byte* weight, const std::byte* rows, std::size_t row_bytes,
-                                            std::int64_t words, const std::byte* start, std::byte* sums,
-                                            std::size_t stride) {
+[[gnu::always_inline]] inline void products(const std::byte* weight, const std::byte* rows,
+                                            std::size_t row_bytes, std::int64_t words, const std::byte* start,
+                                            std::byte* sums, std::size_t stride) {
   constexpr std::size_t kPanelBytes = PackedLayer::kPanel * 4, kTileBytes = 64;
   const auto each_sum = [](const auto& body) __attribute__((always_inline)) {
     body(std::integral_constant<int, 0>{});
@@ -65,7 +66,8 @@ template <class Tiles, typename Tiles::Product kProduct>
   for (std::int64_t word = 0; word + kStepWords <= words; word += kStepWords) {
     Tiles::template load<4>(rows + word * 4, row_bytes);
     each_sum([&](auto v) __attribute__((always_inline)) {
-      Tiles::template load<5>(weight + static_cast<std::size_t>(word) * kPanelBytes + v * kTileBytes, kPanelBytes);
+      Tiles::template load<5>(weight + static_cast<std::size_t>(word) * kPanelBytes + v * kTileBytes,
+                              kPanelBytes);
       Tiles::template dot<kProduct, v, 4, 5>();
     });
   }
@@ -73,15 +75,17 @@ template <class Tiles, typename Tiles::Product kProduct>
     const std::int64_t word = words - left;
     Tiles::template load<6>(rows + word * 4, row_bytes);
     each_sum([&](auto v) __attribute__((always_inline)) {
-      Tiles::template load<7>(weight + static_cast<std::size_t>(word) * kPanelBytes + v * kTileBytes, kPanelBytes);
+      Tiles::template load<7>(weight + static_cast<std::size_t>(word) * kPanelBytes + v * kTileBytes,
+                              kPanelBytes);
       Tiles::template dot<kProduct, v, 6, 7>();
     });
   }
-  each_sum([&](auto v) __attribute__((always_inline)) { Tiles::template store<v>(sums + v * kTileBytes, stride); });
+  each_sum([&](auto v)
+               __attribute__((always_inline)) { Tiles::template store<v>(sums + v * kTileBytes, stride); });
 }
 
-/// Whether processor and kernel have tiles with bf16 and byte products; asks the kernel to let this process use
-/// them.
+/// Whether processor and kernel have tiles with bf16 and byte products; asks the kernel to let this process
+/// use them.
 bool available();
 
 /// Tiles of the calling thread, while a product is made.

@@ -15,8 +15,8 @@ constexpr std::size_t kStreamed = std::size_t{16} << 20;  // bytes of an output 
 constexpr std::size_t kBlockSumBytes = std::size_t{48} << 10;      // about the first-level cache
 constexpr std::size_t kBlockWeightBytes = std::size_t{512} << 10;  // well inside of the second-level cache
 
-// Panels of a block. Large blocks have few ends, which share lines of memory with others; several threads need
-// small ones to share the work evenly.
+// Panels of a block. Large blocks have few ends, which share lines of memory with others; several threads
+// need small ones to share the work evenly.
 std::int64_t block_panels(const PackedLayer& layer, const core::ThreadPool* pool) {
   constexpr std::int64_t kFewest = 4;
   if (pool != nullptr && pool->size() > 1) return kFewest;

@@ -103,7 +103,8 @@ TEST(AmxProducts, OfBytesAreExact) {
     core::Philox random(2, static_cast<std::uint64_t>(in));
     std::vector<std::int8_t> weight(static_cast<std::size_t>(in * kPanel));
     std::vector<std::uint8_t> rows(static_cast<std::size_t>(amx::kRows * (in + 12)));
-    for (std::int8_t& value : weight) value = static_cast<std::int8_t>(static_cast<int>(random.below(255)) - 127);
+    for (std::int8_t& value : weight)
+      value = static_cast<std::int8_t>(static_cast<int>(random.below(255)) - 127);
     for (std::uint8_t& value : rows) value = static_cast<std::uint8_t>(random.below(256));
     std::vector<std::int32_t> sums(static_cast<std::size_t>(amx::kRows * kPanel), -1);
     PlayedTiles::config = amx::config_for(in / 4);
