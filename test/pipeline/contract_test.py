@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import pprint
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,8 @@ SETTINGS = ['input-parameters.data=' + PARAMETERS['data'], 'input-parameters.max
             'preprocess.holdout_fraction=0.2']
 # How fast the machine was.
 MEASURED = {'showers_per_second', 'showers_per_s', 'start_ms', 'latency_ms', 'latency_p99_ms', 'latency_gain',
-            'throughput_gain'}
+            'throughput_gain', 'seconds', 'seconds_per_shower', 'working_memory_bytes', 'memory_per_shower_bytes',
+            'peak_memory_bytes', 'speed_up', 'cost', 'performance'}  # the last: hash of a file of such figures
 
 
 def content(path):
@@ -41,7 +43,12 @@ def content(path):
     if data.startswith(b'# A fast-simulation model'):  # without its table of speeds
         return [line for line in data.decode().splitlines()
                 if not line.startswith(('| fp32', '| bf16', '| int8', '| w8a8'))]
-    if not any(name.encode() in data for name in MEASURED):
+    if b"<script type='application/json' id='data'>" in data:  # the figures of the page, and the page around them
+        before, figures, behind = re.fullmatch(r"(.*<script type='application/json' id='data'>)(.*?)(</script>.*)", data.decode(),
+                                               re.DOTALL).groups()
+        text = re.sub(r'<li>(?:(?!<li>).)*showers in the time of one\.</li>', '', before + behind)
+        return re.sub(r'performance&quot;: &quot;\w+', '', text), without_measured(json.loads(figures))
+    if not data.startswith(b'{'):
         return data
     if path.suffix == '.jsonl':
         return [without_measured(json.loads(line)) for line in data.decode().splitlines()]
@@ -52,7 +59,7 @@ def without_measured(value):
     if isinstance(value, dict):
         return {k: without_measured(v) for k, v in value.items() if k not in MEASURED}
     if isinstance(value, list):
-        return [without_measured(v) for v in value]
+        return [without_measured(v) for v in value if not (isinstance(v, dict) and v.get('group') == 'Cost')]
     return value
 
 
