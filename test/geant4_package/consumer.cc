@@ -1,5 +1,5 @@
-// The least Geant4 application with a fast simulation: a block of lead tungstate, electrons, and a sensitive detector
-// that adds up what is deposited. usage: consumer MACRO; prints energy and hits of each event.
+// The least Geant4 application with a fast simulation: a block of lead tungstate, electrons, and a sensitive
+// detector that adds up what is deposited. usage: consumer MACRO; prints energy and hits of each event.
 #include <G4Box.hh>
 #include <G4Electron.hh>
 #include <G4Event.hh>
@@ -66,7 +66,8 @@ class Detector : public G4VUserDetectorConstruction {
     auto* deposits = new Deposits;
     G4SDManager::GetSDMpointer()->AddNewDetector(deposits);
     SetSensitiveDetector(block_, deposits);
-    new geant4::CalopipeFastSimModel("calopipe", G4RegionStore::GetInstance()->GetRegion("Calorimeter"), setup_);
+    new geant4::CalopipeFastSimModel("calopipe", G4RegionStore::GetInstance()->GetRegion("Calorimeter"),
+                                     setup_);
   }
 
  private:
@@ -119,7 +120,8 @@ class Actions : public G4VUserActionInitialization {
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  const std::unique_ptr<G4RunManager> manager(G4RunManagerFactory::CreateRunManager(G4RunManagerType::Serial));
+  const std::unique_ptr<G4RunManager> manager(
+      G4RunManagerFactory::CreateRunManager(G4RunManagerType::Serial));
   manager->SetUserInitialization(new Detector);
   auto* physics = new G4VModularPhysicsList;
   physics->RegisterPhysics(new Particles);

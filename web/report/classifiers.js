@@ -21,6 +21,7 @@ const kColumns = [
   ['floor', 'AUC of the same kind of classifier between two halves of Geant4', r => r.floor && withError(r.floor.value, r.floor.error)],
   ['accuracy', 'Share of showers told right', r => r.accuracy],
   ['JSD', 'Jensen-Shannon divergence of the scores, in bits', r => withError(r.jsd, r.jsd_error)],
+  ['its floor', 'JSD between two halves of Geant4', r => r.jsd_floor && withError(r.jsd_floor.value, r.jsd_floor.error)],
   ['showers', 'Tested on so many of each side', r => r.test_showers],
   ['trainings', 'AUC of each training, from another start', r => r.trainings],
 ];

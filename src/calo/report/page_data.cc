@@ -240,26 +240,28 @@ json classifier_data(const Classification& c) {
   for (const RocPoint& point : c.roc) roc.push_back(short_numbers({point.false_positive_rate, point.recall}));
   for (const CalibrationBin& bin : c.calibration)
     calibration.push_back(short_numbers({bin.predicted, bin.observed, bin.error}));
-  const LogitDivergence divergence =
-      c.calibrated_jensen_shannon.value_or(LogitDivergence{c.jensen_shannon, c.jensen_shannon_error});
+  const LogitDivergence divergence = c.best_jensen_shannon();
   json trainings = json::array();
   for (const TrainingResult& training : c.trainings) trainings.push_back(short_number(training.auc.value));
-  return {
-      {"name", c.name},
-      {"title", c.title},
-      {"text", classifier_text(c)},
-      {"models", json::array({{{"auc", short_number(c.auc.value)},
-                               {"auc_error", short_number(c.auc.error, 3)},
-                               {"floor", c.floor ? number(c.floor->value, c.floor->error) : json(nullptr)},
-                               {"accuracy", short_number(c.accuracy)},
-                               {"jsd", short_number(divergence.value)},
-                               {"jsd_error", short_number(divergence.error, 3)},
-                               {"test_showers", c.test_showers},
-                               {"trainings", std::move(trainings)},
-                               {"roc", std::move(roc)},
-                               {"calibration", std::move(calibration)},
-                               {"full_scores", short_numbers(score_counts(c.full_scores))},
-                               {"fast_scores", short_numbers(score_counts(c.fast_scores))}}})}};
+  return {{"name", c.name},
+          {"title", c.title},
+          {"text", classifier_text(c)},
+          {"models",
+           json::array(
+               {{{"auc", short_number(c.auc.value)},
+                 {"auc_error", short_number(c.auc.error, 3)},
+                 {"floor", c.floor ? number(c.floor->auc.value, c.floor->auc.error) : json(nullptr)},
+                 {"jsd_floor", c.floor ? number(c.floor->jensen_shannon.value, c.floor->jensen_shannon.error)
+                                       : json(nullptr)},
+                 {"accuracy", short_number(c.accuracy)},
+                 {"jsd", short_number(divergence.value)},
+                 {"jsd_error", short_number(divergence.error, 3)},
+                 {"test_showers", c.test_showers},
+                 {"trainings", std::move(trainings)},
+                 {"roc", std::move(roc)},
+                 {"calibration", std::move(calibration)},
+                 {"full_scores", short_numbers(score_counts(c.full_scores))},
+                 {"fast_scores", short_numbers(score_counts(c.fast_scores))}}})}};
 }
 
 json condition_data(const ConditionComparison& group, const VoxelMesh& mesh, std::size_t most_cells) {

@@ -123,8 +123,10 @@ json Classification::to_json() const {
                   {{"train", train_showers}, {"validation", validation_showers}, {"test", test_showers}}},
                  {"features", features}};
   if (floor) {
-    object["auc_floor"] = floor->value;
-    object["auc_floor_error"] = floor->error;
+    object["auc_floor"] = floor->auc.value;
+    object["auc_floor_error"] = floor->auc.error;
+    object["jsd_floor"] = floor->jensen_shannon.value;
+    object["jsd_floor_error"] = floor->jensen_shannon.error;
   }
   for (const CalibrationBin& bin : calibration)
     object["calibration"].push_back({{"predicted", bin.predicted},

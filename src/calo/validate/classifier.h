@@ -81,7 +81,11 @@ struct Classification {
   Auc auc;
   /// The same of two halves of the full simulation: what a perfect fast simulation reaches. None where that
   /// was not tried.
-  std::optional<Auc> floor;
+  struct Floor {
+    Auc auc;
+    LogitDivergence jensen_shannon;
+  };
+  std::optional<Floor> floor;
   double accuracy = 0;  ///< at probability 0.5; of several trainings the mean
   /// logit_divergence() of the test part, and its error; of several trainings combined as the AUC is.
   double jensen_shannon = 0, jensen_shannon_error = 0;
@@ -97,6 +101,11 @@ struct Classification {
   double l2 = 0;                                                             ///< penalty chosen
   std::vector<std::string> features;
 
+  /// Calibrated, where that was done.
+  LogitDivergence best_jensen_shannon() const {
+    return calibrated_jensen_shannon.value_or(
+        LogitDivergence{.value = jensen_shannon, .error = jensen_shannon_error});
+  }
   bool tells_apart() const { return std::abs(auc.value - 0.5) > 2 * auc.error; }
   /// Figures without the curve.
   nlohmann::json to_json() const;

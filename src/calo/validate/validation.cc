@@ -325,7 +325,8 @@ void add_classifiers(Validation& result, const ShowerSample& full_sample, const 
                        const std::function<Classification(const Halves&)>& classify_halves) {
     result.classifiers.push_back(classify());
     if (halves.first.size() < kFewestClassified) return;
-    result.classifiers.back().floor = classify_halves(halves).auc;
+    const Classification between = classify_halves(halves);
+    result.classifiers.back().floor = {.auc = between.auc, .jensen_shannon = between.best_jensen_shannon()};
   };
   add(
       halves_of(classified, options.classifier.seed),
@@ -375,7 +376,7 @@ void add_classifiers(Validation& result, const ShowerSample& full_sample, const 
 void add_auc_scores(Validation& validation) {
   for (const Classification& c : validation.classifiers) {
     // Where the halves are too small, the floor is what it must be.
-    const Auc floor = c.floor.value_or(Auc{});
+    const Auc floor = c.floor ? c.floor->auc : Auc{};
     validation.scores.push_back(
         {.name = "auc_" + c.name,
          .title = c.title,

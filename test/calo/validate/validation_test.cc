@@ -145,6 +145,8 @@ TEST(Validation, ClassifiersHaveAFloorBetweenHalvesOfTheFullSimulation) {
   EXPECT_EQ(validation.summary().at("auc_test"), 0.9);
   EXPECT_EQ(validation.summary().at("auc_test_floor"), 0.53);
   EXPECT_EQ(validation.to_json().at("classifiers")[1].at("auc_floor_error"), 0.02);
+  EXPECT_EQ(validation.to_json().at("classifiers")[1].at("jsd_floor"),
+            calo::logit_divergence({0.1, 0.2}, {0.1, 0.3}).value);
 }
 
 TEST(Validation, ClassifierFindsAWrongScale) {
