@@ -7,7 +7,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <optional>
-#include <sstream>
 #include <thread>
 
 #include "core/error.h"
@@ -91,13 +90,12 @@ std::filesystem::path find_full_sim() {
   std::error_code ignored;
   fs::path beside = fs::read_symlink("/proc/self/exe", ignored).parent_path() / kProgram;
   if (can_run(beside)) return beside;
-  if (const char* path = std::getenv("PATH")) {
-    std::istringstream folders(path);
-    for (std::string folder; std::getline(folders, folder, ':');)
-      if (!folder.empty() && can_run(fs::path(folder) / kProgram)) return fs::path(folder) / kProgram;
+  try {
+    return kfp::local::find_program(kProgram, {}, {});
+  } catch (const core::InputError&) {
+    throw core::UnavailableError({.message = fmt::format("{} is neither beside calopipe nor in PATH", kProgram),
+                                  .hint = "it is built where CMake finds Geant4: doc/geant4.md"});
   }
-  throw core::UnavailableError({.message = fmt::format("{} is neither beside calopipe nor in PATH", kProgram),
-                                .hint = "it is built where CMake finds Geant4: doc/geant4.md"});
 }
 
 json run_full_sim(const fs::path& program, const std::vector<std::string>& arguments) {

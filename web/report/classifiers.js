@@ -22,7 +22,7 @@ const kColumns = [
   ['accuracy', 'Share of showers told right', r => r.accuracy],
   ['JSD', 'Jensen-Shannon divergence of the scores, in bits', r => withError(r.jsd, r.jsd_error)],
   ['its floor', 'JSD between two halves of Geant4', r => r.jsd_floor && withError(r.jsd_floor.value, r.jsd_floor.error)],
-  ['showers', 'Tested on so many of each side', r => r.test_showers],
+  ['showers', 'Tested on so many of each side', r => String(r.test_showers)],
   ['trainings', 'AUC of each training, from another start', r => r.trainings],
 ];
 

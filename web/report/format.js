@@ -24,7 +24,8 @@ export function plain(value) {
 }
 
 export function withError(value, error) {
-  if (!(error > 0)) return plain(value);
+  // Rounding is no error.
+  if (!(error > 1e-7 * Math.abs(value))) return plain(value);
   const { scale, digits } = parts(value, error);
   const text = `${minus((value / 10 ** scale).toFixed(digits))} ± ${(error / 10 ** scale).toFixed(digits)}`;
   return scale ? `(${text})·${power(scale)}` : text;

@@ -184,17 +184,22 @@ export async function drawCurve([pad], figure, { log, enabled, series }) {
 // Share of the fast showers found against share of the full ones taken for fast, and the curve of a guess.
 export async function drawRoc([pad], figure, { log, enabled }) {
   const colors = themeColors();
-  const shownOf = enabled.filter(m => figure.models[m]).map(i => ({ i, roc: figure.models[i].roc.filter(p => !log || (p[0] > 0 && p[1] > 0)) }));
-  const least = log ? Math.min(0.1, ...shownOf.flatMap(({ roc }) => roc.flat())) : 0;
+  const curves = enabled.filter(m => figure.models[m]).map(i => ({ i, roc: figure.models[i].roc }));
+  // Shares of 0 lie on the edge of a logarithmic frame.
+  const least = log ? Math.min(0.01, ...curves.flatMap(({ roc }) => roc.flat().filter(share => share > 0))) : 0;
   await drawFrame(pad, { x: [least, 1], y: [least, 1], xTitle: figure.x_title, yTitle: figure.y_title, options: log ? ',logx,logy' : '' }, colors);
   await line(pad, { x: [least, 1], values: [least, 1] }, { line: colors.soft, style: kDashed });
-  for (const { i, roc } of shownOf) await line(pad, { x: roc.map(p => p[0]), values: roc.map(p => p[1]) }, { line: colors.model(i), width: 2 });
+  for (const { i, roc } of curves) {
+    const [x, values] = [0, 1].map(axis => roc.map(p => Math.max(p[axis], least)));
+    await line(pad, { x, values }, { line: colors.model(i), width: 2 });
+  }
 }
 
 // Share of fast showers among those of one score, against the score.
 export async function drawCalibration([pad], figure, { enabled }) {
   const colors = themeColors();
-  await drawFrame(pad, { x: [0, 1], y: [0, 1], xTitle: figure.x_title, yTitle: figure.y_title }, colors);
+  const range = [-0.03, 1.03];  // markers at the ends are whole
+  await drawFrame(pad, { x: range, y: range, xTitle: figure.x_title, yTitle: figure.y_title }, colors);
   await line(pad, { x: [0, 1], values: [0, 1] }, { line: colors.soft, style: kDashed });
   for (const i of enabled.filter(m => figure.models[m])) {
     const points = figure.models[i].calibration;
