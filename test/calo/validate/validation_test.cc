@@ -375,7 +375,8 @@ TEST(Validation, TellsWhatShowersCost) {
   EXPECT_NEAR(validation.summary().at("speed_up"), 500, 1e-9);
   const auto items = calo::verdict(validation);
   EXPECT_NE(items.back().text.find("500 showers in the time of one"), std::string::npos) << items.back().text;
-  for (const auto& score : calo::plot_data(validation, "fast").at("scores"))
+  const nlohmann::json plots = calo::plot_data(validation, "fast");
+  for (const auto& score : plots.at("scores"))
     if (score.at("name") == "time_per_shower") {
       EXPECT_NEAR(score.at("full").at("value"), 1000 * seconds, 0.01 * 1000 * seconds);
     }
