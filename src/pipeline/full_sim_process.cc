@@ -93,8 +93,9 @@ std::filesystem::path find_full_sim() {
   try {
     return kfp::local::find_program(kProgram, {}, {});
   } catch (const core::InputError&) {
-    throw core::UnavailableError({.message = fmt::format("{} is neither beside calopipe nor in PATH", kProgram),
-                                  .hint = "it is built where CMake finds Geant4: doc/geant4.md"});
+    throw core::UnavailableError(
+        {.message = fmt::format("{} is neither beside calopipe nor in PATH", kProgram),
+         .hint = "it is built where CMake finds Geant4: doc/geant4.md"});
   }
 }
 
