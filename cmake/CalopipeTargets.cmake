@@ -1,3 +1,6 @@
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
 # Under sanitizers, what does not compute is not optimised either: it compiles four times as fast, and that is where
 # the time goes.
 function(calopipe_optimise name)
@@ -28,4 +31,17 @@ function(calopipe_test name)
     CALOPIPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CALOPIPE_BINARY_DIR="${PROJECT_BINARY_DIR}")
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
                        PROPERTIES LABELS ${name} TIMEOUT 300)
+endfunction()
+
+# calopipe_package(<name> NAMESPACE <name> COMPONENT <name>): what find_package(<name>) reads, of the targets that were
+# installed with EXPORT <name>Targets; <name>Config.cmake.in stands beside the CMakeLists.txt.
+function(calopipe_package name)
+  cmake_parse_arguments(ARG "" "NAMESPACE;COMPONENT" "" ${ARGN})
+  set(folder ${CMAKE_INSTALL_LIBDIR}/cmake/${name})
+  install(EXPORT ${name}Targets NAMESPACE ${ARG_NAMESPACE}:: DESTINATION ${folder} COMPONENT ${ARG_COMPONENT})
+  configure_package_config_file(${name}Config.cmake.in ${name}Config.cmake INSTALL_DESTINATION ${folder})
+  write_basic_package_version_file(${name}ConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${name}Config.cmake ${CMAKE_CURRENT_BINARY_DIR}/${name}ConfigVersion.cmake
+                ${PROJECT_SOURCE_DIR}/LICENSE
+          DESTINATION ${folder} COMPONENT ${ARG_COMPONENT})
 endfunction()

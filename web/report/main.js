@@ -58,8 +58,8 @@ const kPaperWidth = 718;
 function fitTables() {
   for (const table of document.querySelectorAll('.scroll table')) {
     table.style.width = 'max-content';
-    const { fontSize } = getComputedStyle(table);
-    const width = table.offsetWidth * 10.5 / parseFloat(fontSize);
+    const style = getComputedStyle(table);
+    const width = table.offsetWidth * parseFloat(style.getPropertyValue('--paper-size')) / parseFloat(style.fontSize);
     table.style.width = '';
     table.style.setProperty('--print-zoom', Math.min(1, kPaperWidth / width).toFixed(3));
   }

@@ -20,7 +20,7 @@ struct alignas(64) TileConfig {
 static_assert(sizeof(TileConfig) == 64);
 
 /// Rows that a product takes at once; fewer are filled up.
-constexpr std::int64_t kRows = 16;
+constexpr std::int64_t kRows = PackedLayer::kTileRows;
 constexpr std::int64_t kStepWords = 16;  ///< inputs of a tile, in words of two bf16 or four bytes
 
 /// Tiles 0 to 3 hold the sums of 16 rows and 64 outputs, 4 and 5 rows and weights of a step of 16 words, 6

@@ -16,7 +16,7 @@ namespace {
 using Tile = PackedLayer::Tile;
 using Kernel = PackedLayer::Kernel;
 constexpr std::int64_t kPanel = PackedLayer::kPanel;
-using Kernels = std::array<Kernel, kMostRows>;
+using Kernels = std::array<Kernel, PackedLayer::kVectorRows>;
 
 CALOPIPE_INLINE float float_at(const std::byte* at) {
   float value;

@@ -5,14 +5,13 @@
 namespace calo::infer {
 
 /// Kernels of each precision: of Isa::kAmx (bf16 and integer rows) one for 16 rows, of others for 1 to
-/// kMostRows.
+/// PackedLayer::kVectorRows.
 ///
 /// Weights of a panel: fp32 `[in, 64]`; bf16 `[in / 2, 64, 2]`; int8 with float rows `[in, 64]`, with integer
 /// rows `[in / 4, 64, 4]`. Odd inputs are filled up with zeros.
 ///
 /// Rows: fp32 and float rows `[in]`; bf16 `[in / 2, 2]`; integer rows: two floats (x = first + second · q),
 /// 8 bytes of nothing, then the high and the low bytes of q, `[in / 4, 4]` each; of 8 bits q alone.
-constexpr std::int64_t kMostRows = 6;  // as many sums as the registers of AVX-512 hold
 const PackedLayer::Kernel* fp32_kernels(Isa isa);
 const PackedLayer::Kernel* bf16_kernels(Isa isa);
 const PackedLayer::Kernel* int8_float_kernels(Isa isa);

@@ -153,7 +153,7 @@ void PackedLayer::pack_fp32(const WeightView& weight, const Options& options) {
 
 void PackedLayer::pack_bf16(const WeightView& weight, const Options& options) {
   kernels_ = bf16_kernels(options.isa);
-  if (options.isa >= Isa::kAmx) use_tiles();
+  tiles_ = options.isa >= Isa::kAmx;
   const std::int64_t pairs = (in_ + 1) / 2;
   row_bytes_ = static_cast<std::size_t>(pairs) * 4;
   panel_bytes_ = row_bytes_ * kPanel;
@@ -177,7 +177,7 @@ void PackedLayer::pack_int8(const WeightView& weight, const Options& options) {
   integer_rows_ = options.isa >= Isa::kAvx512Narrow && in_ <= kMostInputs;
   kernels_ = integer_rows_ ? int8_integer_kernels(options.isa, precision_ == Precision::kInt8)
                            : int8_float_kernels(options.isa);
-  if (integer_rows_ && options.isa >= Isa::kAmx) use_tiles();
+  tiles_ = integer_rows_ && options.isa >= Isa::kAmx;
   const std::int64_t filled = integer_rows_ ? (in_ + 3) / 4 * 4 : in_;
   row_bytes_ =
       integer_rows_
@@ -205,11 +205,6 @@ void PackedLayer::pack_int8(const WeightView& weight, const Options& options) {
     sums_[static_cast<std::size_t>(output)] = static_cast<float>(sum);
     if (options.packed && j == 0) options.packed(output);
   }
-}
-
-void PackedLayer::use_tiles() {
-  tiles_ = true;
-  rows_at_once_ = amx::kRows;
 }
 
 // Words of two bf16 or of four bytes.

@@ -56,7 +56,8 @@ std::uint16_t to_bfloat16(float x);
 class PackedLayer {
  public:
   static constexpr std::int64_t kPanel = 64;
-  static constexpr std::int64_t kMaxRows = 16;  ///< that multiply() may take
+  /// Rows that multiply() takes at once: as many sums as the registers of AVX-512 hold, or the tiles of AMX.
+  static constexpr std::int64_t kVectorRows = 6, kTileRows = 16, kMaxRows = kTileRows;
 
   struct Options {
     Precision precision = Precision::kFp32;
@@ -78,14 +79,14 @@ class PackedLayer {
   /// Memory of the weights.
   std::size_t bytes() const { return weight_.size() + bias_.size() * sizeof(float) * (is_int8() ? 3 : 1); }
 
-  /// Rows that multiply() takes at once: as many sums as registers hold.
-  std::int64_t rows_at_once() const { return rows_at_once_; }
+  std::int64_t rows_at_once() const { return tiles_ ? kTileRows : kVectorRows; }
   /// Bytes of a panel's weights.
   std::size_t panel_bytes() const { return panel_bytes_; }
   /// Bytes of one row as multiply() takes it, and of all: kernels read whole groups of rows.
   std::size_t row_bytes() const { return row_bytes_; }
   std::size_t prepared_bytes(std::int64_t rows) const {
-    return static_cast<std::size_t>((rows + rows_at_once_ - 1) / rows_at_once_ * rows_at_once_) * row_bytes_;
+    const std::int64_t at_once = rows_at_once();
+    return static_cast<std::size_t>((rows + at_once - 1) / at_once * at_once) * row_bytes_;
   }
   /// Brings rows of in() floats into that form.
   /// @param out  prepared_bytes(rows)
@@ -127,7 +128,6 @@ class PackedLayer {
  private:
   bool is_int8() const { return precision_ == Precision::kInt8 || precision_ == Precision::kW8a8; }
   std::int64_t words() const;
-  void use_tiles();
   void pack_fp32(const WeightView& weight, const Options& options);
   void pack_bf16(const WeightView& weight, const Options& options);
   void pack_int8(const WeightView& weight, const Options& options);
@@ -137,10 +137,9 @@ class PackedLayer {
   Precision precision_ = Precision::kFp32;
   bool integer_rows_ = false;  // int8 by VNNI or AMX; else its rows are floats
   bool tiles_ = false;         // AMX
-  std::int64_t rows_at_once_ = 6;
   std::size_t row_bytes_ = 0;
   std::size_t panel_bytes_ = 0;
-  const Kernel* kernels_ = nullptr;  // by rows - 1
+  const Kernel* kernels_ = nullptr;  // by rows - 1; one where there are tiles
   LargeArray<std::byte> weight_;
   std::vector<float> bias_, scale_, sums_;  // [panel, 64]
 };

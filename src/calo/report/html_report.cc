@@ -175,24 +175,22 @@ void write_report(const std::filesystem::path& file, const Validation& validatio
 
 void write_comparison_report(const std::filesystem::path& file, const json& plots, const json& provenance) {
   std::vector<std::size_t> wins(plots.at("models").size(), 0);
-  std::size_t decided = 0;
+  std::size_t open = 0;  // scores in which another is as good as the best
   for (const json& score : plots.at("scores")) {
     const json& models = score.at("models");
-    if (std::any_of(models.begin(), models.end(), [](const json& m) { return has_rank(m, "alike"); }))
+    if (std::any_of(models.begin(), models.end(), [](const json& m) { return has_rank(m, "alike"); })) {
+      ++open;
       continue;
-    for (std::size_t i = 0; i < wins.size(); ++i)
-      if (has_rank(models[i], "best")) {
-        ++decided;
-        ++wins[i];
-      }
+    }
+    for (std::size_t i = 0; i < wins.size(); ++i) wins[i] += has_rank(models[i], "best") ? 1 : 0;
   }
   std::string items = "<ul>";
   for (std::size_t i = 0; i < wins.size(); ++i)
     items += fmt::format("<li><b>{}</b> is best in {} of {} scores.</li>",
                          escape_html(plots.at("models")[i].at("label").get<std::string>()), wins[i],
                          plots.at("scores").size());
-  items += fmt::format("<li>In {} scores the best cannot be told from another within errors.</li></ul>",
-                       plots.at("scores").size() - decided);
+  items +=
+      fmt::format("<li>In {} scores the best cannot be told from another within errors.</li></ul>", open);
   std::string page = page_head("calopipe: models compared");
   page += fmt::format("<h1>{} models against one full simulation</h1><p class='soft'>{} conditions.</p>",
                       wins.size(), plots.at("conditions").size());

@@ -415,9 +415,8 @@ void add_costs(json& scores, const Validation& validation) {
   };
   const ShowerCost &fast = validation.fast_cost, &full = validation.full_cost;
   add("time_per_shower", "Time per shower [ms]",
-      "Of one thread, mean: of the generator (generate), of Geant4 as the files say (sim_time_s). Each on "
-      "the "
-      "machine that made them.",
+      "Of one thread, mean: of the generator (generate), of Geant4 as the files say (sim_time_s). "
+      "Each on the machine that made them.",
       "low", 1e3 * fast.seconds_per_shower, 1e3 * full.seconds_per_shower);
   add("speed_up", "Showers in the time of a full one", "Ratio of the times of one thread.", "high",
       validation.speed_up(), 0);

@@ -40,20 +40,6 @@ class OneBlasThread {
 
 using Matrix = std::vector<double>;  // [rows, columns]
 
-// Features of both over the largest absolute value in `full`.
-void normalise(const FeatureTable& full, const FeatureTable& fast, Matrix& x, Matrix& y) {
-  const std::size_t d = full.columns();
-  std::vector<double> largest(d, 0.0);
-  for (std::size_t i = 0; i < full.values.size(); ++i)
-    largest[i % d] = std::max(largest[i % d], std::abs(double{full.values[i]}));
-  for (double& value : largest)
-    if (value == 0) value = 1;
-  for (const auto& [table, matrix] : {std::pair{&full, &x}, std::pair{&fast, &y}}) {
-    matrix->resize(table->values.size());
-    for (std::size_t i = 0; i < matrix->size(); ++i) (*matrix)[i] = table->values[i] / largest[i % d];
-  }
-}
-
 void check(const FeatureTable& full, const FeatureTable& fast) {
   if (full.names != fast.names) throw std::logic_error("tables of different features");
   if (std::min(full.rows(), fast.rows()) < kFewestForDistances)
@@ -61,6 +47,25 @@ void check(const FeatureTable& full, const FeatureTable& fast) {
         {.message = fmt::format("distances need {} showers or more of each side; there are {} and {}",
                                 kFewestForDistances, full.rows(), fast.rows())});
 }
+
+// Features of both over the largest absolute value in `full`.
+struct Normalised {
+  Normalised(const FeatureTable& full_table, const FeatureTable& fast_table) : columns(full_table.columns()) {
+    check(full_table, fast_table);
+    std::vector<double> largest(columns, 0.0);
+    for (std::size_t i = 0; i < full_table.values.size(); ++i)
+      largest[i % columns] = std::max(largest[i % columns], std::abs(double{full_table.values[i]}));
+    for (double& value : largest)
+      if (value == 0) value = 1;
+    for (const auto& [table, matrix] : {std::pair{&full_table, &full}, std::pair{&fast_table, &fast}}) {
+      matrix->resize(table->values.size());
+      for (std::size_t i = 0; i < matrix->size(); ++i) (*matrix)[i] = table->values[i] / largest[i % columns];
+    }
+  }
+
+  Matrix full, fast;
+  std::size_t columns;
+};
 
 struct Gaussian {
   std::vector<double> mean;
@@ -275,11 +280,8 @@ Estimate share(const std::vector<std::uint8_t>& hits) {
 
 Estimate frechet_physics_distance(const FeatureTable& full, const FeatureTable& fast,
                                   const PhysicsDistanceOptions& options, core::ThreadPool& pool) {
-  check(full, fast);
+  const Normalised samples(full, fast);
   const OneBlasThread one;
-  Matrix x, y;
-  normalise(full, fast, x, y);
-  const std::size_t d = full.columns();
   const auto smaller = static_cast<std::int64_t>(std::min(full.rows(), fast.rows()));
   const bool published = smaller >= kPublishedSamples;
   const std::int64_t least = options.min_samples > 0 ? options.min_samples
@@ -305,8 +307,8 @@ Estimate frechet_physics_distance(const FeatureTable& full, const FeatureTable& 
   std::vector<double> values(sizes.size() * batches);
   pool.for_each(values.size(), [&](std::size_t i) {
     core::Philox random(options.seed, i, kFrechetStream);
-    const Gaussian p = resampled_gaussian(x, d, sizes[i / batches], random);
-    values[i] = frechet(p, resampled_gaussian(y, d, sizes[i / batches], random));
+    const Gaussian p = resampled_gaussian(samples.full, samples.columns, sizes[i / batches], random);
+    values[i] = frechet(p, resampled_gaussian(samples.fast, samples.columns, sizes[i / batches], random));
   });
   for (std::size_t point = 0; point < sizes.size(); ++point)
     means.push_back(std::accumulate(values.begin() + static_cast<std::ptrdiff_t>(point * batches),
@@ -318,11 +320,8 @@ Estimate frechet_physics_distance(const FeatureTable& full, const FeatureTable& 
 
 Estimate kernel_physics_distance(const FeatureTable& full, const FeatureTable& fast,
                                  const PhysicsDistanceOptions& options, core::ThreadPool& pool) {
-  check(full, fast);
+  const Normalised samples(full, fast);
   const OneBlasThread one;
-  Matrix x, y;
-  normalise(full, fast, x, y);
-  const std::size_t d = full.columns();
   const std::size_t smaller = std::min(full.rows(), fast.rows());
   constexpr std::size_t kPublishedBatch = 5000;
   const std::size_t size = options.kpd_batch_size > 0 ? static_cast<std::size_t>(options.kpd_batch_size)
@@ -335,8 +334,9 @@ Estimate kernel_physics_distance(const FeatureTable& full, const FeatureTable& f
   std::vector<double> values(static_cast<std::size_t>(options.kpd_batches));
   pool.for_each(values.size(), [&](std::size_t batch) {
     core::Philox random(options.seed, batch, kKernelStream);
-    const Matrix a = drawn(x, d, size, with_replacement, random),
-                 b = drawn(y, d, size, with_replacement, random);
+    const std::size_t d = samples.columns;
+    const Matrix a = drawn(samples.full, d, size, with_replacement, random),
+                 b = drawn(samples.fast, d, size, with_replacement, random);
     const auto n = static_cast<double>(size);
     values[batch] = (kernel_sum(a, a, d, true) + kernel_sum(b, b, d, true)) / (n * (n - 1)) -
                     2 * kernel_sum(a, b, d, false) / (n * n);

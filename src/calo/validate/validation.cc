@@ -321,20 +321,29 @@ void add_classifiers(Validation& result, const ShowerSample& full_sample, const 
                      fast_features = gather(fast_sample, classified, &GroupSample::high_level);
   result.classified_showers = static_cast<std::int64_t>(full_features.rows());
   if (full_features.rows() < kFewestClassified) return;
-  const auto add = [&](const Halves& halves, const std::function<Classification()>& classify,
-                       const std::function<Classification(const Halves&)>& classify_halves) {
-    result.classifiers.push_back(classify());
-    if (halves.first.size() < kFewestClassified) return;
-    const Classification between = classify_halves(halves);
-    result.classifiers.back().floor = {.auc = between.auc, .jensen_shannon = between.best_jensen_shannon()};
+  const auto add = [&](const auto& classify, const ClassifiedShowers& samples,
+                       const ClassifiedShowers& halves) {
+    result.classifiers.push_back(classify(samples));
+    Classification& last = result.classifiers.back();
+    if (halves.full_features.rows() < kFewestClassified) return;
+    spdlog::info("{}: the same between two halves of the full simulation", last.title);
+    const Classification between = classify(halves);
+    last.floor = {.auc = between.auc, .jensen_shannon = between.best_jensen_shannon()};
   };
+  const auto with = [&](const FeatureTable& a, const FeatureTable& b, const Showers& a_showers,
+                        const Showers& b_showers) {
+    return ClassifiedShowers{
+        .full_features = a, .fast_features = b, .full = a_showers, .fast = b_showers, .mesh = result.mesh};
+  };
+  const Showers none;
+  const Halves feature_halves = halves_of(classified, options.classifier.seed);
+  const FeatureTable first_features = rows_of(full_features, feature_halves.first),
+                     second_features = rows_of(full_features, feature_halves.second);
   add(
-      halves_of(classified, options.classifier.seed),
-      [&] { return classify_high_level(full_features, fast_features, options.classifier, pool); },
-      [&](const Halves& halves) {
-        return classify_high_level(rows_of(full_features, halves.first),
-                                   rows_of(full_features, halves.second), options.classifier, pool);
-      });
+      [&](const ClassifiedShowers& showers) {
+        return classify_high_level(showers.full_features, showers.fast_features, options.classifier, pool);
+      },
+      with(full_features, fast_features, none, none), with(first_features, second_features, none, none));
   if (options.extra_classifiers.empty()) return;
   GroupCounts chosen = classified;
   const bool needs_showers = std::any_of(options.extra_classifiers.begin(), options.extra_classifiers.end(),
@@ -348,29 +357,13 @@ void add_classifiers(Validation& result, const ShowerSample& full_sample, const 
   const FeatureTable full_table = gather(full_sample, chosen, &GroupSample::calochallenge),
                      fast_table = gather(fast_sample, chosen, &GroupSample::calochallenge);
   const Halves halves = halves_of(chosen, options.classifier.seed);
+  const FeatureTable first_table = rows_of(full_table, halves.first),
+                     second_table = rows_of(full_table, halves.second);
+  const Showers first_showers = rows_of(full_showers, halves.first),
+                second_showers = rows_of(full_showers, halves.second);
   for (const ExtraClassifier& extra : options.extra_classifiers)
-    add(
-        halves,
-        [&] {
-          return extra.classify({.full_features = full_table,
-                                 .fast_features = fast_table,
-                                 .full = full_showers,
-                                 .fast = fast_showers,
-                                 .mesh = result.mesh});
-        },
-        [&](const Halves& both) {
-          spdlog::info("{}: the same between two halves of the full simulation",
-                       result.classifiers.back().title);
-          const FeatureTable first = rows_of(full_table, both.first),
-                             second = rows_of(full_table, both.second);
-          const Showers first_showers = rows_of(full_showers, both.first),
-                        second_showers = rows_of(full_showers, both.second);
-          return extra.classify({.full_features = first,
-                                 .fast_features = second,
-                                 .full = first_showers,
-                                 .fast = second_showers,
-                                 .mesh = result.mesh});
-        });
+    add(extra.classify, with(full_table, fast_table, full_showers, fast_showers),
+        with(first_table, second_table, first_showers, second_showers));
 }
 
 void add_auc_scores(Validation& validation) {
