@@ -44,7 +44,10 @@ json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& 
     load(parameter.name + "#second", parameter.second);
   }
   std::string text;
-  for (const float byte : hdf.read_floats("state")) text += static_cast<char>(static_cast<int>(byte));
+  for (const float byte : hdf.read_floats("state")) {
+    if (!(byte >= -128 && byte <= 127)) hdf.fail_reading("state", "is damaged");
+    text += static_cast<char>(static_cast<int>(byte));
+  }
   json state = json::parse(text, nullptr, false);
   if (!state.is_object()) hdf.fail_reading("state", "is damaged");
   // In place: the network's tensors look at these very numbers.

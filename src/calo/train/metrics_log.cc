@@ -33,10 +33,10 @@ void put_bytes(std::string& out, unsigned field, std::string_view bytes) {
   out.append(bytes);
 }
 
-std::string event_head(std::int64_t step) {
+std::string event_head(std::int64_t step, double time_unix_s) {
   std::string event;
   put_tag(event, 1, 1);
-  put_fixed(event, 0.0);  // wall time: left at 0, so that the same training gives the same bytes
+  put_fixed(event, time_unix_s);
   put_tag(event, 2, 0);
   put_varint(event, static_cast<std::uint64_t>(step));
   return event;
@@ -59,15 +59,15 @@ std::uint32_t crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-EventFile::EventFile(const std::filesystem::path& folder)
+EventFile::EventFile(const std::filesystem::path& folder, double time_unix_s)
     : stream_(folder / "events.out.tfevents.0.calopipe", std::ios::binary) {
-  std::string event = event_head(0);
+  std::string event = event_head(0, time_unix_s);
   put_bytes(event, 3, "brain.Event:2");
   write_record(event);
   if (!stream_) throw core::UnavailableError({.message = "cannot be written", .file = folder});
 }
 
-void EventFile::add(std::int64_t step, const std::map<std::string, double>& scalars) {
+void EventFile::add(std::int64_t step, double time_unix_s, const std::map<std::string, double>& scalars) {
   std::string summary;
   for (const auto& [tag, scalar] : scalars) {
     if (!std::isfinite(scalar)) continue;
@@ -77,7 +77,7 @@ void EventFile::add(std::int64_t step, const std::map<std::string, double>& scal
     put_fixed(value, static_cast<float>(scalar));
     put_bytes(summary, 1, value);
   }
-  std::string event = event_head(step);
+  std::string event = event_head(step, time_unix_s);
   put_bytes(event, 5, summary);
   write_record(event);
   stream_.flush();

@@ -12,10 +12,12 @@ namespace calo {
 /// TensorBoard's event files: records of protobuf Events behind masked CRC-32C checksums.
 class EventFile {
  public:
-  /// @throws core::UnavailableError
-  explicit EventFile(const std::filesystem::path& folder);
-  /// Adds scalars of one step.
-  void add(std::int64_t step, const std::map<std::string, double>& scalars);
+  /// @param time_unix_s  when the training began, s since 1970
+  /// @throws core::UnavailableError where the file cannot be written
+  EventFile(const std::filesystem::path& folder, double time_unix_s);
+  /// Adds scalars of one step that ended at this time, s since 1970. TensorBoard shows it, and the time from
+  /// the first event on.
+  void add(std::int64_t step, double time_unix_s, const std::map<std::string, double>& scalars);
 
  private:
   void write_record(std::string_view event);

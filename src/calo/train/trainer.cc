@@ -29,6 +29,7 @@ using Indices = std::vector<std::uint32_t>;
 
 constexpr std::uint32_t kSplitStream = 0x76616c69;
 constexpr std::uint32_t kShuffleStream = 0x73687566;
+constexpr const char* kDivergedHint = "try a smaller lr, or another kernel_initializer";
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 void shuffle(Indices& indices, std::uint64_t seed, std::uint64_t index, std::uint32_t stream) {
@@ -54,6 +55,10 @@ std::vector<float> cell_means(const Showers& showers, const Indices& indices) {
 json number_or_null(double value) {
   return std::isfinite(value) ? json(value) : json(nullptr);
 }
+double now_unix_s() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 double number_of(const json& object, const char* name) {
   const json& value = object.at(name);
   return value.is_null() ? kNan : value.get<double>();
@@ -102,6 +107,13 @@ class Fit {
     } else {
       result_.weights = std::move(best_weights_);
     }
+    // The last step may have broken them without a loss that shows it.
+    for (const auto& [name, tensor] : result_.weights)
+      if (!std::all_of(tensor.values.begin(), tensor.values.end(), [](float w) { return std::isfinite(w); }))
+        throw core::InputError(
+            {.message = fmt::format("the weights are not finite any more after epoch {}", result_.best_epoch),
+             .field = name,
+             .hint = kDivergedHint});
     return std::move(result_);
   }
 
@@ -127,12 +139,7 @@ class Fit {
       optimizer_.begin_step(++step_, record.lr);
       const Loss loss = vae_.train_step(showers_, {order.data() + begin, end - begin},
                                         static_cast<std::uint64_t>(epoch_), optimizer_);
-      if (!std::isfinite(loss.total()))
-        throw core::InputError(
-            {.message = fmt::format("the loss is not finite any more in epoch {} (reconstruction {}, kl {})",
-                                    epoch_ + 1, loss.reconstruction, loss.kl),
-             .field = "loss",
-             .hint = "try a smaller lr, or another kernel_initializer"});
+      require_finite(loss, "loss");
       const double share = static_cast<double>(end - begin) / static_cast<double>(order.size());
       record.reconstruction += loss.reconstruction * share;
       record.kl += loss.kl * share;
@@ -142,10 +149,23 @@ class Fit {
         static_cast<double>(order.size()) / std::chrono::duration<double>(Clock::now() - start).count();
     ++epoch_;
     record.validation_loss = record.validation_reconstruction = record.validation_kl = kNan;
-    if (!validation_.empty()) validate(record);
+    if (!validation_.empty()) {
+      validate(record);
+      require_finite({record.validation_reconstruction, record.validation_kl}, "validation loss");
+    }
+    record.time_unix_s = now_unix_s();
     judge(record);
     log(record);
     result_.history.push_back(record);
+  }
+
+  void require_finite(const Loss& loss, const char* name) const {
+    if (std::isfinite(loss.total())) return;
+    throw core::InputError(
+        {.message = fmt::format("the {} is not finite any more in epoch {} (reconstruction {}, kl {})", name,
+                                result_.history.size() + 1, loss.reconstruction, loss.kl),
+         .field = "loss",
+         .hint = kDivergedHint});
   }
 
   void validate(EpochRecord& record) {
@@ -273,7 +293,11 @@ class Fit {
     if (options_.log_folder.empty()) return;
     std::filesystem::create_directories(options_.log_folder);
     lines_.open(options_.log_folder / "metrics.jsonl");
-    events_.emplace(options_.log_folder);
+    // A resumed training keeps the times of its first part: its first epoch took about as long as a later
+    // one.
+    double begun = now_unix_s();
+    if (!result_.history.empty()) begun = std::min(begun, result_.history.front().time_unix_s);
+    events_.emplace(options_.log_folder, begun);
     std::vector<EpochRecord> before;
     std::swap(before, result_.history);
     for (const EpochRecord& record : before) log(record);
@@ -283,13 +307,14 @@ class Fit {
   void log(const EpochRecord& record) {
     if (!events_) return;
     lines_ << record.to_json().dump() << '\n' << std::flush;
-    events_->add(record.epoch, {{"loss/train", record.loss},
-                                {"loss/validation", record.validation_loss},
-                                {"reconstruction/train", record.reconstruction},
-                                {"reconstruction/validation", record.validation_reconstruction},
-                                {"kl/train", record.kl},
-                                {"kl/validation", record.validation_kl},
-                                {"lr", record.lr}});
+    events_->add(record.epoch, record.time_unix_s,
+                 {{"loss/train", record.loss},
+                  {"loss/validation", record.validation_loss},
+                  {"reconstruction/train", record.reconstruction},
+                  {"reconstruction/validation", record.validation_reconstruction},
+                  {"kl/train", record.kl},
+                  {"kl/validation", record.validation_kl},
+                  {"lr", record.lr}});
   }
 
   const Showers& showers_;
@@ -318,7 +343,8 @@ json EpochRecord::to_json() const {
           {"validation_loss", number_or_null(validation_loss)},
           {"validation_reconstruction", number_or_null(validation_reconstruction)},
           {"validation_kl", number_or_null(validation_kl)},
-          {"showers_per_second", showers_per_second}};
+          {"showers_per_second", showers_per_second},
+          {"time_unix_s", time_unix_s}};
 }
 
 EpochRecord EpochRecord::from_json(const json& object) {
@@ -330,7 +356,8 @@ EpochRecord EpochRecord::from_json(const json& object) {
           .validation_loss = number_of(object, "validation_loss"),
           .validation_reconstruction = number_of(object, "validation_reconstruction"),
           .validation_kl = number_of(object, "validation_kl"),
-          .showers_per_second = object.at("showers_per_second")};
+          .showers_per_second = object.at("showers_per_second"),
+          .time_unix_s = object.value("time_unix_s", 0.0)};  // older checkpoints have none
 }
 
 double learning_rate(const ModelDescription& description, std::int64_t epoch) {

@@ -33,6 +33,7 @@ struct EpochRecord {
   double loss = 0, reconstruction = 0, kl = 0;
   double validation_loss = 0, validation_reconstruction = 0, validation_kl = 0;
   double showers_per_second = 0;  ///< of the training part
+  double time_unix_s = 0;         ///< when the epoch ended, s since 1970
 
   nlohmann::json to_json() const;
   static EpochRecord from_json(const nlohmann::json& json);

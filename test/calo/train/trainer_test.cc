@@ -1,7 +1,9 @@
 #include "calo/train/trainer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -108,6 +110,11 @@ TEST(Trainer, NamesTheEpochInWhichTheLossDiverged) {
   description.batch_norm = false;
   description.epochs = 50;
   EXPECT_THROW(train(description), core::InputError);
+  // The loss of the only step is that of the first weights: what the step broke, only the validation shows.
+  description.optimizer = "adam";
+  description.epochs = 1;
+  description.batch_size = 100;
+  EXPECT_THROW(train(description), core::InputError);
 }
 
 TEST(LearningRate, FollowsItsSchedule) {
@@ -133,7 +140,20 @@ TEST(Logs, TensorBoardReadsThem) {
   const char* python = std::getenv("CALOPIPE_PYTHON");
   if (python == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   const test::TempFolder folder;
-  const TrainResult result = train(small_description(), {.log_folder = folder.path()});
+  const auto now = [] {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  };
+  const double begin = now();
+  // Interrupted after its first epoch and resumed: the times of that epoch stay.
+  core::set_interrupt(true);
+  EXPECT_THROW(train(small_description(), {.checkpoint_folder = folder / "checkpoints"}), core::Interrupted);
+  core::set_interrupt(false);
+  const double resumed = now();
+  const TrainResult result =
+      train(small_description(),
+            {.checkpoint_folder = folder / "checkpoints", .resume = true, .log_folder = folder.path()});
+  EXPECT_LE(result.history.front().time_unix_s, resumed);
+  EXPECT_GE(result.history.back().time_unix_s, resumed);
   std::ofstream(folder / "peer.py") << R"(
 import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -141,11 +161,16 @@ events = EventAccumulator('.'); events.Reload()
 lines = [json.loads(line) for line in open('metrics.jsonl')]
 scalars = events.Scalars('loss/train')
 assert len(scalars) == len(lines) == 6, (len(scalars), len(lines))
+times = [s.wall_time for s in scalars]
+assert times == sorted(times) and times == [l['time_unix_s'] for l in lines], times
+begin, end = float(sys.argv[1]), float(sys.argv[2])
+assert begin <= events.FirstEventTimestamp() <= times[0] and times[-1] <= end, (begin, times, end)
 assert all(abs(s.value - l['loss']) < 1e-4 * l['loss'] and s.step == l['epoch'] for s, l in zip(scalars, lines))
 )";
-  EXPECT_EQ(
-      std::system(("cd '" + folder.path().string() + "' && '" + python + "' peer.py 2>/dev/null").c_str()),
-      0);
+  EXPECT_EQ(std::system(fmt::format("cd '{}' && '{}' peer.py {:.17g} {:.17g} 2>/dev/null",
+                                    folder.path().string(), python, begin, now())
+                            .c_str()),
+            0);
 }
 
 }  // namespace
