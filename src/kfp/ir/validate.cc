@@ -258,6 +258,13 @@ class Validator {
   explicit Validator(const Pipeline& pipeline) : pipeline_(pipeline), spec_(pipeline.spec) {}
 
   std::vector<Problem> run() {
+    for (const ReadingNote& note : pipeline_.notes) {
+      const std::string hint = "quote it, or write the value that is meant";
+      if (note.harmless)
+        findings_.note(note.place, note.message, hint);
+      else
+        findings_.warning(note.place, note.message, hint);
+    }
     check_top();
     for (const auto& [name, component] : spec_.components) check_component(component, "components." + name);
     if (spec_.root) check_component(*spec_.root, "root");
