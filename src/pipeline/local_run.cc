@@ -208,9 +208,10 @@ void use_this_program(kfp::local::RunnerOptions& runner, int threads) {
 
 bool names_a_file(const std::string& name) {
   std::error_code error;
-  if (fs::exists(name, error)) return true;
+  if (fs::is_regular_file(name, error)) return true;
   if (name.find_first_of("/.") == std::string::npos) return false;
-  throw core::InputError({.message = "does not exist", .file = name});
+  if (!fs::exists(name, error)) throw core::InputError({.message = "does not exist", .file = name});
+  return true;  // reading it tells what it is
 }
 
 json file_parameters(const kfp::ir::Pipeline& pipeline, const fs::path& config,

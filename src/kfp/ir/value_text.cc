@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <string_view>
 
 namespace kfp::ir {
@@ -68,6 +69,15 @@ std::string value_text(const Value& value) {
   if (value.is_number_float() && std::isfinite(value.get<double>()))
     return digits_of(value.get<double>(), std::chars_format::fixed);
   return json_text(value, true);
+}
+
+Value whole_numbers(Value value) {
+  if (value.is_structured())
+    for (Value& element : value) element = whole_numbers(std::move(element));
+  if (!value.is_number_float()) return value;
+  const double number = value.get<double>();
+  if (number == std::floor(number) && std::abs(number) <= 0x1p53) return static_cast<std::int64_t>(number);
+  return value;
 }
 
 std::string json_text(const Value& value, bool html) {

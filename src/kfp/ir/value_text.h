@@ -15,4 +15,7 @@ std::string value_text(const Value& value);
 /// does; protojson, which writes what `{{$}}` stands for, leaves them.
 std::string json_text(const Value& value, bool html);
 
+/// The value with whole doubles as integers, at any depth: the IR writes integers as 1.0.
+Value whole_numbers(Value value);
+
 }  // namespace kfp::ir

@@ -26,7 +26,7 @@ struct YamlAmbiguity {
   std::size_t document = 0;
   std::string place;  ///< "root.dag.tasks.train.inputs.parameters.epochs.runtimeValue.constant"
   std::size_t line = 0;
-  std::string message;    ///< "0777 is 511 for the server and here, and 777 for readers of YAML 1.2"
+  std::string message;    ///< "0777 is 511 for the server …, and 777 for YAML 1.2"
   bool harmless = false;  ///< "y": a text for the readers that Kubeflow Pipelines uses
 };
 

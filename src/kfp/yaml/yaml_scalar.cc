@@ -248,9 +248,10 @@ std::string differing_readings(const std::string& text) {
     std::string what;
   };
   const PythonScalar python = python_scalar(text);
-  std::vector<Reading> readings = {{"the server and here", server_scalar(text), ""},
+  std::vector<Reading> readings = {{"the server", server_scalar(text), ""},
+                                   {"this program", server_scalar(text), ""},
                                    {"the Python SDK", python.value, python.what},
-                                   {"readers of YAML 1.2", core_scalar(text), ""}};
+                                   {"YAML 1.2", core_scalar(text), ""}};
   // A word of YAML 1.1 that neither the server nor PyYAML know.
   if (text == "y" || text == "Y") readings.push_back({"other readers of YAML 1.1", true, ""});
   if (text == "n" || text == "N") readings.push_back({"other readers of YAML 1.1", false, ""});

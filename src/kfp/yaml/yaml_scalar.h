@@ -23,7 +23,7 @@ struct PythonScalar {
 PythonScalar python_scalar(const std::string& text);
 
 /// What is to be said of a plain scalar that these readers, and the server, take differently; empty where all
-/// agree. "0777 is 511 for the server and the Python SDK, and 777 in YAML 1.2".
+/// agree. "0777 is 511 for the server, this program and the Python SDK, and 777 for YAML 1.2".
 std::string differing_readings(const std::string& text);
 
 /// The same of a key, which is a text for the server where it is none of a number, time, true or null.
