@@ -141,8 +141,8 @@ TEST_F(Arguments, UnknownOptionsComeFirstWithTheNearestName) {
   EXPECT_THAT(complaint({"generate", "-x"}), HasSubstr("-x: no such option"));
   EXPECT_EQ(complaint({"generate", "--epochs", "3"}),
             "--epochs: no such option (it is an option of calopipe train)");
-  EXPECT_EQ(complaint({"generate", "--task", "3"}),
-            "--task: no such option (it is an option of calopipe runs show)");
+  EXPECT_EQ(complaint({"generate", "--state", "3"}),
+            "--state: no such option (it is an option of calopipe runs list)");
   EXPECT_EQ(complaint({"generate", "--zzzzzz"}),
             "--zzzzzz: no such option (calopipe generate --help lists the options)");
   EXPECT_EQ(complaint({"--epochs", "3", "train"}),

@@ -29,9 +29,14 @@ std::string placeholder(const std::string& name) {
   return "{{$.inputs.parameters['" + name + "']}}";
 }
 
+// What a task passes beside the inputs of its component, under the name that the SDK gives it.
+std::string channel(const std::string& name) {
+  return placeholder("pipelinechannel--" + name);
+}
+
 class ConstantsTest : public test::LocalRun {
  protected:
-  // A pipeline of one task, whose input `text` has this type and constant, beside the inputs given.
+  // A pipeline of one task, whose input `text` has this type and constant, beside channels.
   static Sketch one_task(const std::string& type, const json& value, const json& inputs = json::object(),
                          const json& declared = json::object()) {
     Sketch sketch;
@@ -40,7 +45,7 @@ class ConstantsTest : public test::LocalRun {
     component["inputDefinitions"]["parameters"].update(declared);
     json& parameters = sketch.task("say")["inputs"]["parameters"];
     parameters["text"] = constant(value);
-    parameters.update(inputs);
+    for (const auto& [name, source] : inputs.items()) parameters["pipelinechannel--" + name] = source;
     return sketch;
   }
 
@@ -72,38 +77,35 @@ TEST_F(ConstantsTest, EveryTypeIsWrittenAsTheLauncherWritesIt) {
                        {"s", constant(json::parse(R"({"k": 3.0})"))},
                        {"empty", constant("")}};
   EXPECT_EQ(said(one_task("STRING",
-                          placeholder("i") + "|" + placeholder("d") + "|" + placeholder("big") + "|" +
-                              placeholder("b") + "|" + placeholder("l") + "|" + placeholder("s") + "|" +
-                              placeholder("empty") + "|",
+                          channel("i") + "|" + channel("d") + "|" + channel("big") + "|" + channel("b") +
+                              "|" + channel("l") + "|" + channel("s") + "|" + channel("empty") + "|",
                           inputs)),
             "20|2.5|10000000000000000000000|true|[1,\"a\\u003cb\",2.5,null]|{\"k\":3}||");
 }
 
 TEST_F(ConstantsTest, ListsAndStructsAtAnyDepth) {
   const json inputs = {{"n", constant(20.0)}, {"q", constant("say \"hi\"\n")}};
-  EXPECT_EQ(
-      json::parse(said(one_task(
-          "LIST", json::array({placeholder("n"), 2, {{"deep", {"<" + placeholder("q") + ">"}}}}), inputs))),
-      json::parse(R"(["20", 2, {"deep": ["<say \"hi\"\n>"]}])"));
-  EXPECT_EQ(
-      json::parse(said(one_task("STRUCT", {{"key " + placeholder("n"), {{"v", placeholder("n")}}}}, inputs))),
-      json::parse(R"({"key 20": {"v": "20"}})"));
+  EXPECT_EQ(json::parse(said(one_task(
+                "LIST", json::array({channel("n"), 2, {{"deep", {"<" + channel("q") + ">"}}}}), inputs))),
+            json::parse(R"(["20", 2, {"deep": ["<say \"hi\"\n>"]}])"));
+  EXPECT_EQ(json::parse(said(one_task("STRUCT", {{"key " + channel("n"), {{"v", channel("n")}}}}, inputs))),
+            json::parse(R"({"key 20": {"v": "20"}})"));
 }
 
 TEST_F(ConstantsTest, ValuesAreNotLookedAtAgain) {
-  Sketch sketch = one_task("STRING", "<" + placeholder("user") + ">",
+  Sketch sketch = one_task("STRING", "<" + channel("user") + ">",
                            {{"user", from_pipeline("user")}, {"secret", constant("hidden")}});
   sketch.spec["root"]["inputDefinitions"]["parameters"]["user"] = of_type("STRING");
-  const std::string nasty = placeholder("secret") + " {{$}} {{$.pipeline_job_name}}";
+  const std::string nasty = channel("secret") + " {{$}} {{$.pipeline_job_name}}";
   EXPECT_EQ(said(sketch, {{"user", nasty}}), "<" + nasty + ">");
   EXPECT_THAT(recorder.warnings, IsEmpty());
 }
 
 TEST_F(ConstantsTest, OneConstantInAnother) {
-  EXPECT_EQ(said(one_task("STRING", "a " + placeholder("b"),
-                          {{"b", constant("b " + placeholder("c"))}, {"c", constant(3)}})),
+  EXPECT_EQ(said(one_task("STRING", "a " + channel("b"),
+                          {{"b", constant("b " + channel("c"))}, {"c", constant(3)}})),
             "a b 3");
-  run(one_task("STRING", placeholder("b"), {{"b", constant(placeholder("text"))}}).pipeline());
+  run(one_task("STRING", channel("b"), {{"b", constant(placeholder("text"))}}).pipeline());
   EXPECT_THAT(result.run.error, AllOf(HasSubstr("say: "), HasSubstr("stands for itself")));
 }
 
@@ -126,7 +128,7 @@ TEST_F(ConstantsTest, WhatCannotBeResolvedIsAnError) {
 }
 
 TEST_F(ConstantsTest, InputWithoutAValueIsAnError) {
-  Sketch sketch = one_task("STRING", "x " + placeholder("n"), {{"n", from_pipeline("n")}});
+  Sketch sketch = one_task("STRING", "x " + channel("n"), {{"n", from_pipeline("n")}});
   sketch.spec["root"]["inputDefinitions"]["parameters"]["n"] = {{"parameterType", "STRING"},
                                                                 {"isOptional", true}};
   run(sketch.pipeline());
@@ -167,10 +169,11 @@ TEST_F(ConstantsTest, ArtifactsByPath) {
 }
 
 TEST_F(ConstantsTest, InLoopsEachItemItsOwn) {
-  Sketch sketch = one_task("STRING", "item " + placeholder("item") + " of " + placeholder("n"));
+  Sketch sketch = one_task("STRING", "item " + channel("item") + " of " + channel("n"));
   json dag = {{"tasks", {{"say", sketch.spec["root"]["dag"]["tasks"]["say"]}}}};
   for (const char* name : {"item", "n"})
-    dag["tasks"]["say"]["inputs"]["parameters"][name] = from_pipeline(name);
+    dag["tasks"]["say"]["inputs"]["parameters"]["pipelinechannel--" + std::string(name)] =
+        from_pipeline(name);
   sketch.spec["components"]["comp-loop"] = {
       {"dag", dag},
       {"inputDefinitions",

@@ -351,8 +351,9 @@ class ArgoConstants : public Argo {
                "dag": {"tasks": {
                  "make": {"componentRef": {"name": "comp-make"}},
                  "say": {"componentRef": {"name": "comp-say"}, "dependentTasks": ["make"], "inputs": {"parameters": {
-                   "n": {"componentInputParameter": "n"}, "x": {"componentInputParameter": "x"},
-                   "b": {"taskOutputParameter": {"producerTask": "make", "outputParameterKey": "b"}}}}}}}}})");
+                   "pipelinechannel--n": {"componentInputParameter": "n"},
+                   "pipelinechannel--x": {"componentInputParameter": "x"},
+                   "pipelinechannel--b": {"taskOutputParameter": {"producerTask": "make", "outputParameterKey": "b"}}}}}}}}})");
     spec["components"]["comp-say"]["inputDefinitions"]["parameters"]["text"]["parameterType"] = type;
     spec["root"]["dag"]["tasks"]["say"]["inputs"]["parameters"]["text"]["runtimeValue"]["constant"] = value;
     return spec;
@@ -370,18 +371,19 @@ class ArgoConstants : public Argo {
 };
 
 TEST_F(ArgoConstants, InTexts) {
-  EXPECT_EQ(passed("x is {{$.inputs.parameters['x']}}!"), "x is {{inputs.parameters.x}}!");
-  EXPECT_EQ(passed("n >= {{$.inputs.parameters['n']}}"),
+  EXPECT_EQ(passed("x is {{$.inputs.parameters['pipelinechannel--x']}}!"), "x is {{inputs.parameters.x}}!");
+  EXPECT_EQ(passed("n >= {{$.inputs.parameters['pipelinechannel--n']}}"),
             "n >= {{=toJson(float(trim(inputs.parameters['n'])))}}");
-  EXPECT_EQ(passed("{{$.inputs.parameters['b']}}"),
+  EXPECT_EQ(passed("{{$.inputs.parameters['pipelinechannel--b']}}"),
             "{{=toJson((lower(trim(tasks['make'].outputs.parameters['b'])) == \"true\"))}}");
-  EXPECT_EQ(passed("{{ {{$.inputs.parameters['x']}}"), "{{=\"\\u007b\\u007b \"}}{{inputs.parameters.x}}");
+  EXPECT_EQ(passed("{{ {{$.inputs.parameters['pipelinechannel--x']}}"),
+            "{{=\"\\u007b\\u007b \"}}{{inputs.parameters.x}}");
 }
 
 TEST_F(ArgoConstants, InListsAndStructs) {
-  EXPECT_EQ(passed(json::array({"<{{$.inputs.parameters['x']}}>", 2.0}), "LIST"),
+  EXPECT_EQ(passed(json::array({"<{{$.inputs.parameters['pipelinechannel--x']}}>", 2.0}), "LIST"),
             "[\"<{{=toJson(inputs.parameters['x'])[1:-1]}}>\",2]");
-  EXPECT_EQ(passed({{"k", {{"d", "{{$.inputs.parameters['n']}}"}}}}, "STRUCT"),
+  EXPECT_EQ(passed({{"k", {{"d", "{{$.inputs.parameters['pipelinechannel--n']}}"}}}}, "STRUCT"),
             "{\"k\":{\"d\":\"{{=toJson(toJson(float(trim(inputs.parameters['n']))))[1:-1]}}\"}}");
 }
 
@@ -395,15 +397,15 @@ TEST_F(ArgoConstants, WhatCannotBeSaidIsRefused) {
     return "accepted";
   };
   EXPECT_THAT(refusal(spec_of("{{$.inputs.parameters['no']}}")), HasSubstr("does not pass"));
-  EXPECT_THAT(refusal(spec_of("{{$.inputs.parameters['x']['k']}}")), HasSubstr("['x']['k']"));
+  EXPECT_THAT(refusal(spec_of("{{$.inputs.parameters['pipelinechannel--x']['k']}}")), HasSubstr("['k']"));
   EXPECT_THAT(refusal(spec_of("{{channel:task=;name=n;type=Integer;}}")), HasSubstr("left unresolved"));
   json looped = spec_of("a");
   looped["root"]["dag"]["tasks"]["say"]["parameterIterator"] = {
-      {"itemInput", "text"}, {"items", {{"raw", "[\"{{$.inputs.parameters['x']}}\"]"}}}};
+      {"itemInput", "text"}, {"items", {{"raw", "[\"{{$.inputs.parameters['pipelinechannel--x']}}\"]"}}}};
   EXPECT_THAT(refusal(looped), HasSubstr("in an item of a loop"));
-  json itself = spec_of("{{$.inputs.parameters['n']}}");
-  itself["root"]["dag"]["tasks"]["say"]["inputs"]["parameters"]["n"] = {
-      {"runtimeValue", {{"constant", "{{$.inputs.parameters['n']}}"}}}};
+  json itself = spec_of("{{$.inputs.parameters['pipelinechannel--n']}}");
+  itself["root"]["dag"]["tasks"]["say"]["inputs"]["parameters"]["pipelinechannel--n"] = {
+      {"runtimeValue", {{"constant", "{{$.inputs.parameters['pipelinechannel--n']}}"}}}};
   EXPECT_THAT(refusal(itself), HasSubstr("stands for itself"));
 }
 
