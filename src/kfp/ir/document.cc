@@ -129,6 +129,11 @@ Pipeline parse_pipeline(const std::string& text, const std::filesystem::path& so
     throw core::InputError(
         {.message = "is empty", .file = source, .hint = "a compiled pipeline is expected"});
   check_object(documents[0], source, "first");
+  // Objects of Kubernetes come in any number.
+  if (documents.size() > 2 && !documents[0].contains("kind"))
+    throw core::InputError({.message = fmt::format("holds {} documents", documents.size()),
+                            .file = source,
+                            .hint = "a pipeline has one, and a second for its platform settings"});
   refuse_other_kinds(documents[0], source);
   if (documents.size() == 1 && documents[0].contains("pipeline_spec")) {  // as a run carries it
     json parts = std::move(documents[0]);
@@ -138,10 +143,6 @@ Pipeline parse_pipeline(const std::string& text, const std::filesystem::path& so
       if (name != "pipeline_spec" && name != "platform_spec")
         throw core::InputError({.message = fmt::format("has an unknown field \"{}\"", name), .file = source});
   }
-  if (documents.size() > 2)
-    throw core::InputError({.message = fmt::format("holds {} documents", documents.size()),
-                            .file = source,
-                            .hint = "a pipeline has one, and a second for its platform settings"});
   // The server takes them in any order.
   if (documents.size() == 2 && documents[0].contains("platforms") && !documents[0].contains("root"))
     std::swap(documents[0], documents[1]);

@@ -141,8 +141,10 @@ void refuse_other_formats(const std::string& text, const std::filesystem::path& 
         std::string_view(text).substr(format.offset, format.magic.size()) == format.magic)
       refuse(source, format.what, format.hint);
   const std::size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
-  if (first == std::string::npos) refuse(source, "is empty", "a compiled pipeline is expected");
-  if (text[first] == '<') refuse(source, "is XML or HTML", kPipelineWanted);
+  if (first == std::string::npos) return;
+  // "<<" is a key of YAML.
+  if (text[first] == '<' && first + 1 < text.size() && text[first + 1] != '<')
+    refuse(source, "is XML or HTML", kPipelineWanted);
   if (text[first] != '{' && is_python(text, source))
     refuse(source, "is a Python program, not what it compiles to",
            "kfp.compiler.Compiler().compile writes the YAML file");
@@ -163,16 +165,15 @@ void refuse_other_kinds(const json& document, const std::filesystem::path& sourc
   if (document.contains("nbformat")) refuse(source, "is a notebook", kPipelineWanted);
   if (document.contains("swagger") || document.contains("openapi"))
     refuse(source, "is an OpenAPI description", kPipelineWanted);
-  if (is_pipeline_like(document)) return;
+  if (document.empty() || is_pipeline_like(document)) return;
   std::string names;
   std::size_t count = 0;
   for (const auto& [name, value] : document.items())
     if (++count <= 4) names += (names.empty() ? "" : ", ") + name;
-  refuse(source,
-         document.empty() ? std::string("holds an empty mapping")
-                          : fmt::format("holds none of the fields of a compiled pipeline, but {}{}", names,
-                                        count > 4 ? " …" : ""),
-         "a compiled pipeline has pipelineInfo, components and root; parameters are given by --config");
+  refuse(
+      source,
+      fmt::format("holds none of the fields of a compiled pipeline, but {}{}", names, count > 4 ? " …" : ""),
+      "a compiled pipeline has pipelineInfo, components and root; parameters are given by --config");
 }
 
 }  // namespace kfp::ir

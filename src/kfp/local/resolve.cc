@@ -300,8 +300,7 @@ std::vector<json> loop_items(const Node& loop, const RunNames& run, const Warn& 
     list = json::parse(*iterator.items->raw, nullptr, false);
     Parameters parameters(loop, run, warn);
     for (const auto& [name, value] : loop.inputs.parameters) parameters.know(name, value);
-    if (list.is_array())
-      for (json& item : list) item = parameters.resolved("items", item);
+    if (list.is_array()) list = parameters.resolved("items", list);
   } else if (iterator.items && iterator.items->input_parameter) {
     const auto found = loop.inputs.parameters.find(*iterator.items->input_parameter);
     if (found != loop.inputs.parameters.end()) list = found->second;

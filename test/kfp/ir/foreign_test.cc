@@ -61,7 +61,6 @@ TEST(ForeignFiles, ParametersAndOthers) {
   EXPECT_THAT(told("input-parameters:\n  data: x\ntrain:\n  epochs: 3\n"),
               AllOf(HasSubstr("none of the fields of a compiled pipeline, but input-parameters, train"),
                     HasSubstr("--config")));
-  EXPECT_THAT(told("{}"), HasSubstr("empty mapping"));
   EXPECT_THAT(told(R"({"cells": [], "nbformat": 4})"), HasSubstr("is a notebook"));
   EXPECT_THAT(told("from kfp import dsl\n\n@dsl.pipeline\ndef p():\n    pass\n"),
               HasSubstr("is a Python program"));

@@ -165,7 +165,8 @@ TEST_F(ConstantsTest, ArtifactsByPath) {
   json& task = sketch.spec["root"]["dag"]["tasks"]["say"];
   task["inputs"]["artifacts"]["in"] = artifact_of("make", "file");
   task["dependentTasks"] = {"make"};
-  EXPECT_EQ(said(sketch), "at " + output("make", "file").string());
+  const std::string text = said(sketch);
+  EXPECT_EQ(text, "at " + output("make", "file").string());
 }
 
 TEST_F(ConstantsTest, InLoopsEachItemItsOwn) {
