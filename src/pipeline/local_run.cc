@@ -167,6 +167,8 @@ std::string last_line(const fs::path& file) {
     if (task.state != kfp::local::State::kFailed || task.is_dag) continue;
     const int exit_code = task.exit_code.value_or(1);
     if (exit_code >= 2 && exit_code <= 4) code = static_cast<core::ExitCode>(exit_code);
+    // One that was never started: what the pipeline says of it is wrong.
+    if (!task.exit_code && task.attempt == 0) code = core::ExitCode::kInput;
     std::string line = task.log.empty() ? "" : last_line(task.log);
     if (line.starts_with("calopipe: ")) line.erase(0, 10);
     details.message = fmt::format("failed: {}", line.empty() ? task.error : line);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "kfp/ir/checks.h"
 #include "kfp/ir/condition.h"
 #include "kfp/local/constant.h"
 #include "kfp/local/parameters.h"
@@ -229,9 +230,11 @@ void resolve_parameters(Node& node, const RunNames& run, const Warn& warn) {
     if (node.item_constants.contains(name)) continue;
     auto& values = node.inputs.parameters;
     if (!values.contains(name)) {
-      if (spec.default_value && !spec.default_value->is_null())
+      if (spec.default_value && !spec.default_value->is_null()) {
         values[name] = parameters.resolved(name, *spec.default_value);
-      else if (spec.parameter_type == ir::ParameterType::kTaskConfig)
+        // A default of another type goes into the command as it is, as on the cluster.
+        if (!is_dag && !ir::checks::fits(values[name], type_of(spec))) continue;
+      } else if (spec.parameter_type == ir::ParameterType::kTaskConfig)
         values[name] = json::object();
       else if (!spec.is_optional.value_or(false) && !spec.default_value)
         throw core::InputError({.message = fmt::format("input {} has no value: nothing gives it", name)});

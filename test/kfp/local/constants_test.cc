@@ -143,6 +143,15 @@ TEST_F(ConstantsTest, DefaultsStandInForWhatIsNotPassed) {
             "n=7");
 }
 
+// As older versions of the SDK wrote defaults: all of them texts.
+TEST_F(ConstantsTest, ADefaultOfAnotherTypeIsPassedAsItIs) {
+  Sketch sketch = one_task("NUMBER_INTEGER", 1);
+  json& parameters = sketch.spec["components"]["comp-say"]["inputDefinitions"]["parameters"];
+  parameters["text"] = {{"parameterType", "NUMBER_INTEGER"}, {"defaultValue", "1000"}, {"isOptional", true}};
+  sketch.spec["root"]["dag"]["tasks"]["say"].erase("inputs");
+  EXPECT_EQ(said(sketch), "1000");
+}
+
 TEST_F(ConstantsTest, PropertiesOfTheRunAsTheClusterReplacesThem) {
   EXPECT_EQ(said(one_task("STRING", "{{$.pipeline_job_name}}")), result.run.name);
   EXPECT_EQ(said(one_task("STRING", "{{$.pipeline_task_name}}")), "say");
