@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/pipeline_command.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "kfp/compile/argo/argo.h"
@@ -18,11 +19,17 @@ CompileCommand::CompileCommand(CLI::App& pipeline_app, const kfp::Registry& regi
       list_(pipeline_app.add_subcommand("list", "Lists the pipelines that this program has")),
       compile_(pipeline_app.add_subcommand(
           "compile", "Writes a pipeline for Kubeflow Pipelines (IR YAML) or plain Argo")) {
-  compile_->add_option("name", name_, "The pipeline: training")->required()->type_name("NAME");
+  compile_
+      ->add_option(
+          "pipeline", name_,
+          "training, or a compiled pipeline, whoever wrote it (YAML): a path with \"/\" or \".\" is a "
+          "file")
+      ->required()
+      ->type_name("NAME|FILE");
   compile_->add_option("--out", out_, "The file")->required()->type_name("FILE");
   compile_->add_option("--site", site_, "Site settings (doc/sites.md): image, volumes, labels, resources")
       ->type_name("FILE");
-  compile_->add_option("--image", image_, "Image of the components, instead of the site's")
+  compile_->add_option("--image", image_, "Image of the program's components, instead of the site's")
       ->type_name("IMAGE");
   compile_
       ->add_option("--target", target_,
@@ -33,7 +40,9 @@ CompileCommand::CompileCommand(CLI::App& pipeline_app, const kfp::Registry& regi
       ->add_option("--config", config_, "argo: YAML file with parameters of each component under its name")
       ->type_name("FILE");
   compile_
-      ->add_option("--set", settings_, "argo: one parameter, outranks the file: component.parameter=value")
+      ->add_option("--set", settings_,
+                   "argo: one parameter, outranks the file: component.parameter=value (of a FILE: "
+                   "parameter=value)")
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -41,7 +50,9 @@ CompileCommand::CompileCommand(CLI::App& pipeline_app, const kfp::Registry& regi
       "Examples:\n  calopipe pipeline compile training --site deploy/sites/cern.yaml --out training.yaml\n"
       "  calopipe pipeline compile training --image registry/calopipe@sha256:… --out training.yaml"
       "\n  calopipe pipeline compile training --target argo --site deploy/sites/cern.yaml "
-      "--set input-parameters.data=/eos/… --out workflow.yaml");
+      "--set input-parameters.data=/eos/… --out workflow.yaml"
+      "\n  calopipe pipeline compile other.yaml --target argo --site deploy/sites/cern.yaml --set n=3 "
+      "--out workflow.yaml");
 }
 
 int CompileCommand::run() {
@@ -52,15 +63,26 @@ int CompileCommand::run() {
   std::vector<std::string> components;
   for (const auto& [name, factory] : registry_.all()) components.push_back(name);
   const pipeline::Program program{.image = pipeline::default_image()};
-  const pipeline::ProjectPipeline project = pipeline::make_pipeline(name_, registry_, program);
-  kfp::ir::Pipeline compiled = kfp::dsl::compile(project.pipeline);
+  const bool is_file = pipeline::names_a_file(name_);
+  pipeline::ProjectPipeline::Parameters known;
+  kfp::ir::Pipeline compiled;
+  if (is_file) {
+    compiled = kfp::ir::read_pipeline(name_);
+    warn_of_readings(compiled);
+    check_image(compiled, program.image);
+  } else {
+    const pipeline::ProjectPipeline project = pipeline::make_pipeline(name_, registry_, program);
+    compiled = kfp::dsl::compile(project.pipeline);
+    known = project.parameters;
+  }
   kfp::Site site = site_.empty() ? kfp::Site() : kfp::Site::read(site_, components);
   if (!image_.empty()) site.set_image(image_);
   site.apply(compiled, program.image);
   if (target_ == "argo") {
     kfp::argo::ArgoOptions options = kfp::argo::options_from_json(site.argo(), site_, "argo");
-    const nlohmann::json values =
-        pipeline::pipeline_parameters(registry_, config_, settings_, project.parameters);
+    const nlohmann::json values = is_file
+                                      ? pipeline::file_parameters(compiled, config_, settings_)
+                                      : pipeline::pipeline_parameters(registry_, config_, settings_, known);
     for (const auto& [name, value] : values.items()) options.parameters[name] = value;
     core::write_file(out_, kfp::argo::to_yaml(compiled, options));
     return 0;
@@ -71,6 +93,17 @@ int CompileCommand::run() {
                             .hint = "use them with --target argo"});
   core::write_file(out_, kfp::ir::to_yaml(compiled));
   return 0;
+}
+
+// --image is for the components of this program: a file may have none.
+void CompileCommand::check_image(const kfp::ir::Pipeline& compiled, const std::string& own) const {
+  if (image_.empty()) return;
+  if (compiled.spec.deployment_spec)
+    for (const auto& [name, executor] : compiled.spec.deployment_spec->executors)
+      if (executor.container && executor.container->image == own) return;
+  throw core::UsageError({.message = "replaces " + own + ", which no component of the file has",
+                          .field = "image",
+                          .hint = "the other images stand in the file"});
 }
 
 }  // namespace app

@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "kfp/component/component.h"
+#include "kfp/ir/pipeline_spec.h"
 
 namespace app {
 
-/// `calopipe pipeline list|compile NAME`: the pipelines of this project, compiled for Kubeflow or plain Argo.
-/// Apart from PipelineCommand, which needs none of the components.
+/// `calopipe pipeline list|compile NAME|FILE`: the pipelines of this project, and compiled ones, whoever
+/// wrote them, for Kubeflow or plain Argo. Apart from PipelineCommand, which needs none of the components.
 class CompileCommand {
  public:
   CompileCommand(CLI::App& pipeline_app, const kfp::Registry& registry);
@@ -18,6 +19,8 @@ class CompileCommand {
   int run();
 
  private:
+  void check_image(const kfp::ir::Pipeline& compiled, const std::string& own) const;
+
   const kfp::Registry& registry_;
   CLI::App* list_;
   CLI::App* compile_;

@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -20,6 +19,7 @@
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/provenance.h"
+#include "kfp/component/arguments.h"
 #include "kfp/component/command_line.h"
 #include "pipeline/components.h"
 
@@ -57,24 +57,12 @@ void print_result(const kfp::Component& component, bool json) {
     return;
   }
   for (const kfp::Field& field : component.fields()) {
-    if (field.kind == kfp::Field::Kind::kOutput)
+    // Outputs that were not asked for have no place.
+    if (field.kind == kfp::Field::Kind::kOutput && !field.output->path.empty())
       fmt::print("{}: {}\n", field.name, field.output->path.string());
     if (field.kind == kfp::Field::Kind::kOutputParameter)
       fmt::print("{}: {}\n", field.name, field.value().dump());
   }
-}
-
-// "calopipe trian": CLI11 would only say that a subcommand is required.
-void check_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
-  const std::string near = kfp::nearest(argv[1], names);
-  throw core::UsageError({.message = fmt::format("\"{}\" is no command{}", argv[1],
-                                                 near.empty() ? "" : fmt::format(", did you mean {}?", near)),
-                          .hint = "calopipe --help lists them"});
 }
 
 int run(int argc, char** argv) {
@@ -124,7 +112,7 @@ int run(int argc, char** argv) {
       app.add_subcommand("docs", "Writes the reference pages of the components (Markdown)")->group("Tools");
   docs->add_option("--out", docs_folder, "Folder")->type_name("PATH")->capture_default_str();
 
-  check_command(app, argc, argv);
+  kfp::check_arguments(app, {argv + 1, argv + argc}, "calopipe");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

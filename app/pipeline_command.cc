@@ -12,6 +12,13 @@
 
 namespace app {
 
+void warn_of_readings(const kfp::ir::Pipeline& pipeline) {
+  for (const kfp::ir::ReadingNote& note : pipeline.notes)
+    if (!note.harmless)
+      fmt::print(stderr, "warning: {}: {} (quote it, or write the value that is meant)\n", note.place,
+                 note.message);
+}
+
 PipelineCommand::PipelineCommand(CLI::App& app)
     : subcommand_(
           app.add_subcommand("pipeline", "Shows, checks and formats compiled Kubeflow pipelines (IR YAML)")) {
@@ -41,6 +48,7 @@ PipelineCommand::PipelineCommand(CLI::App& app)
 int PipelineCommand::run() {
   if (validate_->parsed()) return validate();
   const kfp::ir::Pipeline pipeline = kfp::ir::read_pipeline(file_);
+  warn_of_readings(pipeline);
   if (show_->parsed())
     fmt::print("{}", json_ ? kfp::ir::graph(pipeline).dump(2) + "\n" : kfp::ir::show(pipeline));
   else

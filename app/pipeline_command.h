@@ -3,7 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "kfp/ir/pipeline_spec.h"
+
 namespace app {
+
+/// Tells (stderr) the values of a pipeline's file that readers of YAML take differently.
+void warn_of_readings(const kfp::ir::Pipeline& pipeline);
 
 /// `calopipe pipeline show|validate|format FILE`: compiled Kubeflow pipelines, whoever wrote them.
 class PipelineCommand {

@@ -88,32 +88,6 @@ class Steps {
   std::map<std::string, std::unique_ptr<kfp::Component>> components_;
 };
 
-// Values for a compiled pipeline that is not ours: texts are read as its declared types say.
-json file_parameters(const kfp::ir::Pipeline& pipeline, const fs::path& config,
-                     const std::vector<std::string>& settings) {
-  json values = config.empty() ? json::object() : kfp::read_yaml(config);
-  if (!values.is_object())
-    throw core::InputError({.message = "is not a mapping from parameters to values", .file = config});
-  for (const std::string& setting : settings) {
-    const std::size_t equals = setting.find('=');
-    if (equals == std::string::npos)
-      throw core::UsageError(
-          {.message = fmt::format("\"{}\" is not parameter=value", setting), .field = "set"});
-    const std::string name = setting.substr(0, equals);
-    const std::string text = setting.substr(equals + 1);
-    bool is_text = true;
-    if (pipeline.spec.root && pipeline.spec.root->input_definitions) {
-      const auto& known = pipeline.spec.root->input_definitions->parameters;
-      const auto found = known.find(name);
-      is_text = found == known.end() || found->second.parameter_type == kfp::ir::ParameterType::kString;
-    }
-    values[name] = is_text ? json(text) : json::parse(text, nullptr, false);
-    if (values[name].is_discarded())
-      throw core::UsageError({.message = fmt::format("cannot be \"{}\": not JSON", text), .field = name});
-  }
-  return values;
-}
-
 // A file by a hard link, or by a copy where the disk is another.
 void link_file(const fs::path& from, const fs::path& to) {
   std::error_code error;
@@ -193,6 +167,8 @@ std::string last_line(const fs::path& file) {
     if (task.state != kfp::local::State::kFailed || task.is_dag) continue;
     const int exit_code = task.exit_code.value_or(1);
     if (exit_code >= 2 && exit_code <= 4) code = static_cast<core::ExitCode>(exit_code);
+    // One that was never started: what the pipeline says of it is wrong.
+    if (!task.exit_code && task.attempt == 0) code = core::ExitCode::kInput;
     std::string line = task.log.empty() ? "" : last_line(task.log);
     if (line.starts_with("calopipe: ")) line.erase(0, 10);
     details.message = fmt::format("failed: {}", line.empty() ? task.error : line);
@@ -232,6 +208,39 @@ void use_this_program(kfp::local::RunnerOptions& runner, int threads) {
   if (threads > 0) runner.environment["CALOPIPE_THREADS"] = std::to_string(threads);
 }
 
+bool names_a_file(const std::string& name) {
+  std::error_code error;
+  if (fs::is_regular_file(name, error)) return true;
+  if (name.find_first_of("/.") == std::string::npos) return false;
+  if (!fs::exists(name, error)) throw core::InputError({.message = "does not exist", .file = name});
+  return true;  // reading it tells what it is
+}
+
+json file_parameters(const kfp::ir::Pipeline& pipeline, const fs::path& config,
+                     const std::vector<std::string>& settings) {
+  json values = config.empty() ? json::object() : kfp::read_yaml(config);
+  if (!values.is_object())
+    throw core::InputError({.message = "is not a mapping from parameters to values", .file = config});
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos)
+      throw core::UsageError(
+          {.message = fmt::format("\"{}\" is not parameter=value", setting), .field = "set"});
+    const std::string name = setting.substr(0, equals);
+    const std::string text = setting.substr(equals + 1);
+    bool is_text = true;
+    if (pipeline.spec.root && pipeline.spec.root->input_definitions) {
+      const auto& known = pipeline.spec.root->input_definitions->parameters;
+      const auto found = known.find(name);
+      is_text = found == known.end() || found->second.parameter_type == kfp::ir::ParameterType::kString;
+    }
+    values[name] = is_text ? json(text) : json::parse(text, nullptr, false);
+    if (values[name].is_discarded())
+      throw core::UsageError({.message = fmt::format("cannot be \"{}\": not JSON", text), .field = name});
+  }
+  return values;
+}
+
 json pipeline_parameters(const kfp::Registry& registry, const fs::path& config,
                          const std::vector<std::string>& settings,
                          const ProjectPipeline::Parameters& parameters) {
@@ -247,7 +256,7 @@ json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, 
   kfp::ir::Pipeline compiled;
   json parameters;
   std::string image;
-  if (fs::is_regular_file(options.pipeline)) {
+  if (names_a_file(options.pipeline)) {
     compiled = kfp::ir::read_pipeline(options.pipeline);
     parameters = file_parameters(compiled, options.config, options.settings);
   } else {

@@ -37,6 +37,16 @@ nlohmann::json run_locally(const kfp::Registry& registry, const LocalRunOptions&
 nlohmann::json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner, bool quiet,
                               kfp::local::Store& store);
 
+/// Whether a user means a compiled pipeline in a file, not a pipeline of this project: something is there, or
+/// the name has a "/" or a ".".
+/// @throws core::InputError where such a file does not exist
+bool names_a_file(const std::string& name);
+
+/// Values for a compiled pipeline from a file and settings; texts are read as its declared types say.
+/// @throws core::UsageError, core::InputError
+nlohmann::json file_parameters(const kfp::ir::Pipeline& pipeline, const std::filesystem::path& config,
+                               const std::vector<std::string>& settings);
+
 /// Parameters of a pipeline of this project from a file and settings, checked as the components check them.
 /// @param parameters which parameter of which component each parameter of the pipeline is
 /// @throws core::UsageError, core::InputError naming file and field

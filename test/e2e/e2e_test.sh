@@ -114,7 +114,9 @@ same "$work/broken/model/weights.h5" "$work/unbroken/model/weights.h5"
 # Nonsense ends in one clear message, and leaves nothing.
 check "no command" 2 "subcommand" "$calopipe"
 check "unknown command" 2 "did you mean train" "$calopipe" trian
-check "unknown option" 2 "not expected" "$calopipe" generate --nonsense 1
+check "unknown option" 2 "no such option" "$calopipe" generate --nonsense 1
+check "misspelled option behind the required ones" 2 "did you mean --energy-gev" "$calopipe" generate --model m --energy 64 --out "$work/x"
+check "misspelled command of a command" 2 "did you mean show" "$calopipe" runs shwo
 check "unknown parameter" 2 "did you mean .epochs" "$calopipe" run --set model-parameters.epohcs=2 --out "$work/x"
 check "unknown step" 2 "did you mean .train" "$calopipe" run --set trian.epochs=2 --out "$work/x"
 check "out of range" 2 "lr: cannot be" "$calopipe" model-parameters --lr -1 --out "$work/x"

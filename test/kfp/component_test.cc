@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "kfp/component/arguments.h"
 #include "kfp/component/command_line.h"
 #include "kfp/component/executor.h"
 #include "support/temp_folder.h"
@@ -88,6 +89,92 @@ TEST(CommandLine, SetsEveryTypeOfField) {
   EXPECT_EQ(toy.value.extra, json({{"k", {1}}}));
   EXPECT_EQ(toy.value.table.path, "dir/table.json");
   EXPECT_EQ(toy.value.page.path, "p.html");
+}
+
+// A program with commands as calopipe has them: one with a positional input, one with commands of its own.
+class Arguments : public testing::Test {
+ protected:
+  Arguments() : app_("program") {
+    CLI::App* generate = app_.add_subcommand("generate");
+    generate->add_option("--model,model", text_)->expected(1);
+    generate->add_option("--energy-gev", numbers_)->expected(1);
+    generate->add_option("--shift", number_);
+    generate->add_flag("--fast,!--no-fast", flag_);
+    generate->add_flag("--quiet,-q", flag_);
+    generate->add_option("--out,-o", other_);
+    app_.add_subcommand("train")->add_option("--epochs", number_);
+    CLI::App* runs = app_.add_subcommand("runs");
+    runs->require_subcommand(1);
+    runs->add_subcommand("list")->add_option("--state", words_);
+    CLI::App* show = runs->add_subcommand("show");
+    show->add_option("run", text_)->required();
+    show->add_option("--task", other_);
+    runs->add_subcommand("compare")->add_option("runs", words_)->expected(2, 1000);
+  }
+
+  std::string complaint(const std::vector<std::string>& words) const {
+    try {
+      kfp::check_arguments(app_, words, "calopipe");
+    } catch (const core::UsageError& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  CLI::App app_;
+  std::string text_, other_;
+  std::vector<std::string> words_;
+  std::vector<double> numbers_;
+  double number_ = 0;
+  bool flag_ = false;
+};
+
+TEST_F(Arguments, UnknownOptionsComeFirstWithTheNearestName) {
+  const std::string energy = "--energy: no such option (did you mean --energy-gev?)";
+  EXPECT_EQ(complaint({"generate", "--model", "m", "--energy", "64", "--out", "x"}), energy);
+  EXPECT_EQ(complaint({"generate", "--energy", "64", "--model", "m"}), energy);
+  EXPECT_EQ(complaint({"generate", "m", "--energy=64"}), energy);
+  EXPECT_EQ(complaint({"generate", "--modle", "m"}), "--modle: no such option (did you mean --model?)");
+  EXPECT_EQ(complaint({"generate", "--no-fats"}), "--no-fats: no such option (did you mean --no-fast?)");
+  EXPECT_EQ(complaint({"generate", "-energy-gev", "3"}),
+            "-energy-gev: no such option (did you mean --energy-gev?)");
+  EXPECT_THAT(complaint({"generate", "-x"}), HasSubstr("-x: no such option"));
+  EXPECT_EQ(complaint({"generate", "--epochs", "3"}),
+            "--epochs: no such option (it is an option of calopipe train)");
+  EXPECT_EQ(complaint({"generate", "--state", "3"}),
+            "--state: no such option (it is an option of calopipe runs list)");
+  EXPECT_EQ(complaint({"generate", "--zzzzzz"}),
+            "--zzzzzz: no such option (calopipe generate --help lists the options)");
+  EXPECT_EQ(complaint({"--epochs", "3", "train"}),
+            "--epochs: no such option (it is an option of calopipe train)");
+}
+
+TEST_F(Arguments, CommandsToo) {
+  EXPECT_EQ(complaint({"trian"}),
+            "\"trian\" is no command, did you mean train? (calopipe --help lists them)");
+  EXPECT_EQ(complaint({"runs", "shwo"}),
+            "\"shwo\" is no command of calopipe runs, did you mean show? (calopipe runs --help lists them)");
+  EXPECT_THAT(complaint({"generate", "m", "surplus"}), HasSubstr("\"surplus\" is one word too many"));
+  EXPECT_THAT(complaint({"generate", "--model", "m", "surplus"}), HasSubstr("one word too many"));
+}
+
+TEST_F(Arguments, ValuesStayValues) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{},
+                                             {"--help"},
+                                             {"generate", "--help"},
+                                             {"generate", "m", "--shift", "-3", "-q"},
+                                             {"generate", "--shift=-3.5", "m", "--no-fast"},
+                                             {"generate", "--out", "--strange", "m"},
+                                             {"generate", "-o", "-11", "m"},
+                                             {"generate", "-ofile", "m"},
+                                             {"generate", "--energy-gev", "64", "--energy-gev", "128", "m"},
+                                             {"generate", "--shift", "1", "--", "--model"},
+                                             {"generate", "train"},
+                                             {"runs", "list", "--state", "FAILED", "CANCELED"},
+                                             {"runs", "show", "list"},
+                                             {"runs", "compare", "a", "b", "c"}})
+    EXPECT_EQ(complaint(words), "") << testing::PrintToString(words);
 }
 
 TEST(CommandLine, OutranksTheFileWhichOutranksDefaults) {

@@ -80,8 +80,15 @@ const Executor* executor_of(const PipelineSpec& spec, const ComponentSpec& compo
 ParameterType check_source(const TaskInputParameter& source, const Scope& scope, const std::string& place,
                            Findings& findings);
 
+/// The type of an output parameter as the tasks beside its task see it: a list behind a loop, and behind a
+/// DAG what the task inside gives, whatever is declared. Unspecified where it cannot be told.
+ParameterType output_type(const PipelineSpec& spec, const Task& task, const std::string& key);
+
 /// True where a JSON value may be given to a parameter of this type.
 bool fits(const Value& value, ParameterType type);
+
+/// All placeholders of all texts inside a JSON value, names of fields included.
+void collect_placeholders(const Value& value, std::vector<Placeholder>& found);
 
 /// Checks command, arguments, environment and resources of what a component runs.
 void check_executor(const ComponentSpec& component, const Executor& executor, const std::string& place,

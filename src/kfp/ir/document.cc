@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "kfp/ir/foreign.h"
 #include "kfp/yaml/yaml.h"
 
 namespace kfp::ir {
@@ -119,11 +120,21 @@ void check_object(const json& document, const std::filesystem::path& source, con
 }  // namespace
 
 Pipeline parse_pipeline(const std::string& text, const std::filesystem::path& source) {
-  std::vector<json> documents = parse_yaml(text, source, kLimits);
-  if (documents.empty() || (documents.size() == 1 && documents[0].is_null()))
+  refuse_other_formats(text, source);
+  std::vector<YamlAmbiguity> ambiguities;
+  std::vector<json> documents = parse_yaml(text, source, kLimits, &ambiguities);
+  // The server passes over documents without content, too: a file may end in `---` with nothing behind it.
+  std::erase_if(documents, [](const json& document) { return document.is_null(); });
+  if (documents.empty())
     throw core::InputError(
         {.message = "is empty", .file = source, .hint = "a compiled pipeline is expected"});
   check_object(documents[0], source, "first");
+  // Objects of Kubernetes come in any number.
+  if (documents.size() > 2 && !documents[0].contains("kind"))
+    throw core::InputError({.message = fmt::format("holds {} documents", documents.size()),
+                            .file = source,
+                            .hint = "a pipeline has one, and a second for its platform settings"});
+  refuse_other_kinds(documents[0], source);
   if (documents.size() == 1 && documents[0].contains("pipeline_spec")) {  // as a run carries it
     json parts = std::move(documents[0]);
     documents = {parts["pipeline_spec"]};
@@ -132,22 +143,27 @@ Pipeline parse_pipeline(const std::string& text, const std::filesystem::path& so
       if (name != "pipeline_spec" && name != "platform_spec")
         throw core::InputError({.message = fmt::format("has an unknown field \"{}\"", name), .file = source});
   }
-  // A file may end in `---` with nothing behind it.
-  if (documents.size() > 1 && documents.back().is_null()) documents.pop_back();
-  if (documents.size() > 2)
-    throw core::InputError({.message = fmt::format("holds {} documents", documents.size()),
-                            .file = source,
-                            .hint = "a pipeline has one, and a second for its platform settings"});
+  // The server takes them in any order.
+  if (documents.size() == 2 && documents[0].contains("platforms") && !documents[0].contains("root"))
+    std::swap(documents[0], documents[1]);
+  check_object(documents[0], source, "first");
   Pipeline pipeline{.spec = pipeline_spec_from_json(documents[0], source), .platform = {}};
   if (documents.size() == 2) {
     check_object(documents[1], source, "second");
     pipeline.platform = platform_spec_from_json(documents[1], source);
   }
+  for (YamlAmbiguity& ambiguity : ambiguities)
+    pipeline.notes.push_back({.place = std::move(ambiguity.place),
+                              .message = fmt::format("line {}: {}", ambiguity.line, ambiguity.message),
+                              .harmless = ambiguity.harmless});
   return pipeline;
 }
 
 Pipeline read_pipeline(const std::filesystem::path& file) {
   std::error_code error;
+  if (std::filesystem::is_directory(file, error))
+    throw core::InputError(
+        {.message = "is a folder", .file = file, .hint = "a compiled pipeline (YAML or JSON) is expected"});
   if (const auto size = std::filesystem::file_size(file, error); !error && size > kLimits.max_bytes)
     throw core::InputError({.message = fmt::format("is larger than {} MiB", kLimits.max_bytes >> 20),
                             .file = file,

@@ -10,7 +10,8 @@ namespace kfp::ir {
 
 /// Reads a compiled pipeline: YAML of one or two documents, JSON, or JSON as runs carry it
 /// (`{"pipeline_spec": …, "platform_spec": …}`); at most 32 MiB, as the server takes them. Field names may be
-/// in camelCase or snake_case, as proto3 JSON allows.
+/// in camelCase or snake_case, as proto3 JSON allows. Plain scalars are read as the server reads them; those
+/// that the Python SDK or YAML 1.2 take for something else are in `notes`.
 /// @throws core::InputError with the place ("root.dag.tasks.train.inputs") or the line: unknown fields, wrong
 /// types, two of which one at most may be set, and what parse_yaml() refuses
 Pipeline read_pipeline(const std::filesystem::path& file);

@@ -248,10 +248,18 @@ struct PipelineSpec {
   }
 };
 
+/// A value of a pipeline's file that readers of YAML take differently.
+struct ReadingNote {
+  std::string place;    ///< "root.dag.tasks.train.inputs.parameters.epochs.runtimeValue.constant"
+  std::string message;  ///< "line 7: 0777 is 511 for the server and here, …"
+  bool harmless = false;
+};
+
 /// A compiled pipeline: one or two documents.
 struct Pipeline {
   PipelineSpec spec;
   std::optional<PlatformSpec> platform;
+  std::vector<ReadingNote> notes = {};  ///< of the file that it was read from
 };
 
 }  // namespace kfp::ir

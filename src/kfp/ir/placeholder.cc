@@ -34,7 +34,10 @@ Placeholder parse(std::string_view text) {
     if (!inner.starts_with(prefix)) continue;
     inner.remove_prefix(prefix.size());
     placeholder.name = take_name(inner);
-    if (!placeholder.name.empty()) placeholder.kind = kind;
+    placeholder.access = inner;
+    // A parameter has no parts, here or in the backend.
+    if (!placeholder.name.empty() && (kind != Kind::kInputParameter || inner.empty()))
+      placeholder.kind = kind;
     return placeholder;
   }
   static constexpr std::array<std::string_view, 8> kRun = {
@@ -61,6 +64,13 @@ std::vector<Placeholder> placeholders_in(std::string_view text) {
     found.push_back(parse(text.substr(begin, end + 2 - begin)));
     text.remove_prefix(end + 2);
   }
+}
+
+std::string unresolved_channel(std::string_view text) {
+  const std::size_t begin = text.find("{{channel:");
+  if (begin == std::string_view::npos) return "";
+  const std::size_t end = text.find("}}", begin);
+  return std::string(text.substr(begin, end == std::string_view::npos ? end : end + 2 - begin));
 }
 
 }  // namespace kfp::ir

@@ -8,6 +8,7 @@
 
 #include "kfp/ir/document.h"
 #include "kfp/ir/validate.h"
+#include "kfp/ir/value_text.h"
 
 namespace kfp::ir {
 namespace {
@@ -32,7 +33,10 @@ json signature(const ComponentSpec& component) {
     for (const auto& [name, input] : component.input_definitions->parameters) {
       json& entry = inputs[name];
       entry = {{"kind", "parameter"}, {"type", type_text(input.parameter_type)}};
-      if (input.default_value) entry["default"] = *input.default_value;
+      if (input.default_value)
+        entry["default"] = input.parameter_type == ParameterType::kNumberDouble
+                               ? *input.default_value
+                               : whole_numbers(*input.default_value);
       if (input.is_optional.value_or(false)) entry["optional"] = true;
     }
     for (const auto& [name, input] : component.input_definitions->artifacts) {
@@ -65,7 +69,7 @@ json source_of(const TaskInputParameter& source) {
   if (source.task_final_status)
     entry["from"] = "final status of " + source.task_final_status->producer_task.value_or("?");
   if (source.runtime_value) {
-    if (source.runtime_value->constant) entry["value"] = *source.runtime_value->constant;
+    if (source.runtime_value->constant) entry["value"] = whole_numbers(*source.runtime_value->constant);
     if (source.runtime_value->runtime_parameter)
       entry["from"] = "input " + *source.runtime_value->runtime_parameter;
   }
@@ -181,7 +185,7 @@ class GraphBuilder {
   std::map<std::string, std::string> shown_;  // component with a DAG -> path of the task where it is shown
 };
 
-std::string value_text(const json& value, std::size_t most = 100) {
+std::string shown_value(const json& value, std::size_t most = 100) {
   std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
   if (text.size() <= most) return text;
   std::size_t end = most - 3;
@@ -193,7 +197,7 @@ std::string value_text(const json& value, std::size_t most = 100) {
 std::string printable(const std::string& text) {
   const bool clean = std::none_of(text.begin(), text.end(),
                                   [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  return clean ? text : value_text(json(text), 10'000);
+  return clean ? text : shown_value(json(text), 10'000);
 }
 
 void add_signature(const char* heading, const json& entries, std::string& out) {
@@ -201,7 +205,7 @@ void add_signature(const char* heading, const json& entries, std::string& out) {
   out += fmt::format("\n{}:\n", heading);
   for (const auto& [name, entry] : entries.items()) {
     out += fmt::format("  {}: {}", printable(name), printable(entry["type"].get<std::string>()));
-    if (entry.contains("default")) out += " = " + value_text(entry["default"]);
+    if (entry.contains("default")) out += " = " + shown_value(entry["default"]);
     if (entry.contains("optional") && !entry.contains("default")) out += " (optional)";
     out += '\n';
   }
@@ -236,13 +240,13 @@ void add_tasks(const json& tasks, int column, std::string& out) {
     if (task.contains("runs_after_failures")) line("also where those fail");
     if (task.contains("retries")) line(fmt::format("tried again {} times", task["retries"].get<int>()));
     if (task.contains("cached") && !task["cached"].get<bool>() && kind == "container") line("not cached");
-    if (task.contains("kubernetes")) line("kubernetes " + value_text(task["kubernetes"], 160));
-    if (task.contains("uri")) line("uri " + value_text(task["uri"]));
+    if (task.contains("kubernetes")) line("kubernetes " + shown_value(task["kubernetes"], 160));
+    if (task.contains("uri")) line("uri " + shown_value(task["uri"]));
     if (task.contains("uri_from")) line("uri from " + text("uri_from"));
     if (task.contains("inputs")) {
       for (const auto& [name, source] : task["inputs"].items()) {
         std::string words = name + " <- ";
-        words += source.contains("value") ? value_text(source["value"]) : source.value("from", "?");
+        words += source.contains("value") ? shown_value(source["value"]) : source.value("from", "?");
         if (source.contains("select")) words += " at " + source["select"].get<std::string>();
         line(words);
       }
@@ -287,7 +291,7 @@ std::string show(const Pipeline& pipeline) {
   for (const char* field : {"description", "schema_version", "sdk_version", "pipeline_root"})
     if (g.contains(field)) out += fmt::format("  {}: {}\n", field, printable(g[field].get<std::string>()));
   if (g.contains("pipeline_config"))
-    out += fmt::format("  pipeline_config: {}\n", value_text(g["pipeline_config"], 160));
+    out += fmt::format("  pipeline_config: {}\n", shown_value(g["pipeline_config"], 160));
   add_signature("inputs", g["inputs"], out);
   add_signature("outputs", g["outputs"], out);
   out += "\ntasks:\n";

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "kfp/ir/checks.h"
 #include "kfp/ir/condition.h"
+#include "kfp/ir/document.h"
 
 namespace kfp::ir {
 namespace checks {
@@ -124,9 +125,30 @@ bool loops(const Task& task) {
 }
 
 // The type of an output parameter as those beside the task see it: a loop gives a list of what each turn
-// gives. The SDK declares some of those lists as what they hold, so the declaration decides nothing.
-ParameterType output_type(const Task& task, const OutputParameterSpec& output) {
-  return loops(task) ? ParameterType::kList : type_of(output.parameter_type, output.type);
+// gives, a DAG what the task inside gives. The SDK declares outputs of DAGs in and around loops now as the
+// list, now as what it holds, and the backend does not look, so that the declaration decides only where a
+// container stands behind it.
+ParameterType traced_type(const PipelineSpec& spec, const Task& task, const std::string& key, int& budget) {
+  if (loops(task)) return ParameterType::kList;
+  const ComponentSpec* component = component_of(spec, task);
+  if (component == nullptr || --budget < 0) return ParameterType::kUnspecified;
+  if (component->dag && component->dag->outputs) {
+    const DagOutputParameter* source = find(component->dag->outputs->parameters, key);
+    std::vector<ParameterSelector> selectors;
+    if (source != nullptr && source->value_from_parameter) selectors = {*source->value_from_parameter};
+    if (source != nullptr && source->value_from_oneof)
+      selectors = source->value_from_oneof->parameter_selectors;
+    std::set<ParameterType> types;
+    for (const ParameterSelector& selector : selectors) {
+      const Task* producer = find(component->dag->tasks, selector.producer_subtask.value_or(""));
+      types.insert(producer == nullptr
+                       ? ParameterType::kUnspecified
+                       : traced_type(spec, *producer, selector.output_parameter_key.value_or(""), budget));
+    }
+    return types.size() == 1 ? *types.begin() : ParameterType::kUnspecified;
+  }
+  const OutputParameterSpec* output = find(outputs_of(*component).parameters, key);
+  return output == nullptr ? ParameterType::kUnspecified : type_of(output->parameter_type, output->type);
 }
 
 const Task* check_producer(const std::optional<std::string>& name, const Scope& scope,
@@ -178,6 +200,11 @@ std::string source_text(const TaskInputParameter& source) {
 
 }  // namespace
 
+ParameterType output_type(const PipelineSpec& spec, const Task& task, const std::string& key) {
+  int budget = 1000;  // DAGs may be in each other without end
+  return traced_type(spec, task, key, budget);
+}
+
 ParameterType check_source(const TaskInputParameter& source, const Scope& scope, const std::string& place,
                            Findings& findings) {
   ParameterType type = ParameterType::kUnspecified;
@@ -187,7 +214,8 @@ ParameterType check_source(const TaskInputParameter& source, const Scope& scope,
     if (const Task* producer = check_producer(output.producer_task, scope, here, "producerTask", findings)) {
       const OutputParameterSpec* spec = check_output_parameter(
           *producer, *output.producer_task, output.output_parameter_key.value_or(""), scope, here, findings);
-      if (spec != nullptr) type = output_type(*producer, *spec);
+      if (spec != nullptr)
+        type = output_type(scope.spec, *producer, output.output_parameter_key.value_or(""));
     }
   } else if (source.component_input_parameter) {
     const auto& inputs = inputs_of(scope.component).parameters;
@@ -230,13 +258,19 @@ class Validator {
   explicit Validator(const Pipeline& pipeline) : pipeline_(pipeline), spec_(pipeline.spec) {}
 
   std::vector<Problem> run() {
+    for (const ReadingNote& note : pipeline_.notes) {
+      const std::string hint = "quote it, or write the value that is meant";
+      if (note.harmless)
+        findings_.note(note.place, note.message, hint);
+      else
+        findings_.warning(note.place, note.message, hint);
+    }
     check_top();
-    note_loops(spec_.root ? &*spec_.root : nullptr);
-    for (const auto& [name, component] : spec_.components) note_loops(&component);
     for (const auto& [name, component] : spec_.components) check_component(component, "components." + name);
     if (spec_.root) check_component(*spec_.root, "root");
     check_recursion();
     check_unused();
+    check_all_channels();
     check_platform(pipeline_, scopes_of_executors_, findings_);
     check_workspace();
     return findings_.take();
@@ -262,15 +296,9 @@ class Validator {
       findings_.error("root", "has no DAG");
   }
 
-  void note_loops(const ComponentSpec* component) {
-    if (component == nullptr || !component->dag) return;
-    for (const auto& [name, task] : component->dag->tasks)
-      if (loops(task)) looped_components_.insert(component_of(spec_, task));
-  }
-
   void check_component(const ComponentSpec& component, const std::string& place) {
     for (const auto& [name, input] : inputs_of(component).parameters)
-      check_input(input, place + ".inputDefinitions.parameters." + name);
+      check_input(input, place + ".inputDefinitions.parameters." + name, place == "root");
     for (const auto& [name, output] : outputs_of(component).parameters)
       if (type_of(output.parameter_type, output.type) == ParameterType::kUnspecified)
         findings_.error(place + ".outputDefinitions.parameters." + name, "has no parameterType");
@@ -292,14 +320,20 @@ class Validator {
     }
   }
 
-  void check_input(const InputParameterSpec& input, const std::string& place) {
+  void check_input(const InputParameterSpec& input, const std::string& place, bool of_pipeline) {
     const ParameterType type = type_of(input.parameter_type, input.type);
     if (type == ParameterType::kUnspecified) findings_.error(place, "has no parameterType");
     if (!input.default_value) return;
     const Value& value = *input.default_value;
     check_numbers(value, place + ".defaultValue", findings_);
-    if (!value.is_null() && !fits(value, type))
-      findings_.error(place + ".defaultValue", fmt::format("{} is no {}", shortened(value), to_string(type)));
+    if (!value.is_null() && !fits(value, type)) {
+      const std::string message = fmt::format("{} is no {}", shortened(value), to_string(type));
+      // The launcher puts the default of a component into the command without a look at its type.
+      if (of_pipeline)
+        findings_.error(place + ".defaultValue", message);
+      else
+        findings_.warning(place + ".defaultValue", message, "the backend passes it as it is");
+    }
     check_literals(value, input, place + ".defaultValue");
   }
 
@@ -364,11 +398,11 @@ class Validator {
         // copy; an image that holds values as base_image.
         if (!name.starts_with("pipelinechannel--") && name != "base_image" && !passes_channel(source))
           findings_.error(here, "the component has no such input", suggestion(name, wanted.parameters));
-        check_constant(source, nullptr, inputs, here);
+        check_constant(source, nullptr, task, here);
         continue;
       }
       check_types(given, type_of(spec->parameter_type, spec->type), here, source_text(source), findings_);
-      check_constant(source, spec, inputs, here);
+      check_constant(source, spec, task, here);
       if (source.task_final_status && !completes(task))
         findings_.warning(here, "the status of a task that failed only reaches tasks that run all the same",
                           "set triggerPolicy.strategy to ALL_UPSTREAM_TASKS_COMPLETED");
@@ -391,33 +425,116 @@ class Validator {
     }
   }
 
-  void check_constant(const TaskInputParameter& source, const InputParameterSpec* spec,
-                      const TaskInputs& inputs, const std::string& input_place) {
+  void check_constant(const TaskInputParameter& source, const InputParameterSpec* spec, const Task& task,
+                      const std::string& input_place) {
     if (!source.runtime_value || !source.runtime_value->constant) return;
     const Value& value = *source.runtime_value->constant;
     const std::string place = input_place + ".runtimeValue.constant";
     check_numbers(value, place, findings_);
-    std::vector<Placeholder> found;
-    if (value.is_string()) found = placeholders_in(value.get<std::string>());
-    for (const Placeholder& placeholder : found) {
-      const bool whole = placeholder.text == value.get_ref<const std::string&>();
-      if (placeholder.kind == Placeholder::Kind::kRun && !whole)
-        findings_.warning(place,
-                          fmt::format("{} is only replaced where it is the whole constant", placeholder.text),
-                          "pass it alone, and join the texts in the component");
-      if (placeholder.kind == Placeholder::Kind::kInputParameter &&
-          !inputs.parameters.contains(placeholder.name))
-        findings_.error(place, fmt::format("{} names an input that the task does not pass", placeholder.text),
-                        suggestion(placeholder.name, inputs.parameters));
-      if (placeholder.kind == Placeholder::Kind::kWorkspacePath) workspace_used_.push_back(place);
-      if (placeholder.kind == Placeholder::Kind::kUnknown)
-        findings_.warning(place, fmt::format("{} is no placeholder that is known", placeholder.text));
-    }
-    if (spec == nullptr || !found.empty() || source.parameter_expression_selector || value.is_null()) return;
+    if (check_placeholders(value, task, place) || spec == nullptr || source.parameter_expression_selector ||
+        value.is_null())
+      return;
     const ParameterType type = type_of(spec->parameter_type, spec->type);
     if (!fits(value, type))
       findings_.error(place, fmt::format("{} is no {}", shortened(value), to_string(type)));
     check_literals(value, *spec, place);
+  }
+
+  // Placeholders in a constant of a task, at any depth. True where the whole constant is a text with some.
+  bool check_placeholders(const Value& value, const Task& task, const std::string& place) {
+    const TaskInputs inputs = task.inputs.value_or(TaskInputs{});
+    const ComponentSpec* component = component_of(spec_, task);
+    std::vector<Placeholder> found;
+    collect_placeholders(value, found);
+    for (const Placeholder& placeholder : found) {
+      using Kind = Placeholder::Kind;
+      const bool whole = value.is_string() && placeholder.text == value.get_ref<const std::string&>();
+      switch (placeholder.kind) {
+        case Kind::kRun:
+          if (!whole)
+            findings_.warning(
+                place, fmt::format("{} is only replaced where it is the whole constant", placeholder.text),
+                "pass it alone, and join the texts in the component");
+          break;
+        case Kind::kInputParameter:
+          check_named_input(placeholder, task, inputs, component, place);
+          break;
+        case Kind::kInputArtifact:
+          if (!inputs.artifacts.contains(placeholder.name))
+            findings_.error(place,
+                            fmt::format("{} names an input that the task does not pass", placeholder.text),
+                            suggestion(placeholder.name, inputs.artifacts));
+          break;
+        case Kind::kWorkspacePath:
+          workspace_used_.push_back(place);
+          if (!value.is_string())
+            findings_.warning(place,
+                              fmt::format("{} is not replaced inside lists and structs", placeholder.text),
+                              "pass it as an input of its own");
+          break;
+        case Kind::kUnknown:
+          findings_.warning(place, fmt::format("{} is no placeholder that is known", placeholder.text));
+          break;
+        default:
+          findings_.warning(place,
+                            fmt::format("{} belongs into a command: a local run refuses it in a constant",
+                                        placeholder.text));
+      }
+    }
+    return value.is_string() && !found.empty();
+  }
+
+  void check_named_input(const Placeholder& placeholder, const Task& task, const TaskInputs& inputs,
+                         const ComponentSpec* component, const std::string& place) {
+    const bool item = task.parameter_iterator && task.parameter_iterator->item_input == placeholder.name;
+    const InputParameterSpec* declared =
+        component == nullptr ? nullptr : find(inputs_of(*component).parameters, placeholder.name);
+    const bool has_default = declared != nullptr && declared->default_value;
+    if (!item && !has_default && !inputs.parameters.contains(placeholder.name))
+      findings_.error(place, fmt::format("{} names an input that the task does not pass", placeholder.text),
+                      suggestion(placeholder.name, inputs.parameters));
+    else if (placeholder.in_double_quotes())
+      findings_.warning(
+          place,
+          fmt::format("{} is not replaced by the backend, which knows single quotes only", placeholder.text),
+          fmt::format("write {{{{$.inputs.parameters['{}']}}}}", placeholder.name));
+    else if (component != nullptr && component->dag)
+      findings_.warning(
+          place,
+          fmt::format(
+              "{} is only replaced in the commands of containers: the backend hands it on to the tasks "
+              "of this DAG as it stands",
+              placeholder.text),
+          "pass the value as an input of its own, and join the texts in a component");
+  }
+
+  void check_all_channels() {
+    const Value all = to_json(spec_);
+    for (const char* part : {"components", "deploymentSpec", "root"})
+      if (all.contains(part)) check_channels(all[part], part);
+  }
+
+  // Marks of values that the SDK writes into texts and leaves where it cannot resolve them.
+  void check_channels(const Value& value, const std::string& place) {
+    if (value.is_string()) {
+      const std::string channel = unresolved_channel(value.get_ref<const std::string&>());
+      if (!channel.empty())
+        findings_.warning(
+            place,
+            fmt::format("{} was left unresolved by the SDK that compiled the pipeline, and stays "
+                        "as text",
+                        channel),
+            "pass the value as an input of a task");
+      return;
+    }
+    if (value.is_array())
+      for (std::size_t i = 0; i < value.size(); ++i)
+        check_channels(value[i], fmt::format("{}[{}]", place, i));
+    if (value.is_object())
+      for (const auto& [name, element] : value.items()) {
+        check_channels(name, place);
+        check_channels(element, place + "." + name);
+      }
   }
 
   void check_artifact(const std::string& name, const TaskInputArtifact& source, const ComponentInputs& wanted,
@@ -489,8 +606,10 @@ class Validator {
       const json list = json::parse(*items.raw, nullptr, false);
       if (list.is_discarded() || !list.is_array())
         findings_.error(here + ".items.raw", "is no JSON list");
-      else
+      else {
         check_numbers(list, here + ".items.raw", findings_);
+        check_placeholders(list, task, here + ".items.raw");
+      }
     } else {
       findings_.error(here + ".items", "are missing", "set raw or inputParameter");
     }
@@ -601,13 +720,10 @@ class Validator {
         const OutputParameterSpec* spec =
             check_output_parameter(*task, *selector.producer_subtask,
                                    selector.output_parameter_key.value_or(""), scope, here, findings_);
-        // Around a loop's turns stands what they give together.
-        const bool looped = declaration != nullptr && looped_components_.contains(&scope.component) &&
-                            declaration->parameter_type == ParameterType::kList;
-        if (spec != nullptr && declaration != nullptr && !loops(*task) && !looped)
-          check_types(type_of(spec->parameter_type, spec->type),
-                      type_of(declaration->parameter_type, declaration->type), here,
-                      "the task " + *selector.producer_subtask, findings_);
+        if (spec != nullptr && declaration != nullptr)
+          note_type(output_type(spec_, *task, selector.output_parameter_key.value_or("")),
+                    type_of(declaration->parameter_type, declaration->type), here,
+                    *selector.producer_subtask);
       }
     }
     for (const auto& [name, output] : outputs.artifacts) {
@@ -635,6 +751,21 @@ class Validator {
     for (const auto& [name, output] : declared.artifacts)
       if (!outputs.artifacts.contains(name))
         findings_.error(place + ".outputDefinitions.artifacts." + name, "no task of the DAG gives it");
+  }
+
+  // What a DAG declares of its outputs: the backend hands on what the task gives. Inside and around loops the
+  // SDK declares the list that the turns give together, or what it holds, by its own rules.
+  void note_type(ParameterType given, ParameterType declared, const std::string& place,
+                 const std::string& task) {
+    const bool list = given == ParameterType::kList || declared == ParameterType::kList;
+    if (given == ParameterType::kUnspecified || declared == ParameterType::kUnspecified ||
+        given == declared || list)
+      return;
+    findings_.warning(
+        place,
+        fmt::format("is declared {}, but the task {} gives {}, which is what the backend hands on",
+                    type_text(declared), task, type_text(given)),
+        "declare what the task gives");
   }
 
   // Components whose DAG holds themselves never end. Without recursion here: the pipeline may be deep.
@@ -693,7 +824,6 @@ class Validator {
   const PipelineSpec& spec_;
   Findings findings_;
   std::set<std::string> used_components_, used_executors_;
-  std::set<const ComponentSpec*> looped_components_;
   std::multimap<std::string, Scope> scopes_of_executors_;
   std::vector<std::string> workspace_used_;
 };

@@ -8,22 +8,6 @@ namespace {
 using Kind = Placeholder::Kind;
 using nlohmann::json;
 
-// All placeholders of all texts inside a JSON value, names of fields included.
-void collect(const json& value, std::vector<Placeholder>& found) {
-  if (value.is_string()) {
-    for (Placeholder& placeholder : placeholders_in(value.get<std::string>()))
-      found.push_back(std::move(placeholder));
-  }
-  if (value.is_array())
-    for (const json& element : value) collect(element, found);
-  if (value.is_object()) {
-    for (const auto& [name, element] : value.items()) {
-      collect(name, found);
-      collect(element, found);
-    }
-  }
-}
-
 void check_name(const Placeholder& placeholder, const ComponentSpec& component, const std::string& place,
                 Findings& findings) {
   const auto unknown = [&](const char* what, const auto& known) {
@@ -35,6 +19,11 @@ void check_name(const Placeholder& placeholder, const ComponentSpec& component, 
   };
   switch (placeholder.kind) {
     case Kind::kInputParameter:
+      if (placeholder.in_double_quotes())
+        findings.warning(place,
+                         fmt::format("{} is not replaced by the backend, which knows single quotes only",
+                                     placeholder.text),
+                         fmt::format("write {{{{$.inputs.parameters['{}']}}}}", placeholder.name));
       return unknown("input parameter", inputs_of(component).parameters);
     case Kind::kInputArtifact:
       return unknown("input artifact", inputs_of(component).artifacts);
@@ -119,6 +108,15 @@ void check_container(const ComponentSpec& component, const Container& container,
     findings.note(place + ".image",
                   fmt::format("the tag of {} may move: cached results then come from another image", image),
                   "name the image by digest (@sha256:…)");
+  // The images that stand for volumes of the cluster need none.
+  if (image.find("argostub/") != 0 && (container.command.empty() || container.command[0].empty()))
+    findings.warning(
+        place + ".command",
+        container.command.empty() && !container.args.empty()
+            ? "is missing: the backend runs the first of the arguments as the program, whatever the "
+              "image runs by itself"
+            : "names no program",
+        "name the program; runs on this machine need it");
   for (std::size_t i = 0; i < container.command.size(); ++i) {
     const std::string here = fmt::format("{}.command[{}]", place, i);
     check_argument(container.command[i], component, here, findings);
@@ -158,12 +156,27 @@ void check_importer(const ComponentSpec& component, const Importer& importer, co
   if (!importer.type_schema) findings.error(place, "has no typeSchema");
   if (!importer.metadata) return;
   std::vector<Placeholder> found;
-  collect(importer.metadata->value, found);
+  collect_placeholders(importer.metadata->value, found);
   for (const Placeholder& placeholder : found)
     check_name(placeholder, component, place + ".metadata", findings);
 }
 
 }  // namespace
+
+void collect_placeholders(const Value& value, std::vector<Placeholder>& found) {
+  if (value.is_string()) {
+    for (Placeholder& placeholder : placeholders_in(value.get<std::string>()))
+      found.push_back(std::move(placeholder));
+  }
+  if (value.is_array())
+    for (const json& element : value) collect_placeholders(element, found);
+  if (value.is_object()) {
+    for (const auto& [name, element] : value.items()) {
+      collect_placeholders(name, found);
+      collect_placeholders(element, found);
+    }
+  }
+}
 
 void check_executor(const ComponentSpec& component, const Executor& executor, const std::string& place,
                     Findings& findings) {

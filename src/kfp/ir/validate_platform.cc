@@ -119,7 +119,8 @@ class PlatformChecker {
   void mounted(const std::optional<std::string>& path, const std::string& place) {
     if (!path || path->empty()) return findings_.error(place, "has no mountPath");
     if (!path->starts_with('/'))
-      findings_.error(place + ".mountPath", fmt::format("{} is not absolute", *path));
+      // Kubernetes takes it, and counts it from the root.
+      findings_.warning(place + ".mountPath", fmt::format("{} is not absolute", *path), "begin it with /");
     // Two volumes at one place: Kubernetes refuses the pod.
     if (!mounts_.insert(*path).second)
       findings_.error(place + ".mountPath", fmt::format("something else is mounted on {}", *path));

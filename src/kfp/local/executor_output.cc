@@ -180,12 +180,12 @@ json parse_output_parameter(const std::string& text, ir::ParameterType type, con
     case ir::ParameterType::kList: {
       json value = parse_json(text, file, name);
       if (!value.is_array()) fail("is no list");
-      return value;
+      return convert_parameter(value, type, name);
     }
     case ir::ParameterType::kStruct: {
       json value = parse_json(text, file, name);
       if (!value.is_object()) fail("is no object");
-      return value;
+      return convert_parameter(value, type, name);
     }
     default:
       // The text goes into records and commands as UTF-8.

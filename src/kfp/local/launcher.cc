@@ -2,15 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <functional>
 #include <optional>
 
 #include "core/error.h"
 #include "core/hash.h"
 #include "kfp/ir/placeholder.h"
+#include "kfp/ir/value_text.h"
 
 namespace kfp::local {
 namespace fs = std::filesystem;
@@ -27,25 +25,6 @@ json type_json(const std::optional<ir::ArtifactTypeSchema>& type) {
   return value;
 }
 
-// The value of a placeholder; none leaves it as it is.
-using Resolver = std::function<std::optional<std::string>(const ir::Placeholder&)>;
-
-std::string substitute(std::string_view text, const Resolver& resolve) {
-  std::string result;
-  for (const ir::Placeholder& placeholder : ir::placeholders_in(text)) {
-    const std::size_t begin = text.find(placeholder.text);
-    result += text.substr(0, begin);
-    const std::optional<std::string> value = resolve(placeholder);
-    result += value ? *value : placeholder.text;
-    text.remove_prefix(begin + placeholder.text.size());
-  }
-  return result += text;
-}
-
-bool ends_with_access(const ir::Placeholder& placeholder, std::string_view access) {
-  return placeholder.text.ends_with(std::string("]") + std::string(access) + "}}");
-}
-
 [[noreturn]] void no_value(const std::string& name) {
   throw core::InputError({.message = "a command needs input " + name + ", which has no value",
                           .hint = "give it a value or a default, or use an if-present placeholder"});
@@ -53,7 +32,7 @@ bool ends_with_access(const ir::Placeholder& placeholder, std::string_view acces
 
 class Command {
  public:
-  explicit Command(const json& input) : input_(input), text_(input.dump()) {}
+  explicit Command(const json& input) : input_(input), text_(ir::json_text(input, false)) {}
 
   std::string executor_input_only(const std::string& text) const {
     return substitute(text, [this](const ir::Placeholder& placeholder) -> std::optional<std::string> {
@@ -124,28 +103,33 @@ class Command {
       case Kind::kExecutorInput:
         return whole();
       case Kind::kInputParameter: {
-        if (!ends_with_access(placeholder, "")) return std::nullopt;
         const auto value = inputs["parameterValues"].find(name);
         if (value == inputs["parameterValues"].end() || value->is_null()) no_value(name);
         return parameter_text(*value);
       }
       case Kind::kInputArtifact: {
-        const bool path = ends_with_access(placeholder, ".path");
-        if (!path && !ends_with_access(placeholder, ".uri")) return std::nullopt;
+        const bool path = placeholder.access == ".path";
+        if (!path && placeholder.access != ".uri") return std::nullopt;
         const auto list = inputs["artifacts"].find(name);
         if (list == inputs["artifacts"].end() || (*list)["artifacts"].empty()) no_value(name);
         return artifact_text((*list)["artifacts"][0], path);
       }
       case Kind::kOutputParameter:
-        if (!ends_with_access(placeholder, ".output_file") || !outputs["parameters"].contains(name))
+        if (placeholder.access != ".output_file" || !outputs["parameters"].contains(name))
           return std::nullopt;
         return outputs["parameters"][name]["outputFile"].get<std::string>();
       case Kind::kOutputArtifact: {
-        const bool path = ends_with_access(placeholder, ".path");
-        if ((!path && !ends_with_access(placeholder, ".uri")) || !outputs["artifacts"].contains(name))
+        const bool path = placeholder.access == ".path";
+        if ((!path && placeholder.access != ".uri") || !outputs["artifacts"].contains(name))
           return std::nullopt;
         return artifact_text(outputs["artifacts"][name]["artifacts"][0], path);
       }
+      case Kind::kUnknown:
+        // The driver fails here, too.
+        if (placeholder.text.starts_with("{{$.inputs.parameters"))
+          throw core::InputError({.message = "a command holds " + placeholder.text + ", which is no input",
+                                  .hint = "{{$.inputs.parameters['name']}} is"});
+        return std::nullopt;
       default:
         return std::nullopt;
     }
@@ -174,33 +158,48 @@ class Command {
 
 }  // namespace
 
-std::string parameter_text(const json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_number_float()) return value.dump();
-  std::array<char, 400> digits{};
-  const double number = value.get<double>();
-  const auto end = std::to_chars(digits.begin(), digits.end(), number, std::chars_format::fixed);
-  return {digits.data(), end.ptr};
+std::string substitute(std::string_view text, const Resolver& resolve) {
+  std::string result;
+  for (const ir::Placeholder& placeholder : ir::placeholders_in(text)) {
+    const std::size_t begin = text.find(placeholder.text);
+    result += text.substr(0, begin);
+    const std::optional<std::string> value = resolve(placeholder);
+    result += value ? *value : placeholder.text;
+    text.remove_prefix(begin + placeholder.text.size());
+  }
+  return result += text;
 }
 
-json with_parameters(const json& value, const std::map<std::string, json>& parameters) {
-  const auto text = [&](const std::string& original) {
-    return substitute(original, [&](const ir::Placeholder& placeholder) -> std::optional<std::string> {
-      if (placeholder.kind != ir::Placeholder::Kind::kInputParameter) return std::nullopt;
-      const auto found = parameters.find(placeholder.name);
-      if (found == parameters.end()) no_value(placeholder.name);
-      return parameter_text(found->second);
-    });
-  };
+json map_texts(const json& value, const std::function<std::string(const std::string&)>& text) {
   if (value.is_string()) return text(value.get_ref<const std::string&>());
   json result = value;
   if (value.is_array())
-    for (json& item : result) item = with_parameters(item, parameters);
+    for (json& item : result) item = map_texts(item, text);
   if (value.is_object()) {
     result = json::object();
-    for (const auto& [key, item] : value.items()) result[text(key)] = with_parameters(item, parameters);
+    for (const auto& [key, item] : value.items()) {
+      const std::string name = text(key);
+      if (result.contains(name))
+        throw core::InputError({.message = "two keys of a struct become \"" + name + "\""});
+      result[name] = map_texts(item, text);
+    }
   }
   return result;
+}
+
+std::string parameter_text(const json& value) {
+  return ir::value_text(value);
+}
+
+json with_parameters(const json& value, const std::map<std::string, json>& parameters) {
+  return map_texts(value, [&](const std::string& original) {
+    return substitute(original, [&](const ir::Placeholder& placeholder) -> std::optional<std::string> {
+      if (placeholder.kind != ir::Placeholder::Kind::kInputParameter) return std::nullopt;
+      const auto found = parameters.find(placeholder.name);
+      if (found == parameters.end() || found->second.is_null()) no_value(placeholder.name);
+      return parameter_text(found->second);
+    });
+  });
 }
 
 json executor_input(const ir::ComponentSpec& component, const Values& inputs, const fs::path& root) {
@@ -234,16 +233,18 @@ json executor_input(const ir::ComponentSpec& component, const Values& inputs, co
 std::vector<std::string> command_line(const ir::Container& container, const json& executor_input) {
   const Command command(executor_input);
   std::vector<std::string> arguments;
-  for (const auto* part : {&container.command, &container.args})
-    for (const std::string& element : *part) {
-      if (arguments.empty())
-        arguments.push_back(command.executor_input_only(element));
-      else
-        command.append(element, arguments);
-    }
+  for (const std::string& element : container.command) {
+    if (arguments.empty())
+      arguments.push_back(command.executor_input_only(element));
+    else
+      command.append(element, arguments);
+  }
+  // The arguments alone are what its image's own program would get, and no program.
   if (arguments.empty() || arguments.front().empty())
-    throw core::InputError({.message = "the container has no command",
-                            .hint = "what its image runs by itself is not known here: name the program"});
+    throw core::InputError({.message = "the container has no command: what its image runs by itself is not "
+                                       "known here",
+                            .hint = "name the program in `command`"});
+  for (const std::string& element : container.args) command.append(element, arguments);
   for (const std::string& argument : arguments)
     if (argument.find('\0') != std::string::npos)
       throw core::InputError({.message = "an argument holds a zero byte, which no program can be given"});

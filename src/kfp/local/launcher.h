@@ -1,11 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kfp/ir/pipeline_spec.h"
+#include "kfp/ir/placeholder.h"
 #include "kfp/local/artifact.h"
 
 /// What a container is promised at run time, as the driver and launcher of the Kubeflow backend keep it
@@ -22,7 +26,8 @@ nlohmann::json executor_input(const ir::ComponentSpec& component, const Values& 
 /// placeholder stays as it is. As on the cluster, the first element gets `{{$}}` only, and what the launcher
 /// does not know (`{{$.outputs.output_file}}`, run placeholders outside constants) is left alone. Unlike
 /// there, Concat and nested if-present are resolved.
-/// @throws core::InputError where an input that has no value is needed, or nothing is left to be run
+/// @throws core::InputError where an input that has no value is needed, or the container has no command:
+/// `args` alone are never run
 std::vector<std::string> command_line(const ir::Container& container, const nlohmann::json& executor_input);
 
 /// Empties `root`, and makes the parents of all outputs. @throws core::UnavailableError
@@ -35,9 +40,17 @@ void prepare_outputs(const nlohmann::json& executor_input, const std::filesystem
 Values collect_outputs(const ir::ComponentSpec& component, const nlohmann::json& executor_input,
                        const std::filesystem::path& root);
 
-/// A parameter as text in a command: strings as they are, numbers without exponent ("0.0000001", "1" for
-/// 1.0), lists and structs as JSON.
+/// A parameter as text in a command: ir::value_text().
 std::string parameter_text(const nlohmann::json& value);
+
+/// The value of a placeholder; none leaves it as it is.
+using Resolver = std::function<std::optional<std::string>(const ir::Placeholder&)>;
+/// Replaces the placeholders of a text, in one pass: values are not looked at again.
+std::string substitute(std::string_view text, const Resolver& resolve);
+/// Every text of a JSON value, at any depth and keys included, by `text`.
+/// @throws core::InputError where two keys become one
+nlohmann::json map_texts(const nlohmann::json& value,
+                         const std::function<std::string(const std::string&)>& text);
 
 /// Replaces `{{$.inputs.parameters['x']}}` in all texts of a JSON value (metadata of importers).
 /// @throws core::InputError where x has no value

@@ -58,6 +58,8 @@ struct Node {
   std::map<std::string, Node*> by_key;  ///< children of a DAG
   std::size_t open_children = 0;
   std::vector<nlohmann::json> items;  ///< of a loop
+  /// Of a loop: constants that name its item, which each iteration resolves.
+  std::set<std::string> item_constants;
   std::unique_ptr<Execution> execution;
 
   bool is_loop() const { return task != nullptr && task->parameter_iterator && iteration < 0; }

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "kfp/component/field.h"
+#include "kfp/ir/value_text.h"
 #include "kfp/local/launcher.h"
 
 namespace kfp::local {
@@ -37,12 +38,12 @@ json convert_parameter(const json& value, ParameterType type, const std::string&
       if (value.is_boolean()) return value;
       break;
     case ParameterType::kList:
-      if (value.is_array()) return value;
+      if (value.is_array()) return ir::whole_numbers(value);
       break;
     case ParameterType::kStruct:
     case ParameterType::kTaskFinalStatus:
     case ParameterType::kTaskConfig:
-      if (value.is_object()) return value;
+      if (value.is_object()) return ir::whole_numbers(value);
       break;
     default:
       return value;

@@ -7,7 +7,8 @@
 
 namespace kfp::local {
 
-/// A value as a parameter of this type takes it: a whole double becomes an integer and an integer a double;
+/// A value as a parameter of this type takes it: a whole double becomes an integer, in lists and structs too,
+/// and an integer a double;
 /// for STRING anything becomes text, as the backend's driver does it.
 /// @param what "input parameter epochs", for errors
 /// @throws core::InputError where it does not fit

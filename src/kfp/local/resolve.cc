@@ -5,8 +5,9 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "kfp/ir/checks.h"
 #include "kfp/ir/condition.h"
-#include "kfp/ir/placeholder.h"
+#include "kfp/local/constant.h"
 #include "kfp/local/parameters.h"
 
 namespace kfp::local {
@@ -39,25 +40,27 @@ json final_status(const Node& node, const ir::TaskFinalStatus& status, const Run
           {"pipelineTaskName", producer->key}};
 }
 
-json constant(const json& value, const Node& node, const RunNames& run) {
-  if (!value.is_string()) return value;
-  std::string text = value.get<std::string>();
-  constexpr std::string_view kWorkspace = "{{$.workspace_path}}";
-  bool changed = false;
-  for (std::size_t at = text.find(kWorkspace); at != std::string::npos;
-       at = text.find(kWorkspace, at + run.workspace.size())) {
-    text.replace(at, kWorkspace.size(), run.workspace);
-    changed = true;
-  }
-  if (changed) return text;
-  // Only as a whole, as in the backend.
-  if (text == "{{$.pipeline_job_name}}") return run.name;
-  if (text == "{{$.pipeline_job_resource_name}}" || text == "{{$.pipeline_job_uuid}}") return run.id;
-  if (text == "{{$.pipeline_task_name}}") return node.key;
-  if (text == "{{$.pipeline_task_uuid}}") return run.id + "/" + node.record.path;
-  if (text == "{{$.pipeline_job_create_time_utc}}" || text == "{{$.pipeline_job_schedule_time_utc}}")
-    return run.created;
-  return value;
+// What a placeholder of the run stands for, in the task of `node`.
+std::optional<std::string> run_property(const ir::Placeholder& placeholder, const Node& node,
+                                        const RunNames& run) {
+  if (placeholder.kind == ir::Placeholder::Kind::kWorkspacePath) return run.workspace;
+  const std::string& name = placeholder.name;
+  if (name == "pipeline_job_name") return run.name;
+  if (name == "pipeline_job_resource_name" || name == "pipeline_job_uuid") return run.id;
+  if (name == "pipeline_task_name") return node.key;
+  if (name == "pipeline_task_uuid") return run.id + "/" + node.record.path;
+  if (name == "pipeline_job_create_time_utc" || name == "pipeline_job_schedule_time_utc") return run.created;
+  return std::nullopt;
+}
+
+std::optional<std::string> artifact_location(const ir::Placeholder& placeholder, const Values& inputs) {
+  const auto found = inputs.artifacts.find(placeholder.name);
+  if (found == inputs.artifacts.end() || found->second.empty()) return std::nullopt;
+  const Artifact& artifact = found->second.front();
+  if (placeholder.access == ".uri") return artifact.uri;
+  if (placeholder.access != ".path") return std::nullopt;
+  const auto path = local_path(artifact.uri);
+  return path ? std::optional(path->string()) : std::nullopt;
 }
 
 // Null where there is no value.
@@ -66,7 +69,20 @@ json of_parent(const Node& node, const std::string& name) {
   return found == node.parent->inputs.parameters.end() ? json() : found->second;
 }
 
-json parameter(const Node& node, const ir::TaskInputParameter& source, const RunNames& run) {
+// The constant of a source; null where it is none.
+json constant_of(const ir::TaskInputParameter& source) {
+  if (!source.runtime_value) return nullptr;
+  const ir::ValueOrRuntimeParameter& value = *source.runtime_value;
+  if (value.constant) return *value.constant;
+  if (!value.constant_value) return nullptr;
+  if (value.constant_value->int_value) return *value.constant_value->int_value;
+  if (value.constant_value->double_value) return *value.constant_value->double_value;
+  if (value.constant_value->string_value) return *value.constant_value->string_value;
+  return nullptr;
+}
+
+// What another task, the pipeline around it or the run gives.
+json from_elsewhere(const Node& node, const ir::TaskInputParameter& source, const RunNames& run) {
   if (source.component_input_parameter) return of_parent(node, *source.component_input_parameter);
   if (source.task_output_parameter) {
     const Node* producer = sibling(node, source.task_output_parameter->producer_task.value_or(""));
@@ -76,16 +92,86 @@ json parameter(const Node& node, const ir::TaskInputParameter& source, const Run
     return found == producer->outputs.parameters.end() ? json() : found->second;
   }
   if (source.task_final_status) return final_status(node, *source.task_final_status, run);
-  if (!source.runtime_value) return nullptr;
-  const ir::ValueOrRuntimeParameter& value = *source.runtime_value;
-  if (value.constant) return constant(*value.constant, node, run);
-  if (value.runtime_parameter) return of_parent(node, *value.runtime_parameter);
-  if (!value.constant_value) return nullptr;
-  if (value.constant_value->int_value) return *value.constant_value->int_value;
-  if (value.constant_value->double_value) return *value.constant_value->double_value;
-  if (value.constant_value->string_value) return constant(*value.constant_value->string_value, node, run);
+  if (source.runtime_value && source.runtime_value->runtime_parameter)
+    return of_parent(node, *source.runtime_value->runtime_parameter);
   return nullptr;
 }
+
+// The values of a task's input parameters, each found out once. Constants may name other inputs of the task.
+class Parameters {
+ public:
+  Parameters(const Node& node, const RunNames& run, const Warn& warn)
+      : node_(node), run_(run), warn_(warn), declared_(inputs_of(*node.component).parameters) {}
+
+  /// What is known already: of an iteration, the inputs of its loop.
+  void know(const std::string& name, const json& value) { known_[name] = value; }
+
+  /// Null where there is none.
+  json of(const std::string& name) {
+    if (const auto found = known_.find(name); found != known_.end()) return found->second;
+    if (!open_.insert(name).second)
+      throw core::InputError({.message = fmt::format("input {} stands for itself", name)});
+    const ir::TaskInputParameter* source = given(name);
+    json value = source == nullptr ? default_of(name) : from_source(name, *source);
+    open_.erase(name);
+    return known_[name] = std::move(value);
+  }
+
+  json resolved(const std::string& what, const json& constant) {
+    const auto where = [&] { return fmt::format("input {}", what); };
+    const ConstantScope scope{
+        .parameter = [this](const std::string& name) -> std::optional<json> {
+          if (!known_.contains(name) && given(name) == nullptr && !declared_.contains(name))
+            return std::nullopt;
+          json value = of(name);
+          return value.is_null() ? default_of(name) : value;
+        },
+        .artifact =
+            [this](const ir::Placeholder& placeholder) {
+              return artifact_location(placeholder, node_.inputs);
+            },
+        .run = [this](const ir::Placeholder& placeholder) { return run_property(placeholder, node_, run_); },
+        .warn =
+            [&](const std::string& message) {
+              warn_(fmt::format("{}: {}: {}", node_.record.path, where(), message));
+            }};
+    try {
+      return resolve_constant(constant, scope);
+    } catch (const core::InputError& error) {
+      throw core::InputError(
+          {.message = fmt::format("{}: {}", where(), error.details().message), .hint = error.details().hint});
+    }
+  }
+
+ private:
+  const ir::TaskInputParameter* given(const std::string& name) const {
+    if (!node_.task->inputs) return nullptr;
+    const auto found = node_.task->inputs->parameters.find(name);
+    return found == node_.task->inputs->parameters.end() ? nullptr : &found->second;
+  }
+
+  json default_of(const std::string& name) {
+    const auto spec = declared_.find(name);
+    if (spec == declared_.end() || !spec->second.default_value) return nullptr;
+    return resolved(name, *spec->second.default_value);
+  }
+
+  json from_source(const std::string& name, const ir::TaskInputParameter& source) {
+    json value = constant_of(source);
+    value = value.is_null() ? from_elsewhere(node_, source, run_) : resolved(name, value);
+    if (!value.is_null() && source.parameter_expression_selector &&
+        !source.parameter_expression_selector->empty())
+      value = ir::select(*source.parameter_expression_selector, value);
+    return value;
+  }
+
+  const Node& node_;
+  const RunNames& run_;
+  const Warn& warn_;
+  const std::map<std::string, ir::InputParameterSpec>& declared_;
+  std::map<std::string, json> known_;
+  std::set<std::string> open_;
+};
 
 std::string source_text(const ir::TaskInputParameter& source) {
   if (source.task_output_parameter)
@@ -96,15 +182,34 @@ std::string source_text(const ir::TaskInputParameter& source) {
   return "nothing gives it";
 }
 
-void resolve_parameters(Node& node, const RunNames& run) {
+void check_literals(const std::string& name, const json& value, const ir::InputParameterSpec& spec) {
+  if (!spec.literals.empty() &&
+      std::find(spec.literals.begin(), spec.literals.end(), value) == spec.literals.end())
+    throw core::InputError(
+        {.message = fmt::format("input {} is {}, which is not allowed", name, value.dump())});
+}
+
+ir::ParameterType type_of(const ir::InputParameterSpec& spec) {
+  return spec.parameter_type.value_or(ir::ParameterType::kUnspecified);
+}
+
+// Constants of a loop that name its item: each iteration resolves them.
+bool names_item(const Node& node, const ir::TaskInputParameter& source) {
+  return node.is_loop() &&
+         mentions_parameter(constant_of(source), node.task->parameter_iterator->item_input.value_or(""));
+}
+
+void resolve_parameters(Node& node, const RunNames& run, const Warn& warn) {
   static const std::map<std::string, ir::TaskInputParameter> kNone;
   const auto& given = node.task->inputs ? node.task->inputs->parameters : kNone;
   const ir::ComponentInputs& declared = inputs_of(*node.component);
+  Parameters parameters(node, run, warn);
   for (const auto& [name, source] : given) {
-    json value = parameter(node, source, run);
-    if (!value.is_null() && source.parameter_expression_selector &&
-        !source.parameter_expression_selector->empty())
-      value = ir::select(*source.parameter_expression_selector, value);
+    if (names_item(node, source)) {
+      node.item_constants.insert(name);
+      continue;
+    }
+    json value = parameters.of(name);
     const auto spec = declared.parameters.find(name);
     if (spec == declared.parameters.end()) {
       node.inputs.parameters[name] = value;
@@ -115,22 +220,21 @@ void resolve_parameters(Node& node, const RunNames& run) {
       throw core::InputError(
           {.message = fmt::format("input {} has no value: {}", name, source_text(source))});
     }
-    if (!spec->second.literals.empty() &&
-        std::find(spec->second.literals.begin(), spec->second.literals.end(), value) ==
-            spec->second.literals.end())
-      throw core::InputError(
-          {.message = fmt::format("input {} is {}, which is not allowed", name, value.dump())});
+    check_literals(name, value, spec->second);
     node.inputs.parameters[name] = std::move(value);
   }
   const bool is_dag = node.component->dag.has_value();
   for (const auto& [name, spec] : declared.parameters) {
     // Only iterations have it.
     if (node.is_loop() && node.task->parameter_iterator->item_input == name) continue;
+    if (node.item_constants.contains(name)) continue;
     auto& values = node.inputs.parameters;
     if (!values.contains(name)) {
-      if (spec.default_value && !spec.default_value->is_null())
-        values[name] = *spec.default_value;
-      else if (spec.parameter_type == ir::ParameterType::kTaskConfig)
+      if (spec.default_value && !spec.default_value->is_null()) {
+        values[name] = parameters.resolved(name, *spec.default_value);
+        // A default of another type goes into the command as it is, as on the cluster.
+        if (!is_dag && !ir::checks::fits(values[name], type_of(spec))) continue;
+      } else if (spec.parameter_type == ir::ParameterType::kTaskConfig)
         values[name] = json::object();
       else if (!spec.is_optional.value_or(false) && !spec.default_value)
         throw core::InputError({.message = fmt::format("input {} has no value: nothing gives it", name)});
@@ -142,8 +246,7 @@ void resolve_parameters(Node& node, const RunNames& run) {
     json& value = values[name];
     if (!value.is_null() && !(node.is_loop() && node.task->parameter_iterator->items &&
                               node.task->parameter_iterator->items->input_parameter == name))
-      value = convert_parameter(value, spec.parameter_type.value_or(ir::ParameterType::kUnspecified),
-                                "input " + name);
+      value = convert_parameter(value, type_of(spec), "input " + name);
   }
 }
 
@@ -185,18 +288,22 @@ const Node* child(const Node& dag, const std::optional<std::string>& key) {
 
 }  // namespace
 
-void resolve_inputs(Node& node, const RunNames& run) {
+void resolve_inputs(Node& node, const RunNames& run, const Warn& warn) {
   node.inputs = {};
-  resolve_parameters(node, run);
+  node.item_constants.clear();
   resolve_artifacts(node);
+  resolve_parameters(node, run, warn);
   node.record.inputs = node.inputs.parameters;
 }
 
-std::vector<json> loop_items(const Node& loop) {
+std::vector<json> loop_items(const Node& loop, const RunNames& run, const Warn& warn) {
   const ir::ParameterIterator& iterator = *loop.task->parameter_iterator;
   json list;
   if (iterator.items && iterator.items->raw) {
     list = json::parse(*iterator.items->raw, nullptr, false);
+    Parameters parameters(loop, run, warn);
+    for (const auto& [name, value] : loop.inputs.parameters) parameters.know(name, value);
+    if (list.is_array()) list = parameters.resolved("items", list);
   } else if (iterator.items && iterator.items->input_parameter) {
     const auto found = loop.inputs.parameters.find(*iterator.items->input_parameter);
     if (found != loop.inputs.parameters.end()) list = found->second;
@@ -206,19 +313,29 @@ std::vector<json> loop_items(const Node& loop) {
   return list.get<std::vector<json>>();
 }
 
-Values iteration_inputs(const Node& loop, const json& item) {
+void resolve_iteration(Node& node, const json& item, const RunNames& run, const Warn& warn) {
+  const Node& loop = *node.parent;
   const ir::ParameterIterator& iterator = *loop.task->parameter_iterator;
-  Values inputs = loop.inputs;
+  node.inputs = loop.inputs;
+  auto& values = node.inputs.parameters;
   const std::string& name = iterator.item_input.value_or("");
-  if (iterator.items && iterator.items->input_parameter)
-    inputs.parameters.erase(*iterator.items->input_parameter);
+  if (iterator.items && iterator.items->input_parameter) values.erase(*iterator.items->input_parameter);
   const auto& declared = inputs_of(*loop.component).parameters;
-  const auto spec = declared.find(name);
-  const ir::ParameterType type = spec == declared.end()
-                                     ? ir::ParameterType::kUnspecified
-                                     : spec->second.parameter_type.value_or(ir::ParameterType::kUnspecified);
-  inputs.parameters[name] = item.is_null() ? item : convert_parameter(item, type, "item of the loop");
-  return inputs;
+  const auto convert = [&](const std::string& parameter, const json& value, const std::string& what) {
+    const auto spec = declared.find(parameter);
+    if (spec == declared.end() || value.is_null()) return value;
+    return convert_parameter(value, type_of(spec->second), what);
+  };
+  values[name] = convert(name, item, "item of the loop");
+  Parameters parameters(node, run, warn);
+  for (const auto& [known, value] : values) parameters.know(known, value);
+  for (const std::string& constant : loop.item_constants) {
+    json value = parameters.of(constant);
+    if (const auto spec = declared.find(constant); spec != declared.end())
+      check_literals(constant, value, spec->second);
+    values[constant] = convert(constant, value, "input " + constant);
+  }
+  node.record.inputs = values;
 }
 
 void resolve_outputs(Node& dag) {

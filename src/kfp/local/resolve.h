@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "kfp/local/node.h"
@@ -15,13 +16,19 @@ struct RunNames {
   std::string workspace;
 };
 
-/// Fills in the inputs of a task whose upstream tasks have ended. @throws core::InputError
-void resolve_inputs(Node& node, const RunNames& run);
+/// Receives what a user should know of a task.
+using Warn = std::function<void(const std::string& message)>;
 
-/// The items that a loop goes over. @throws core::InputError
-std::vector<nlohmann::json> loop_items(const Node& loop);
-/// The inputs of one iteration.
-Values iteration_inputs(const Node& loop, const nlohmann::json& item);
+/// Fills in the inputs of a task whose upstream tasks have ended. Placeholders in its constants, and in the
+/// defaults of its component, are resolved once (constant.h); values that come from elsewhere stay as they
+/// are.
+/// @throws core::InputError
+void resolve_inputs(Node& node, const RunNames& run, const Warn& warn);
+
+/// The items that a loop goes over; placeholders in them as in constants. @throws core::InputError
+std::vector<nlohmann::json> loop_items(const Node& loop, const RunNames& run, const Warn& warn);
+/// Fills in the inputs of one iteration. @throws core::InputError
+void resolve_iteration(Node& iteration, const nlohmann::json& item, const RunNames& run, const Warn& warn);
 
 /// Fills in the outputs of a DAG from its tasks. Outputs whose task did not run are left out.
 void resolve_outputs(Node& dag);

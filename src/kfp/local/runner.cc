@@ -90,6 +90,9 @@ RunResult run(const ir::Pipeline& pipeline, const json& parameters, const Runner
   const RunnerOptions options = with_defaults(given);
   check_pipeline(pipeline);
   check_forced(pipeline.spec, options.force);
+  for (const ir::ReadingNote& note : pipeline.notes)
+    if (!note.harmless && observer != nullptr)
+      observer->on_warning(fmt::format("{}: {} (quote it)", note.place, note.message));
   RunRecord record;
   record.parameters = check_run_parameters(pipeline.spec, parameters);
   record.pipeline = pipeline.spec.pipeline_info->name.value_or("");

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "kfp/ir/condition.h"
+#include "kfp/ir/placeholder.h"
 #include "kfp/ir/validate.h"
 
 namespace kfp::local {
@@ -192,18 +193,23 @@ void Scheduler::activate(Node& node) {
   if (!upstream_allows(node, reason)) return finish(node, State::kSkipped, reason);
 
   bool skip = false;
+  const Warn warn = [this](const std::string& message) { warn_once(message); };
   try {
     if (node.iteration >= 0) {
-      node.inputs =
-          iteration_inputs(*node.parent, node.parent->items[static_cast<std::size_t>(node.iteration)]);
-      node.record.inputs = node.inputs.parameters;
+      resolve_iteration(node, node.parent->items[static_cast<std::size_t>(node.iteration)], names_, warn);
     } else {
-      resolve_inputs(node, names_);
+      resolve_inputs(node, names_, warn);
       const std::string condition =
           node.task->trigger_policy ? node.task->trigger_policy->condition.value_or("") : "";
+      if (const std::string channel = ir::unresolved_channel(condition); !channel.empty())
+        throw core::InputError(
+            {.message = fmt::format("its condition holds {}, which the SDK that compiled the "
+                                    "pipeline left unresolved",
+                                    channel),
+             .hint = "compare with a parameter or a plain value"});
       skip = !condition.empty() && !ir::evaluate_condition(condition, node.inputs.parameters);
     }
-    if (!skip && node.is_loop()) node.items = loop_items(node);
+    if (!skip && node.is_loop()) node.items = loop_items(node, names_, warn);
     if (!skip && node.task->artifact_iterator)
       throw core::InputError(
           {.message = "loops over artifacts are not implemented, here and on the cluster"});

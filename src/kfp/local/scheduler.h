@@ -71,6 +71,7 @@ class Scheduler {
                      const std::map<std::string, std::vector<Artifact>>& artifacts);
   bool is_forced(const Node& node) const;
   void warn_of_platform(const Node& node);
+  void warn_of_environment(const Node& node);
   const ir::KubernetesExecutorConfig* platform_of(const Node& node) const;
 
   const ir::Pipeline& pipeline_;

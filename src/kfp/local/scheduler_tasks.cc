@@ -87,6 +87,18 @@ bool Scheduler::is_forced(const Node& node) const {
   });
 }
 
+// Values of variables are texts, on the cluster as well.
+void Scheduler::warn_of_environment(const Node& node) {
+  for (const ir::EnvVar& variable : node.executor->container->env) {
+    const std::string value = variable.value.value_or("");
+    std::string left = ir::unresolved_channel(value);
+    if (const auto found = ir::placeholders_in(value); !found.empty()) left = found.front().text;
+    if (!left.empty())
+      warn_once(fmt::format("{}: {} in the variable {} stays as it is, as on the cluster", node.key, left,
+                            variable.name.value_or("")));
+  }
+}
+
 void Scheduler::prepare(Node& node) {
   if (node.executor != nullptr && node.executor->importer) return import(node);
   try {
@@ -97,6 +109,7 @@ void Scheduler::prepare(Node& node) {
       throw core::InputError({.message = "makes or deletes a volume of the cluster, which is not here",
                               .hint = "leave volumes out of pipelines that are to run on one machine"});
     warn_of_platform(node);
+    warn_of_environment(node);
     node.execution = std::make_unique<Execution>();
     node.execution->claim =
         claim_of(container, node.inputs.parameters,
@@ -138,17 +151,27 @@ void Scheduler::import(Node& node) {
     else
       throw core::InputError({.message = "the importer has no output"});
     json uri;
-    if (importer.artifact_uri && importer.artifact_uri->constant) uri = *importer.artifact_uri->constant;
-    if (importer.artifact_uri && importer.artifact_uri->constant_value)
-      uri = importer.artifact_uri->constant_value->string_value.value_or("");
-    if (importer.artifact_uri && importer.artifact_uri->runtime_parameter)
+    if (importer.artifact_uri && importer.artifact_uri->runtime_parameter) {
+      // A value that was passed stays as it is.
       if (const auto found = node.inputs.parameters.find(*importer.artifact_uri->runtime_parameter);
           found != node.inputs.parameters.end())
         uri = found->second;
+    } else if (importer.artifact_uri) {
+      if (importer.artifact_uri->constant) uri = *importer.artifact_uri->constant;
+      if (importer.artifact_uri->constant_value)
+        uri = importer.artifact_uri->constant_value->string_value.value_or("");
+      uri = with_parameters(uri, node.inputs.parameters);
+    }
     if (!uri.is_string() || uri.get_ref<const std::string&>().empty())
       throw core::InputError({.message = "the importer was given no uri"});
     artifact.name = output;
-    artifact.uri = with_parameters(uri, node.inputs.parameters).get<std::string>();
+    artifact.uri = uri.get<std::string>();
+    if (const std::string channel = ir::unresolved_channel(artifact.uri); !channel.empty())
+      throw core::InputError(
+          {.message = fmt::format("the uri \"{}\" holds {}, which the SDK that compiled the "
+                                  "pipeline left unresolved",
+                                  artifact.uri, channel),
+           .hint = "pass the whole uri as a parameter"});
     if (const auto path = local_path(artifact.uri)) {
       const fs::path absolute = (options_.working_folder / *path).lexically_normal();
       if (!fs::exists(absolute))

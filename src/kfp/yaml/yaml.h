@@ -21,10 +21,22 @@ struct YamlLimits {
 /// that the schema does not know, nested too deep, aliases that explode, more than one document)
 nlohmann::json read_yaml(const std::filesystem::path& file);
 
+/// A plain scalar that readers of YAML take differently.
+struct YamlAmbiguity {
+  std::size_t document = 0;
+  std::string place;  ///< "root.dag.tasks.train.inputs.parameters.epochs.runtimeValue.constant"
+  std::size_t line = 0;
+  std::string message;    ///< "0777 is 511 for the server …, and 777 for YAML 1.2"
+  bool harmless = false;  ///< "y": a text for the readers that Kubeflow Pipelines uses
+};
+
 /// Reads all documents of a YAML (or JSON) text likewise; `source` is named in errors.
+/// @param ambiguities where given, plain scalars are read as the server of Kubeflow Pipelines reads them, and
+/// those that it, the Python SDK and YAML 1.2 do not take alike are added to it
 /// @throws core::InputError
 std::vector<nlohmann::json> parse_yaml(const std::string& text, const std::filesystem::path& source = {},
-                                       const YamlLimits& limits = {});
+                                       const YamlLimits& limits = {},
+                                       std::vector<YamlAmbiguity>* ambiguities = nullptr);
 
 /// `value` as YAML in block style: sorted keys, two columns a level, sequences at their key's column, texts
 /// of several lines as blocks. The same value gives the same text. Texts are quoted where YAML 1.1 or 1.2

@@ -4,9 +4,6 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
-#include <charconv>
-#include <cmath>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,62 +14,19 @@
 #include "core/staged_output.h"
 #include "kfp/yaml/utf8.h"
 #include "kfp/yaml/yaml.h"
+#include "kfp/yaml/yaml_scalar.h"
 
 namespace kfp {
 namespace {
 
 using nlohmann::json;
 
-template <class T>
-std::optional<T> number(std::string_view text, int base) {
-  T value{};
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (rest != text.data() + text.size() || error != std::errc()) return std::nullopt;
-  return value;
-}
-
-std::optional<double> floating(const std::string& text) {
-  std::string_view digits = text;
-  const bool negative = digits.starts_with('-');
-  if (negative || digits.starts_with('+')) digits.remove_prefix(1);
-  if (digits == ".inf" || digits == ".Inf" || digits == ".INF")
-    return negative ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
-  if (text == ".nan" || text == ".NaN" || text == ".NAN") return std::nan("");
-  if (digits.empty() || digits.find_first_not_of("0123456789.eE+-") != std::string_view::npos)
-    return std::nullopt;
-  double value = 0;
-  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (rest != digits.data() + digits.size() || error == std::errc::invalid_argument) return std::nullopt;
-  if (error == std::errc::result_out_of_range) {
-    // from_chars leaves the value alone: strtod tells overflow (infinity) from underflow (0).
-    value = std::strtod(std::string(digits).c_str(), nullptr);
-  }
-  return negative ? -value : value;
-}
-
-// A plain scalar by YAML 1.2's core schema (section 10.3.2).
-json plain(const std::string& text) {
-  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") return nullptr;
-  if (text == "true" || text == "True" || text == "TRUE") return true;
-  if (text == "false" || text == "False" || text == "FALSE") return false;
-  std::string_view digits = text;
-  if (digits.starts_with("0x") || digits.starts_with("0o")) {
-    if (const auto value = number<std::uint64_t>(digits.substr(2), digits[1] == 'x' ? 16 : 8)) return *value;
-    return text;
-  }
-  if (digits.starts_with('+')) digits.remove_prefix(1);
-  if (!digits.starts_with('-') || !text.starts_with('+')) {
-    if (const auto value = number<std::int64_t>(digits, 10)) return *value;
-    if (const auto value = number<std::uint64_t>(digits, 10)) return *value;
-  }
-  if (const auto value = floating(text)) return *value;
-  return text;
-}
-
 // Builds JSON from the parser's events, so that no limit is passed before it is noticed.
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(const std::filesystem::path& source, const YamlLimits& limits) : source_(source), limits_(limits) {}
+  Builder(const std::filesystem::path& source, const YamlLimits& limits,
+          std::vector<YamlAmbiguity>* ambiguities)
+      : source_(source), limits_(limits), ambiguities_(ambiguities) {}
 
   std::vector<json> take() { return std::move(documents_); }
 
@@ -96,6 +50,7 @@ class Builder final : public YAML::EventHandler {
       if (level.value.contains(text)) fail(mark, fmt::format("has \"{}\" twice", text));
       if (anchor != YAML::NullAnchor) keep(anchor, text, 1);
       level.key = text;
+      if (!quoted && ambiguities_ != nullptr) note(mark, differing_key(text), text);
       return;
     }
     add(mark, scalar(mark, tag, text), 1, anchor);
@@ -142,16 +97,39 @@ class Builder final : public YAML::EventHandler {
 
   bool wants_key() const { return !stack_.empty() && stack_.back().value.is_object() && !stack_.back().key; }
 
-  json scalar(const YAML::Mark& mark, const std::string& tag, const std::string& text) const {
-    if (tag == "?" || tag.empty()) return plain(text);
+  json scalar(const YAML::Mark& mark, const std::string& tag, const std::string& text) {
     if (tag == "!" || tag == "tag:yaml.org,2002:str") return text;
-    const json value = plain(text);
+    if (ambiguities_ != nullptr) note(mark, differing_readings(text), text);
+    json value = ambiguities_ != nullptr ? server_scalar(text) : core_scalar(text);
+    if (tag == "?" || tag.empty()) return value;
     if ((tag == "tag:yaml.org,2002:int" && value.is_number_integer()) ||
         (tag == "tag:yaml.org,2002:float" && value.is_number()) ||
         (tag == "tag:yaml.org,2002:bool" && value.is_boolean()) ||
         (tag == "tag:yaml.org,2002:null" && value.is_null()))
       return tag.ends_with("float") ? json(value.get<double>()) : value;
     fail(mark, fmt::format("has the tag {}, which does not fit \"{}\" or is not known", tag, text));
+  }
+
+  // Where the reader is: "root.dag.tasks.train", "[2]".
+  std::string place() const {
+    std::string text;
+    for (const Level& level : stack_) {
+      if (level.value.is_array())
+        text += fmt::format("[{}]", level.value.size());
+      else
+        text += (text.empty() ? "" : ".") + level.key.value_or("");
+    }
+    return text;
+  }
+
+  void note(const YAML::Mark& mark, std::string message, const std::string& text) {
+    if (message.empty()) return;
+    const bool word = text.size() == 1 && std::string_view("yYnN").find(text) != std::string_view::npos;
+    ambiguities_->push_back({.document = documents_.size(),
+                             .place = place(),
+                             .line = static_cast<std::size_t>(mark.line) + 1,
+                             .message = std::move(message),
+                             .harmless = word});
   }
 
   void start(const YAML::Mark& mark, const std::string& tag, std::string_view kind, YAML::anchor_t anchor,
@@ -213,6 +191,7 @@ class Builder final : public YAML::EventHandler {
 
   const std::filesystem::path& source_;
   const YamlLimits& limits_;
+  std::vector<YamlAmbiguity>* ambiguities_;  // null: as YAML 1.2 says
   std::vector<json> documents_;
   std::vector<Level> stack_;
   std::map<YAML::anchor_t, Anchored> anchors_;
@@ -270,10 +249,10 @@ std::optional<json> parse_json(const std::string& text, const std::filesystem::p
 }  // namespace
 
 std::vector<json> parse_yaml(const std::string& text, const std::filesystem::path& source,
-                             const YamlLimits& limits) {
+                             const YamlLimits& limits, std::vector<YamlAmbiguity>* ambiguities) {
   check_text(text, source, limits);
   if (std::optional<json> value = parse_json(text, source, limits)) return {std::move(*value)};
-  Builder builder(source, limits);
+  Builder builder(source, limits, ambiguities);
   try {
     std::istringstream stream(text);
     YAML::Parser parser(stream);

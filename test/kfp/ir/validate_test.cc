@@ -272,4 +272,60 @@ TEST(TopologicalOrder, PutsEveryTaskBehindThoseItWaitsFor) {
             (std::vector<std::string>{"b", "z", "a", "m"}));
 }
 
+// As the SDK compiles a condition in a loop whose output is collected
+// (conditional_producer_and_consumers.yaml of its test data): the DAG declares the list, the task inside
+// gives what it holds.
+TEST_F(Validate, OutputsInLoopsMayBeDeclaredAsTheirList) {
+  const json number = {{"parameterType", "NUMBER_INTEGER"}}, list = {{"parameterType", "LIST"}};
+  const auto outputs = [](const char* task, const char* key) {
+    return json{
+        {"parameters",
+         {{"out", {{"valueFromParameter", {{"producerSubtask", task}, {"outputParameterKey", key}}}}}}}};
+  };
+  json spec = json::parse(
+      R"({"pipelineInfo": {"name": "p"}, "schemaVersion": "2.1.0", "deploymentSpec": {"executors": {
+    "exec-double": {"container": {"image": "x@sha256:0", "command": ["x"]}},
+    "exec-add": {"container": {"image": "x@sha256:0", "command": ["x"]}}}}})");
+  json& components = spec["components"];
+  components["comp-double"] = {{"executorLabel", "exec-double"},
+                               {"inputDefinitions", {{"parameters", {{"num", number}}}}},
+                               {"outputDefinitions", {{"parameters", {{"Output", number}}}}}};
+  components["comp-add"] = {{"executorLabel", "exec-add"},
+                            {"inputDefinitions", {{"parameters", {{"nums", list}}}}}};
+  const auto dag = [&](const char* task, const char* component, const json& input) {
+    return json{
+        {"dag",
+         {{"outputs", outputs(task, component == std::string("comp-double") ? "Output" : "out")},
+          {"tasks",
+           {{task, {{"componentRef", {{"name", component}}}, {"inputs", {{"parameters", input}}}}}}}}},
+        {"inputDefinitions", {{"parameters", {{"item", number}}}}},
+        {"outputDefinitions", {{"parameters", {{"out", list}}}}}};
+  };
+  const json item = {{"componentInputParameter", "item"}};
+  components["comp-condition"] = dag("double", "comp-double", {{"num", item}});
+  components["comp-loop"] = dag("condition", "comp-condition", {{"item", item}});
+  components["comp-loop"]["dag"]["tasks"]["condition"]["triggerPolicy"]["condition"] =
+      "int(inputs.parameter_values['item']) >= 2";
+  json& tasks = spec["root"]["dag"]["tasks"];
+  tasks["loop"] = {{"componentRef", {{"name", "comp-loop"}}},
+                   {"parameterIterator", {{"itemInput", "item"}, {"items", {{"raw", "[1, 2, 3]"}}}}}};
+  tasks["add"] = {
+      {"componentRef", {{"name", "comp-add"}}},
+      {"dependentTasks", {"loop"}},
+      {"inputs",
+       {{"parameters",
+         {{"nums", {{"taskOutputParameter", {{"producerTask", "loop"}, {"outputParameterKey", "out"}}}}}}}}}};
+  documents_ = {spec};
+  EXPECT_EQ(problems(), "");
+  // A type that no list explains is said, and is no error either.
+  documents_[0]["components"]["comp-condition"]["outputDefinitions"]["parameters"]["out"]["parameterType"] =
+      "STRING";
+  EXPECT_THAT(problems(),
+              HasSubstr("warning: components.comp-condition.dag.outputs.parameters.out: is declared STRING"));
+  // What does not fit for the backend still is one.
+  documents_[0]["components"]["comp-add"]["inputDefinitions"]["parameters"]["nums"] = number;
+  EXPECT_THAT(problems(),
+              HasSubstr("error: root.dag.tasks.add.inputs.parameters.nums: takes NUMBER_INTEGER"));
+}
+
 }  // namespace

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "kfp/ir/checks.h"
 #include "kfp/ir/validate.h"
+#include "kfp/ir/value_text.h"
 
 namespace kfp::argo {
 namespace {
@@ -295,7 +296,9 @@ class DagCompiler {
       loop["withItems"] = json::array();
       for (std::size_t i = 0; i < items.size(); ++i) {
         const std::string text = parameter_text(items[i], type);
-        if (text.find("{{") != std::string::npos) place.refuse("\"{{\" in an item of a loop");
+        if (text.find("{{") != std::string::npos)
+          place.refuse(fmt::format("\"{{{{\" in an item of a loop: {}", text),
+                       "loop over a parameter, or join the texts in a task of the loop");
         loop["withItems"].push_back({{"index", std::to_string(i)}, {"value", text}});
       }
     } else {
@@ -385,11 +388,111 @@ class DagCompiler {
   std::optional<Reference> constant(const std::string& key, const ir::Value& value, ParameterType type) {
     if (value.is_null()) return std::nullopt;
     const std::string text = parameter_text(value, type);
+    if (const std::string channel = ir::unresolved_channel(text); !channel.empty())
+      Place{key}.refuse(fmt::format("{}, which the SDK that compiled the pipeline left unresolved", channel));
     if (text.find("{{$") == std::string::npos) return literal(text);
-    const RunPlace run{
-        .task = key, .path = path_ + "/" + task_names_.of(key), .root = pipeline_root(options())};
-    if (text.find("{{$.pipeline_task_uuid}}") != std::string::npos) needs_path_ = true;
-    return resolve_run_placeholders(text, run, Place{key});
+    TextBuilder builder;
+    if (value.is_string())
+      append_text(builder, key, text, false);
+    else
+      append_json(builder, key, value);
+    return builder.take();
+  }
+
+  // A text of a constant, its placeholders resolved; `in_json`: as the inside of a JSON text.
+  void append_text(TextBuilder& builder, const std::string& key, const std::string& text, bool in_json) {
+    const auto plain = [&](std::string_view part) {
+      const std::string quoted = json(part).dump();
+      builder.add(in_json ? quoted.substr(1, quoted.size() - 2) : std::string(part));
+    };
+    std::string_view rest = text;
+    for (const ir::Placeholder& placeholder : ir::placeholders_in(text)) {
+      const std::size_t at = rest.find(placeholder.text);
+      plain(rest.substr(0, at));
+      rest.remove_prefix(at + placeholder.text.size());
+      const Reference value = value_of(key, placeholder, text);
+      if (in_json && !value.expression.empty())
+        builder.add(computed(fmt::format("toJson({})[1:-1]", value.expression)));
+      else
+        builder.add(value);
+    }
+    plain(rest);
+  }
+
+  void append_json(TextBuilder& builder, const std::string& key, const json& value) {
+    if (value.is_string()) {
+      builder.add("\"");
+      append_text(builder, key, value.get_ref<const std::string&>(), true);
+      builder.add("\"");
+      return;
+    }
+    if (!value.is_structured()) return builder.add(ir::json_text(value, true));
+    builder.add(value.is_object() ? "{" : "[");
+    bool first = true;
+    for (const auto& [name, element] : value.items()) {
+      if (!first) builder.add(",");
+      first = false;
+      if (value.is_object()) {
+        append_json(builder, key, name);
+        builder.add(":");
+      }
+      append_json(builder, key, element);
+    }
+    builder.add(value.is_object() ? "}" : "]");
+  }
+
+  // What a placeholder in a constant of a task stands for, as the text that KFP's launcher puts there.
+  Reference value_of(const std::string& key, const ir::Placeholder& placeholder, const std::string& text) {
+    const Place place{key};
+    if (placeholder.kind != ir::Placeholder::Kind::kInputParameter) {
+      const RunPlace run{
+          .task = key, .path = path_ + "/" + task_names_.of(key), .root = pipeline_root(options())};
+      if (placeholder.name == "pipeline_task_uuid") needs_path_ = true;
+      std::string value = run.value(placeholder);
+      if (value.empty()) place.refuse(fmt::format("{} in \"{}\"", placeholder.text, text));
+      return {std::move(value), ""};
+    }
+    const Task& task = component_.dag->tasks.at(key);
+    if (task.parameter_iterator && task.parameter_iterator->item_input == placeholder.name)
+      place.refuse(fmt::format("{}, the item of a loop, in a constant of the loop itself", placeholder.text),
+                   "use it in a task of a DAG in the loop");
+    const TaskInputParameter* source =
+        task.inputs ? ir::checks::find(task.inputs->parameters, placeholder.name) : nullptr;
+    const auto* definition = ir::checks::find(
+        ir::checks::inputs_of(spec().components.at(*task.component_ref->name)).parameters, placeholder.name);
+    TaskInputParameter fallback;
+    if (source == nullptr && definition != nullptr && definition->default_value) {
+      fallback.runtime_value = ir::ValueOrRuntimeParameter{.constant = definition->default_value};
+      source = &fallback;
+    }
+    if (!open_.insert(key + '\n' + placeholder.name).second)
+      place.refuse(fmt::format("{}, which stands for itself", placeholder.text));
+    std::optional<Reference> value;
+    const ParameterType type = source == nullptr ? ParameterType::kUnspecified : type_of(*source);
+    if (source != nullptr) value = resolve(key, *source, type, nullptr);
+    open_.erase(key + '\n' + placeholder.name);
+    if (!value) place.refuse(fmt::format("{} in \"{}\", which has no value", placeholder.text, text));
+    // Texts are as they are; all else as Go writes it, whatever the task wrote ("True", "3.0").
+    if (type == ParameterType::kString || type == ParameterType::kUnspecified || value->expression.empty())
+      return *value;
+    return computed(fmt::format("toJson({})", typed(value->expression, type)));
+  }
+
+  // The type that a source gives; unspecified for constants and parts, which are texts already.
+  ParameterType type_of(const TaskInputParameter& source) const {
+    if (source.parameter_expression_selector) return ParameterType::kUnspecified;
+    const std::string* own = source.component_input_parameter ? &*source.component_input_parameter : nullptr;
+    if (own == nullptr && source.runtime_value && source.runtime_value->runtime_parameter)
+      own = &*source.runtime_value->runtime_parameter;
+    if (own != nullptr) {
+      const auto* definition = ir::checks::find(ir::checks::inputs_of(component_).parameters, *own);
+      return definition == nullptr ? ParameterType::kUnspecified
+                                   : definition->parameter_type.value_or(ParameterType::kUnspecified);
+    }
+    if (!source.task_output_parameter) return ParameterType::kUnspecified;
+    const std::string& producer = source.task_output_parameter->producer_task.value_or("");
+    return ir::checks::output_type(spec(), component_.dag->tasks.at(producer),
+                                   source.task_output_parameter->output_parameter_key.value_or(""));
   }
 
   // As KFP's launcher tells an exit task.
@@ -500,6 +603,7 @@ class DagCompiler {
   std::map<std::string, Done> done_;
   json tasks_ = json::array();
   Template result_;
+  std::set<std::string> open_;  // placeholders that are being resolved
   bool needs_path_ = false;
   bool tolerates_failure_ = false;
 };

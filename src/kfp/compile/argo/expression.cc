@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "core/error.h"
+#include "kfp/ir/value_text.h"
 
 namespace kfp::argo {
 namespace {
@@ -164,14 +163,8 @@ Reference computed(std::string expression) {
   return {std::move(text), std::move(expression)};
 }
 
-std::string parameter_text(const ir::Value& value, ParameterType type) {
-  if (value.is_string()) return value.get<std::string>();
-  if (type == ParameterType::kNumberInteger && value.is_number_float()) {
-    const double number = value.get<double>();
-    if (number == std::trunc(number) && std::abs(number) < 0x1p63)
-      return std::to_string(static_cast<std::int64_t>(number));
-  }
-  return value.dump();
+std::string parameter_text(const ir::Value& value, ParameterType) {
+  return ir::value_text(value);
 }
 
 std::string typed(const std::string& expression, ParameterType type) {

@@ -33,8 +33,7 @@ Reference status(const std::string& task);
 /// The value of an expression.
 Reference computed(std::string expression);
 
-/// A JSON value as the text of a parameter: texts as they are, all else as JSON, whole doubles as integers
-/// where the type is one.
+/// A JSON value as the text of a parameter, as KFP's launcher writes it: ir::value_text().
 std::string parameter_text(const ir::Value& value, ir::ParameterType type);
 
 /// An expression that is the value (no longer text) of a parameter's text.

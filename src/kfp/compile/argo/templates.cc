@@ -62,25 +62,26 @@ std::string store_root(const ArgoOptions& options) {
   return options.s3 ? options.s3->prefix : "";
 }
 
-Reference resolve_run_placeholders(const std::string& text, const RunPlace& run, const Place& place) {
-  std::string result;
-  std::string_view rest = text;
-  const auto literal_part = [&](std::string_view part) {
-    if (part.find("{{") != std::string_view::npos || (part.ends_with('{') && part.size() < rest.size()))
-      result += computed(quote(part)).text;
-    else
-      result += part;
-  };
-  for (const ir::Placeholder& placeholder : ir::placeholders_in(text)) {
-    const std::size_t at = rest.find(placeholder.text);
-    literal_part(rest.substr(0, at));
-    rest.remove_prefix(at + placeholder.text.size());
-    const std::string value = run.value(placeholder);
-    if (value.empty()) place.refuse(fmt::format("{} in \"{}\"", placeholder.text, text));
-    result += value;
-  }
-  literal_part(rest);
-  return {result, ""};
+void TextBuilder::flush(bool before_tag) {
+  if (literal_.empty()) return;
+  // Braces that Argo would take for a tag, also together with one that follows.
+  const bool braces = literal_.find("{{") != std::string::npos || (before_tag && literal_.ends_with('{'));
+  result_.text += braces ? computed(quote(literal_)).text : literal_;
+  result_.expression += (result_.expression.empty() ? "" : " + ") + quote(literal_);
+  literal_.clear();
+}
+
+void TextBuilder::add(const Reference& value) {
+  flush(true);
+  result_.text += value.text;
+  has_expression_ = has_expression_ && !value.expression.empty();
+  result_.expression += (result_.expression.empty() ? "" : " + ") + value.expression;
+}
+
+Reference TextBuilder::take() {
+  flush(false);
+  if (!has_expression_) result_.expression.clear();
+  return std::move(result_);
 }
 
 std::string RunPlace::value(const ir::Placeholder& placeholder) const {

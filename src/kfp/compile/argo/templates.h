@@ -120,8 +120,21 @@ struct RunPlace {
   std::string value(const ir::Placeholder& placeholder) const;
 };
 
-/// A constant with run placeholders in it; only its text, no expression.
-Reference resolve_run_placeholders(const std::string& text, const RunPlace& run, const Place& place);
+/// A text of literal parts and values, as a text with Argo's tags and as an expression; no expression where a
+/// value has none.
+class TextBuilder {
+ public:
+  void add(const std::string& part) { literal_ += part; }
+  void add(const Reference& value);
+  Reference take();
+
+ private:
+  void flush(bool before_tag);
+
+  std::string literal_;  // behind the last value
+  Reference result_;
+  bool has_expression_ = true;
+};
 
 /// Where the run's artifacts lie, as pipelines ask for it.
 std::string pipeline_root(const ArgoOptions& options);

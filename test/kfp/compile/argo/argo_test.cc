@@ -329,4 +329,94 @@ TEST(ArgoSettings, BecomeFieldsOfTheTemplate) {
   EXPECT_EQ(workflow["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"], "fast");
 }
 
+// Placeholders in constants: the tags and expressions by which Argo gives the containers what KFP's launcher
+// does.
+class ArgoConstants : public Argo {
+ protected:
+  // A pipeline with a task `say` whose input `text` is this constant, beside n (integer), x (text), and b,
+  // the output of a task.
+  static json spec_of(const json& value, const std::string& type = "STRING") {
+    json spec = json::parse(R"({
+      "pipelineInfo": {"name": "p"}, "schemaVersion": "2.1.0",
+      "components": {
+        "comp-say": {"executorLabel": "exec-say", "inputDefinitions": {"parameters": {"text": {}}}},
+        "comp-make": {"executorLabel": "exec-make",
+                      "outputDefinitions": {"parameters": {"b": {"parameterType": "BOOLEAN"}}}}},
+      "deploymentSpec": {"executors": {
+        "exec-say": {"container": {"image": "i@sha256:0", "command": ["echo", "{{$.inputs.parameters['text']}}"]}},
+        "exec-make": {"container": {"image": "i@sha256:0",
+                                    "command": ["make", "{{$.outputs.parameters['b'].output_file}}"]}}}},
+      "root": {"inputDefinitions": {"parameters": {"n": {"parameterType": "NUMBER_INTEGER", "defaultValue": 20.0},
+                                                   "x": {"parameterType": "STRING", "defaultValue": "t"}}},
+               "dag": {"tasks": {
+                 "make": {"componentRef": {"name": "comp-make"}},
+                 "say": {"componentRef": {"name": "comp-say"}, "dependentTasks": ["make"], "inputs": {"parameters": {
+                   "pipelinechannel--n": {"componentInputParameter": "n"},
+                   "pipelinechannel--x": {"componentInputParameter": "x"},
+                   "pipelinechannel--b": {"taskOutputParameter": {"producerTask": "make", "outputParameterKey": "b"}}}}}}}}})");
+    spec["components"]["comp-say"]["inputDefinitions"]["parameters"]["text"]["parameterType"] = type;
+    spec["root"]["dag"]["tasks"]["say"]["inputs"]["parameters"]["text"]["runtimeValue"]["constant"] = value;
+    return spec;
+  }
+
+  // What the task passes as `text`.
+  static std::string passed(const json& value, const std::string& type = "STRING") {
+    const json workflow = compile(spec_of(value, type));
+    for (const json& used : workflow["spec"]["templates"])
+      if (used.contains("dag"))
+        return named(named(used["dag"]["tasks"], "say")["arguments"]["parameters"], "text")["value"];
+    ADD_FAILURE();
+    return "";
+  }
+};
+
+TEST_F(ArgoConstants, InTexts) {
+  EXPECT_EQ(passed("x is {{$.inputs.parameters['pipelinechannel--x']}}!"), "x is {{inputs.parameters.x}}!");
+  EXPECT_EQ(passed("n >= {{$.inputs.parameters['pipelinechannel--n']}}"),
+            "n >= {{=toJson(float(trim(inputs.parameters['n'])))}}");
+  EXPECT_EQ(passed("{{$.inputs.parameters['pipelinechannel--b']}}"),
+            "{{=toJson((lower(trim(tasks['make'].outputs.parameters['b'])) == \"true\"))}}");
+  EXPECT_EQ(passed("{{ {{$.inputs.parameters['pipelinechannel--x']}}"),
+            "{{=\"\\u007b\\u007b \"}}{{inputs.parameters.x}}");
+}
+
+TEST_F(ArgoConstants, InListsAndStructs) {
+  EXPECT_EQ(passed(json::array({"<{{$.inputs.parameters['pipelinechannel--x']}}>", 2.0}), "LIST"),
+            "[\"<{{=toJson(inputs.parameters['x'])[1:-1]}}>\",2]");
+  EXPECT_EQ(passed({{"k", {{"d", "{{$.inputs.parameters['pipelinechannel--n']}}"}}}}, "STRUCT"),
+            "{\"k\":{\"d\":\"{{=toJson(toJson(float(trim(inputs.parameters['n']))))[1:-1]}}\"}}");
+}
+
+TEST_F(ArgoConstants, WhatCannotBeSaidIsRefused) {
+  const auto refusal = [](const json& spec) -> std::string {
+    try {
+      compile(spec);
+    } catch (const core::InputError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(refusal(spec_of("{{$.inputs.parameters['no']}}")), HasSubstr("does not pass"));
+  EXPECT_THAT(refusal(spec_of("{{$.inputs.parameters['pipelinechannel--x']['k']}}")), HasSubstr("['k']"));
+  EXPECT_THAT(refusal(spec_of("{{channel:task=;name=n;type=Integer;}}")), HasSubstr("left unresolved"));
+  json looped = spec_of("a");
+  looped["root"]["dag"]["tasks"]["say"]["parameterIterator"] = {
+      {"itemInput", "text"}, {"items", {{"raw", "[\"{{$.inputs.parameters['pipelinechannel--x']}}\"]"}}}};
+  EXPECT_THAT(refusal(looped), HasSubstr("in an item of a loop"));
+  json itself = spec_of("{{$.inputs.parameters['pipelinechannel--n']}}");
+  itself["root"]["dag"]["tasks"]["say"]["inputs"]["parameters"]["pipelinechannel--n"] = {
+      {"runtimeValue", {{"constant", "{{$.inputs.parameters['pipelinechannel--n']}}"}}}};
+  EXPECT_THAT(refusal(itself), HasSubstr("stands for itself"));
+}
+
+// The image's own program runs: Argo looks it up.
+TEST_F(ArgoConstants, ContainersWithoutACommand) {
+  json spec = spec_of("a");
+  json& container = spec["deploymentSpec"]["executors"]["exec-say"]["container"];
+  container.erase("command");
+  container["args"] = {"{{$.inputs.parameters['text']}}"};
+  const json workflow = compile(spec);
+  EXPECT_THAT(workflow.dump(), HasSubstr("\"args\":[\"{{inputs.parameters.text}}\"]"));
+}
+
 }  // namespace
