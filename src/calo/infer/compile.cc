@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 
+#include "calo/infer/convolution.h"
 #include "calo/infer/graph_values.h"
 #include "calo/infer/program.h"
 #include "calo/infer/row_shapes.h"
@@ -399,10 +401,39 @@ class Compiler : GraphValues {
         if (out.size() != in.size()) call.fail("does not fit its rows");
         copy(in, 0, out, 0, in.shape.count());
       };
+    } else if (options_.fuse && (node.op_type == "Conv" || node.op_type == "ConvTranspose") && packs(node)) {
+      step.op = packed_convolution(node);
+      step.inputs[1] = -1;  // the ordered ones are read instead
     } else {
       step.op = make_operator(node, graph_.opset);
     }
     return step;
+  }
+
+  bool packs(const OnnxNode& node) {
+    if (node.inputs.size() < 2 || !is_constant(node.inputs[1])) return false;
+    const Tensor& weights = program_.constants[static_cast<std::size_t>(id(node.inputs[1]))];
+    return weights.is_float() && weights.shape.rank > 2 && weights.shape.rank <= Shape::kMaxRank && weights.size() > 0;
+  }
+
+  // Its weights are ordered for the kernels once.
+  Operator packed_convolution(const OnnxNode& node) {
+    const auto convolution =
+        std::make_shared<Convolution>(node, node.op_type == "ConvTranspose", options_.isa);
+    const std::string where_node = where_of(node);
+    const OperatorCall call{.where = where_node,
+                            .inputs = {},
+                            .outputs = {},
+                            .limits = options_.limits,
+                            .work = work_,
+                            .noise = {}};
+    const Tensor& weights = program_.constants[static_cast<std::size_t>(id(node.inputs[1]))];
+    const auto packed = std::make_shared<const Convolution::Packed>(convolution->pack(call, weights));
+    program_.weight_bytes += packed->bytes();
+    return [convolution, packed, type = weights.type](OperatorCall& now) {
+      if (now.input(0).type != type) now.fail("has weights of another type");
+      convolution->run(now, packed.get());
+    };
   }
 
   void finish() {

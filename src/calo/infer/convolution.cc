@@ -73,6 +73,14 @@ Convolution::Plan Convolution::plan(const OperatorCall& call, const Shape& input
   return plan;
 }
 
+Shape Convolution::output_shape(const Shape& input, const Shape& weights) const {
+  static const std::string kWhere = "a convolution";
+  const OnnxLimits limits;
+  std::int64_t work = 0;
+  const OperatorCall call{.where = kWhere, .inputs = {}, .outputs = {}, .limits = limits, .work = work, .noise = {}};
+  return plan(call, input, weights).out;
+}
+
 namespace {
 
 // Taps of one dimension by phase of the output: all in one for Conv.

@@ -45,6 +45,9 @@ class Convolution {
   /// @throws core::InputError where they do not fit the attributes
   Packed pack(const OperatorCall& call, const Tensor& weights) const;
 
+  /// @throws core::InputError where they do not fit together
+  Shape output_shape(const Shape& input, const Shape& weights) const;
+
   /// @param packed  of input 1, or null
   void run(OperatorCall& call, const Packed* packed) const;
 
