@@ -413,7 +413,8 @@ class Compiler : GraphValues {
   bool packs(const OnnxNode& node) {
     if (node.inputs.size() < 2 || !is_constant(node.inputs[1])) return false;
     const Tensor& weights = program_.constants[static_cast<std::size_t>(id(node.inputs[1]))];
-    return weights.is_float() && weights.shape.rank > 2 && weights.shape.rank <= Shape::kMaxRank && weights.size() > 0;
+    return weights.is_float() && weights.shape.rank > 2 && weights.shape.rank <= Shape::kMaxRank &&
+           weights.size() > 0;
   }
 
   // Its weights are ordered for the kernels once.
@@ -445,7 +446,8 @@ class Compiler : GraphValues {
       Tensor& constant = program_.constants[static_cast<std::size_t>(id(output.name))];
       if (!is_double(constant.type)) continue;
       constant.floats = LargeArray<float>(constant.size());  // as outputs are given
-      for (std::size_t i = 0; i < constant.size(); ++i) constant.floats[i] = static_cast<float>(constant.doubles[i]);
+      for (std::size_t i = 0; i < constant.size(); ++i)
+        constant.floats[i] = static_cast<float>(constant.doubles[i]);
     }
     // Constants that no step reads were packed, or folded into others.
     std::vector<bool> read(values_.size(), false);

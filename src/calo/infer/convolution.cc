@@ -30,19 +30,23 @@ struct Convolution::Plan {
   std::int64_t taps = 1;
 };
 
-Convolution::Plan Convolution::plan(const OperatorCall& call, const Shape& input, const Shape& weights) const {
+Convolution::Plan Convolution::plan(const OperatorCall& call, const Shape& input,
+                                    const Shape& weights) const {
   Plan plan;
   plan.axes = transposed_ ? window_.axes(call, input, &weights) : window_.shrinking(call, input, &weights);
   plan.rank = input.rank - 2;
   plan.rows = input[0];
-  if (input[1] % group_ != 0) call.fail(fmt::format("cannot divide {} channels into {} groups", input[1], group_));
+  if (input[1] % group_ != 0)
+    call.fail(fmt::format("cannot divide {} channels into {} groups", input[1], group_));
   plan.channels = input[1] / group_;
   if (transposed_) {
     plan.outputs = weights[1];
-    if (weights[0] != input[1]) call.fail(fmt::format("has weights {} for {}", weights.to_string(), input.to_string()));
+    if (weights[0] != input[1])
+      call.fail(fmt::format("has weights {} for {}", weights.to_string(), input.to_string()));
   } else {
     if (weights[0] % group_ != 0 || weights[1] != plan.channels)
-      call.fail(fmt::format("has weights {} for {} in {} groups", weights.to_string(), input.to_string(), group_));
+      call.fail(
+          fmt::format("has weights {} for {} in {} groups", weights.to_string(), input.to_string(), group_));
     plan.outputs = weights[0] / group_;
   }
   if (plan.outputs > call.limits.elements / group_) call.fail("makes too many channels");
@@ -56,10 +60,12 @@ Convolution::Plan Convolution::plan(const OperatorCall& call, const Shape& input
     if (transposed_) {
       const std::int64_t more = output_padding_.empty() ? 0 : output_padding_[d];
       const std::int64_t whole = axis.stride * (axis.in - 1) + more + axis.reach();
-      const bool same = window_.auto_pad == Window::AutoPad::kSameUpper || window_.auto_pad == Window::AutoPad::kSameLower;
+      const bool same =
+          window_.auto_pad == Window::AutoPad::kSameUpper || window_.auto_pad == Window::AutoPad::kSameLower;
       if (sized || same) {
-        axis.out = sized ? output_shape_[d] : axis.in * axis.stride;
-        const std::int64_t pad = std::max<std::int64_t>(0, whole - axis.out);
+        const std::int64_t wanted = sized ? output_shape_[d] : axis.in * axis.stride;
+        const std::int64_t pad = std::max<std::int64_t>(0, whole - wanted);
+        axis.out = sized ? wanted : whole - pad;  // a kernel shorter than the stride makes less
         axis.before = window_.auto_pad == Window::AutoPad::kSameUpper ? pad / 2 : pad - pad / 2;
         axis.after = pad - axis.before;
       } else {
@@ -77,7 +83,8 @@ Shape Convolution::output_shape(const Shape& input, const Shape& weights) const 
   static const std::string kWhere = "a convolution";
   const OnnxLimits limits;
   std::int64_t work = 0;
-  const OperatorCall call{.where = kWhere, .inputs = {}, .outputs = {}, .limits = limits, .work = work, .noise = {}};
+  const OperatorCall call{
+      .where = kWhere, .inputs = {}, .outputs = {}, .limits = limits, .work = work, .noise = {}};
   return plan(call, input, weights).out;
 }
 
@@ -121,7 +128,8 @@ Convolution::Packed Convolution::pack(const OperatorCall& call, const Tensor& we
   // Of the plan only what does not depend on the input.
   const std::int64_t divided = weights.shape[0] / group_;
   if (weights.shape[0] % group_ != 0) call.fail("has weights for another number of groups");
-  const std::int64_t channels = transposed_ ? divided : weights.shape[1], outputs = transposed_ ? weights.shape[1] : divided;
+  const std::int64_t channels = transposed_ ? divided : weights.shape[1],
+                     outputs = transposed_ ? weights.shape[1] : divided;
   std::int64_t taps = 1;
   for (std::size_t d = 0; d < rank; ++d) {
     Window::Axis axis{.kernel = weights.shape[d + 2]};
@@ -170,14 +178,14 @@ namespace {
 
 // One dimension as kernels see it: planes of the input, positions of the output.
 struct Lane {
-  struct Phase {  // of the output
-    std::int64_t positions = 0;         // how many
-    std::int64_t first = 0, step = 1;   // places in the output
+  struct Phase {                             // of the output
+    std::int64_t positions = 0;              // how many
+    std::int64_t first = 0, step = 1;        // places in the output
     std::vector<std::int64_t> plane, shift;  // of each tap
   };
-  std::int64_t extent = 1;  // of a plane
+  std::int64_t extent = 1;          // of a plane
   std::vector<std::int64_t> begin;  // by plane: which place of the input its first element is
-  std::int64_t step = 1;    // between elements of a plane, in the input
+  std::int64_t step = 1;            // between elements of a plane, in the input
   std::vector<Phase> phases;
 };
 
@@ -226,7 +234,8 @@ Lane lane_of(const Window::Axis& axis, const Convolution::Packed::Axis& packed, 
                       .step = axis.stride};
     for (const std::int64_t k : packed.phases[p].taps) {
       phase.plane.push_back(0);
-      phase.shift.push_back(ranges[p].first - (k * axis.dilation - packed.phases[p].phase) / axis.stride - least);
+      phase.shift.push_back(ranges[p].first - (k * axis.dilation - packed.phases[p].phase) / axis.stride -
+                            least);
     }
     lane.phases.push_back(std::move(phase));
   }
@@ -242,7 +251,8 @@ struct Lanes {
 };
 
 // The planes of one row's channels.
-void fill_planes(const Lanes& lanes, const Window::Axes& axes, const float* input, std::int64_t channels, float* to) {
+void fill_planes(const Lanes& lanes, const Window::Axes& axes, const float* input, std::int64_t channels,
+                 float* to) {
   const std::size_t last = lanes.rank - 1;
   std::int64_t inner = 1;
   for (std::size_t d = 0; d < lanes.rank; ++d) inner *= axes[d].in;
@@ -255,8 +265,8 @@ void fill_planes(const Lanes& lanes, const Window::Axes& axes, const float* inpu
           const std::int64_t begin = lanes.all[last].begin[which[last]], step = lanes.all[last].step;
           // Elements [low, high) lie inside of the input.
           const std::int64_t low = std::min(length, begin >= 0 ? 0 : (-begin + step - 1) / step);
-          const std::int64_t high =
-              std::clamp<std::int64_t>(axes[last].in > begin ? (axes[last].in - begin + step - 1) / step : 0, low, length);
+          const std::int64_t high = std::clamp<std::int64_t>(
+              axes[last].in > begin ? (axes[last].in - begin + step - 1) / step : 0, low, length);
           for (std::int64_t run = 0; run < runs; ++run, to += length) {
             std::int64_t from = 0;
             bool inside = true;
@@ -287,7 +297,8 @@ void fill_planes(const Lanes& lanes, const Window::Axes& axes, const float* inpu
 // Some positions side by side, of one channel: those that are places of the output go there.
 class Scatter {
  public:
-  Scatter(const Lanes& lanes, const std::array<const Lane::Phase*, Window::kMaxRank>& phases, const Window::Axes& axes)
+  Scatter(const Lanes& lanes, const std::array<const Lane::Phase*, Window::kMaxRank>& phases,
+          const Window::Axes& axes)
       : lanes_(lanes), phases_(phases) {
     std::int64_t stride = 1;
     for (std::size_t d = lanes.rank; d-- > 0;) {
@@ -336,7 +347,8 @@ template <class T>
 void Convolution::run_plain(OperatorCall& call, const Plan& plan, Tensor& out) const {
   const Tensor &in = call.input(0), &weights = call.input(1);
   const Tensor* const bias = call.optional_input(2);
-  const std::int64_t inner_in = in.shape.count(2, in.shape.rank), inner_out = plan.out.count(2, plan.out.rank);
+  const std::int64_t inner_in = in.shape.count(2, in.shape.rank),
+                     inner_out = plan.out.count(2, plan.out.rank);
   std::array<std::int64_t, Window::kMaxRank> at{}, k{};
   for (std::int64_t place = 0; place < plan.out.count(); ++place) {
     const std::int64_t row = place / inner_out / plan.out[1], channel = place / inner_out % plan.out[1];
@@ -361,7 +373,8 @@ void Convolution::run_plain(OperatorCall& call, const Plan& plan, Tensor& out) c
         for (std::int64_t c = 0; c < plan.channels; ++c) {
           const std::int64_t w = transposed_ ? ((g * plan.channels + c) * plan.outputs + m) * plan.taps + tap
                                              : ((g * plan.outputs + m) * plan.channels + c) * plan.taps + tap;
-          sum += in.numbers<T>()[((row * group_ + g) * plan.channels + c) * inner_in + from] * weights.numbers<T>()[w];
+          sum += in.numbers<T>()[((row * group_ + g) * plan.channels + c) * inner_in + from] *
+                 weights.numbers<T>()[w];
         }
       for (std::size_t d = plan.rank; d-- > 0;) {
         if (++k[d] < plan.axes[d].kernel) break;
@@ -382,7 +395,8 @@ void Convolution::run(OperatorCall& call, const Packed* packed) const {
   const Tensor* const weights = packed != nullptr ? nullptr : &call.like_first(1);
   const Tensor* const bias = call.optional_input(2) != nullptr ? &call.like_first(2) : nullptr;
   const Plan p = plan(call, in.shape, packed != nullptr ? packed->shape : weights->shape);
-  if (bias != nullptr && (bias->shape.rank != 1 || bias->shape[0] != p.out[1])) call.fail("has a bias of another size");
+  if (bias != nullptr && (bias->shape.rank != 1 || bias->shape[0] != p.out[1]))
+    call.fail("has a bias of another size");
   Tensor& out = call.output(0, in.type, p.out);
   if (out.size() == 0) return;
   if (is_double(in.type)) {
@@ -403,7 +417,8 @@ void Convolution::run(OperatorCall& call, const Packed* packed) const {
     lanes.all[d] = lane_of(p.axes[d], packed->axes[d], transposed_);
     room *= static_cast<double>(lanes.all[d].extent) * static_cast<double>(lanes.all[d].begin.size());
   }
-  if (room > static_cast<double>(call.limits.elements)) call.fail("has an input that with its pads is too large");
+  if (room > static_cast<double>(call.limits.elements))
+    call.fail("has an input that with its pads is too large");
   for (std::size_t d = p.rank; d-- > 0;) {
     lanes.pitch[d] = lanes.plane;
     lanes.plane *= lanes.all[d].extent;
@@ -435,7 +450,8 @@ void Convolution::run(OperatorCall& call, const Packed* packed) const {
             [&](const auto& tap) {
               std::int64_t plane = 0, offset = 0;
               for (std::size_t d = 0; d < p.rank; ++d) {
-                plane = plane * static_cast<std::int64_t>(lanes.all[d].begin.size()) + one.phases[d]->plane[tap[d]];
+                plane = plane * static_cast<std::int64_t>(lanes.all[d].begin.size()) +
+                        one.phases[d]->plane[tap[d]];
                 offset += one.phases[d]->shift[tap[d]] * lanes.pitch[d];
               }
               one.offsets.push_back(plane * lanes.plane + offset);
@@ -457,7 +473,8 @@ void Convolution::run(OperatorCall& call, const Packed* packed) const {
     float* const to = out.floats.data() + row * p.out[1] * inner_out;
     if (!whole)
       for (std::int64_t m = 0; m < p.out[1]; ++m)
-        std::fill_n(to + m * inner_out, inner_out, bias != nullptr ? bias->floats[static_cast<std::size_t>(m)] : 0.0f);
+        std::fill_n(to + m * inner_out, inner_out,
+                    bias != nullptr ? bias->floats[static_cast<std::size_t>(m)] : 0.0f);
     for_each(call.pool, packed->blocks.size(), [&](std::size_t b) {
       const Packed::Block& block = packed->blocks[b];
       const Combination& one = all[block.phase];

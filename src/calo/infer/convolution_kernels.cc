@@ -67,9 +67,10 @@ template <int kOutputs, int kVectors>
   { kernel<m, 1>, kernel<m, 2>, kernel<m, 3>, kernel<m, 4> }
 #define CALOPIPE_KERNELS_6(kernel, m) \
   { kernel<m, 1>, kernel<m, 2>, kernel<m, 3>, kernel<m, 4>, kernel<m, 5>, kernel<m, 6> }
-#define CALOPIPE_KERNELS_8(kernel, m)                                                                        \
-  {                                                                                                          \
-    kernel<m, 1>, kernel<m, 2>, kernel<m, 3>, kernel<m, 4>, kernel<m, 5>, kernel<m, 6>, kernel<m, 7>, kernel<m, 8> \
+#define CALOPIPE_KERNELS_8(kernel, m)                                                                 \
+  {                                                                                                   \
+    kernel<m, 1>, kernel<m, 2>, kernel<m, 3>, kernel<m, 4>, kernel<m, 5>, kernel<m, 6>, kernel<m, 7>, \
+        kernel<m, 8>                                                                                  \
   }
 // NOLINTEND(bugprone-macro-parentheses)
 
@@ -82,7 +83,8 @@ const ConvolutionKernels& convolution_kernels(std::int64_t outputs, [[maybe_unus
 #if defined(__x86_64__)
   if (isa >= Isa::kAvx512) {
     static constexpr std::array<Kernel, 3> eight = CALOPIPE_KERNELS_3(avx512, 8);
-    static constexpr std::array<Kernel, 4> four = CALOPIPE_KERNELS_4(avx512, 4), two = CALOPIPE_KERNELS_4(avx512, 2),
+    static constexpr std::array<Kernel, 4> four = CALOPIPE_KERNELS_4(avx512, 4),
+                                           two = CALOPIPE_KERNELS_4(avx512, 2),
                                            one = CALOPIPE_KERNELS_4(avx512, 1);
     static constexpr std::array<ConvolutionKernels, 4> all = {ConvolutionKernels{8, 16, 3, eight.data()},
                                                               {4, 16, 4, four.data()},

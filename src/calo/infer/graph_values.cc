@@ -71,7 +71,8 @@ void GraphValues::number_values() {
 
 void GraphValues::check_narrow_constants() {
   const auto refuse = [&](const std::string& name, const std::string& where) {
-    if (name.empty() || value(name).constant == nullptr || value(name).constant->type != ElementType::kBfloat16)
+    if (name.empty() || value(name).constant == nullptr ||
+        value(name).constant->type != ElementType::kBfloat16)
       return;
     throw core::InputError({.message = fmt::format("takes the bfloat16 constant \"{}\"", name),
                             .field = where,
@@ -158,7 +159,8 @@ void GraphValues::fold(std::size_t n) {
   std::vector<Tensor> made(node.outputs.size());
   std::vector<Tensor*> outputs;
   outputs.reserve(made.size());
-  for (std::size_t i = 0; i < made.size(); ++i) outputs.push_back(node.outputs[i].empty() ? nullptr : &made[i]);
+  for (std::size_t i = 0; i < made.size(); ++i)
+    outputs.push_back(node.outputs[i].empty() ? nullptr : &made[i]);
   const std::string where = where_of(node);
   OperatorCall call{.where = where,
                     .inputs = inputs,

@@ -280,7 +280,9 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where)
   }
   if (has_raw) {
     tensor.integers.resize(count);
-    const auto put = [&](std::size_t i, auto value) { tensor.integers[i] = static_cast<std::int64_t>(value); };
+    const auto put = [&](std::size_t i, auto value) {
+      tensor.integers[i] = static_cast<std::int64_t>(value);
+    };
     switch (size_of(tensor.type)) {
       case 1:
         each_of<std::uint8_t>(raw, put);
@@ -385,13 +387,13 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, const std::s
       attribute.kind = Kind::kStrings;
       break;
     case 0:  // old files leave it out
-      attribute.kind = seen_f                      ? Kind::kFloat
-                       : seen_i                    ? Kind::kInt
-                       : seen_s                    ? Kind::kString
-                       : seen_t                    ? Kind::kTensor
-                       : !attribute.floats.empty() ? Kind::kFloats
+      attribute.kind = seen_f                       ? Kind::kFloat
+                       : seen_i                     ? Kind::kInt
+                       : seen_s                     ? Kind::kString
+                       : seen_t                     ? Kind::kTensor
+                       : !attribute.floats.empty()  ? Kind::kFloats
                        : !attribute.strings.empty() ? Kind::kStrings
-                                                   : Kind::kInts;
+                                                    : Kind::kInts;
       break;
     default:
       refuse(fmt::format("has an attribute of the unknown kind {}", type), node);

@@ -162,7 +162,8 @@ void copy(const Tensor& from, std::int64_t begin, Tensor& to, std::int64_t place
   if (count == 0) return;
   by_storage(from.type, [&](auto kind) {
     using T = decltype(kind);
-    std::memcpy(to.numbers<T>() + place, from.numbers<T>() + begin, static_cast<std::size_t>(count) * sizeof(T));
+    std::memcpy(to.numbers<T>() + place, from.numbers<T>() + begin,
+                static_cast<std::size_t>(count) * sizeof(T));
   });
 }
 

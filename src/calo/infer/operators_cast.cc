@@ -89,8 +89,8 @@ Operator dequantize_linear(const OnnxNode& node) {
     for (std::size_t i = 0; i < in.size(); ++i) {
       const std::size_t j = scale.size() == 1 ? 0 : i / stride % extent;
       const std::int64_t point = zero != nullptr ? zero->integers[j] : 0;
-      out.floats[i] = static_cast<float>(static_cast<std::int64_t>(static_cast<std::uint64_t>(in.integers[i]) -
-                                                                   static_cast<std::uint64_t>(point))) *
+      out.floats[i] = static_cast<float>(static_cast<std::int64_t>(
+                          static_cast<std::uint64_t>(in.integers[i]) - static_cast<std::uint64_t>(point))) *
                       scale.floats[j];
     }
   };

@@ -92,7 +92,8 @@ void einsum(OperatorCall& call, const Equation& equation) {
     const Tensor& in = call.input(o);
     if (in.type != type || type == ElementType::kBool) call.fail("takes types that do not fit together");
     const std::string labels = expanded(call, equation.operands[o], in.shape.rank);
-    dots = std::max(dots, static_cast<std::size_t>(std::count_if(labels.begin(), labels.end(), [](char c) { return c < 'A'; })));
+    dots = std::max(dots, static_cast<std::size_t>(
+                              std::count_if(labels.begin(), labels.end(), [](char c) { return c < 'A'; })));
     for (std::size_t d = 0; d < labels.size(); ++d) {
       Dimension& dimension = of(labels[d]);
       all += labels[d];
@@ -159,11 +160,13 @@ void einsum(OperatorCall& call, const Equation& equation) {
         if (operands == 2) {
           const T *a = x[0], *b = x[1];
           for (std::int64_t i = 0; i < length; ++i)
-            sum += static_cast<Sum>(a[i * innermost.strides[0]]) * static_cast<Sum>(b[i * innermost.strides[1]]);
+            sum +=
+                static_cast<Sum>(a[i * innermost.strides[0]]) * static_cast<Sum>(b[i * innermost.strides[1]]);
         } else {
           for (std::int64_t i = 0; i < length; ++i) {
             Sum product = 1;
-            for (std::size_t o = 0; o < operands; ++o) product *= static_cast<Sum>(x[o][i * innermost.strides[o]]);
+            for (std::size_t o = 0; o < operands; ++o)
+              product *= static_cast<Sum>(x[o][i * innermost.strides[o]]);
             sum += product;
           }
         }

@@ -174,9 +174,9 @@ void power(OperatorCall& call) {
           if constexpr (std::is_floating_point_v<T>)
             out.numbers<T>()[to + i] = static_cast<T>(result);
           else  // what no integer can hold becomes the smallest, as x86's conversion has it
-            out.numbers<T>()[to + i] = static_cast<T>(std::abs(result) < 9.2e18
-                                                          ? static_cast<std::int64_t>(result)
-                                                          : std::numeric_limits<std::int64_t>::min());
+            out.numbers<T>()[to + i] =
+                static_cast<T>(std::abs(result) < 9.2e18 ? static_cast<std::int64_t>(result)
+                                                         : std::numeric_limits<std::int64_t>::min());
         }
       });
     });
@@ -344,8 +344,9 @@ void add_activations(OperatorTable& table) {
   plain("Softplus", real_unary([](auto x) { return softplus(x); }));
   plain("Softsign", real_unary([](auto x) { return x / (1 + std::abs(x)); }));
   plain("Mish", real_unary([](auto x) { return x * std::tanh(softplus(x)); }));
-  plain("HardSwish",
-        real_unary([](auto x) { return x * hard_sigmoid<decltype(x)>(x, decltype(x)(1.0 / 6), decltype(x)(0.5)); }));
+  plain("HardSwish", real_unary([](auto x) {
+          return x * hard_sigmoid<decltype(x)>(x, decltype(x)(1.0 / 6), decltype(x)(0.5));
+        }));
   plain("PRelu", parametric_relu);
   table["LeakyRelu"] = [](const OnnxNode& node, std::int64_t) {
     only_attributes(node, {"alpha"});
@@ -393,7 +394,7 @@ void add_activations(OperatorTable& table) {
     return real_unary(
         [bias = float_attribute(node, "bias", 0), lambd = float_attribute(node, "lambd", 0.5f)](auto x) {
           using T = decltype(x);
-          return x < static_cast<T>(-lambd) ? x + static_cast<T>(bias)
+          return x < static_cast<T>(-lambd)  ? x + static_cast<T>(bias)
                  : x > static_cast<T>(lambd) ? x - static_cast<T>(bias)
                  : is_nan(x)                 ? x
                                              : T(0);
@@ -463,8 +464,8 @@ void add_elementwise_operators(OperatorTable& table) {
                        return x;
                    },
                    kNumbers));
-  plain("Sign", unary([](auto x) { return is_nan(x) ? x : static_cast<decltype(x)>((x > 0) - (x < 0)); },
-                      kNumbers));
+  plain("Sign",
+        unary([](auto x) { return is_nan(x) ? x : static_cast<decltype(x)>((x > 0) - (x < 0)); }, kNumbers));
   plain("Exp", real_unary([](auto x) { return std::exp(x); }));
   plain("Log", real_unary([](auto x) { return std::log(x); }));
   plain("Sqrt", real_unary([](auto x) { return std::sqrt(x); }));

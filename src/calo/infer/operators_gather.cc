@@ -141,8 +141,8 @@ struct Tuples {
     std::int64_t place = 0;
     for (std::int64_t d = 0; d < size; ++d) {
       const std::int64_t extent = data[batch + static_cast<std::size_t>(d)];
-      place = place * extent +
-              place_in(call, indices.integers[static_cast<std::size_t>(i * size + d)], extent);
+      place =
+          place * extent + place_in(call, indices.integers[static_cast<std::size_t>(i * size + d)], extent);
     }
     return place * run;
   }
@@ -186,7 +186,8 @@ Operator scatter_nd(const OnnxNode& node) {
       call.fail("takes more than 8 dimensions");
     for (std::size_t d = 0; d + 1 < indices.shape.rank; ++d) shape.push_back(indices.shape[d]);
     for (auto d = static_cast<std::size_t>(tuples.size); d < in.shape.rank; ++d) shape.push_back(in.shape[d]);
-    if (!(updates.shape == shape) || updates.type != in.type) call.fail("has updates of another shape or type");
+    if (!(updates.shape == shape) || updates.type != in.type)
+      call.fail("has updates of another shape or type");
     Tensor& out = call.output(0, in.type, in.shape);
     copy(in, 0, out, 0, in.shape.count());
     by_storage(in.type, [&](auto kind) {
@@ -306,7 +307,8 @@ Operator pad(const OnnxNode& node, std::int64_t opset) {
       using T = decltype(kind);
       T filled = static_cast<T>(value);
       if (const Tensor* constant = call.optional_input(2); constant != nullptr) {
-        if (constant->size() != 1 || constant->type != in.type) call.fail("needs one number of its type to pad with");
+        if (constant->size() != 1 || constant->type != in.type)
+          call.fail("needs one number of its type to pad with");
         filled = constant->numbers<T>()[0];
       }
       const std::int64_t length = rank > 0 ? shape[rank - 1] : 1;
@@ -321,8 +323,9 @@ Operator pad(const OnnxNode& node, std::int64_t opset) {
         }
         T* const to = out.numbers<T>() + place;
         for (std::int64_t i = 0; i < length; ++i) {
-          const std::int64_t from =
-              !inside ? -1 : rank > 0 ? padded_from(how, i - before[rank - 1], in.shape[rank - 1]) : 0;
+          const std::int64_t from = !inside    ? -1
+                                    : rank > 0 ? padded_from(how, i - before[rank - 1], in.shape[rank - 1])
+                                               : 0;
           to[i] = from < 0 ? filled : in.numbers<T>()[rank > 0 ? row * in.shape[rank - 1] + from : 0];
         }
         for (std::size_t d = rank - (rank > 0 ? 1 : 0); d-- > 0;) {
@@ -342,7 +345,8 @@ Operator one_hot(const OnnxNode& node) {
     if (depth.size() != 1 || values.shape.rank != 1 || values.size() != 2)
       call.fail("needs one depth and two values");
     double wanted_depth = 0;
-    by_storage(depth.type, [&](auto kind) { wanted_depth = static_cast<double>(depth.numbers<decltype(kind)>()[0]); });
+    by_storage(depth.type,
+               [&](auto kind) { wanted_depth = static_cast<double>(depth.numbers<decltype(kind)>()[0]); });
     if (!(wanted_depth >= 1 && wanted_depth <= static_cast<double>(call.limits.elements)))
       call.fail("has a depth that is out of range");
     const auto extent = static_cast<std::int64_t>(wanted_depth);

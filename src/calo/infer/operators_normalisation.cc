@@ -30,7 +30,8 @@ template <class T>
 Moments moments_of(const T* x, std::int64_t count) {
   Moments out;
   out.mean = sum_of(x, count, [](double y) { return y; }) / static_cast<double>(count);
-  out.variance = sum_of(x, count, [m = out.mean](double y) { return (y - m) * (y - m); }) / static_cast<double>(count);
+  out.variance =
+      sum_of(x, count, [m = out.mean](double y) { return (y - m) * (y - m); }) / static_cast<double>(count);
   return out;
 }
 
@@ -55,7 +56,8 @@ Operator batch_normalization(const OnnxNode& node) {
       const std::int64_t planes = in.shape.count() / inner;
       for (std::int64_t plane = 0; plane < planes; ++plane) {
         const std::int64_t c = plane % channels;
-        const T scale = call.input(1).numbers<T>()[c] / std::sqrt(call.input(4).numbers<T>()[c] + static_cast<T>(epsilon));
+        const T scale = call.input(1).numbers<T>()[c] /
+                        std::sqrt(call.input(4).numbers<T>()[c] + static_cast<T>(epsilon));
         const T mean = call.input(3).numbers<T>()[c], shift = call.input(2).numbers<T>()[c];
         const T* const x = in.numbers<T>() + plane * inner;
         T* const y = out.numbers<T>() + plane * inner;
@@ -71,9 +73,11 @@ void normalise_groups(const OperatorCall& call, std::int64_t groups, bool by_cha
   const Tensor &in = call.reals(0), &scale = call.like_first(1), &bias = call.like_first(2);
   if (in.shape.rank < 2) call.fail("needs channels");
   const std::int64_t rows = in.shape[0], channels = in.shape[1];
-  if (groups < 1 || channels % groups != 0) call.fail(fmt::format("cannot divide {} channels into {} groups", channels, groups));
+  if (groups < 1 || channels % groups != 0)
+    call.fail(fmt::format("cannot divide {} channels into {} groups", channels, groups));
   const std::int64_t factors = by_channel ? channels : groups;
-  if (scale.shape.rank != 1 || bias.shape.rank != 1 || scale.shape.count() != factors || bias.shape.count() != factors)
+  if (scale.shape.rank != 1 || bias.shape.rank != 1 || scale.shape.count() != factors ||
+      bias.shape.count() != factors)
     call.fail("has a scale or bias of another size");
   Tensor& out = call.output(0, in.type, in.shape);
   if (in.size() == 0) return;
@@ -112,9 +116,8 @@ Operator group_normalization(const OnnxNode& node, std::int64_t opset) {
   if (opset < 18) refuse_node(node, "is known from operator set 18 on");
   const std::int64_t groups = int_attribute(node, "num_groups", 0);
   // Operator set 18 has scale and bias for each group, 21 for each channel.
-  return [groups, by_channel = opset >= 21, epsilon = float_attribute(node, "epsilon", 1e-5f)](OperatorCall& call) {
-    normalise_groups(call, groups, by_channel, epsilon);
-  };
+  return [groups, by_channel = opset >= 21, epsilon = float_attribute(node, "epsilon", 1e-5f)](
+             OperatorCall& call) { normalise_groups(call, groups, by_channel, epsilon); };
 }
 
 // Softmax up to operator set 12 takes the axis and all behind it as one.
@@ -154,7 +157,8 @@ Operator softmax(const OnnxNode& node, std::int64_t opset, bool logarithm) {
 Operator layer_normalization(const OnnxNode& node) {
   only_attributes(node, {"axis", "epsilon", "stash_type"});
   if (int_attribute(node, "stash_type", 1) != 1) refuse_node(node, "calculates in a type that is not known");
-  return [wanted = int_attribute(node, "axis", -1), epsilon = float_attribute(node, "epsilon", 1e-5f)](OperatorCall& call) {
+  return [wanted = int_attribute(node, "axis", -1),
+          epsilon = float_attribute(node, "epsilon", 1e-5f)](OperatorCall& call) {
     call.inputs_between(2, 3);
     const Tensor &in = call.reals(0), &scale = call.like_first(1);
     const Tensor* bias = call.optional_input(2) != nullptr ? &call.like_first(2) : nullptr;
@@ -167,8 +171,10 @@ Operator layer_normalization(const OnnxNode& node) {
     Shape statistics = in.shape;
     for (std::size_t d = axis; d < statistics.rank; ++d) statistics[d] = 1;
     Tensor *means = nullptr, *factors = nullptr;
-    if (call.outputs.size() > 1 && call.outputs[1] != nullptr) means = &call.output(1, ElementType::kFloat, statistics);
-    if (call.outputs.size() > 2 && call.outputs[2] != nullptr) factors = &call.output(2, ElementType::kFloat, statistics);
+    if (call.outputs.size() > 1 && call.outputs[1] != nullptr)
+      means = &call.output(1, ElementType::kFloat, statistics);
+    if (call.outputs.size() > 2 && call.outputs[2] != nullptr)
+      factors = &call.output(2, ElementType::kFloat, statistics);
     by_real(in.type, [&](auto kind) {
       using T = decltype(kind);
       for (std::int64_t o = 0; o < outer; ++o) {
@@ -195,7 +201,8 @@ Operator lp_normalization(const OnnxNode& node) {
     call.inputs_between(1, 1);
     const Tensor& in = call.reals(0);
     const std::size_t axis = axis_of(call, wanted, in.shape.rank);
-    const std::int64_t outer = in.shape.count(0, axis), extent = in.shape[axis], inner = in.shape.count(axis + 1, in.shape.rank);
+    const std::int64_t outer = in.shape.count(0, axis), extent = in.shape[axis],
+                       inner = in.shape.count(axis + 1, in.shape.rank);
     Tensor& out = call.output(0, in.type, in.shape);
     by_real(in.type, [&](auto kind) {
       using T = decltype(kind);

@@ -14,9 +14,11 @@ enum class Pool { kMax, kAverage };
 
 Operator pool(const OnnxNode& node, Pool how) {
   if (how == Pool::kMax)
-    only_attributes(node, {"auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"});
+    only_attributes(
+        node, {"auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"});
   else
-    only_attributes(node, {"auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"});
+    only_attributes(
+        node, {"auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"});
   Window window(node);
   window.ceil_mode = flag_attribute(node, "ceil_mode", false);
   const bool with_pads = flag_attribute(node, "count_include_pad", false);
@@ -51,7 +53,8 @@ Operator pool(const OnnxNode& node, Pool how) {
           // Of a window that reaches over the pads only what lies within them counts.
           const Window::Axis& a = axes[d];
           const std::int64_t begin = at[d] * a.stride, room = a.in + a.before + a.after - begin;
-          size *= static_cast<double>(std::min(a.kernel, std::max<std::int64_t>(1, (room + a.dilation - 1) / a.dilation)));
+          size *= static_cast<double>(
+              std::min(a.kernel, std::max<std::int64_t>(1, (room + a.dilation - 1) / a.dilation)));
         }
         k.fill(0);
         for (std::int64_t tap = 0; tap < taps; ++tap) {
@@ -75,7 +78,9 @@ Operator pool(const OnnxNode& node, Pool how) {
         if (how == Pool::kMax)
           out.numbers<T>()[place] = seen > 0 ? most : std::numeric_limits<T>::lowest();
         else
-          out.numbers<T>()[place] = static_cast<T>(with_pads ? sum / size : seen > 0 ? sum / static_cast<double>(seen) : 0);
+          out.numbers<T>()[place] = static_cast<T>(with_pads  ? sum / size
+                                                   : seen > 0 ? sum / static_cast<double>(seen)
+                                                              : 0);
         for (std::size_t d = rank; d-- > 0;) {
           if (++at[d] < axes[d].out) break;
           at[d] = 0;
@@ -118,7 +123,9 @@ void add_pool_operators(OperatorTable& table) {
   table["MaxPool"] = [](const OnnxNode& node, std::int64_t) { return pool(node, Pool::kMax); };
   table["AveragePool"] = [](const OnnxNode& node, std::int64_t) { return pool(node, Pool::kAverage); };
   table["GlobalMaxPool"] = [](const OnnxNode& node, std::int64_t) { return global_pool(node, Pool::kMax); };
-  table["GlobalAveragePool"] = [](const OnnxNode& node, std::int64_t) { return global_pool(node, Pool::kAverage); };
+  table["GlobalAveragePool"] = [](const OnnxNode& node, std::int64_t) {
+    return global_pool(node, Pool::kAverage);
+  };
 }
 
 }  // namespace calo::infer

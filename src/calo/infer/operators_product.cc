@@ -82,7 +82,8 @@ Operator gemm(const OnnxNode& node) {
                                           b.numbers<T>()[turn_b ? j * k + p : p * n + j]));
           if constexpr (std::is_floating_point_v<T>) {
             target *= static_cast<Factor>(alpha);
-            if (c != nullptr && beta != 0) target += static_cast<Factor>(beta) * c->numbers<T>()[i * row + j * column];
+            if (c != nullptr && beta != 0)
+              target += static_cast<Factor>(beta) * c->numbers<T>()[i * row + j * column];
           } else {
             if (alpha != 1 || beta != 1) call.fail("has factors, which for integers is not known");
             if (c != nullptr) target = plus(target, c->numbers<T>()[i * row + j * column]);

@@ -14,7 +14,17 @@ namespace {
 /// A gate's function, with the parameters that the node gives it.
 struct Gate {
   enum class Kind {
-    kSigmoid, kTanh, kRelu, kSoftsign, kSoftplus, kAffine, kLeakyRelu, kThresholdedRelu, kScaledTanh, kHardSigmoid, kElu
+    kSigmoid,
+    kTanh,
+    kRelu,
+    kSoftsign,
+    kSoftplus,
+    kAffine,
+    kLeakyRelu,
+    kThresholdedRelu,
+    kScaledTanh,
+    kHardSigmoid,
+    kElu
   };
   Kind kind = Kind::kSigmoid;
   double alpha = 0, beta = 0;
@@ -88,8 +98,8 @@ std::vector<Gate> gates_of(const OnnxNode& node, const Cell& cell, const std::ve
   std::vector<Gate> gates;
   for (std::string name : names) {
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-    const auto* const found =
-        std::find_if(std::begin(kKnown), std::end(kKnown), [&](const Known& known) { return name == known.name; });
+    const auto* const found = std::find_if(std::begin(kKnown), std::end(kKnown),
+                                           [&](const Known& known) { return name == known.name; });
     if (found == std::end(kKnown)) refuse_node(node, "has a function that is not known: " + name);
     Gate gate{found->kind, found->alpha, found->beta};
     if (found->parameters > 0 && next_alpha < alphas.size()) gate.alpha = alphas[next_alpha++];
@@ -99,7 +109,8 @@ std::vector<Gate> gates_of(const OnnxNode& node, const Cell& cell, const std::ve
   if (next_alpha < alphas.size() || next_beta < betas.size())
     refuse_node(node, "has parameters for more functions than there are");
   if (gates.size() != cell.functions() * cell.backward.size())
-    refuse_node(node, fmt::format("has {} functions, and needs {}", gates.size(), cell.functions() * cell.backward.size()));
+    refuse_node(node, fmt::format("has {} functions, and needs {}", gates.size(),
+                                  cell.functions() * cell.backward.size()));
   return gates;
 }
 
@@ -112,7 +123,8 @@ Cell cell_of(const OnnxNode& node, Cell::Kind kind) {
     if (!known) only_attributes(node, {});
   }
   Cell cell{.kind = kind};
-  if (int_attribute(node, "layout", 0) != 0) refuse_node(node, "has rows first (layout 1), which is not known");
+  if (int_attribute(node, "layout", 0) != 0)
+    refuse_node(node, "has rows first (layout 1), which is not known");
   cell.hidden = int_attribute(node, "hidden_size", 0);
   const std::string direction = string_attribute(node, "direction", "forward");
   if (direction == "forward")
@@ -219,28 +231,32 @@ void run_cell(OperatorCall& call, const Cell& cell) {
   const auto optional = [&](std::size_t i, const Shape& shape) {
     const Tensor* const given = call.optional_input(i);
     if (given != nullptr && (given->type != x.type || !(given->shape == shape)))
-      call.fail(fmt::format("has {} as input {}, and needs {}", given->shape.to_string(), i, shape.to_string()));
+      call.fail(
+          fmt::format("has {} as input {}, and needs {}", given->shape.to_string(), i, shape.to_string()));
     return given;
   };
   if (!(w.shape == Shape{directions, all, in}) || !(r.shape == Shape{directions, all, hidden}))
-    call.fail(fmt::format("has weights {} and {} for {} inputs", w.shape.to_string(), r.shape.to_string(), in));
+    call.fail(
+        fmt::format("has weights {} and {} for {} inputs", w.shape.to_string(), r.shape.to_string(), in));
   const Tensor *const bias = optional(3, {directions, 2 * all}), *const lengths = call.optional_input(4),
-                     *const first = optional(5, {directions, rows, hidden});
+                      *const first = optional(5, {directions, rows, hidden});
   const Tensor* const first_cell = lstm ? optional(6, {directions, rows, hidden}) : nullptr;
   const Tensor* const peepholes = lstm ? optional(7, {directions, 3 * hidden}) : nullptr;
   if (lengths != nullptr) {
     if (is_real(lengths->type) || lengths->shape.rank != 1 || lengths->shape[0] != rows)
       call.fail("needs the length of each row as input 4");
     for (std::int64_t i = 0; i < rows; ++i)
-      if (const std::int64_t length = lengths->integers[static_cast<std::size_t>(i)]; length < 0 || length > steps)
+      if (const std::int64_t length = lengths->integers[static_cast<std::size_t>(i)];
+          length < 0 || length > steps)
         call.fail(fmt::format("has {} steps of {}", length, steps));
   }
   const auto result = [&](std::size_t i, const Shape& shape) {
     return i < call.outputs.size() && call.outputs[i] != nullptr ? &call.output(i, x.type, shape) : nullptr;
   };
   if (call.outputs.size() > (lstm ? 3 : 2)) call.fail("has more outputs than there are");
-  Tensor *const y = result(0, {steps, directions, rows, hidden}), *const last = result(1, {directions, rows, hidden}),
-               *const last_cell = lstm ? result(2, {directions, rows, hidden}) : nullptr;
+  Tensor *const y = result(0, {steps, directions, rows, hidden}),
+                *const last = result(1, {directions, rows, hidden}),
+                *const last_cell = lstm ? result(2, {directions, rows, hidden}) : nullptr;
   call.spend(steps * directions, rows * all, in + hidden);
   by_real(x.type, [&](auto kind) {
     using T = decltype(kind);
@@ -272,7 +288,8 @@ void run_cell(OperatorCall& call, const Cell& cell) {
         };
         start(first, step.h);
         start(first_cell, step.c);
-        const std::int64_t length = lengths != nullptr ? lengths->integers[static_cast<std::size_t>(row)] : steps;
+        const std::int64_t length =
+            lengths != nullptr ? lengths->integers[static_cast<std::size_t>(row)] : steps;
         for (std::int64_t s = 0; s < steps; ++s) {
           const bool over = s >= length;
           const std::int64_t t = over ? s : cell.backward[static_cast<std::size_t>(d)] ? length - 1 - s : s;

@@ -114,7 +114,8 @@ T reduced(Reduction how, const Walk& walk, const T* x, std::int64_t count) {
       if constexpr (std::is_floating_point_v<T>) {
         const double most = count > 0 ? best_of(walk, x, [](auto a, auto b) { return a > b; }) : 0;
         const double shift = std::isfinite(most) ? most : 0;
-        return static_cast<T>(shift + std::log(sum_of(walk, x, [&](double y) { return std::exp(y - shift); })));
+        return static_cast<T>(shift +
+                              std::log(sum_of(walk, x, [&](double y) { return std::exp(y - shift); })));
       }
     }
   }
@@ -163,7 +164,8 @@ Operator reduce(const OnnxNode& node, std::int64_t /*opset*/, Reduction how) {
 
 Operator arg_best(const OnnxNode& node, bool most) {
   only_attributes(node, {"axis", "keepdims", "select_last_index"});
-  const bool keep = flag_attribute(node, "keepdims", true), last = flag_attribute(node, "select_last_index", false);
+  const bool keep = flag_attribute(node, "keepdims", true),
+             last = flag_attribute(node, "select_last_index", false);
   return [=, wanted = int_attribute(node, "axis", 0)](OperatorCall& call) {
     call.inputs_between(1, 1);
     const Tensor& in = call.input(0);
@@ -198,7 +200,8 @@ Operator top_k(const OnnxNode& node, std::int64_t opset) {
     only_attributes(node, {"axis", "largest", "sorted"});
   const bool largest = flag_attribute(node, "largest", true);
   flag_attribute(node, "sorted", true);  // what is not asked to be sorted may be
-  return [=, wanted = int_attribute(node, "axis", -1), attribute = int_attribute(node, "k", 0)](OperatorCall& call) {
+  return [=, wanted = int_attribute(node, "axis", -1),
+          attribute = int_attribute(node, "k", 0)](OperatorCall& call) {
     call.inputs_between(opset < 10 ? 1 : 2, opset < 10 ? 1 : 2);
     const Tensor& in = call.input(0);
     std::int64_t k = attribute;
@@ -246,7 +249,8 @@ Operator top_k(const OnnxNode& node, std::int64_t opset) {
 
 Operator cumulative_sum(const OnnxNode& node) {
   only_attributes(node, {"exclusive", "reverse"});
-  const bool exclusive = flag_attribute(node, "exclusive", false), reverse = flag_attribute(node, "reverse", false);
+  const bool exclusive = flag_attribute(node, "exclusive", false),
+             reverse = flag_attribute(node, "reverse", false);
   return [=](OperatorCall& call) {
     call.inputs_between(2, 2);
     const Tensor& in = call.input(0);

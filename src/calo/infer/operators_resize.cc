@@ -43,8 +43,8 @@ float original(Coordinates how, std::int64_t at, float scale, std::int64_t in, s
 std::int64_t nearest_of(Nearest how, float x, bool shrinks) {
   switch (how) {
     case Nearest::kPreferFloor:
-      return static_cast<std::int64_t>(x == static_cast<float>(static_cast<std::int64_t>(x)) + 0.5f ? std::floor(x)
-                                                                                                     : std::round(x));
+      return static_cast<std::int64_t>(
+          x == static_cast<float>(static_cast<std::int64_t>(x)) + 0.5f ? std::floor(x) : std::round(x));
     case Nearest::kPreferCeil:
       return static_cast<std::int64_t>(std::round(x));
     case Nearest::kFloor:
@@ -63,11 +63,13 @@ void resize_axis(const How& how, const T* from, T* to, std::int64_t outer, std::
                  std::int64_t inner, float scale) {
   for (std::int64_t o = 0; o < outer; ++o)
     for (std::int64_t i = 0; i < out; ++i) {
-      const float place = scale == 1.0f ? static_cast<float>(i) : original(how.coordinates, i, scale, in, out);
+      const float place =
+          scale == 1.0f ? static_cast<float>(i) : original(how.coordinates, i, scale, in, out);
       T* const y = to + (o * out + i) * inner;
       const T* const x = from + o * in * inner;
       if (!how.linear) {
-        const std::int64_t at = std::clamp<std::int64_t>(nearest_of(how.nearest, place, scale < 1), 0, in - 1);
+        const std::int64_t at =
+            std::clamp<std::int64_t>(nearest_of(how.nearest, place, scale < 1), 0, in - 1);
         std::copy_n(x + at * inner, inner, y);
         continue;
       }
@@ -99,7 +101,8 @@ void resize(OperatorCall& call, const How& how, std::span<const std::int64_t> si
         call.fail(fmt::format("has the scale {}", scale[d]));
       shape[d] = static_cast<std::int64_t>(extent);
     } else {
-      if (sizes[i] < 0 || sizes[i] > call.limits.elements) call.fail(fmt::format("makes the extent {}", sizes[i]));
+      if (sizes[i] < 0 || sizes[i] > call.limits.elements)
+        call.fail(fmt::format("makes the extent {}", sizes[i]));
       shape[d] = sizes[i];
       scale[d] = static_cast<float>(sizes[i]) / static_cast<float>(in.shape[d]);
     }
@@ -141,21 +144,24 @@ void resize(OperatorCall& call, const How& how, std::span<const std::int64_t> si
 How mode_of(const OnnxNode& node) {
   How how;
   const std::string mode = string_attribute(node, "mode", "nearest");
-  if (mode != "nearest" && mode != "linear" && mode != "bilinear") refuse_node(node, "has a mode that is not known: " + mode);
+  if (mode != "nearest" && mode != "linear" && mode != "bilinear")
+    refuse_node(node, "has a mode that is not known: " + mode);
   how.linear = mode != "nearest";
   return how;
 }
 
 Operator resize_operator(const OnnxNode& node, std::int64_t opset) {
-  only_attributes(node, {"antialias", "axes", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside",
-                         "extrapolation_value", "keep_aspect_ratio_policy", "mode", "nearest_mode"});
+  only_attributes(node,
+                  {"antialias", "axes", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside",
+                   "extrapolation_value", "keep_aspect_ratio_policy", "mode", "nearest_mode"});
   How how = mode_of(node);
   how.axes = ints_attribute(node, "axes");
   if (how.axes.size() > Shape::kMaxRank) refuse_node(node, "has too many axes");
   if (int_attribute(node, "antialias", 0) != 0) refuse_node(node, "smooths (antialias), which is not known");
   if (string_attribute(node, "keep_aspect_ratio_policy", "stretch") != "stretch")
     refuse_node(node, "keeps the aspect ratio, which is not known");
-  if (int_attribute(node, "exclude_outside", 0) != 0) refuse_node(node, "excludes what lies outside, which is not known");
+  if (int_attribute(node, "exclude_outside", 0) != 0)
+    refuse_node(node, "excludes what lies outside, which is not known");
   if (opset < 11) {
     how.coordinates = Coordinates::kAsymmetric;
     how.nearest = Nearest::kSimple;
@@ -196,7 +202,8 @@ Operator resize_operator(const OnnxNode& node, std::int64_t opset) {
     const bool has_sizes = call.optional_input(3) != nullptr && call.integers(3).size() > 0;
     if (has_scales == has_sizes) call.fail("needs either scales or sizes");
     if (has_scales && scales->type != ElementType::kFloat) call.fail("needs floats as scales");
-    resize(call, how, has_sizes ? call.list(3) : std::span<const std::int64_t>(), has_scales ? scales : nullptr);
+    resize(call, how, has_sizes ? call.list(3) : std::span<const std::int64_t>(),
+           has_scales ? scales : nullptr);
   };
 }
 

@@ -287,7 +287,8 @@ Operator constant_of_shape(const OnnxNode& node) {
     Tensor& out = call.output(0, type, Shape(target));
     by_storage(type, [&](auto kind) {
       using T = decltype(kind);
-      std::fill_n(out.numbers<T>(), out.size(), is_real(type) ? static_cast<T>(real) : static_cast<T>(integer));
+      std::fill_n(out.numbers<T>(), out.size(),
+                  is_real(type) ? static_cast<T>(real) : static_cast<T>(integer));
     });
   };
 }
@@ -411,7 +412,8 @@ Operator blocks(const OnnxNode& node, bool to_space) {
               const std::int64_t at = (b * c * area + channel) * h * w;
               for (std::int64_t y = 0; y < h; ++y)
                 for (std::int64_t x = 0; x < w; ++x) {
-                  const std::int64_t in_image = ((b * c + k) * h * size + y * size + dy) * w * size + x * size + dx;
+                  const std::int64_t in_image =
+                      ((b * c + k) * h * size + y * size + dy) * w * size + x * size + dx;
                   if (to_space)
                     out.numbers<T>()[in_image] = in.numbers<T>()[at + y * w + x];
                   else
@@ -432,7 +434,8 @@ Operator triangle(const OnnxNode& node) {
     std::int64_t k = 0;
     if (call.optional_input(1) != nullptr) {
       if (call.integers(1).size() != 1) call.fail("needs one diagonal");
-      k = std::clamp<std::int64_t>(call.integers(1).integers[0], -(std::int64_t{1} << 40), std::int64_t{1} << 40);
+      k = std::clamp<std::int64_t>(call.integers(1).integers[0], -(std::int64_t{1} << 40),
+                                   std::int64_t{1} << 40);
     }
     Tensor& out = call.output(0, in.type, in.shape);
     const std::int64_t rows = in.shape[in.shape.rank - 2], columns = in.shape[in.shape.rank - 1];

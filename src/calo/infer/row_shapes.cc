@@ -45,16 +45,22 @@ class Analysis {
   }
 
   Found of(const OnnxNode& node) const {
-    static const std::set<std::string> kUnary = {
-        "Abs",       "Acos",     "Acosh",      "Asin",     "Asinh",      "Atan",            "Atanh",   "Cast",
-        "Ceil",      "Celu",     "Clip",       "Cos",      "Cosh",       "Elu",             "Erf",     "Exp",
-        "Floor",     "Gelu",     "HardSwish",  "Identity", "HardSigmoid", "IsInf",          "IsNaN",   "LeakyRelu",
-        "Log",       "Mish",     "Neg",        "Not",      "Reciprocal", "Relu",            "Round",   "Selu",
-        "Shrink",    "Sigmoid",  "Sign",       "Sin",      "Sinh",       "Softplus",        "Softsign", "Sqrt",
-        "Tan",       "Tanh",     "Dropout",    "ThresholdedRelu"};
+    static const std::set<std::string> kUnary = {"Abs",         "Acos",     "Acosh",     "Asin",
+                                                 "Asinh",       "Atan",     "Atanh",     "Cast",
+                                                 "Ceil",        "Celu",     "Clip",      "Cos",
+                                                 "Cosh",        "Elu",      "Erf",       "Exp",
+                                                 "Floor",       "Gelu",     "HardSwish", "Identity",
+                                                 "HardSigmoid", "IsInf",    "IsNaN",     "LeakyRelu",
+                                                 "Log",         "Mish",     "Neg",       "Not",
+                                                 "Reciprocal",  "Relu",     "Round",     "Selu",
+                                                 "Shrink",      "Sigmoid",  "Sign",      "Sin",
+                                                 "Sinh",        "Softplus", "Softsign",  "Sqrt",
+                                                 "Tan",         "Tanh",     "Dropout",   "ThresholdedRelu"};
     static const std::set<std::string> kTogether = {
-        "Add",   "Sub",     "Mul",         "Div",            "Pow", "Min", "Max", "Sum", "Mean", "Mod", "Less",
-        "Equal", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or",  "Xor", "Where"};
+        "Add",  "Sub",   "Mul",     "Div",         "Pow",
+        "Min",  "Max",   "Sum",     "Mean",        "Mod",
+        "Less", "Equal", "Greater", "LessOrEqual", "GreaterOrEqual",
+        "And",  "Or",    "Xor",     "Where"};
     const std::string& op = node.op_type;
     if (kUnary.contains(op)) return constants_from(node, 1) ? row(node, 0) : Found();
     if (kTogether.contains(op)) return together(node);
@@ -67,7 +73,8 @@ class Analysis {
     if (op == "LayerNormalization" || op == "LpNormalization") {
       return constants_from(node, 1) && along(node, -1) ? row(node, 0) : Found();
     }
-    if (op == "Softmax" || op == "LogSoftmax") return along(node, opset_ < 13 ? 1 : -1) ? row(node, 0) : Found();
+    if (op == "Softmax" || op == "LogSoftmax")
+      return along(node, opset_ < 13 ? 1 : -1) ? row(node, 0) : Found();
     if (op == "Conv" || op == "ConvTranspose") return convolution(node);
     if (op == "GlobalAveragePool" || op == "GlobalMaxPool") {
       Found in = row(node, 0);
@@ -185,8 +192,9 @@ class Analysis {
     const Found in = row(node, 0);
     if (!in) return {};
     const bool adds = node.op_type == "Unsqueeze";
-    const std::size_t count = node.inputs.size() > 1 && numbers(node, 1) != nullptr ? numbers(node, 1)->size()
-                                                                                     : ints_attribute(node, "axes").size();
+    const std::size_t count = node.inputs.size() > 1 && numbers(node, 1) != nullptr
+                                  ? numbers(node, 1)->size()
+                                  : ints_attribute(node, "axes").size();
     const std::size_t rank = in->rank + (adds ? count : 0);
     if (rank > Shape::kMaxRank) return {};
     const auto axes = axes_of(node, rank);

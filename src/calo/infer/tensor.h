@@ -61,9 +61,9 @@ constexpr bool is_real(ElementType type) {
 struct Tensor {
   ElementType type = ElementType::kFloat;
   Shape shape;
-  LargeArray<float> floats;            ///< of float32 and float16
-  LargeArray<double> doubles;          ///< of float64
-  LargeArray<std::int64_t> integers;   ///< of the other types; uint64 by its bits
+  LargeArray<float> floats;           ///< of float32 and float16
+  LargeArray<double> doubles;         ///< of float64
+  LargeArray<std::int64_t> integers;  ///< of the other types; uint64 by its bits
 
   bool is_float() const { return is_single(type); }
   std::size_t size() const { return static_cast<std::size_t>(shape.count()); }

@@ -23,11 +23,13 @@ Window::Window(const OnnxNode& node)
 }
 
 Window::Axes Window::axes(const OperatorCall& call, const Shape& input, const Shape* weights) const {
-  if (input.rank < 3) call.fail(fmt::format("takes {}, which has no dimensions behind the channels", input.to_string()));
+  if (input.rank < 3)
+    call.fail(fmt::format("takes {}, which has no dimensions behind the channels", input.to_string()));
   const std::size_t rank = input.rank - 2;
   const auto fits = [&](const std::vector<std::int64_t>& list, std::size_t size, const char* name) {
     if (!list.empty() && list.size() != size)
-      call.fail(fmt::format("has {} numbers as \"{}\", and its input {} dimensions", list.size(), name, input.rank));
+      call.fail(fmt::format("has {} numbers as \"{}\", and its input {} dimensions", list.size(), name,
+                            input.rank));
   };
   fits(kernel, rank, "kernel_shape");
   fits(strides, rank, "strides");
@@ -60,7 +62,8 @@ Window::Axes Window::shrinking(const OperatorCall& call, const Shape& input, con
     Axis& axis = out[d];
     if (auto_pad == AutoPad::kSameUpper || auto_pad == AutoPad::kSameLower) {
       axis.out = (axis.in + axis.stride - 1) / axis.stride;
-      const std::int64_t pad = std::max<std::int64_t>(0, (axis.out - 1) * axis.stride + axis.reach() - axis.in);
+      const std::int64_t pad =
+          std::max<std::int64_t>(0, (axis.out - 1) * axis.stride + axis.reach() - axis.in);
       axis.before = auto_pad == AutoPad::kSameUpper ? pad / 2 : pad - pad / 2;
       axis.after = pad - axis.before;
       continue;

@@ -1,3 +1,5 @@
+#include "calo/infer/operators.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -5,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "calo/infer/model.h"
 #include "core/error.h"
@@ -114,10 +117,12 @@ void expect_rows_alone(const Model& model, const std::vector<Numbers>& inputs, c
       ASSERT_EQ(one.shape[0], 1) << name;
       for (std::size_t i = 0; i < one.floats.size(); ++i) {
         const float a = all.floats[static_cast<std::size_t>(row) * one.floats.size() + i], b = one.floats[i];
-        ASSERT_TRUE(a == b || (std::isnan(a) && std::isnan(b))) << name << " row " << row << ": " << a << ", " << b;
+        ASSERT_TRUE(a == b || (std::isnan(a) && std::isnan(b)))
+            << name << " row " << row << ": " << a << ", " << b;
       }
       for (std::size_t i = 0; i < one.integers.size(); ++i)
-        ASSERT_EQ(all.integers[static_cast<std::size_t>(row) * one.integers.size() + i], one.integers[i]) << name;
+        ASSERT_EQ(all.integers[static_cast<std::size_t>(row) * one.integers.size() + i], one.integers[i])
+            << name;
     }
   }
 }
@@ -160,6 +165,26 @@ TEST(Operators, AgreeWithOnnxruntime) {
   }
   EXPECT_GT(cases, 900);
   EXPECT_GT(by_row, 300);
+}
+
+// doc/infer.md names each operator that there is, and no other.
+TEST(Operators, AreThoseOfTheDocumentation) {
+  std::ifstream file(std::string(CALOPIPE_SOURCE_DIR) + "/doc/infer.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::string start = "\nOperators: ";
+  const auto begin = text.find(start);
+  ASSERT_NE(begin, std::string::npos);
+  const auto end = text.find('.', begin);
+  std::vector<std::string> named;
+  std::string word;
+  for (const char c : text.substr(begin + start.size(), end - begin - start.size()) + ",") {
+    if (c == ',') {
+      named.push_back(std::exchange(word, ""));
+    } else if (c != ' ' && c != '\n') {
+      word += c;
+    }
+  }
+  EXPECT_EQ(named, calo::infer::operator_names());
 }
 
 }  // namespace
