@@ -25,7 +25,11 @@ CALOPIPE_INLINE void tile(const ConvolutionTile& t) {
       const float* const at = x + t.offsets[k];
       Vector in[kVectors];
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) load(in[v], at + v * kLanes);
+      for (int v = 0; v < kVectors; ++v) {
+        Vector one;  // not into the array: g++ 12 would keep that in memory
+        load(one, at + v * kLanes);
+        in[v] = one;
+      }
 #pragma GCC unroll 8
       for (int m = 0; m < kOutputs; ++m) {
         const float w = weight[m];
