@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 
+#include "calo/infer/convolution.h"
 #include "calo/infer/graph_values.h"
 #include "calo/infer/program.h"
 #include "calo/infer/row_shapes.h"
@@ -50,6 +52,7 @@ class Compiler : GraphValues {
     std::int64_t in = 0;
     std::vector<std::size_t> nodes;
     bool is_matrix = false;  // surely of two dimensions
+    bool is_half = false;    // float16, rounded after each operator
   };
 
   std::optional<Product> product(std::size_t n) {
@@ -80,9 +83,12 @@ class Compiler : GraphValues {
       // seen where it is stored
     } else if (program_.is_constant[at]) {
       if (!program_.constants[at].is_float()) return {};
+      out.is_half = program_.constants[at].type == ElementType::kFloat16;
       out.view.data = reinterpret_cast<const std::byte*>(program_.constants[at].floats.data());
     } else {
-      if (values_[at].constant->type != ElementType::kFloat) return {};
+      const ElementType type = values_[at].constant->type;
+      if (type != ElementType::kFloat && type != ElementType::kFloat16) return {};
+      out.is_half = type == ElementType::kFloat16;
       out.view.data = values_[at].constant->floats.data();
     }
     out.bias.assign(static_cast<std::size_t>(size), 0.0f);
@@ -242,7 +248,7 @@ class Compiler : GraphValues {
 
   bool fuse_dense(std::size_t n, std::map<std::size_t, Program::Step>& steps) {
     std::optional<Product> found = product(n);
-    if (!found) return false;
+    if (!found || found->is_half) return false;
     DenseLayer dense;
     std::vector<double> scale(found->bias.size(), 1.0), shift(found->bias.size(), 0.0);
     bool has_function = false, has_affine = false;
@@ -284,7 +290,7 @@ class Compiler : GraphValues {
   bool fuse_output(std::size_t n, std::map<std::size_t, Program::Step>& steps) {
     if (program_.output) return false;
     std::optional<Product> found = product(n);
-    if (!found) return false;
+    if (!found || found->is_half) return false;
     const auto shape = rows_.find(found->result);
     if (shape == rows_.end() || shape->second.rank != 2) return false;
     Program::Output output;
@@ -390,22 +396,58 @@ class Compiler : GraphValues {
     if (shape != rows_.end() && node.op_type == "Reshape") {
       // A reshape to a batch of one would hold for one row only.
       step.op = [row_shape = shape->second](OperatorCall& call) {
-        const Tensor& in = call.floats(0);
+        const Tensor& in = call.input(0);
         Tensor& out = call.output(0, in.type, with_rows(row_shape, in.shape.rank > 0 ? in.shape[0] : 1));
         if (out.size() != in.size()) call.fail("does not fit its rows");
-        if (out.size() > 0) std::memcpy(out.floats.data(), in.floats.data(), out.size() * sizeof(float));
+        copy(in, 0, out, 0, in.shape.count());
       };
+    } else if (options_.fuse && (node.op_type == "Conv" || node.op_type == "ConvTranspose") && packs(node)) {
+      step.op = packed_convolution(node);
+      step.inputs[1] = -1;  // the ordered ones are read instead
     } else {
       step.op = make_operator(node, graph_.opset);
     }
     return step;
   }
 
+  bool packs(const OnnxNode& node) {
+    if (node.inputs.size() < 2 || !is_constant(node.inputs[1])) return false;
+    const Tensor& weights = program_.constants[static_cast<std::size_t>(id(node.inputs[1]))];
+    return weights.is_float() && weights.shape.rank > 2 && weights.shape.rank <= Shape::kMaxRank &&
+           weights.size() > 0;
+  }
+
+  // Its weights are ordered for the kernels once.
+  Operator packed_convolution(const OnnxNode& node) {
+    const auto convolution =
+        std::make_shared<Convolution>(node, node.op_type == "ConvTranspose", options_.isa);
+    const std::string where_node = where_of(node);
+    const OperatorCall call{.where = where_node,
+                            .inputs = {},
+                            .outputs = {},
+                            .limits = options_.limits,
+                            .work = work_,
+                            .noise = {}};
+    const Tensor& weights = program_.constants[static_cast<std::size_t>(id(node.inputs[1]))];
+    const auto packed = std::make_shared<const Convolution::Packed>(convolution->pack(call, weights));
+    program_.weight_bytes += packed->bytes();
+    return [convolution, packed, type = weights.type](OperatorCall& now) {
+      if (now.input(0).type != type) now.fail("has weights of another type");
+      convolution->run(now, packed.get());
+    };
+  }
+
   void finish() {
     for (const OnnxValue& input : graph_.inputs) program_.input_values.push_back(id(input.name));
     for (const OnnxValue& output : graph_.outputs) {
       program_.output_values.push_back(id(output.name));
-      if (is_constant(output.name)) materialise(output.name);
+      if (!is_constant(output.name)) continue;
+      materialise(output.name);
+      Tensor& constant = program_.constants[static_cast<std::size_t>(id(output.name))];
+      if (!is_double(constant.type)) continue;
+      constant.floats = LargeArray<float>(constant.size());  // as outputs are given
+      for (std::size_t i = 0; i < constant.size(); ++i)
+        constant.floats[i] = static_cast<float>(constant.doubles[i]);
     }
     // Constants that no step reads were packed, or folded into others.
     std::vector<bool> read(values_.size(), false);
@@ -428,7 +470,7 @@ class Compiler : GraphValues {
 // may be wrong.
 void try_out(const Program& program) {
   if (std::any_of(program.inputs.begin(), program.inputs.end(),
-                  [](const OnnxValue& input) { return input.type != ElementType::kFloat; }))
+                  [](const OnnxValue& input) { return !is_real(input.type); }))
     return;
   RunState state;
   state.values.resize(program.num_values());
@@ -438,8 +480,11 @@ void try_out(const Program& program) {
     Tensor& tensor = state.values[static_cast<std::size_t>(program.input_values[i])];
     tensor.type = input.type;
     for (const std::int64_t extent : input.shape) tensor.shape.push_back(extent < 0 ? 1 : extent);
-    tensor.floats = LargeArray<float>(tensor.size());
-    std::fill_n(tensor.floats.data(), tensor.size(), 0.0f);
+    tensor.make_room();
+    by_real(tensor.type, [&](auto kind) {
+      using T = decltype(kind);
+      std::fill_n(tensor.numbers<T>(), tensor.size(), T(0));
+    });
   }
   run(program, state);
   for (std::size_t i = 0; i < program.outputs.size(); ++i) {

@@ -18,13 +18,17 @@ Tensor to_tensor(const OnnxTensor& from) {
   const auto count = static_cast<std::size_t>(from.count);
   if (tensor.is_float()) {
     tensor.floats = LargeArray<float>(count);
-    if (count > 0) std::memcpy(tensor.floats.data(), from.floats.data(), count * sizeof(float));
-  } else if (from.type == ElementType::kBfloat16) {  // its Cast finds floats
-    tensor.type = ElementType::kFloat;
-    tensor.floats = LargeArray<float>(count);
+    if (from.type != ElementType::kBfloat16) {
+      if (count > 0) std::memcpy(tensor.floats.data(), from.floats.data(), count * sizeof(float));
+      return tensor;
+    }
+    tensor.type = ElementType::kFloat;  // its Cast finds floats
     const WeightView view{
         .data = from.narrow.data(), .out_stride = 1, .storage = WeightView::Storage::kBfloat16};
     for (std::size_t i = 0; i < count; ++i) tensor.floats[i] = view.at(static_cast<std::int64_t>(i), 0);
+  } else if (from.type == ElementType::kDouble) {
+    tensor.doubles = LargeArray<double>(count);
+    std::copy(from.doubles.begin(), from.doubles.end(), tensor.doubles.data());
   } else if (from.type == ElementType::kInt8) {
     tensor.integers = LargeArray<std::int64_t>(count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -67,20 +71,16 @@ void GraphValues::number_values() {
 
 void GraphValues::check_narrow_constants() {
   const auto refuse = [&](const std::string& name, const std::string& where) {
-    if (name.empty() || value(name).constant == nullptr || !is_narrow(value(name).constant->type)) return;
-    throw core::InputError(
-        {.message = fmt::format("takes the {} constant \"{}\"", to_string(value(name).constant->type), name),
-         .field = where,
-         .hint = "int8 is known as what DequantizeLinear takes, and bfloat16 as what Cast makes floats of"});
+    if (name.empty() || value(name).constant == nullptr ||
+        value(name).constant->type != ElementType::kBfloat16)
+      return;
+    throw core::InputError({.message = fmt::format("takes the bfloat16 constant \"{}\"", name),
+                            .field = where,
+                            .hint = "bfloat16 is known as what Cast makes floats of"});
   };
   for (const OnnxNode& node : graph_.nodes)
-    for (const std::string& name : node.inputs) {
-      const bool known =
-          !name.empty() && value(name).constant != nullptr &&
-          (value(name).constant->type == ElementType::kInt8 ? node.op_type == "DequantizeLinear"
-                                                            : node.op_type == "Cast");
-      if (!known) refuse(name, where_of(node));
-    }
+    if (node.op_type != "Cast")
+      for (const std::string& name : node.inputs) refuse(name, where_of(node));
   for (const OnnxValue& output : graph_.outputs) refuse(output.name, "an output");
 }
 
@@ -129,7 +129,7 @@ void GraphValues::materialise(const std::string& name) {
 void GraphValues::fold_constants() {
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     const OnnxNode& node = graph_.nodes[n];
-    if (done_[n] || node.inputs.empty() || node.op_type == "RandomNormalLike") continue;
+    if (done_[n] || node.inputs.empty() || node.op_type.starts_with("Random")) continue;
     if (!std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&](const std::string& name) { return name.empty() || is_constant(name); }))
       continue;
@@ -159,13 +159,19 @@ void GraphValues::fold(std::size_t n) {
   std::vector<Tensor> made(node.outputs.size());
   std::vector<Tensor*> outputs;
   outputs.reserve(made.size());
-  for (Tensor& tensor : made) outputs.push_back(&tensor);
+  for (std::size_t i = 0; i < made.size(); ++i)
+    outputs.push_back(node.outputs[i].empty() ? nullptr : &made[i]);
   const std::string where = where_of(node);
-  OperatorCall call{
-      .where = where, .inputs = inputs, .outputs = outputs, .limits = options_.limits, .work = work_};
+  OperatorCall call{.where = where,
+                    .inputs = inputs,
+                    .outputs = outputs,
+                    .limits = options_.limits,
+                    .work = work_,
+                    .noise = {}};
   make_operator(node, graph_.opset)(call);
   for (std::size_t i = 0; i < made.size(); ++i) {
     if (node.outputs[i].empty()) continue;
+    settle(made[i]);
     const auto at = static_cast<std::size_t>(id(node.outputs[i]));
     program_.constants[at] = std::move(made[i]);
     program_.is_constant[at] = true;
@@ -199,10 +205,10 @@ std::map<std::string, std::vector<std::int64_t>> GraphValues::constant_lists() {
     const auto i = static_cast<std::size_t>(at);
     const Tensor& tensor = program_.constants[i];
     if (program_.is_constant[i]) {
-      if (!tensor.is_float() && tensor.shape.rank <= 1 && tensor.shape.count() <= kLongest)
+      if (!is_real(tensor.type) && tensor.shape.rank <= 1 && tensor.shape.count() <= kLongest)
         lists[name].assign(tensor.integers.data(), tensor.integers.data() + tensor.size());
     } else if (const OnnxTensor* constant = values_[i].constant;
-               constant != nullptr && constant->type != ElementType::kFloat && !is_narrow(constant->type) &&
+               constant != nullptr && !is_real(constant->type) && !is_narrow(constant->type) &&
                constant->shape.size() <= 1 && constant->count <= kLongest) {
       lists[name] = constant->integers;
     }

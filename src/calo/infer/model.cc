@@ -99,7 +99,7 @@ void Model::run(std::span<const InputView> inputs, std::span<const NoiseKey> noi
       fits = fits && (shape[d] == 0 || count <= program_->limits.elements / shape[d]);
       if (fits) count *= shape[d];
     }
-    const bool real = wanted.type == ElementType::kFloat;
+    const bool real = is_real(wanted.type);
     const auto size = static_cast<std::size_t>(count);
     if (!fits || (real ? inputs[i].floats.size() : inputs[i].integers.size()) != size)
       throw core::UsageError({.message = "is given numbers of another shape or type than the model says",
@@ -108,14 +108,15 @@ void Model::run(std::span<const InputView> inputs, std::span<const NoiseKey> noi
     Tensor& tensor = state.values[static_cast<std::size_t>(program_->input_values[i])];
     tensor.type = wanted.type;
     tensor.shape = Shape(shape);
-    if (real) {
-      tensor.floats.make_room(size);
+    tensor.make_room();
+    if (is_double(wanted.type)) {
+      for (std::size_t k = 0; k < size; ++k) tensor.doubles[k] = inputs[i].floats[k];
+    } else if (real) {
       if (size > 0) std::memcpy(tensor.floats.data(), inputs[i].floats.data(), size * sizeof(float));
-    } else {
-      tensor.integers.make_room(size);
-      if (size > 0)
-        std::memcpy(tensor.integers.data(), inputs[i].integers.data(), size * sizeof(std::int64_t));
+    } else if (size > 0) {
+      std::memcpy(tensor.integers.data(), inputs[i].integers.data(), size * sizeof(std::int64_t));
     }
+    settle(tensor);
   }
   state.noise.clear();
   for (const NoiseKey& key : noise) state.noise.push_back(noise_of(key));
@@ -127,7 +128,7 @@ OutputView Model::output(Workspace& workspace, std::size_t i) const {
   const Tensor& tensor =
       program_->is_constant[at] ? program_->constants[at] : workspace.state().values.at(at);
   OutputView view{.shape = tensor.shape.span()};
-  if (tensor.is_float())
+  if (is_real(tensor.type))
     view.floats = {tensor.floats.data(), tensor.size()};
   else
     view.integers = {tensor.integers.data(), tensor.size()};

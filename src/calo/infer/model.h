@@ -30,7 +30,7 @@ struct LoadOptions {
 /// An input or output: -1 is an extent that is not fixed.
 struct TensorInfo {
   std::string name;
-  std::string type;  ///< float, int32, int64, bool
+  std::string type;  ///< float, float16, float64, int8 … uint64, bool
   std::vector<std::int64_t> shape;
 };
 
@@ -41,7 +41,8 @@ struct NoiseKey {
   std::uint32_t particle = 0;
 };
 
-/// Numbers of an input, `shape` long in all; floats or, for integer inputs, integers.
+/// Numbers of an input, `shape` long in all; floats (for float16 and float64 too) or, for integer inputs,
+/// integers.
 struct InputView {
   std::span<const std::int64_t> shape;
   std::span<const float> floats;

@@ -9,18 +9,30 @@
 
 namespace calo::infer {
 
-/// ONNX element types that the engine knows, by their number in TensorProto. int8 and bfloat16 are known as
-/// stored weights only: constants that a DequantizeLinear or a Cast makes floats of.
+/// ONNX element types that the engine knows, by their number in TensorProto. bfloat16 is known as stored
+/// weights only: constants that a Cast makes floats of.
 enum class ElementType : std::int32_t {
   kFloat = 1,
+  kUint8 = 2,
   kInt8 = 3,
+  kUint16 = 4,
+  kInt16 = 5,
   kInt32 = 6,
   kInt64 = 7,
   kBool = 9,
+  kFloat16 = 10,
+  kDouble = 11,
+  kUint32 = 12,
+  kUint64 = 13,
   kBfloat16 = 16
 };
 
-/// Whether the type is one of stored weights.
+/// Whether a number in a file or an attribute is that of a known element type.
+constexpr bool is_known_type(std::int64_t number) {
+  return (number >= 1 && number <= 7) || (number >= 9 && number <= 13) || number == 16;
+}
+
+/// Whether large weights of the type stay where the file has them, as they are.
 constexpr bool is_narrow(ElementType type) {
   return type == ElementType::kInt8 || type == ElementType::kBfloat16;
 }
@@ -33,10 +45,11 @@ struct OnnxTensor {
   ElementType type = ElementType::kFloat;
   std::vector<std::int64_t> shape;  ///< each ≥ 0, their product within the limits
   std::int64_t count = 0;
-  /// float32, little-endian, at any address: in the file's bytes, or in `owned`.
+  /// float32, little-endian, at any address: in the file's bytes, or in `owned`; of float16 widened.
   std::span<const std::byte> floats;
   std::span<const std::byte> narrow;   ///< int8 or bfloat16, little-endian, likewise
-  std::vector<std::int64_t> integers;  ///< of the other types
+  std::vector<double> doubles;         ///< of float64
+  std::vector<std::int64_t> integers;  ///< of the other types; uint64 by its bits
   std::vector<std::byte> owned;
 
   OnnxTensor() = default;
@@ -48,7 +61,7 @@ struct OnnxTensor {
 
 /// Of one kind each, as ONNX has it.
 struct OnnxAttribute {
-  enum class Kind { kFloat, kInt, kString, kTensor, kFloats, kInts };
+  enum class Kind { kFloat, kInt, kString, kTensor, kFloats, kInts, kStrings };
   Kind kind = Kind::kInt;
   float f = 0;
   std::int64_t i = 0;
@@ -56,6 +69,7 @@ struct OnnxAttribute {
   OnnxTensor t;
   std::vector<float> floats;
   std::vector<std::int64_t> ints;
+  std::vector<std::string> strings;
 };
 
 struct OnnxNode {

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "calo/infer/protobuf_wire.h"
+#include "calo/infer/tensor.h"
 #include "core/error.h"
 
 namespace calo::infer {
@@ -76,29 +77,27 @@ std::string printable(std::string text) {
 }
 
 ElementType element_type(std::int64_t type, const std::string& where) {
-  switch (type) {
-    case 1:
-    case 3:
-    case 6:
-    case 7:
-    case 9:
-    case 16:
-      return static_cast<ElementType>(type);
-    default:
-      refuse(
-          fmt::format("has elements of type {}", type), where,
-          "known are float (1), int32 (6), int64 (7) and bool (9); of weights, int8 (3) and bfloat16 (16)");
-  }
+  if (!is_known_type(type))
+    refuse(fmt::format("has elements of type {}", type), where,
+           "known are float (1), float16 (10), double (11), bool (9), integers (2 to 7, 12, 13); of weights, "
+           "bfloat16 (16)");
+  return static_cast<ElementType>(type);
 }
 
 std::size_t size_of(ElementType type) {
   switch (type) {
     case ElementType::kBool:
     case ElementType::kInt8:
+    case ElementType::kUint8:
       return 1;
     case ElementType::kBfloat16:
+    case ElementType::kFloat16:
+    case ElementType::kInt16:
+    case ElementType::kUint16:
       return 2;
     case ElementType::kInt64:
+    case ElementType::kUint64:
+    case ElementType::kDouble:
       return 8;
     default:
       return 4;
@@ -118,6 +117,39 @@ std::int64_t element_count(const std::vector<std::int64_t>& shape, const OnnxLim
   return count;
 }
 
+// Numbers of a raw run, one of T each.
+template <class T, class Take>
+void each_of(Bytes raw, const Take& take) {
+  for (std::size_t i = 0; i < raw.size() / sizeof(T); ++i) {
+    T value;
+    std::memcpy(&value, raw.data() + i * sizeof(T), sizeof(T));
+    take(i, value);
+  }
+}
+
+// As two's complement has it in fewer bits.
+std::int64_t narrowed(std::int64_t value, ElementType type) {
+  const auto bits = static_cast<std::uint64_t>(value);
+  switch (type) {
+    case ElementType::kInt8:
+      return static_cast<std::int8_t>(bits);
+    case ElementType::kUint8:
+      return static_cast<std::uint8_t>(bits);
+    case ElementType::kInt16:
+      return static_cast<std::int16_t>(bits);
+    case ElementType::kUint16:
+      return static_cast<std::uint16_t>(bits);
+    case ElementType::kInt32:
+      return static_cast<std::int32_t>(bits);
+    case ElementType::kUint32:
+      return static_cast<std::uint32_t>(bits);
+    case ElementType::kBool:
+      return value != 0;
+    default:
+      return value;
+  }
+}
+
 OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where) {
   OnnxTensor tensor;
   std::int64_t type = 0;
@@ -125,7 +157,8 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where)
   bool has_raw = false;
   std::size_t packed_times = 0;
   std::vector<float> floats;
-  std::vector<std::int64_t> int32s, int64s;
+  std::vector<std::int64_t> int32s, int64s, uint64s;
+  std::vector<double> doubles;
   const auto elements = static_cast<std::size_t>(limits.elements);
   {
     // The name first, so that every later message has it.
@@ -174,11 +207,15 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where)
           refuse("lies outside of the file, which is not followed", where,
                  "store the model in one file (onnx.save without external data)");
         break;
+      case kDoubleData:
+        reader.doubles(field, doubles, elements);
+        break;
+      case kUint64Data:
+        reader.integers(field, uint64s, elements);
+        break;
       case kSegment:
       case kStringData:
-      case kDoubleData:
-      case kUint64Data:
-        refuse("holds segments, texts or numbers of a type that is not known", where);
+        refuse("holds segments or texts, which are not known", where);
       default:
         break;
     }
@@ -218,27 +255,55 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where)
     tensor.narrow = raw;
     return tensor;
   }
+  if (tensor.type == ElementType::kFloat16) {  // widened; kept as bits in a number of its own where not raw
+    if (!has_raw) check(int32s.size());
+    tensor.owned.resize(count * sizeof(float));
+    const auto put = [&](std::size_t i, std::uint16_t bits) {
+      const float value = from_half(bits);
+      std::memcpy(tensor.owned.data() + i * sizeof value, &value, sizeof value);
+    };
+    if (has_raw)
+      each_of<std::uint16_t>(raw, put);
+    else
+      for (std::size_t i = 0; i < count; ++i) put(i, static_cast<std::uint16_t>(int32s[i]));
+    tensor.floats = tensor.owned;
+    return tensor;
+  }
+  if (tensor.type == ElementType::kDouble) {
+    if (has_raw) {
+      doubles.resize(count);
+      each_of<double>(raw, [&](std::size_t i, double value) { doubles[i] = value; });
+    }
+    check(doubles.size());
+    tensor.doubles = std::move(doubles);
+    return tensor;
+  }
   if (has_raw) {
     tensor.integers.resize(count);
-    for (std::size_t i = 0; i < count; ++i) {
-      if (tensor.type == ElementType::kInt64) {
-        std::memcpy(&tensor.integers[i], raw.data() + i * 8, 8);
-      } else if (tensor.type == ElementType::kInt32) {
-        std::int32_t value;
-        std::memcpy(&value, raw.data() + i * 4, 4);
-        tensor.integers[i] = value;
-      } else {
-        tensor.integers[i] = raw[i] != std::byte{0};
-      }
+    const auto put = [&](std::size_t i, auto value) {
+      tensor.integers[i] = static_cast<std::int64_t>(value);
+    };
+    switch (size_of(tensor.type)) {
+      case 1:
+        each_of<std::uint8_t>(raw, put);
+        break;
+      case 2:
+        each_of<std::uint16_t>(raw, put);
+        break;
+      case 4:
+        each_of<std::uint32_t>(raw, put);
+        break;
+      default:
+        each_of<std::int64_t>(raw, put);
     }
   } else {
-    tensor.integers = tensor.type == ElementType::kInt64 ? std::move(int64s) : std::move(int32s);
+    const bool in_uint64s = tensor.type == ElementType::kUint32 || tensor.type == ElementType::kUint64;
+    tensor.integers = tensor.type == ElementType::kInt64 ? std::move(int64s)
+                      : in_uint64s                       ? std::move(uint64s)
+                                                         : std::move(int32s);
     check(tensor.integers.size());
-    for (std::int64_t& value : tensor.integers)
-      value = tensor.type == ElementType::kInt32  ? static_cast<std::int32_t>(value)
-              : tensor.type == ElementType::kBool ? value != 0
-                                                  : value;
   }
+  for (std::int64_t& value : tensor.integers) value = narrowed(value, tensor.type);
   return tensor;
 }
 
@@ -247,6 +312,7 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, const std::s
   OnnxAttribute attribute;
   WireReader reader(bytes, node);
   std::int64_t type = 0;
+  constexpr std::size_t kMostTexts = 1000;
   bool seen_f = false, seen_i = false, seen_s = false, seen_t = false;
   for (Field field; reader.next(field);) {
     switch (field.number) {
@@ -282,6 +348,9 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, const std::s
       case kGraphs:
         refuse("has a subgraph; loops and branches are not known", node);
       case kStrings:
+        if (attribute.strings.size() >= kMostTexts) refuse("has an attribute of too many texts", node);
+        attribute.strings.push_back(reader.text(field));
+        break;
       case kTensors:
       case kTypeProto:
       case kTypeProtos:
@@ -314,13 +383,17 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, const std::s
     case 7:
       attribute.kind = Kind::kInts;
       break;
+    case 8:
+      attribute.kind = Kind::kStrings;
+      break;
     case 0:  // old files leave it out
-      attribute.kind = seen_f                      ? Kind::kFloat
-                       : seen_i                    ? Kind::kInt
-                       : seen_s                    ? Kind::kString
-                       : seen_t                    ? Kind::kTensor
-                       : !attribute.floats.empty() ? Kind::kFloats
-                                                   : Kind::kInts;
+      attribute.kind = seen_f                       ? Kind::kFloat
+                       : seen_i                     ? Kind::kInt
+                       : seen_s                     ? Kind::kString
+                       : seen_t                     ? Kind::kTensor
+                       : !attribute.floats.empty()  ? Kind::kFloats
+                       : !attribute.strings.empty() ? Kind::kStrings
+                                                    : Kind::kInts;
       break;
     default:
       refuse(fmt::format("has an attribute of the unknown kind {}", type), node);
@@ -404,7 +477,7 @@ OnnxValue read_value(Bytes bytes, const OnnxLimits& limits) {
   for (Field field; reader.next(field);)
     if (field.number == 1) element = reader.integer(field);
   value.type = element_type(element, where);
-  if (is_narrow(value.type)) refuse("is int8 or bfloat16, which only weights may be", where);
+  if (value.type == ElementType::kBfloat16) refuse("is bfloat16, which only weights may be", where);
   const Bytes shape = only(tensor, 2, where);
   WireReader dims(shape, where);
   for (Field field; dims.next(field);) {
@@ -563,6 +636,20 @@ const char* to_string(ElementType type) {
       return "int64";
     case ElementType::kBool:
       return "bool";
+    case ElementType::kFloat16:
+      return "float16";
+    case ElementType::kDouble:
+      return "float64";
+    case ElementType::kUint8:
+      return "uint8";
+    case ElementType::kInt16:
+      return "int16";
+    case ElementType::kUint16:
+      return "uint16";
+    case ElementType::kUint32:
+      return "uint32";
+    case ElementType::kUint64:
+      return "uint64";
   }
   return "?";
 }

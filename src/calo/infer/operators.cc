@@ -1,9 +1,9 @@
 #include "calo/infer/operators.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/error.h"
 
@@ -21,12 +21,12 @@ const OnnxAttribute* find(const OnnxNode& node, const std::string& name, OnnxAtt
 
 }  // namespace
 
-std::string Shape::to_string() const {
-  return fmt::format("[{}]", fmt::join(span(), ", "));
-}
-
 std::string where_of(const OnnxNode& node) {
   return fmt::format("node \"{}\" ({})", node.name, node.op_type);
+}
+
+void refuse_node(const OnnxNode& node, const std::string& message) {
+  throw core::InputError({.message = message, .field = where_of(node)});
 }
 
 void OperatorCall::fail(const std::string& message) const {
@@ -44,9 +44,33 @@ const Tensor& OperatorCall::floats(std::size_t i) const {
   return tensor;
 }
 
+const Tensor& OperatorCall::reals(std::size_t i) const {
+  const Tensor& tensor = input(i);
+  if (!is_real(tensor.type)) fail(fmt::format("needs floats as input {}, not {}", i, to_string(tensor.type)));
+  return tensor;
+}
+
+const Tensor& OperatorCall::like_first(std::size_t i) const {
+  const Tensor& tensor = reals(i);
+  if (tensor.type != input(0).type)
+    fail(fmt::format("takes two types, {} and {}", to_string(input(0).type), to_string(tensor.type)));
+  return tensor;
+}
+
+std::span<const std::int64_t> OperatorCall::list(std::size_t i) const {
+  const Tensor& tensor = integers(i);
+  if (tensor.shape.rank > 1) fail(fmt::format("needs a list as input {}", i));
+  return {tensor.integers.data(), tensor.size()};
+}
+
+void OperatorCall::inputs_between(std::size_t least, std::size_t most) const {
+  if (inputs.size() < least || inputs.size() > most)
+    fail(fmt::format("has {} inputs, and {} to {} are known", inputs.size(), least, most));
+}
+
 const Tensor& OperatorCall::integers(std::size_t i) const {
   const Tensor& tensor = input(i);
-  if (tensor.is_float()) fail(fmt::format("needs integers as input {}", i));
+  if (is_real(tensor.type)) fail(fmt::format("needs integers as input {}", i));
   return tensor;
 }
 
@@ -62,10 +86,7 @@ Tensor& OperatorCall::output(std::size_t i, ElementType type, const Shape& shape
   Tensor& tensor = *outputs[i];
   tensor.type = type;
   tensor.shape = shape;
-  if (tensor.is_float())
-    tensor.floats.make_room(static_cast<std::size_t>(count));
-  else
-    tensor.integers.make_room(static_cast<std::size_t>(count));
+  tensor.make_room();
   return tensor;
 }
 
@@ -91,6 +112,59 @@ std::int64_t int_attribute(const OnnxNode& node, const std::string& name, std::i
 std::vector<std::int64_t> ints_attribute(const OnnxNode& node, const std::string& name) {
   const OnnxAttribute* found = find(node, name, OnnxAttribute::Kind::kInts);
   return found != nullptr ? found->ints : std::vector<std::int64_t>();
+}
+
+bool flag_attribute(const OnnxNode& node, const std::string& name, bool otherwise) {
+  const std::int64_t value = int_attribute(node, name, otherwise ? 1 : 0);
+  if (value != 0 && value != 1)
+    refuse_node(node, fmt::format("has the value {} of \"{}\", which is neither 0 nor 1", value, name));
+  return value != 0;
+}
+
+std::string string_attribute(const OnnxNode& node, const std::string& name, const std::string& otherwise) {
+  const OnnxAttribute* found = find(node, name, OnnxAttribute::Kind::kString);
+  return found != nullptr ? found->s : otherwise;
+}
+
+std::vector<float> floats_attribute(const OnnxNode& node, const std::string& name) {
+  const OnnxAttribute* found = find(node, name, OnnxAttribute::Kind::kFloats);
+  return found != nullptr ? found->floats : std::vector<float>();
+}
+
+std::vector<std::string> strings_attribute(const OnnxNode& node, const std::string& name) {
+  const OnnxAttribute* found = find(node, name, OnnxAttribute::Kind::kStrings);
+  return found != nullptr ? found->strings : std::vector<std::string>();
+}
+
+bool has_attribute(const OnnxNode& node, const std::string& name) {
+  return node.attributes.contains(name);
+}
+
+ElementType type_attribute(const OnnxNode& node, const std::string& name, ElementType otherwise) {
+  const std::int64_t type = int_attribute(node, name, static_cast<std::int64_t>(otherwise));
+  if (!is_known_type(type) || static_cast<ElementType>(type) == ElementType::kBfloat16)
+    refuse_node(node, fmt::format("makes the type {}, which is not known", type));
+  return static_cast<ElementType>(type);
+}
+
+std::vector<std::int64_t> extents_attribute(const OnnxNode& node, const std::string& name, std::int64_t least,
+                                            std::int64_t most) {
+  std::vector<std::int64_t> values = ints_attribute(node, name);
+  if (values.size() > 2 * Shape::kMaxRank)
+    refuse_node(node, fmt::format("has {} numbers as \"{}\"", values.size(), name));
+  for (const std::int64_t value : values)
+    if (value < least || value > most)
+      refuse_node(node, fmt::format("has {} in \"{}\", which is out of range", value, name));
+  return values;
+}
+
+void copy(const Tensor& from, std::int64_t begin, Tensor& to, std::int64_t place, std::int64_t count) {
+  if (count == 0) return;
+  by_storage(from.type, [&](auto kind) {
+    using T = decltype(kind);
+    std::memcpy(to.numbers<T>() + place, from.numbers<T>() + begin,
+                static_cast<std::size_t>(count) * sizeof(T));
+  });
 }
 
 void only_attributes(const OnnxNode& node, std::initializer_list<const char*> names) {
@@ -139,12 +213,45 @@ Shape reshaped(const OperatorCall& call, const Shape& from, std::span<const std:
   return shape;
 }
 
+namespace {
+
+const OperatorTable& operators() {
+  static const OperatorTable all = [] {
+    OperatorTable table;
+    add_elementwise_operators(table);
+    add_cast_operators(table);
+    add_shape_operators(table);
+    add_gather_operators(table);
+    add_product_operators(table);
+    add_normalisation_operators(table);
+    add_reduce_operators(table);
+    add_convolution_operators(table);
+    add_pool_operators(table);
+    add_recurrent_operators(table);
+    add_einsum_operators(table);
+    add_resize_operators(table);
+    add_random_operators(table);
+    return table;
+  }();
+  return all;
+}
+
+}  // namespace
+
 Operator make_operator(const OnnxNode& node, std::int64_t opset) {
-  for (const auto kind : {elementwise_operator, shape_operator, product_operator})
-    if (Operator made = kind(node, opset)) return made;
-  throw core::InputError({.message = "is an operator that is not known",
-                          .field = where_of(node),
-                          .hint = "doc/infer.md lists those that are"});
+  const auto found = operators().find(node.op_type);
+  if (found == operators().end())
+    throw core::InputError({.message = "is an operator that is not known",
+                            .field = where_of(node),
+                            .hint = "doc/infer.md lists those that are"});
+  return found->second(node, opset);
+}
+
+std::vector<std::string> operator_names() {
+  std::vector<std::string> names = {"Constant"};  // of which the reader makes constants
+  for (const auto& [name, maker] : operators()) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace calo::infer

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "calo/infer/onnx_reader.h"
 #include "calo/infer/tensor.h"
 #include "core/philox.h"
+#include "core/thread_pool.h"
 
 namespace calo::infer {
 
@@ -22,13 +24,25 @@ struct OperatorCall {
   std::int64_t& work;             ///< multiplications left; see OnnxLimits::work
   std::span<core::Philox> noise;  ///< by row; what is not by row takes the first
   bool noise_by_row = false;
+  LargeArray<std::byte>* scratch = nullptr;  ///< kept from run to run; null where constants are folded
+  core::ThreadPool* pool = nullptr;
 
   [[noreturn]] void fail(const std::string& message) const;
   const Tensor& input(std::size_t i) const;
   /// Null where it was left out.
   const Tensor* optional_input(std::size_t i) const { return i < inputs.size() ? inputs[i] : nullptr; }
+  /// float32 or float16
   const Tensor& floats(std::size_t i) const;
+  /// these or float64
+  const Tensor& reals(std::size_t i) const;
+  /// A real input of the same type as the first.
+  const Tensor& like_first(std::size_t i) const;
+  /// integers or bool
   const Tensor& integers(std::size_t i) const;
+  /// A constant list of integers: of at most one dimension.
+  std::span<const std::int64_t> list(std::size_t i) const;
+  /// @throws core::InputError where there are fewer or more inputs
+  void inputs_between(std::size_t least, std::size_t most) const;
   /// Sets type and shape of an output and gives it memory. @throws core::InputError where it is too large
   Tensor& output(std::size_t i, ElementType type, const Shape& shape) const;
   void spend(std::int64_t a, std::int64_t b, std::int64_t c) const;
@@ -36,20 +50,35 @@ struct OperatorCall {
 
 using Operator = std::function<void(OperatorCall& call)>;
 
-/// The simple interpreter's operators, each right for itself: elementwise with broadcasting, shapes,
-/// products, normalisations and noise.
+/// The simple interpreter's operators, each right for itself. What they make is settled (see tensor.h) by
+/// whoever calls them.
 /// @throws core::InputError where the operator is not known, or its attributes are not
 Operator make_operator(const OnnxNode& node, std::int64_t opset);
 
+/// Every operator that make_operator() knows, in alphabetical order.
+std::vector<std::string> operator_names();
+
 /// "node "name" (Op)".
 std::string where_of(const OnnxNode& node);
+[[noreturn]] void refuse_node(const OnnxNode& node, const std::string& message);
 
 /// Attributes with their defaults. @throws core::InputError where one is of another kind
 float float_attribute(const OnnxNode& node, const std::string& name, float otherwise);
 std::int64_t int_attribute(const OnnxNode& node, const std::string& name, std::int64_t otherwise);
+/// 0 or 1.
+bool flag_attribute(const OnnxNode& node, const std::string& name, bool otherwise);
+std::string string_attribute(const OnnxNode& node, const std::string& name, const std::string& otherwise);
 std::vector<std::int64_t> ints_attribute(const OnnxNode& node, const std::string& name);
+std::vector<float> floats_attribute(const OnnxNode& node, const std::string& name);
+std::vector<std::string> strings_attribute(const OnnxNode& node, const std::string& name);
+bool has_attribute(const OnnxNode& node, const std::string& name);
+/// A type to cast to or to make. @throws core::InputError where it is not known
+ElementType type_attribute(const OnnxNode& node, const std::string& name, ElementType otherwise);
 /// @throws core::InputError where the node has another attribute than these
 void only_attributes(const OnnxNode& node, std::initializer_list<const char*> names);
+/// Kernels, strides, dilations, pads: as many as the dimensions that they belong to, or none; each in range.
+std::vector<std::int64_t> extents_attribute(const OnnxNode& node, const std::string& name, std::int64_t least,
+                                            std::int64_t most);
 
 /// An axis in [0, rank), negative ones counted from the end.
 std::size_t axis_of(const OperatorCall& call, std::int64_t axis, std::size_t rank);
@@ -58,9 +87,24 @@ std::size_t axis_of(const OperatorCall& call, std::int64_t axis, std::size_t ran
 Shape reshaped(const OperatorCall& call, const Shape& from, std::span<const std::int64_t> target,
                bool allow_zero);
 
-// By kind, in files of their own; null where the operator is of another kind.
-Operator elementwise_operator(const OnnxNode& node, std::int64_t opset);
-Operator shape_operator(const OnnxNode& node, std::int64_t opset);
-Operator product_operator(const OnnxNode& node, std::int64_t opset);
+/// Copies `count` elements between tensors of one type.
+void copy(const Tensor& from, std::int64_t begin, Tensor& to, std::int64_t place, std::int64_t count);
+
+/// Makers by name, given by each kind's file.
+using OperatorMaker = std::function<Operator(const OnnxNode& node, std::int64_t opset)>;
+using OperatorTable = std::map<std::string, OperatorMaker>;
+void add_elementwise_operators(OperatorTable& table);
+void add_cast_operators(OperatorTable& table);
+void add_shape_operators(OperatorTable& table);
+void add_gather_operators(OperatorTable& table);
+void add_product_operators(OperatorTable& table);
+void add_normalisation_operators(OperatorTable& table);
+void add_reduce_operators(OperatorTable& table);
+void add_convolution_operators(OperatorTable& table);
+void add_pool_operators(OperatorTable& table);
+void add_recurrent_operators(OperatorTable& table);
+void add_einsum_operators(OperatorTable& table);
+void add_resize_operators(OperatorTable& table);
+void add_random_operators(OperatorTable& table);
 
 }  // namespace calo::infer

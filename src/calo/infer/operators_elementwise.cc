@@ -1,102 +1,15 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <type_traits>
 
 #include "calo/infer/activation.h"
+#include "calo/infer/broadcast.h"
 #include "calo/infer/operators.h"
-#include "core/error.h"
 
 namespace calo::infer {
 namespace {
-
-// Walks a broadcast: for each run of the last dimension, where in each operand it begins.
-template <std::size_t kOperands>
-struct Broadcast {
-  Shape shape;
-  std::array<std::array<std::int64_t, Shape::kMaxRank>, kOperands> strides{};
-
-  Broadcast(const OperatorCall& call, const std::array<const Shape*, kOperands>& operands) {
-    for (const Shape* operand : operands) shape.rank = std::max(shape.rank, operand->rank);
-    for (std::size_t i = 0; i < shape.rank; ++i) {
-      std::int64_t extent = 1;
-      for (const Shape* operand : operands) {
-        if (i + operand->rank < shape.rank) continue;
-        const std::int64_t own = (*operand)[i + operand->rank - shape.rank];
-        if (own == 1) continue;
-        if (extent != 1 && extent != own) call.fail("takes shapes that do not fit together");
-        extent = own;
-      }
-      shape[i] = extent;
-    }
-    for (std::size_t o = 0; o < kOperands; ++o) {
-      std::int64_t stride = 1;
-      for (std::size_t i = operands[o]->rank; i-- > 0;) {
-        const std::int64_t own = (*operands[o])[i];
-        strides[o][i + shape.rank - operands[o]->rank] = own == 1 ? 0 : stride;
-        stride *= own;
-      }
-    }
-  }
-
-  template <class Body>
-  void for_each_run(const Body& body) const {
-    const std::int64_t length = shape.rank > 0 ? shape[shape.rank - 1] : 1;
-    if (shape.count() == 0) return;
-    const std::int64_t runs = shape.count() / length;
-    std::array<std::int64_t, kOperands> begin{}, step{};
-    for (std::size_t o = 0; o < kOperands; ++o) step[o] = shape.rank > 0 ? strides[o][shape.rank - 1] : 0;
-    std::array<std::int64_t, Shape::kMaxRank> at{};
-    for (std::int64_t run = 0; run < runs; ++run) {
-      body(run * length, length, begin, step);
-      for (std::size_t i = shape.rank - (shape.rank > 0 ? 1 : 0); i-- > 0;) {
-        for (std::size_t o = 0; o < kOperands; ++o) begin[o] += strides[o][i];
-        if (++at[i] < shape[i]) break;
-        for (std::size_t o = 0; o < kOperands; ++o) begin[o] -= strides[o][i] * shape[i];
-        at[i] = 0;
-      }
-    }
-  }
-};
-
-template <class In, class Out, class Function>
-void binary(const Tensor& a, const Tensor& b, const In* from_a, const In* from_b, Out* out,
-            const OperatorCall& call, const Function& function) {
-  const Broadcast<2> walk(call, {&a.shape, &b.shape});
-  walk.for_each_run([&](std::int64_t to, std::int64_t length, const auto& begin, const auto& step) {
-    for (std::int64_t i = 0; i < length; ++i)
-      out[to + i] =
-          static_cast<Out>(function(from_a[begin[0] + i * step[0]], from_b[begin[1] + i * step[1]]));
-  });
-}
-
-// Function works on floats and on integers; both operands are of one type.
-template <class Function>
-Operator arithmetic(const Function& function, bool makes_bool = false) {
-  return [function, makes_bool](OperatorCall& call) {
-    if (call.inputs.size() != 2) call.fail("needs two inputs");
-    const Tensor &a = call.input(0), &b = call.input(1);
-    if (a.type != b.type) call.fail("takes two types");
-    const Shape shape = Broadcast<2>(call, {&a.shape, &b.shape}).shape;
-    Tensor& out = call.output(0, makes_bool ? ElementType::kBool : a.type, shape);
-    if (makes_bool) {
-      if (a.is_float())
-        binary(a, b, a.floats.data(), b.floats.data(), out.integers.data(), call, function);
-      else
-        binary(a, b, a.integers.data(), b.integers.data(), out.integers.data(), call, function);
-    } else if (a.is_float()) {
-      binary(a, b, a.floats.data(), b.floats.data(), out.floats.data(), call, function);
-    } else {
-      binary(a, b, a.integers.data(), b.integers.data(), out.integers.data(), call, function);
-      if (out.type == ElementType::kInt32)
-        for (std::size_t i = 0; i < out.size(); ++i)
-          out.integers[i] = static_cast<std::int32_t>(static_cast<std::uint64_t>(out.integers[i]));
-    }
-  };
-}
 
 // Integers wrap around, as they do in two's complement.
 template <class T, class Function>
@@ -107,73 +20,235 @@ T wrapping(T a, T b, const Function& function) {
     return static_cast<T>(function(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
 }
 
+template <class T>
+bool is_nan(T x) {
+  return x != x;
+}
+// NaN is passed on from either side.
+template <class T>
+T least_of(T a, T b) {
+  return is_nan(a) ? a : is_nan(b) ? b : std::min(a, b);
+}
+template <class T>
+T most_of(T a, T b) {
+  return is_nan(a) ? a : is_nan(b) ? b : std::max(a, b);
+}
+
 struct Quotient {
-  float operator()(float a, float b) const { return a / b; }
-  std::int64_t operator()(std::int64_t a, std::int64_t b) const {
-    if (b == 0) return 0;  // as good as any number; onnxruntime crashes
-    if (b == -1) return static_cast<std::int64_t>(0 - static_cast<std::uint64_t>(a));
-    return a / b;
+  template <class T>
+  T operator()(T a, T b) const {
+    if constexpr (std::is_floating_point_v<T>) {
+      return a / b;
+    } else {
+      if (b == 0) return 0;  // as good as any number; onnxruntime crashes
+      if constexpr (std::is_signed_v<T>)
+        if (b == -1) return static_cast<T>(0 - static_cast<std::uint64_t>(a));
+      return a / b;
+    }
   }
 };
 
-Operator power() {
-  return [](OperatorCall& call) {
-    const Tensor &a = call.floats(0), &b = call.input(1);
-    Tensor& out = call.output(0, ElementType::kFloat, Broadcast<2>(call, {&a.shape, &b.shape}).shape);
-    const Broadcast<2> walk(call, {&a.shape, &b.shape});
-    walk.for_each_run([&](std::int64_t to, std::int64_t length, const auto& begin, const auto& step) {
-      for (std::int64_t i = 0; i < length; ++i) {
-        const auto at = static_cast<std::size_t>(begin[1] + i * step[1]);
-        const float exponent = b.is_float() ? b.floats[at] : static_cast<float>(b.integers[at]);
-        out.floats[static_cast<std::size_t>(to + i)] =
-            std::pow(a.floats[static_cast<std::size_t>(begin[0] + i * step[0])], exponent);
-      }
+// As Python has it (the sign of b), or as C (the sign of a).
+struct Remainder {
+  bool as_c = false;
+  template <class T>
+  T operator()(T a, T b) const {
+    if constexpr (std::is_floating_point_v<T>) {
+      return std::fmod(a, b);
+    } else {
+      if (b == 0) return 0;
+      if constexpr (std::is_signed_v<T>)
+        if (b == -1) return 0;
+      const T rest = a % b;
+      if constexpr (std::is_signed_v<T>)
+        if (!as_c && rest != 0 && (rest < 0) != (b < 0)) return rest + b;
+      return rest;
+    }
+  }
+};
+
+enum class Takes { kAll, kReals, kNumbers, kBools };
+
+void check_type(const OperatorCall& call, ElementType type, Takes takes) {
+  const bool fits = takes == Takes::kAll || (takes == Takes::kReals && is_real(type)) ||
+                    (takes == Takes::kNumbers && type != ElementType::kBool) ||
+                    (takes == Takes::kBools && type == ElementType::kBool);
+  if (!fits) call.fail(fmt::format("takes {}, for which it is not made", to_string(type)));
+}
+
+// out = function(out-so-far or a, b), with the shapes of both.
+template <class T, class Out, class Function>
+void combine(const OperatorCall& call, const Shape& shape_a, const T* a, const Tensor& b, Out* out,
+             const Function& function) {
+  const Broadcast<2> walk(call, {&shape_a, &b.shape});
+  const T* const from_b = b.numbers<T>();
+  walk.for_each_run([&](std::int64_t to, std::int64_t length, const auto& begin, const auto& step) {
+    const T* const x = a + begin[0];
+    const T* const y = from_b + begin[1];
+    Out* const z = out + to;
+    if (step[0] == 1 && step[1] == 1)
+      for (std::int64_t i = 0; i < length; ++i) z[i] = static_cast<Out>(function(x[i], y[i]));
+    else if (step[0] == 1 && step[1] == 0)
+      for (std::int64_t i = 0; i < length; ++i) z[i] = static_cast<Out>(function(x[i], y[0]));
+    else
+      for (std::int64_t i = 0; i < length; ++i)
+        z[i] = static_cast<Out>(function(x[i * step[0]], y[i * step[1]]));
+  });
+}
+
+// Function works on every type in which numbers are kept; both operands are of one type.
+template <class Function>
+Operator binary(const Function& function, Takes takes, bool makes_bool = false) {
+  return [=](OperatorCall& call) {
+    call.inputs_between(2, 2);
+    const Tensor &a = call.input(0), &b = call.input(1);
+    if (a.type != b.type)
+      call.fail(fmt::format("takes two types, {} and {}", to_string(a.type), to_string(b.type)));
+    check_type(call, a.type, takes);
+    const Shape shape = Broadcast<2>(call, {&a.shape, &b.shape}).shape;
+    Tensor& out = call.output(0, makes_bool ? ElementType::kBool : a.type, shape);
+    by_storage(a.type, [&](auto kind) {
+      using T = decltype(kind);
+      if (makes_bool)
+        combine(call, a.shape, a.numbers<T>(), b, out.integers.data(), function);
+      else
+        combine(call, a.shape, a.numbers<T>(), b, out.numbers<T>(), function);
     });
   };
 }
 
-Operator choice() {
-  return [](OperatorCall& call) {
-    const Tensor &condition = call.integers(0), &a = call.input(1), &b = call.input(2);
-    if (a.type != b.type) call.fail("takes two types");
-    const Broadcast<3> walk(call, {&condition.shape, &a.shape, &b.shape});
-    Tensor& out = call.output(0, a.type, walk.shape);
-    const auto run = [&](const auto* from_a, const auto* from_b, auto* to_all) {
-      walk.for_each_run([&](std::int64_t to, std::int64_t length, const auto& begin, const auto& step) {
-        for (std::int64_t i = 0; i < length; ++i)
-          to_all[to + i] = condition.integers[static_cast<std::size_t>(begin[0] + i * step[0])] != 0
-                               ? from_a[begin[1] + i * step[1]]
-                               : from_b[begin[2] + i * step[2]];
-      });
-    };
-    if (a.is_float())
-      run(a.floats.data(), b.floats.data(), out.floats.data());
-    else
-      run(a.integers.data(), b.integers.data(), out.integers.data());
-  };
-}
-
+// Any number of operands, one after the other. Partial results have the shape of the whole.
 template <class Function>
-Operator unary(const Function& function) {
-  return [function](OperatorCall& call) {
-    if (call.inputs.size() != 1) call.fail("needs one input");
-    const Tensor& in = call.floats(0);
-    Tensor& out = call.output(0, ElementType::kFloat, in.shape);
-    const std::size_t count = in.size();
-    for (std::size_t i = 0; i < count; ++i) out.floats[i] = function(in.floats[i]);
+Operator variadic(const Function& function, Takes takes, bool mean = false) {
+  return [=](OperatorCall& call) {
+    const Tensor& first = call.input(0);
+    check_type(call, first.type, takes);
+    Shape shape = first.shape;
+    for (std::size_t i = 1; i < call.inputs.size(); ++i) {
+      const Tensor& in = call.input(i);
+      if (in.type != first.type)
+        call.fail(fmt::format("takes two types, {} and {}", to_string(first.type), to_string(in.type)));
+      shape = Broadcast<2>(call, {&shape, &in.shape}).shape;
+    }
+    Tensor& out = call.output(0, first.type, shape);
+    by_storage(first.type, [&](auto kind) {
+      using T = decltype(kind);
+      const Shape all = out.shape;
+      if (call.inputs.size() == 2) {
+        combine(call, first.shape, first.numbers<T>(), call.input(1), out.numbers<T>(), function);
+      } else {
+        // The first is spread out, the rest is combined in place.
+        const Broadcast<2> walk(call, {&first.shape, &all});
+        walk.for_each_run([&](std::int64_t to, std::int64_t length, const auto& begin, const auto& step) {
+          for (std::int64_t i = 0; i < length; ++i)
+            out.numbers<T>()[to + i] = first.numbers<T>()[begin[0] + i * step[0]];
+        });
+        for (std::size_t i = 1; i < call.inputs.size(); ++i)
+          combine(call, all, out.numbers<T>(), call.input(i), out.numbers<T>(), function);
+      }
+      if constexpr (std::is_floating_point_v<T>)
+        if (mean)
+          for (std::size_t i = 0; i < out.size(); ++i)
+            out.numbers<T>()[i] /= static_cast<T>(call.inputs.size());
+    });
   };
 }
 
-Operator negation() {
-  return [](OperatorCall& call) {
+// The exponent may be of another type.
+void power(OperatorCall& call) {
+  call.inputs_between(2, 2);
+  const Tensor &a = call.input(0), &b = call.input(1);
+  check_type(call, a.type, Takes::kNumbers);
+  check_type(call, b.type, Takes::kNumbers);
+  const Broadcast<2> walk(call, {&a.shape, &b.shape});
+  Tensor& out = call.output(0, a.type, walk.shape);
+  by_storage(a.type, [&](auto kind) {
+    by_storage(b.type, [&](auto other) {
+      using T = decltype(kind);
+      using E = decltype(other);
+      using Wide = std::conditional_t<std::is_same_v<T, float> && !std::is_same_v<E, double>, float, double>;
+      walk.for_each_run([&](std::int64_t to, std::int64_t length, const auto& begin, const auto& step) {
+        for (std::int64_t i = 0; i < length; ++i) {
+          const Wide result = std::pow(static_cast<Wide>(a.numbers<T>()[begin[0] + i * step[0]]),
+                                       static_cast<Wide>(b.numbers<E>()[begin[1] + i * step[1]]));
+          if constexpr (std::is_floating_point_v<T>)
+            out.numbers<T>()[to + i] = static_cast<T>(result);
+          else  // what no integer can hold becomes the smallest, as x86's conversion has it
+            out.numbers<T>()[to + i] =
+                static_cast<T>(std::abs(result) < 9.2e18 ? static_cast<std::int64_t>(result)
+                                                         : std::numeric_limits<std::int64_t>::min());
+        }
+      });
+    });
+  });
+}
+
+void choice(OperatorCall& call) {
+  call.inputs_between(3, 3);
+  const Tensor &condition = call.integers(0), &a = call.input(1), &b = call.input(2);
+  check_type(call, condition.type, Takes::kBools);
+  if (a.type != b.type)
+    call.fail(fmt::format("takes two types, {} and {}", to_string(a.type), to_string(b.type)));
+  const Broadcast<3> walk(call, {&condition.shape, &a.shape, &b.shape});
+  Tensor& out = call.output(0, a.type, walk.shape);
+  by_storage(a.type, [&](auto kind) {
+    using T = decltype(kind);
+    walk.for_each_run([&](std::int64_t to, std::int64_t length, const auto& begin, const auto& step) {
+      for (std::int64_t i = 0; i < length; ++i)
+        out.numbers<T>()[to + i] = condition.integers[static_cast<std::size_t>(begin[0] + i * step[0])] != 0
+                                       ? a.numbers<T>()[begin[1] + i * step[1]]
+                                       : b.numbers<T>()[begin[2] + i * step[2]];
+    });
+  });
+}
+
+// Function works on floats and doubles, or on integers too.
+template <class Function>
+Operator unary(const Function& function, Takes takes = Takes::kReals) {
+  return [function, takes](OperatorCall& call) {
+    call.inputs_between(1, 1);
     const Tensor& in = call.input(0);
+    check_type(call, in.type, takes);
     Tensor& out = call.output(0, in.type, in.shape);
-    for (std::size_t i = 0; i < in.size(); ++i) {
-      if (in.is_float())
-        out.floats[i] = -in.floats[i];
-      else
-        out.integers[i] = static_cast<std::int64_t>(0 - static_cast<std::uint64_t>(in.integers[i]));
+    const std::size_t count = in.size();
+    const auto run = [&](auto kind) {
+      using T = decltype(kind);
+      const T* const from = in.numbers<T>();
+      T* const to = out.numbers<T>();
+      for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<T>(function(from[i]));
+    };
+    if (takes == Takes::kReals) {
+      by_real(in.type, run);
+    } else {
+      by_storage(in.type, run);
     }
+  };
+}
+template <class Function>
+Operator real_unary(const Function& function) {
+  return [function](OperatorCall& call) {
+    call.inputs_between(1, 1);
+    const Tensor& in = call.reals(0);
+    Tensor& out = call.output(0, in.type, in.shape);
+    const std::size_t count = in.size();
+    by_real(in.type, [&](auto kind) {
+      using T = decltype(kind);
+      const T* const from = in.numbers<T>();
+      T* const to = out.numbers<T>();
+      for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<T>(function(from[i]));
+    });
+  };
+}
+template <class Function>
+Operator question(const Function& function) {
+  return [function](OperatorCall& call) {
+    call.inputs_between(1, 1);
+    const Tensor& in = call.reals(0);
+    Tensor& out = call.output(0, ElementType::kBool, in.shape);
+    by_real(in.type, [&](auto kind) {
+      using T = decltype(kind);
+      for (std::size_t i = 0; i < in.size(); ++i) out.integers[i] = function(in.numbers<T>()[i]) ? 1 : 0;
+    });
   };
 }
 
@@ -181,148 +256,252 @@ Operator clip(const OnnxNode& node) {
   only_attributes(node, {"min", "max"});
   const float least = float_attribute(node, "min", std::numeric_limits<float>::lowest());
   const float most = float_attribute(node, "max", std::numeric_limits<float>::max());
-  return [least, most](OperatorCall& call) {
-    const Tensor& in = call.floats(0);
-    const auto limit = [&](std::size_t i, float otherwise) {
-      if (call.optional_input(i) == nullptr) return otherwise;
-      const Tensor& tensor = call.floats(i);
-      if (tensor.size() != 1) call.fail("needs one number as a limit");
-      return tensor.floats[0];
-    };
-    const float low = limit(1, least), high = limit(2, most);
-    Tensor& out = call.output(0, ElementType::kFloat, in.shape);
-    for (std::size_t i = 0; i < in.size(); ++i) out.floats[i] = std::min(std::max(in.floats[i], low), high);
-  };
-}
-
-// (x - zero point) · scale, each for all or by one axis.
-Operator dequantize_linear(const OnnxNode& node) {
-  only_attributes(node, {"axis", "block_size", "output_dtype"});
-  const std::int64_t axis = int_attribute(node, "axis", 1);
-  if (int_attribute(node, "block_size", 0) != 0 || (int_attribute(node, "output_dtype", 1) | 1) != 1)
-    throw core::InputError(
-        {.message = "works in blocks, or makes other numbers than floats, which is not known",
-         .field = where_of(node)});
-  return [axis](OperatorCall& call) {
-    const Tensor& in = call.integers(0);
-    const Tensor& scale = call.floats(1);
-    const Tensor* const zero = call.optional_input(2);
-    std::size_t extent = 1, stride = in.size();
-    if (scale.size() != 1) {
-      const std::size_t at = axis_of(call, axis, in.shape.rank);
-      extent = static_cast<std::size_t>(in.shape[at]);
-      stride = static_cast<std::size_t>(in.shape.count(at + 1, in.shape.rank));
-      if (scale.shape.rank != 1 || scale.size() != extent)
-        call.fail("has scales of another size than its axis");
-    }
-    if (zero != nullptr && (zero->is_float() || zero->size() != scale.size()))
-      call.fail("has other zero points than scales");
-    Tensor& out = call.output(0, ElementType::kFloat, in.shape);
-    for (std::size_t i = 0; i < in.size(); ++i) {
-      const std::size_t j = scale.size() == 1 ? 0 : i / stride % extent;
-      const std::int64_t point = zero != nullptr ? zero->integers[j] : 0;
-      out.floats[i] = static_cast<float>(in.integers[i] - point) * scale.floats[j];
-    }
-  };
-}
-
-Operator cast(const OnnxNode& node) {
-  only_attributes(node, {"to", "saturate"});
-  const std::int64_t to = int_attribute(node, "to", 0);
-  if (to != 1 && to != 6 && to != 7 && to != 9)
-    throw core::InputError(
-        {.message = fmt::format("casts to the type {}, which is not known", to), .field = where_of(node)});
-  const auto type = static_cast<ElementType>(to);
-  return [type](OperatorCall& call) {
+  const bool has_least = has_attribute(node, "min"), has_most = has_attribute(node, "max");
+  return [=](OperatorCall& call) {
+    call.inputs_between(1, 3);
     const Tensor& in = call.input(0);
-    Tensor& out = call.output(0, type, in.shape);
-    for (std::size_t i = 0; i < in.size(); ++i) {
-      if (in.is_float() && out.is_float()) {
-        out.floats[i] = in.floats[i];
-      } else if (out.is_float()) {
-        out.floats[i] = static_cast<float>(in.integers[i]);
-      } else if (type == ElementType::kBool) {
-        out.integers[i] = in.is_float() ? in.floats[i] != 0 : in.integers[i] != 0;
-      } else {
-        std::int64_t value = 0;
-        if (in.is_float()) {
-          const float x = in.floats[i];
-          // What no integer can hold becomes the smallest, as x86's conversion has it.
-          value =
-              std::abs(x) < 9.2e18f ? static_cast<std::int64_t>(x) : std::numeric_limits<std::int64_t>::min();
-        } else {
-          value = in.integers[i];
-        }
-        out.integers[i] = type == ElementType::kInt32
-                              ? static_cast<std::int32_t>(static_cast<std::uint64_t>(value))
-                              : value;
+    check_type(call, in.type, Takes::kNumbers);
+    by_storage(in.type, [&](auto kind) {
+      using T = decltype(kind);
+      const auto limit = [&](std::size_t i, bool given, float attribute, T otherwise) {
+        if (call.optional_input(i) == nullptr) return given ? static_cast<T>(attribute) : otherwise;
+        const Tensor& tensor = call.input(i);
+        if (tensor.size() != 1) call.fail("needs one number as a limit");
+        if (tensor.type != in.type) call.fail("has limits of another type");
+        return tensor.numbers<T>()[0];
+      };
+      const T low = limit(1, has_least, least, std::numeric_limits<T>::lowest());
+      const T high = limit(2, has_most, most, std::numeric_limits<T>::max());
+      Tensor& out = call.output(0, in.type, in.shape);
+      const T* const from = in.numbers<T>();
+      T* const to = out.numbers<T>();
+      // NaN stays: neither comparison holds for it.
+      for (std::size_t i = 0; i < in.size(); ++i) {
+        const T x = from[i] < low ? low : from[i];
+        to[i] = x > high ? high : x;
       }
+    });
+  };
+}
+
+// A slope for each number, spread out over the input.
+void parametric_relu(OperatorCall& call) {
+  call.inputs_between(2, 2);
+  const Tensor& in = call.input(0);
+  const Tensor& slope = call.input(1);
+  check_type(call, in.type, Takes::kNumbers);
+  if (slope.type != in.type) call.fail("has slopes of another type");
+  if (!(Broadcast<2>(call, {&in.shape, &slope.shape}).shape == in.shape))
+    call.fail(fmt::format("has slopes {} for {}", slope.shape.to_string(), in.shape.to_string()));
+  Tensor& out = call.output(0, in.type, in.shape);
+  by_storage(in.type, [&](auto kind) {
+    using T = decltype(kind);
+    combine(call, in.shape, in.numbers<T>(), slope, out.numbers<T>(),
+            [](auto x, auto a) { return x < 0 ? wrapping(x, a, std::multiplies<>()) : x; });
+  });
+}
+
+void negation(OperatorCall& call) {
+  call.inputs_between(1, 1);
+  const Tensor& in = call.input(0);
+  check_type(call, in.type, Takes::kNumbers);
+  Tensor& out = call.output(0, in.type, in.shape);
+  by_storage(in.type, [&](auto kind) {
+    using T = decltype(kind);
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      if constexpr (std::is_floating_point_v<T>)
+        out.numbers<T>()[i] = -in.numbers<T>()[i];
+      else
+        out.numbers<T>()[i] = static_cast<T>(0 - static_cast<std::uint64_t>(in.numbers<T>()[i]));
     }
+  });
+}
+
+template <class T>
+T softplus(T x) {
+  return most_of(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
+}
+template <class T>
+T sigmoid(T x) {
+  return 1 / (1 + std::exp(-x));
+}
+template <class T>
+T hard_sigmoid(T x, T alpha, T beta) {
+  return most_of(T(0), least_of(T(1), alpha * x + beta));
+}
+
+void add_activations(OperatorTable& table) {
+  // Plain ones: no attributes.
+  const auto plain = [&](const char* name, Operator op) {
+    table[name] = [op = std::move(op)](const OnnxNode& node, std::int64_t /*opset*/) {
+      only_attributes(node, {});
+      return op;
+    };
+  };
+  plain("Relu", unary([](auto x) { return x < 0 ? decltype(x)(0) : x; }, Takes::kNumbers));
+  plain("Tanh", real_unary([](auto x) { return std::tanh(x); }));
+  plain("Sigmoid", real_unary([](auto x) { return sigmoid(x); }));
+  plain("Softplus", real_unary([](auto x) { return softplus(x); }));
+  plain("Softsign", real_unary([](auto x) { return x / (1 + std::abs(x)); }));
+  plain("Mish", real_unary([](auto x) { return x * std::tanh(softplus(x)); }));
+  plain("HardSwish", real_unary([](auto x) {
+          return x * hard_sigmoid<decltype(x)>(x, decltype(x)(1.0 / 6), decltype(x)(0.5));
+        }));
+  plain("PRelu", parametric_relu);
+  table["LeakyRelu"] = [](const OnnxNode& node, std::int64_t) {
+    only_attributes(node, {"alpha"});
+    return real_unary([alpha = float_attribute(node, "alpha", 0.01f)](auto x) {
+      return x < 0 ? static_cast<decltype(x)>(alpha) * x : x;
+    });
+  };
+  table["Elu"] = [](const OnnxNode& node, std::int64_t) {
+    only_attributes(node, {"alpha"});
+    return real_unary([alpha = float_attribute(node, "alpha", 1)](auto x) {
+      return x < 0 ? static_cast<decltype(x)>(alpha) * std::expm1(x) : x;
+    });
+  };
+  table["Celu"] = [](const OnnxNode& node, std::int64_t) {
+    only_attributes(node, {"alpha"});
+    return real_unary([alpha = float_attribute(node, "alpha", 1)](auto x) {
+      using T = decltype(x);
+      const auto a = static_cast<T>(alpha);
+      return most_of(T(0), x) + least_of(T(0), a * std::expm1(x / a));
+    });
+  };
+  table["Selu"] = [](const OnnxNode& node, std::int64_t) {
+    only_attributes(node, {"alpha", "gamma"});
+    return real_unary([alpha = float_attribute(node, "alpha", Activation::kSeluAlpha),
+                       gamma = float_attribute(node, "gamma", Activation().gamma)](auto x) {
+      using T = decltype(x);
+      return static_cast<T>(gamma) * (x > 0 ? x : static_cast<T>(alpha) * std::expm1(x));
+    });
+  };
+  table["ThresholdedRelu"] = [](const OnnxNode& node, std::int64_t) {
+    only_attributes(node, {"alpha"});
+    return real_unary([alpha = float_attribute(node, "alpha", 1)](auto x) {
+      return x <= static_cast<decltype(x)>(alpha) ? decltype(x)(0) : x;
+    });
+  };
+  table["HardSigmoid"] = [](const OnnxNode& node, std::int64_t) {
+    only_attributes(node, {"alpha", "beta"});
+    return real_unary([alpha = float_attribute(node, "alpha", 0.2f),
+                       beta = float_attribute(node, "beta", 0.5f)](auto x) {
+      return hard_sigmoid<decltype(x)>(x, static_cast<decltype(x)>(alpha), static_cast<decltype(x)>(beta));
+    });
+  };
+  table["Shrink"] = [](const OnnxNode& node, std::int64_t) {
+    only_attributes(node, {"bias", "lambd"});
+    return real_unary(
+        [bias = float_attribute(node, "bias", 0), lambd = float_attribute(node, "lambd", 0.5f)](auto x) {
+          using T = decltype(x);
+          return x < static_cast<T>(-lambd)  ? x + static_cast<T>(bias)
+                 : x > static_cast<T>(lambd) ? x - static_cast<T>(bias)
+                 : is_nan(x)                 ? x
+                                             : T(0);
+        });
+  };
+  table["Gelu"] = [](const OnnxNode& node, std::int64_t) -> Operator {
+    only_attributes(node, {"approximate"});
+    const std::string how = string_attribute(node, "approximate", "none");
+    if (how == "tanh")
+      return real_unary([](auto x) {
+        using T = decltype(x);
+        return T(0.5) * x * (1 + std::tanh(T(0.7978845608028654) * (x + T(0.044715) * x * x * x)));
+      });
+    if (how != "none") refuse_node(node, "is approximated in a way that is not known: " + how);
+    return real_unary([](auto x) {
+      using T = decltype(x);
+      return T(0.5) * x * (1 + std::erf(x * T(0.70710678118654752)));
+    });
   };
 }
 
 }  // namespace
 
-Operator elementwise_operator(const OnnxNode& node, std::int64_t /*opset*/) {
-  const std::string& op = node.op_type;
-  using Kind = Activation::Kind;
-  const auto activation = [&](Activation function, std::initializer_list<const char*> attributes) {
-    only_attributes(node, attributes);
-    return unary(function);
+void add_elementwise_operators(OperatorTable& table) {
+  add_activations(table);
+  const auto plain = [&](const char* name, Operator op) {
+    table[name] = [op = std::move(op)](const OnnxNode& node, std::int64_t /*opset*/) {
+      only_attributes(node, {});
+      return op;
+    };
   };
-  if (op == "Relu") return activation({Kind::kRelu}, {});
-  if (op == "Tanh") return activation({Kind::kTanh}, {});
-  if (op == "Sigmoid") return activation({Kind::kSigmoid}, {});
-  if (op == "Softplus") return activation({Kind::kSoftplus}, {});
-  if (op == "LeakyRelu")
-    return activation({Kind::kLeakyRelu, float_attribute(node, "alpha", 0.01f)}, {"alpha"});
-  if (op == "Elu") return activation({Kind::kElu, float_attribute(node, "alpha", 1.0f)}, {"alpha"});
-  if (op == "Selu")
-    return activation({Kind::kSelu, float_attribute(node, "alpha", Activation::kSeluAlpha),
-                       float_attribute(node, "gamma", Activation().gamma)},
-                      {"alpha", "gamma"});
-  if (op == "Gelu") {
-    only_attributes(node, {"approximate"});
-    const auto found = node.attributes.find("approximate");
-    if (found != node.attributes.end() && found->second.s == "tanh")
-      return unary([](float x) {
-        return 0.5f * x * (1 + std::tanh(0.7978845608028654f * (x + 0.044715f * x * x * x)));
-      });
-    return unary(Activation{Kind::kGelu});
-  }
-  if (op == "Clip") return clip(node);
-  if (op == "Cast") return cast(node);
-  if (op == "DequantizeLinear") return dequantize_linear(node);
-  static const std::map<std::string, Operator> kSimple = {
-      {"Add", arithmetic([](auto a, auto b) { return wrapping(a, b, std::plus<>()); })},
-      {"Sub", arithmetic([](auto a, auto b) { return wrapping(a, b, std::minus<>()); })},
-      {"Mul", arithmetic([](auto a, auto b) { return wrapping(a, b, std::multiplies<>()); })},
-      {"Div", arithmetic(Quotient())},
-      {"Min", arithmetic([](auto a, auto b) { return b < a ? b : a; })},
-      {"Max", arithmetic([](auto a, auto b) { return b > a ? b : a; })},
-      {"Less", arithmetic([](auto a, auto b) { return a < b; }, true)},
-      {"LessOrEqual", arithmetic([](auto a, auto b) { return a <= b; }, true)},
-      {"Greater", arithmetic([](auto a, auto b) { return a > b; }, true)},
-      {"GreaterOrEqual", arithmetic([](auto a, auto b) { return a >= b; }, true)},
-      {"Equal", arithmetic([](auto a, auto b) { return a == b; }, true)},
-      {"Pow", power()},
-      {"Where", choice()},
-      {"Neg", negation()},
-      {"Exp", unary([](float x) { return std::exp(x); })},
-      {"Log", unary([](float x) { return std::log(x); })},
-      {"Sqrt", unary([](float x) { return std::sqrt(x); })},
-      {"Erf", unary([](float x) { return std::erf(x); })},
-      {"Abs", unary([](float x) { return std::abs(x); })},
-      {"Sin", unary([](float x) { return std::sin(x); })},
-      {"Cos", unary([](float x) { return std::cos(x); })},
-      {"Floor", unary([](float x) { return std::floor(x); })},
-      {"Ceil", unary([](float x) { return std::ceil(x); })},
-      {"Reciprocal", unary([](float x) { return 1 / x; })},
+  using enum Takes;
+  plain("Add", binary([](auto a, auto b) { return wrapping(a, b, std::plus<>()); }, kNumbers));
+  plain("Sub", binary([](auto a, auto b) { return wrapping(a, b, std::minus<>()); }, kNumbers));
+  plain("Mul", binary([](auto a, auto b) { return wrapping(a, b, std::multiplies<>()); }, kNumbers));
+  plain("Div", binary(Quotient(), kNumbers));
+  plain("Less", binary([](auto a, auto b) { return a < b; }, kNumbers, true));
+  plain("LessOrEqual", binary([](auto a, auto b) { return a <= b; }, kNumbers, true));
+  plain("Greater", binary([](auto a, auto b) { return a > b; }, kNumbers, true));
+  plain("GreaterOrEqual", binary([](auto a, auto b) { return a >= b; }, kNumbers, true));
+  plain("Equal", binary([](auto a, auto b) { return a == b; }, kAll, true));
+  plain("And", binary([](auto a, auto b) { return a != 0 && b != 0; }, kBools, true));
+  plain("Or", binary([](auto a, auto b) { return a != 0 || b != 0; }, kBools, true));
+  plain("Xor", binary([](auto a, auto b) { return (a != 0) != (b != 0); }, kBools, true));
+  plain("Min", variadic([](auto a, auto b) { return least_of(a, b); }, kNumbers));
+  plain("Max", variadic([](auto a, auto b) { return most_of(a, b); }, kNumbers));
+  plain("Sum", variadic([](auto a, auto b) { return wrapping(a, b, std::plus<>()); }, kReals));
+  plain("Mean", variadic([](auto a, auto b) { return wrapping(a, b, std::plus<>()); }, kReals, true));
+  plain("Pow", power);
+  plain("Where", choice);
+  plain("Neg", negation);
+  plain("Not", [](OperatorCall& call) {
+    call.inputs_between(1, 1);
+    const Tensor& in = call.integers(0);
+    check_type(call, in.type, kBools);
+    Tensor& out = call.output(0, in.type, in.shape);
+    for (std::size_t i = 0; i < in.size(); ++i) out.integers[i] = in.integers[i] == 0 ? 1 : 0;
+  });
+  plain("Abs", unary(
+                   [](auto x) {
+                     using T = decltype(x);
+                     if constexpr (std::is_floating_point_v<T>)
+                       return std::abs(x);
+                     else if constexpr (std::is_signed_v<T>)
+                       return x < 0 ? static_cast<T>(0 - static_cast<std::uint64_t>(x)) : x;
+                     else
+                       return x;
+                   },
+                   kNumbers));
+  plain("Sign",
+        unary([](auto x) { return is_nan(x) ? x : static_cast<decltype(x)>((x > 0) - (x < 0)); }, kNumbers));
+  plain("Exp", real_unary([](auto x) { return std::exp(x); }));
+  plain("Log", real_unary([](auto x) { return std::log(x); }));
+  plain("Sqrt", real_unary([](auto x) { return std::sqrt(x); }));
+  plain("Erf", real_unary([](auto x) { return std::erf(x); }));
+  plain("Sin", real_unary([](auto x) { return std::sin(x); }));
+  plain("Cos", real_unary([](auto x) { return std::cos(x); }));
+  plain("Tan", real_unary([](auto x) { return std::tan(x); }));
+  plain("Asin", real_unary([](auto x) { return std::asin(x); }));
+  plain("Acos", real_unary([](auto x) { return std::acos(x); }));
+  plain("Atan", real_unary([](auto x) { return std::atan(x); }));
+  plain("Sinh", real_unary([](auto x) { return std::sinh(x); }));
+  plain("Cosh", real_unary([](auto x) { return std::cosh(x); }));
+  plain("Asinh", real_unary([](auto x) { return std::asinh(x); }));
+  plain("Acosh", real_unary([](auto x) { return std::acosh(x); }));
+  plain("Atanh", real_unary([](auto x) { return std::atanh(x); }));
+  plain("Floor", real_unary([](auto x) { return std::floor(x); }));
+  plain("Ceil", real_unary([](auto x) { return std::ceil(x); }));
+  plain("Round", real_unary([](auto x) { return std::nearbyint(x); }));  // half to even
+  plain("Reciprocal", real_unary([](auto x) { return 1 / x; }));
+  plain("IsNaN", question([](auto x) { return is_nan(x); }));
+  table["IsInf"] = [](const OnnxNode& node, std::int64_t) {
+    only_attributes(node, {"detect_negative", "detect_positive"});
+    return question([negative = flag_attribute(node, "detect_negative", true),
+                     positive = flag_attribute(node, "detect_positive", true)](auto x) {
+      return std::isinf(x) && (x < 0 ? negative : positive);
+    });
   };
-  const auto found = kSimple.find(op);
-  if (found == kSimple.end()) return nullptr;
-  only_attributes(node, {});
-  return found->second;
+  table["Clip"] = [](const OnnxNode& node, std::int64_t) { return clip(node); };
+  table["Mod"] = [](const OnnxNode& node, std::int64_t) -> Operator {
+    only_attributes(node, {"fmod"});
+    const bool as_c = flag_attribute(node, "fmod", false);
+    return [as_c, op = binary(Remainder{as_c}, Takes::kNumbers)](OperatorCall& call) {
+      if (!as_c && is_real(call.input(0).type)) call.fail("takes floats, for which fmod must be 1");
+      op(call);
+    };
+  };
 }
 
 }  // namespace calo::infer

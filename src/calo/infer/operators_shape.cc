@@ -1,31 +1,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "calo/infer/operators.h"
 #include "core/error.h"
 
 namespace calo::infer {
 namespace {
-
-// Copies `count` elements between tensors of one type.
-void copy(const Tensor& from, std::int64_t begin, Tensor& to, std::int64_t place, std::int64_t count) {
-  if (count == 0) return;
-  const auto b = static_cast<std::size_t>(begin), p = static_cast<std::size_t>(place),
-             n = static_cast<std::size_t>(count);
-  if (from.is_float())
-    std::memcpy(to.floats.data() + p, from.floats.data() + b, n * sizeof(float));
-  else
-    std::memcpy(to.integers.data() + p, from.integers.data() + b, n * sizeof(std::int64_t));
-}
-
-std::span<const std::int64_t> list(const OperatorCall& call, std::size_t i) {
-  const Tensor& tensor = call.integers(i);
-  if (tensor.shape.rank > 1) call.fail(fmt::format("needs a list as input {}", i));
-  return {tensor.integers.data(), tensor.size()};
-}
 
 void pass(OperatorCall& call, const Shape& shape) {
   const Tensor& in = call.input(0);
@@ -37,7 +22,7 @@ Operator reshape(const OnnxNode& node) {
   only_attributes(node, {"allowzero"});
   const bool allow_zero = int_attribute(node, "allowzero", 0) != 0;
   return [allow_zero](OperatorCall& call) {
-    pass(call, reshaped(call, call.input(0).shape, list(call, 1), allow_zero));
+    pass(call, reshaped(call, call.input(0).shape, call.list(1), allow_zero));
   };
 }
 
@@ -56,7 +41,7 @@ Operator flatten(const OnnxNode& node) {
 // Axes come as an attribute or, from some operator set on, as an input.
 std::vector<std::int64_t> axes_of(const OperatorCall& call, const std::vector<std::int64_t>& attribute) {
   if (call.optional_input(1) == nullptr) return attribute;
-  const auto given = list(call, 1);
+  const auto given = call.list(1);
   if (given.size() > Shape::kMaxRank) call.fail("has too many axes");
   return {given.begin(), given.end()};
 }
@@ -131,13 +116,13 @@ Operator slice(const OnnxNode& node) {
           axes_attribute = ints_attribute(node, "axes")](OperatorCall& call) {
     const Tensor& in = call.input(0);
     const bool by_input = call.inputs.size() > 1;
-    const std::span<const std::int64_t> starts = by_input ? list(call, 1) : starts_attribute,
-                                        ends = by_input ? list(call, 2) : ends_attribute;
-    const std::span<const std::int64_t> axes = call.optional_input(3) != nullptr ? list(call, 3)
+    const std::span<const std::int64_t> starts = by_input ? call.list(1) : starts_attribute,
+                                        ends = by_input ? call.list(2) : ends_attribute;
+    const std::span<const std::int64_t> axes = call.optional_input(3) != nullptr ? call.list(3)
                                                : by_input ? std::span<const std::int64_t>()
                                                           : axes_attribute;
     const std::span<const std::int64_t> steps =
-        call.optional_input(4) != nullptr ? list(call, 4) : std::span<const std::int64_t>();
+        call.optional_input(4) != nullptr ? call.list(4) : std::span<const std::int64_t>();
     if (ends.size() != starts.size() || (!axes.empty() && axes.size() != starts.size()) ||
         (!steps.empty() && steps.size() != starts.size()))
       call.fail("has lists of different lengths");
@@ -190,29 +175,28 @@ Operator slice(const OnnxNode& node) {
   };
 }
 
-Operator gather(const OnnxNode& node) {
-  only_attributes(node, {"axis"});
-  const std::int64_t wanted = int_attribute(node, "axis", 0);
-  return [wanted](OperatorCall& call) {
-    const Tensor &in = call.input(0), &indices = call.integers(1);
-    const std::size_t axis = axis_of(call, wanted, in.shape.rank);
-    if (in.shape.rank - 1 + indices.shape.rank > Shape::kMaxRank) call.fail("makes more than 8 dimensions");
-    Shape shape;
-    for (std::size_t i = 0; i < axis; ++i) shape.push_back(in.shape[i]);
-    for (const std::int64_t extent : indices.shape.span()) shape.push_back(extent);
-    for (std::size_t i = axis + 1; i < in.shape.rank; ++i) shape.push_back(in.shape[i]);
-    Tensor& out = call.output(0, in.type, shape);
-    const std::int64_t outer = in.shape.count(0, axis), inner = in.shape.count(axis + 1, in.shape.rank);
-    const std::int64_t extent = in.shape[axis];
-    const auto count = static_cast<std::int64_t>(indices.size());
-    for (std::int64_t o = 0; o < outer; ++o)
-      for (std::int64_t i = 0; i < count; ++i) {
-        std::int64_t at = indices.integers[static_cast<std::size_t>(i)];
-        if (at < -extent || at >= extent) call.fail(fmt::format("takes the place {} of {}", at, extent));
-        if (at < 0) at += extent;
-        copy(in, (o * extent + at) * inner, out, (o * count + i) * inner, inner);
+// Copies all of `to`, each dimension with its stride in `from`.
+void walked_copy(const Tensor& from, const std::array<std::int64_t, Shape::kMaxRank>& strides, Tensor& to) {
+  const Shape& shape = to.shape;
+  const std::int64_t count = shape.count();
+  if (count == 0) return;
+  const std::int64_t length = shape.rank > 0 ? shape[shape.rank - 1] : 1;
+  const std::int64_t step = shape.rank > 0 ? strides[shape.rank - 1] : 0;
+  by_storage(from.type, [&](auto kind) {
+    using T = decltype(kind);
+    std::array<std::int64_t, Shape::kMaxRank> at{};
+    const T* source = from.numbers<T>();
+    T* const target = to.numbers<T>();
+    for (std::int64_t place = 0; place < count; place += length) {
+      for (std::int64_t i = 0; i < length; ++i) target[place + i] = source[i * step];
+      for (std::size_t i = shape.rank - (shape.rank > 0 ? 1 : 0); i-- > 0;) {
+        source += strides[i];
+        if (++at[i] < shape[i]) break;
+        source -= strides[i] * shape[i];
+        at[i] = 0;
       }
-  };
+    }
+  });
 }
 
 Operator transpose(const OnnxNode& node) {
@@ -228,23 +212,13 @@ Operator transpose(const OnnxNode& node) {
       if (seen[order[i]]) call.fail("names a dimension twice");
       seen[order[i]] = true;
     }
-    std::array<std::int64_t, Shape::kMaxRank> strides{}, at{};
+    std::array<std::int64_t, Shape::kMaxRank> strides{};
     Shape shape;
     for (std::size_t i = 0; i < rank; ++i) {
       shape.push_back(in.shape[order[i]]);
       strides[i] = in.shape.count(order[i] + 1, rank);
     }
-    Tensor& out = call.output(0, in.type, shape);
-    std::int64_t from = 0;
-    for (std::int64_t place = 0; place < shape.count(); ++place) {
-      copy(in, from, out, place, 1);
-      for (std::size_t i = rank; i-- > 0;) {
-        from += strides[i];
-        if (++at[i] < shape[i]) break;
-        from -= strides[i] * shape[i];
-        at[i] = 0;
-      }
-    }
+    walked_copy(in, strides, call.output(0, in.type, shape));
   };
 }
 
@@ -252,11 +226,11 @@ Operator expand(const OnnxNode& node) {
   only_attributes(node, {});
   return [](OperatorCall& call) {
     const Tensor& in = call.input(0);
-    const auto target = list(call, 1);
+    const auto target = call.list(1);
     if (target.size() > Shape::kMaxRank) call.fail("makes more than 8 dimensions");
     Shape shape;
     const std::size_t rank = std::max(in.shape.rank, target.size());
-    std::array<std::int64_t, Shape::kMaxRank> strides{}, at{};
+    std::array<std::int64_t, Shape::kMaxRank> strides{};
     for (std::size_t i = 0; i < rank; ++i) {
       const bool own_there = i + in.shape.rank >= rank, target_there = i + target.size() >= rank;
       const std::int64_t own = own_there ? in.shape[i + in.shape.rank - rank] : 1;
@@ -265,17 +239,7 @@ Operator expand(const OnnxNode& node) {
       shape.push_back(own == 1 ? wanted : own);
       if (own_there && own != 1) strides[i] = in.shape.count(i + in.shape.rank - rank + 1, in.shape.rank);
     }
-    Tensor& out = call.output(0, in.type, shape);
-    std::int64_t from = 0;
-    for (std::int64_t place = 0; place < shape.count(); ++place) {
-      copy(in, from, out, place, 1);
-      for (std::size_t i = rank; i-- > 0;) {
-        from += strides[i];
-        if (++at[i] < shape[i]) break;
-        from -= strides[i] * shape[i];
-        at[i] = 0;
-      }
-    }
+    walked_copy(in, strides, call.output(0, in.type, shape));
   };
 }
 
@@ -299,38 +263,49 @@ Operator shape_of(const OnnxNode& node) {
 Operator constant_of_shape(const OnnxNode& node) {
   only_attributes(node, {"value"});
   ElementType type = ElementType::kFloat;
-  float real = 0;
+  double real = 0;
   std::int64_t integer = 0;
   if (const auto found = node.attributes.find("value"); found != node.attributes.end()) {
     const OnnxTensor& value = found->second.t;
-    if (found->second.kind != OnnxAttribute::Kind::kTensor || value.count != 1)
-      throw core::InputError({.message = "needs one number as its value", .field = where_of(node)});
+    if (found->second.kind != OnnxAttribute::Kind::kTensor || value.count != 1 ||
+        (is_narrow(value.type) && value.type != ElementType::kInt8))
+      refuse_node(node, "needs one number as its value");
     type = value.type;
-    if (type == ElementType::kFloat)
+    if (is_single(type))
       real = value.float_at(0);
+    else if (is_double(type))
+      real = value.doubles[0];
+    else if (type == ElementType::kInt8)
+      integer = static_cast<std::int8_t>(value.narrow[0]);
     else
       integer = value.integers[0];
   }
   return [type, real, integer](OperatorCall& call) {
-    const auto target = list(call, 0);
+    call.inputs_between(1, 1);
+    const auto target = call.list(0);
     if (target.size() > Shape::kMaxRank) call.fail("makes more than 8 dimensions");
     Tensor& out = call.output(0, type, Shape(target));
-    if (out.is_float())
-      std::fill_n(out.floats.data(), out.size(), real);
-    else
-      std::fill_n(out.integers.data(), out.size(), integer);
+    by_storage(type, [&](auto kind) {
+      using T = decltype(kind);
+      std::fill_n(out.numbers<T>(), out.size(),
+                  is_real(type) ? static_cast<T>(real) : static_cast<T>(integer));
+    });
   };
 }
 
 Operator split(const OnnxNode& node) {
   only_attributes(node, {"axis", "split", "num_outputs"});
   const std::int64_t wanted = int_attribute(node, "axis", 0);
+  if (has_attribute(node, "num_outputs") &&
+      int_attribute(node, "num_outputs", 0) != static_cast<std::int64_t>(node.outputs.size()))
+    refuse_node(node, "makes another number of parts than it says");
   return [wanted, attribute = ints_attribute(node, "split")](OperatorCall& call) {
+    call.inputs_between(1, 2);
     const Tensor& in = call.input(0);
     const std::size_t axis = axis_of(call, wanted, in.shape.rank);
     const auto parts = static_cast<std::int64_t>(call.outputs.size());
     const std::span<const std::int64_t> given =
-        call.optional_input(1) != nullptr ? list(call, 1) : std::span<const std::int64_t>(attribute);
+        call.optional_input(1) != nullptr ? call.list(1) : std::span<const std::int64_t>(attribute);
     if (!given.empty() && given.size() != call.outputs.size()) call.fail("has lengths for other parts");
     const std::int64_t extent = in.shape[axis], even = (extent + parts - 1) / parts;
     std::int64_t place = 0;
@@ -351,24 +326,162 @@ Operator split(const OnnxNode& node) {
   };
 }
 
+void size_of(OperatorCall& call) {
+  call.inputs_between(1, 1);
+  call.output(0, ElementType::kInt64, {}).integers[0] = call.input(0).shape.count();
+}
+
+// From start to before limit.
+void range(OperatorCall& call) {
+  call.inputs_between(3, 3);
+  const ElementType type = call.input(0).type;
+  for (std::size_t i = 0; i < 3; ++i)
+    if (call.input(i).size() != 1 || call.input(i).type != type) call.fail("needs three numbers of one type");
+  if (type == ElementType::kBool || type == ElementType::kUint64) call.fail("makes a type that is not known");
+  by_storage(type, [&](auto kind) {
+    using T = decltype(kind);
+    const T start = call.input(0).numbers<T>()[0], limit = call.input(1).numbers<T>()[0],
+            delta = call.input(2).numbers<T>()[0];
+    if (delta == 0) call.fail("has a step of 0");
+    const double steps =
+        std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
+    if (!(steps < static_cast<double>(call.limits.elements))) call.fail("makes too many numbers");
+    Tensor& out = call.output(0, type, {std::max<std::int64_t>(0, static_cast<std::int64_t>(steps))});
+    T value = start;  // added up, as onnxruntime does
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out.numbers<T>()[i] = value;
+      if constexpr (std::is_floating_point_v<T>)
+        value += delta;
+      else
+        value = static_cast<T>(static_cast<std::uint64_t>(value) + static_cast<std::uint64_t>(delta));
+    }
+  });
+}
+
+// Nothing is dropped when showers are made.
+Operator dropout(const OnnxNode& node, std::int64_t opset) {
+  only_attributes(node, {"ratio", "seed"});
+  return [opset](OperatorCall& call) {
+    call.inputs_between(1, 3);
+    if (const Tensor* training = call.optional_input(2); training != nullptr) {
+      if (training->type != ElementType::kBool || training->size() != 1) call.fail("needs a bool as input 2");
+      if (training->integers[0] != 0) call.fail("is in training mode");
+    }
+    call.reals(0);
+    pass(call, call.input(0).shape);
+    if (call.outputs.size() < 2 || call.outputs[1] == nullptr) return;
+    const ElementType type = opset < 10 ? call.input(0).type : ElementType::kBool;
+    Tensor& mask = call.output(1, type, call.input(0).shape);
+    by_storage(type, [&](auto kind) {
+      std::fill_n(mask.numbers<decltype(kind)>(), mask.size(), decltype(kind)(1));
+    });
+  };
+}
+
+// Channels become blocks of the two last dimensions, or the other way round.
+Operator blocks(const OnnxNode& node, bool to_space) {
+  if (to_space)
+    only_attributes(node, {"blocksize", "mode"});
+  else
+    only_attributes(node, {"blocksize"});
+  const std::string mode = string_attribute(node, "mode", "DCR");
+  if (mode != "DCR" && mode != "CRD") refuse_node(node, "has a mode that is not known: " + mode);
+  const std::int64_t size = int_attribute(node, "blocksize", 0);
+  if (size < 1 || size > 1 << 15) refuse_node(node, "has a block size that is out of range");
+  return [size, to_space, depth_first = mode == "DCR"](OperatorCall& call) {
+    call.inputs_between(1, 1);
+    const Tensor& in = call.input(0);
+    if (in.shape.rank != 4) call.fail("needs four dimensions");
+    const std::int64_t n = in.shape[0], area = size * size;
+    if (to_space ? in.shape[1] % area != 0 : (in.shape[2] % size != 0 || in.shape[3] % size != 0))
+      call.fail(fmt::format("cannot divide {} by {}", in.shape.to_string(), size));
+    // The image is [h, w] of c · area numbers, or [h · size, w · size] of c.
+    const std::int64_t c = to_space ? in.shape[1] / area : in.shape[1];
+    const std::int64_t h = to_space ? in.shape[2] : in.shape[2] / size;
+    const std::int64_t w = to_space ? in.shape[3] : in.shape[3] / size;
+    const Shape wide{n, c, h * size, w * size}, deep{n, c * area, h, w};
+    Tensor& out = call.output(0, in.type, to_space ? wide : deep);
+    by_storage(in.type, [&](auto kind) {
+      using T = decltype(kind);
+      for (std::int64_t b = 0; b < n; ++b)
+        for (std::int64_t k = 0; k < c; ++k)
+          for (std::int64_t dy = 0; dy < size; ++dy)
+            for (std::int64_t dx = 0; dx < size; ++dx) {
+              const std::int64_t channel =
+                  depth_first ? (dy * size + dx) * c + k : (k * size + dy) * size + dx;
+              const std::int64_t at = (b * c * area + channel) * h * w;
+              for (std::int64_t y = 0; y < h; ++y)
+                for (std::int64_t x = 0; x < w; ++x) {
+                  const std::int64_t in_image =
+                      ((b * c + k) * h * size + y * size + dy) * w * size + x * size + dx;
+                  if (to_space)
+                    out.numbers<T>()[in_image] = in.numbers<T>()[at + y * w + x];
+                  else
+                    out.numbers<T>()[at + y * w + x] = in.numbers<T>()[in_image];
+                }
+            }
+    });
+  };
+}
+
+// What lies above or below a diagonal becomes 0.
+Operator triangle(const OnnxNode& node) {
+  only_attributes(node, {"upper"});
+  return [upper = flag_attribute(node, "upper", true)](OperatorCall& call) {
+    call.inputs_between(1, 2);
+    const Tensor& in = call.input(0);
+    if (in.shape.rank < 2) call.fail("needs matrices");
+    std::int64_t k = 0;
+    if (call.optional_input(1) != nullptr) {
+      if (call.integers(1).size() != 1) call.fail("needs one diagonal");
+      k = std::clamp<std::int64_t>(call.integers(1).integers[0], -(std::int64_t{1} << 40),
+                                   std::int64_t{1} << 40);
+    }
+    Tensor& out = call.output(0, in.type, in.shape);
+    const std::int64_t rows = in.shape[in.shape.rank - 2], columns = in.shape[in.shape.rank - 1];
+    by_storage(in.type, [&](auto kind) {
+      using T = decltype(kind);
+      std::int64_t row = 0, column = 0;
+      for (std::size_t i = 0; i < in.size(); ++i) {
+        out.numbers<T>()[i] = (upper ? column - row >= k : column - row <= k) ? in.numbers<T>()[i] : T(0);
+        if (++column < columns) continue;
+        column = 0;
+        if (++row == rows) row = 0;
+      }
+    });
+  };
+}
+
 }  // namespace
 
-Operator shape_operator(const OnnxNode& node, std::int64_t /*opset*/) {
-  const std::string& op = node.op_type;
-  if (op == "Identity") return [](OperatorCall& call) { pass(call, call.input(0).shape); };
-  if (op == "Reshape") return reshape(node);
-  if (op == "Flatten") return flatten(node);
-  if (op == "Squeeze") return squeeze(node);
-  if (op == "Unsqueeze") return unsqueeze(node);
-  if (op == "Concat") return concat(node);
-  if (op == "Slice") return slice(node);
-  if (op == "Gather") return gather(node);
-  if (op == "Transpose") return transpose(node);
-  if (op == "Expand") return expand(node);
-  if (op == "Shape") return shape_of(node);
-  if (op == "ConstantOfShape") return constant_of_shape(node);
-  if (op == "Split") return split(node);
-  return nullptr;
+void add_shape_operators(OperatorTable& table) {
+  const auto add = [&](const char* name, Operator (*make)(const OnnxNode&)) {
+    table[name] = [make](const OnnxNode& node, std::int64_t) { return make(node); };
+  };
+  const auto plain = [&](const char* name, void (*op)(OperatorCall&)) {
+    table[name] = [op](const OnnxNode& node, std::int64_t) -> Operator {
+      only_attributes(node, {});
+      return op;
+    };
+  };
+  plain("Identity", [](OperatorCall& call) { pass(call, call.input(0).shape); });
+  plain("Size", size_of);
+  plain("Range", range);
+  add("Reshape", reshape);
+  add("Flatten", flatten);
+  add("Squeeze", squeeze);
+  add("Unsqueeze", unsqueeze);
+  add("Concat", concat);
+  add("Slice", slice);
+  add("Transpose", transpose);
+  add("Expand", expand);
+  add("Shape", shape_of);
+  add("ConstantOfShape", constant_of_shape);
+  add("Split", split);
+  add("Trilu", triangle);
+  add("DepthToSpace", [](const OnnxNode& node) { return blocks(node, true); });
+  add("SpaceToDepth", [](const OnnxNode& node) { return blocks(node, false); });
+  table["Dropout"] = dropout;
 }
 
 }  // namespace calo::infer

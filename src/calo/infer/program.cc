@@ -17,7 +17,7 @@ void run_dense(const Program& program, const Program::Step& step, RunState& stat
         fmt::format("takes {}, and its weights have {} inputs", in.shape.to_string(), dense.layer.in()));
   Shape shape = in.shape;
   shape[shape.rank - 1] = dense.layer.out();
-  Tensor& out = call.output(0, ElementType::kFloat, shape);
+  Tensor& out = call.output(0, in.type, shape);
   const std::int64_t rows = in.shape.count(0, in.shape.rank - 1);
   call.spend(rows, dense.layer.in(), dense.layer.out());
   dense.forward(in.floats.data(), rows, out.floats.data(), state.scratch);
@@ -87,13 +87,25 @@ void run(const Program& program, RunState& state, const CellOptions& cells) {
                       .limits = program.limits,
                       .work = work,
                       .noise = state.noise,
-                      .noise_by_row = program.by_row};
+                      .noise_by_row = program.by_row,
+                      .scratch = &state.scratch,
+                      .pool = state.pool};
     if (step.dense >= 0)
       run_dense(program, step, state, call);
     else if (step.is_output)
       run_output(program, state, call, cells);
     else
       step.op(call);
+    for (Tensor* const made : state.step_outputs)
+      if (made != nullptr) settle(*made);
+  }
+  // Outputs of float64 are given as floats.
+  for (const int value : program.output_values) {
+    const auto at = static_cast<std::size_t>(value);
+    if (program.is_constant[at] || !is_double(state.values[at].type)) continue;
+    Tensor& tensor = state.values[at];
+    tensor.floats.make_room(tensor.size());
+    for (std::size_t i = 0; i < tensor.size(); ++i) tensor.floats[i] = static_cast<float>(tensor.doubles[i]);
   }
 }
 

@@ -107,4 +107,19 @@ void WireReader::reals(const Field& field, std::vector<float>& out, std::size_t 
   std::memcpy(out.data() + out.size() - count, packed.data(), packed.size());
 }
 
+void WireReader::doubles(const Field& field, std::vector<double>& out, std::size_t limit) const {
+  if (field.type == Type::kFixed64) {
+    if (out.size() >= limit) fail("holds more numbers than it may");
+    out.push_back(std::bit_cast<double>(field.value));
+    return;
+  }
+  const std::span<const std::byte> packed = bytes(field);
+  const std::size_t count = packed.size() / sizeof(double);
+  if (packed.size() % sizeof(double) != 0) fail("ends in the middle of a number");
+  if (count > limit - std::min(limit, out.size())) fail("holds more numbers than it may");
+  if (count == 0) return;
+  out.resize(out.size() + count);
+  std::memcpy(out.data() + out.size() - count, packed.data(), packed.size());
+}
+
 }  // namespace calo::infer

@@ -36,6 +36,7 @@ class WireReader {
   /// Repeated numbers, packed or one by one; `out` grows to at most `limit`.
   void integers(const Field& field, std::vector<std::int64_t>& out, std::size_t limit) const;
   void reals(const Field& field, std::vector<float>& out, std::size_t limit) const;
+  void doubles(const Field& field, std::vector<double>& out, std::size_t limit) const;
 
   [[noreturn]] void fail(const std::string& message) const;
 

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <type_traits>
 
 #include "calo/infer/large_array.h"
 #include "calo/infer/onnx_graph.h"
@@ -45,15 +46,80 @@ struct Shape {
   std::string to_string() const;
 };
 
+constexpr bool is_double(ElementType type) {
+  return type == ElementType::kDouble;
+}
+/// Kept as float: float32, and float16, which is rounded after each operator.
+constexpr bool is_single(ElementType type) {
+  return type == ElementType::kFloat || type == ElementType::kFloat16 || type == ElementType::kBfloat16;
+}
+constexpr bool is_real(ElementType type) {
+  return is_single(type) || is_double(type);
+}
+
 /// Numbers of one type; memory only grows.
 struct Tensor {
   ElementType type = ElementType::kFloat;
   Shape shape;
-  LargeArray<float> floats;
-  LargeArray<std::int64_t> integers;  ///< of the other types
+  LargeArray<float> floats;           ///< of float32 and float16
+  LargeArray<double> doubles;         ///< of float64
+  LargeArray<std::int64_t> integers;  ///< of the other types; uint64 by its bits
 
-  bool is_float() const { return type == ElementType::kFloat; }
+  bool is_float() const { return is_single(type); }
   std::size_t size() const { return static_cast<std::size_t>(shape.count()); }
+
+  /// The numbers as the type that by_storage() gives for them.
+  template <class T>
+  T* numbers() {
+    if constexpr (std::is_same_v<T, float>)
+      return floats.data();
+    else if constexpr (std::is_same_v<T, double>)
+      return doubles.data();
+    else
+      return reinterpret_cast<T*>(integers.data());  // int64_t, or uint64_t, which may alias it
+  }
+  template <class T>
+  const T* numbers() const {
+    return const_cast<Tensor*>(this)->numbers<T>();
+  }
+  void make_room() {
+    if (is_single(type))
+      floats.make_room(size());
+    else if (is_double(type))
+      doubles.make_room(size());
+    else
+      integers.make_room(size());
+  }
 };
+
+/// body(T()) with the type in which the numbers of an element type are kept: float, double, int64_t, or
+/// uint64_t.
+template <class Body>
+void by_storage(ElementType type, const Body& body) {
+  if (is_single(type))
+    body(float());
+  else if (is_double(type))
+    body(double());
+  else if (type == ElementType::kUint64)
+    body(std::uint64_t());
+  else
+    body(std::int64_t());
+}
+/// body(T()) with float or double; the type is a real one.
+template <class Body>
+void by_real(ElementType type, const Body& body) {
+  if (is_double(type))
+    body(double());
+  else
+    body(float());
+}
+
+/// Brings numbers into the range and precision of their type, as two's complement wraps around and float16
+/// rounds (to the nearest, half to even).
+void settle(Tensor& tensor);
+
+/// float16 as its bits.
+float from_half(std::uint16_t bits);
+std::uint16_t to_half(float x);
 
 }  // namespace calo::infer

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import onnx
+import onnx_operator_cases
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
@@ -23,37 +24,61 @@ def normal(*shape, scale=1.0):
 
 def case(name, nodes, inputs, constants=None, opset=17, outputs=("y",), shapes=None):
     """`shapes`: declared shapes of inputs, where they are not those of the numbers."""
-    kinds = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64,
-             np.dtype(np.bool_): TensorProto.BOOL, np.dtype(np.int32): TensorProto.INT32}
     shapes = shapes or {}
     graph = helper.make_graph(
         nodes, name,
-        [helper.make_tensor_value_info(key, kinds[value.dtype], shapes.get(key, value.shape))
+        [helper.make_tensor_value_info(key, helper.np_dtype_to_tensor_dtype(value.dtype), shapes.get(key, value.shape))
          for key, value in inputs.items()],
         [helper.make_empty_tensor_value_info(key) for key in outputs],
         [value if isinstance(value, TensorProto) else numpy_helper.from_array(value, key)
          for key, value in (constants or {}).items()])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     model = onnx.shape_inference.infer_shapes(model)
-    onnx.checker.check_model(model, full_check=True)
+    typed = True
+    for i, value in enumerate(model.graph.output):
+        if not value.type.tensor_type.elem_type:  # of operators that onnx infers no type for
+            model.graph.output[i].CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, None))
+            typed = False
+    if typed:
+        onnx.checker.check_model(model, full_check=True)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     results = session.run(list(outputs), inputs)
+    for value, result in zip(model.graph.output, results):  # onnx infers some wrongly (ceil_mode, VALID)
+        said = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        if len(said) != result.ndim or any(a not in (0, b) for a, b in zip(said, result.shape)):
+            value.type.tensor_type.ClearField("shape")
+    save(name, model, inputs, results)
+
+
+def save(name, model, inputs, results):
     folder = FOLDER / name
     folder.mkdir(parents=True)
     onnx.save(model, folder / "model.onnx")
+    half = any(np.asarray(value).dtype == np.float16 for value in [*inputs.values(), *results]) or any(
+        tensor.data_type == TensorProto.FLOAT16 for tensor in model.graph.initializer)
 
     def write(prefix, arrays):
         entries = []
         for i, value in enumerate(arrays):
-            integers = value.dtype != np.float32
+            integers = not np.issubdtype(value.dtype, np.floating)
             value.astype(np.int64 if integers else np.float32).tofile(folder / f"{prefix}_{i}.bin")
             entries.append({"shape": list(value.shape), "integers": integers})
         return entries
 
-    (folder / "case.json").write_text(json.dumps({"inputs": write("in", inputs.values()),
+    (folder / "case.json").write_text(json.dumps({"half": half, "inputs": write("in", inputs.values()),
                                                   "outputs": write("out", results)}))
+
+
+def faults():
+    """Files that torch exported (see data/README.md)."""
+    for file in sorted((pathlib.Path(__file__).parent / "data").glob("*.onnx")):
+        model = onnx.load(file)
+        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        inputs = {value.name: normal(3, value.shape[1]).astype(np.float16 if "float16" in value.type else np.float32)
+                  for value in session.get_inputs()}
+        save("file_" + file.stem, model, inputs, session.run(None, inputs))
 
 
 def node(op, inputs, outputs=("y",), **attributes):
@@ -250,3 +275,5 @@ stored()
 shapes()
 products()
 fused()
+onnx_operator_cases.add(case)
+faults()
