@@ -108,7 +108,8 @@ std::vector<float> File::attribute_floats(const std::string& name, const std::st
   const hssize_t count = H5Sget_simple_extent_npoints(space);
   if (is_null(space) || count <= 0) return {};
   if (!is_number(type) || count > kMostNumbers) {
-    warn_unused(fmt::format("{} of {}", name, dataset_name), describe(type, count) + ", and numbers are expected");
+    warn_unused(fmt::format("{} of {}", name, dataset_name),
+                describe(type, count) + ", and numbers are expected");
     return {};
   }
   std::vector<float> numbers(static_cast<std::size_t>(count));

@@ -29,10 +29,14 @@ std::vector<std::string> take_stack() {
 
 // What HDF5 says where something was written in a way that only a later HDF5 knows.
 bool says_newer(std::string_view text) {
-  constexpr std::array<std::string_view, 8> kUnknown = {
-      "unknown message with 'fail if unknown' flag", "unknown datatype class", "unknown chunk index type",
-      "unknown version", "unknown layout type", "unknown link type", "unknown hyperslab selection version",
-      "unknown object header status flag"};
+  constexpr std::array<std::string_view, 8> kUnknown = {"unknown message with 'fail if unknown' flag",
+                                                        "unknown datatype class",
+                                                        "unknown chunk index type",
+                                                        "unknown version",
+                                                        "unknown layout type",
+                                                        "unknown link type",
+                                                        "unknown hyperslab selection version",
+                                                        "unknown object header status flag"};
   const auto holds = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
   if (std::any_of(kUnknown.begin(), kUnknown.end(), holds)) return true;
   return holds("version") && (text.starts_with("bad ") || text.starts_with("wrong ") ||
@@ -69,8 +73,8 @@ Failure last_failure(const std::filesystem::path& path) {
       fmt::format("written for a newer HDF5 than this program's ({}.{}.{})", major, minor, release);
   // From superblock 2 on, headers have checksums, and damage shows in these first.
   const auto superblock = superblock_version(path);
-  failure.message += superblock && *superblock >= 2 ? ": the file is " + newer
-                                                    : ": the file is damaged, or " + newer;
+  failure.message +=
+      superblock && *superblock >= 2 ? ": the file is " + newer : ": the file is damaged, or " + newer;
   failure.hint =
       "rewrite it with h5repack of that HDF5, or write it with libver=('earliest', 'v110') in h5py";
   return failure;

@@ -11,8 +11,9 @@ struct Failure {
   std::string hint;     ///< what helps; empty where nothing is known
 };
 
-/// Reads and clears the error stack. Where a version in it is unknown to this program's HDF5, the message says
-/// that the file is of a newer HDF5; or that it may also be damaged, where its headers have no checksums.
+/// Reads and clears the error stack. Where a version in it is unknown to this program's HDF5, the message
+/// says that the file is of a newer HDF5; or that it may also be damaged, where its headers have no
+/// checksums.
 /// @param path  the file that was read
 Failure last_failure(const std::filesystem::path& path);
 

@@ -15,29 +15,45 @@ namespace {
 // The longest copy of LZF, 264 bytes, takes three.
 constexpr std::size_t kMostOfLzf = 88;
 
-// As H5Z_class2_t asks: expands `*buffer` in place, and returns the new number of bytes, 0 where that fails.
-std::size_t expand_lzf(unsigned flags, std::size_t num_values, const unsigned values[], std::size_t bytes,
+// Writes what does not shrink as it is: HDF5 leaves an optional filter out for a chunk where it returns 0.
+std::size_t shrink_lzf(std::size_t bytes, std::size_t* buffer_bytes, void** buffer) {
+  void* out = H5allocate_memory(bytes, false);
+  if (out == nullptr) return 0;
+  const std::size_t size =
+      lzf_compress(*buffer, static_cast<unsigned>(bytes), out, static_cast<unsigned>(bytes - 1));
+  if (size == 0) {
+    H5free_memory(out);
+    return 0;
+  }
+  H5free_memory(*buffer);
+  *buffer = out;
+  *buffer_bytes = bytes;
+  return size;
+}
+
+// As H5Z_class2_t asks: replaces `*buffer`, and returns the new number of bytes, 0 where that fails.
+std::size_t filter_lzf(unsigned flags, std::size_t num_values, const unsigned values[], std::size_t bytes,
                        std::size_t* buffer_bytes, void** buffer) {
-  if ((flags & H5Z_FLAG_REVERSE) == 0) return 0;
-  // h5py notes how large a chunk is; other writers may not.
+  if (bytes == 0 || bytes > UINT32_MAX) return 0;
+  if ((flags & H5Z_FLAG_REVERSE) == 0) return shrink_lzf(bytes, buffer_bytes, buffer);
+  // h5py notes how large a chunk is; other writers may not, and a filter before this one may make it another
+  // size.
   const std::size_t noted = num_values > 2 ? values[2] : 0;
-  const std::size_t most = std::min(bytes, SIZE_MAX / kMostOfLzf) * kMostOfLzf;
-  if (noted > most) return 0;
-  for (std::size_t room = noted > 0 ? noted : std::min(most, 4 * bytes); room > 0; room = std::min(most, 2 * room)) {
+  const std::size_t most = std::min<std::size_t>(bytes * kMostOfLzf, UINT32_MAX);
+  for (std::size_t room = std::min(most, noted > 0 ? noted : 4 * bytes);; room = std::min(most, 2 * room)) {
     void* out = H5allocate_memory(room, false);
     if (out == nullptr) return 0;
     const std::size_t size =
         lzf_decompress(*buffer, static_cast<unsigned>(bytes), out, static_cast<unsigned>(room));
-    if (size > 0 && (noted == 0 || size == noted)) {
+    if (size > 0) {
       H5free_memory(*buffer);
       *buffer = out;
       *buffer_bytes = room;
       return size;
     }
     H5free_memory(out);
-    if (noted > 0 || room == most) return 0;
+    if (room == most) return 0;
   }
-  return 0;
 }
 
 struct Filter {
@@ -50,8 +66,8 @@ Filter filter_at(hid_t properties, unsigned index) {
   Filter filter;
   std::size_t values = 0;
   std::array<char, 64> name{};
-  filter.filter = H5Pget_filter2(properties, index, &filter.flags, &values, nullptr, name.size() - 1, name.data(),
-                                 nullptr);
+  filter.filter = H5Pget_filter2(properties, index, &filter.flags, &values, nullptr, name.size() - 1,
+                                 name.data(), nullptr);
   filter.name = name.data();
   return filter;
 }
@@ -78,7 +94,7 @@ bool first_chunk_leaves_out(hid_t dataset, unsigned index) {
 }  // namespace
 
 void register_filters() {
-  const H5Z_class2_t lzf = {H5Z_CLASS_T_VERS, kLzf, 0, 1, "lzf", nullptr, nullptr, expand_lzf};
+  const H5Z_class2_t lzf = {H5Z_CLASS_T_VERS, kLzf, 1, 1, "lzf", nullptr, nullptr, filter_lzf};
   H5Zregister(&lzf);
 }
 
@@ -135,11 +151,10 @@ std::string missing_filter(hid_t dataset, hid_t properties) {
 }
 
 std::uint64_t most_shrunk(hid_t properties) {
-  constexpr std::uint64_t kDeflate = 1100;         // 1032 : 1, and a little for the last chunk
-  constexpr std::uint64_t kOthers = 1 << 20;       // as zstd on zeros
+  constexpr std::uint64_t kDeflate = 1100;    // 1032 : 1, and a little for the last chunk
+  constexpr std::uint64_t kOthers = 1 << 20;  // as zstd on zeros
   const int count = H5Pget_nfilters(properties);
-  for (int i = 0; i < count; ++i)
-    switch (filter_at(properties, static_cast<unsigned>(i)).filter) {
+  for (int i = 0; i < count; ++i) switch (filter_at(properties, static_cast<unsigned>(i)).filter) {
       case H5Z_FILTER_DEFLATE:
       case H5Z_FILTER_SHUFFLE:
       case H5Z_FILTER_FLETCHER32:

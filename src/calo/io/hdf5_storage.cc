@@ -43,7 +43,8 @@ class Check {
     if (!properties.valid()) fail_hdf5(file, name, "cannot be opened");
     if (const std::string filter = missing_filter(dataset, properties); !filter.empty())
       fail(file, name, fmt::format("is compressed in a way that cannot be undone here ({})", filter),
-           "convert it with h5repack -f GZIP=4 IN OUT where the filter is installed, or set HDF5_PLUGIN_PATH to the "
+           "convert it with h5repack -f GZIP=4 IN OUT where the filter is installed, or set HDF5_PLUGIN_PATH "
+           "to the "
            "folder of its HDF5 plug-in");
     const Handle type(H5Dget_type(dataset), H5Tclose);
     std::uint64_t declared = H5Tget_size(type);
@@ -83,7 +84,8 @@ class Check {
                                 const std::string& hint = "") {
     throw core::InputError({.message = message, .file = file, .field = name, .hint = hint});
   }
-  [[noreturn]] static void fail_hdf5(const fs::path& file, const std::string& name, const std::string& message) {
+  [[noreturn]] static void fail_hdf5(const fs::path& file, const std::string& name,
+                                     const std::string& message) {
     const Failure failure = last_failure(file);
     fail(file, name, message + ": " + failure.message, failure.hint);
   }
@@ -101,7 +103,8 @@ class Check {
     }
     const std::uint64_t most = times(bytes, most_shrunk(properties));
     if (declared > most)
-      fail(file, name, fmt::format("declares {} bytes and stores {}: incomplete or damaged", declared, bytes));
+      fail(file, name,
+           fmt::format("declares {} bytes and stores {}: incomplete or damaged", declared, bytes));
     return most;
   }
 
@@ -118,20 +121,22 @@ class Check {
       std::string text(4096, '\0');
       off_t offset = 0;
       hsize_t size = 0;
-      if (H5Pget_external(properties, static_cast<unsigned>(i), text.size() - 1, text.data(), &offset, &size) < 0)
+      if (H5Pget_external(properties, static_cast<unsigned>(i), text.size() - 1, text.data(), &offset,
+                          &size) < 0)
         fail_hdf5(file, name, "its external files cannot be told");
       const fs::path part = fs::path(prefix) / fs::path(text.c_str());
       const std::uint64_t wanted = std::min<std::uint64_t>(size, left);
       std::error_code error;
       if (!fs::is_regular_file(part, error))
         fail(file, name, fmt::format("its external file {} is missing", part.string()),
-             "HDF5 looks for it from the current folder, or beside the file where HDF5_EXTFILE_PREFIX is ${ORIGIN}");
+             "HDF5 looks for it from the current folder, or beside the file where HDF5_EXTFILE_PREFIX is "
+             "${ORIGIN}");
       const std::uint64_t there = fs::file_size(part, error);
       if (error || offset < 0 || there < static_cast<std::uint64_t>(offset) ||
           there - static_cast<std::uint64_t>(offset) < wanted)
         fail(file, name,
-             fmt::format("its external file {} has {} bytes, and {} are wanted from byte {} on", part.string(), there,
-                         wanted, offset));
+             fmt::format("its external file {} has {} bytes, and {} are wanted from byte {} on",
+                         part.string(), there, wanted, offset));
       left -= wanted;
     }
     if (left > 0) fail(file, name, fmt::format("its external files are {} bytes too short", left));
@@ -159,9 +164,10 @@ class Check {
     }
     for (const NumberedSources& numbered : found.numbered) check_end(file, name, dataset, numbered);
     if (found.gap && most > 0)
-      spdlog::warn("{}: {}: a virtual dataset, of which nothing, or not all, of rows {} to {} comes from a source: "
-                   "what is left open holds its fill value",
-                   file.string(), name, found.gap->first, found.gap->second);
+      spdlog::warn(
+          "{}: {}: a virtual dataset, of which nothing, or not all, of rows {} to {} comes from a source: "
+          "what is left open holds its fill value",
+          file.string(), name, found.gap->first, found.gap->second);
     return most;
   }
 
@@ -170,8 +176,8 @@ class Check {
     Handle dataset;
   };
 
-  Opened open_source(const fs::path& file, const std::string& name, hid_t dataset, const std::string& source_file,
-                     const std::string& source_name) {
+  Opened open_source(const fs::path& file, const std::string& name, hid_t dataset,
+                     const std::string& source_file, const std::string& source_name) {
     Opened out{.file = file};
     Handle source(H5Iget_file_id(dataset), H5Fclose);
     if (source_file != ".") {
@@ -186,21 +192,25 @@ class Check {
         fail(file, name, fmt::format("its source {} is not a regular file", place->string()));
       out.file = *place;
       source = Handle(H5Fopen(place->c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
-      if (!source.valid()) fail_hdf5(out.file, "", fmt::format("a source of {} cannot be opened", file.string()));
+      if (!source.valid())
+        fail_hdf5(out.file, "", fmt::format("a source of {} cannot be opened", file.string()));
     }
     out.dataset = Handle(H5Dopen2(source, source_name.c_str(), H5P_DEFAULT), H5Dclose);
     if (!out.dataset.valid())
       fail_hdf5(out.file, source_name,
-                fmt::format("is missing or cannot be opened, and the virtual dataset {} of {} takes from it", name,
-                            file.string()));
+                fmt::format("is missing or cannot be opened, and the virtual dataset {} of {} takes from it",
+                            name, file.string()));
     files_.push_back(std::move(source));
     return out;
   }
 
   static std::vector<std::string> looked_for(const std::vector<fs::path>& places) {
     std::vector<std::string> names;
-    for (const fs::path& place : places)
-      if (std::find(names.begin(), names.end(), place.string()) == names.end()) names.push_back(place.string());
+    for (const fs::path& place : places) {
+      std::error_code error;
+      const std::string name = fs::weakly_canonical(fs::absolute(place, error), error).string();
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
     return names;
   }
 
@@ -219,14 +229,15 @@ class Check {
         if (place == places.end()) return false;
         in = Handle(H5Fopen(place->c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
       }
-      const Handle there(in.valid() ? H5Dopen2(in, numbered.dataset_of(number).c_str(), H5P_DEFAULT) : -1, H5Dclose);
+      const Handle there(in.valid() ? H5Dopen2(in, numbered.dataset_of(number).c_str(), H5P_DEFAULT) : -1,
+                         H5Dclose);
       H5Eclear2(H5E_DEFAULT);
       return there.valid();
     };
     const auto lost = [&](std::uint64_t number) {
       fail(file, name,
-           fmt::format("is a virtual dataset, and its source {} in {} is missing", numbered.dataset_of(number),
-                       numbered.file_of(number)));
+           fmt::format("is a virtual dataset, and its source {} in {} is missing",
+                       numbered.dataset_of(number), numbered.file_of(number)));
     };
     if (numbered.count == 0) lost(0);
     if (is_there(numbered.count)) return;  // it grew while we looked
@@ -242,7 +253,8 @@ class Check {
 
 }  // namespace
 
-std::vector<Handle> check_storage(const fs::path& file, const std::string& name, hid_t dataset, bool constant) {
+std::vector<Handle> check_storage(const fs::path& file, const std::string& name, hid_t dataset,
+                                  bool constant) {
   Check check(constant);
   check.dataset(file, name, dataset);
   return check.take_files();

@@ -26,7 +26,8 @@ struct Endless {
 std::optional<Endless> endless_selection(hid_t space) {
   Endless out;
   if (H5Sget_select_type(space) != H5S_SEL_HYPERSLABS || H5Sis_regular_hyperslab(space) <= 0 ||
-      H5Sget_regular_hyperslab(space, out.start.data(), out.stride.data(), out.count.data(), out.block.data()) < 0)
+      H5Sget_regular_hyperslab(space, out.start.data(), out.stride.data(), out.count.data(),
+                               out.block.data()) < 0)
     return std::nullopt;
   const int rank = H5Sget_simple_extent_ndims(space);
   for (int i = 0; i < rank; ++i) {
@@ -50,8 +51,8 @@ Handle clipped(Endless selection, const std::vector<hsize_t>& shape) {
     selection.block[axis] = room;
   else
     selection.count[axis] = (room + selection.stride[axis] - 1) / selection.stride[axis];
-  H5Sselect_hyperslab(space, H5S_SELECT_SET, selection.start.data(), selection.stride.data(), selection.count.data(),
-                      selection.block.data());
+  H5Sselect_hyperslab(space, H5S_SELECT_SET, selection.start.data(), selection.stride.data(),
+                      selection.count.data(), selection.block.data());
   // The last block may reach over the end.
   const Extents zero{};
   H5Sselect_hyperslab(space, H5S_SELECT_AND, zero.data(), nullptr, shape.data(), nullptr);
@@ -63,8 +64,8 @@ Handle block_of(Endless selection, std::uint64_t number, const std::vector<hsize
   Handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
   selection.start[selection.axis] += number * selection.stride[selection.axis];
   selection.count[selection.axis] = 1;
-  H5Sselect_hyperslab(space, H5S_SELECT_SET, selection.start.data(), selection.stride.data(), selection.count.data(),
-                      selection.block.data());
+  H5Sselect_hyperslab(space, H5S_SELECT_SET, selection.start.data(), selection.stride.data(),
+                      selection.count.data(), selection.block.data());
   return space;
 }
 
@@ -109,7 +110,8 @@ std::string text_of(const Get& get) {
 class Coverage {
  public:
   explicit Coverage(const std::vector<hsize_t>& shape)
-      : shape_(shape), covered_(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose) {
+      : shape_(shape),
+        covered_(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose) {
     H5Sselect_none(covered_);
   }
 
@@ -178,10 +180,10 @@ VirtualSources virtual_sources(hid_t dataset) {
   if (shape.empty() || H5Pget_virtual_count(properties, &count) < 0) throw std::runtime_error(last_error());
   Coverage coverage(shape);
   for (std::size_t i = 0; i < count; ++i) {
-    const std::string file =
-        text_of([&](char* text, std::size_t size) { return H5Pget_virtual_filename(properties, i, text, size); });
-    const std::string name =
-        text_of([&](char* text, std::size_t size) { return H5Pget_virtual_dsetname(properties, i, text, size); });
+    const std::string file = text_of(
+        [&](char* text, std::size_t size) { return H5Pget_virtual_filename(properties, i, text, size); });
+    const std::string name = text_of(
+        [&](char* text, std::size_t size) { return H5Pget_virtual_dsetname(properties, i, text, size); });
     Handle target(H5Pget_virtual_vspace(properties, i), H5Sclose);
     Handle cells(H5Pget_virtual_srcspace(properties, i), H5Sclose);
     if (!target.valid() || !cells.valid()) throw std::runtime_error(last_error());
@@ -209,10 +211,8 @@ VirtualSources virtual_sources(hid_t dataset) {
       wanted = 1;
       for (const hsize_t extent : shape) wanted *= extent;
     }
-    out.sources.push_back({.file = name_of(file, 0),
-                           .dataset = name_of(name, 0),
-                           .cells = std::move(cells),
-                           .wanted = wanted});
+    out.sources.push_back(
+        {.file = name_of(file, 0), .dataset = name_of(name, 0), .cells = std::move(cells), .wanted = wanted});
   }
   out.gap = coverage.gap();
   return out;

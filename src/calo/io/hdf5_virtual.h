@@ -22,7 +22,8 @@ struct VirtualSource {
   std::uint64_t given(const std::vector<hsize_t>& shape) const;
 };
 
-/// Sources whose names are numbered from 0 (`part%b.h5`): as many as there are, up to the first that is missing.
+/// Sources whose names are numbered from 0 (`part%b.h5`): as many as there are, up to the first that is
+/// missing.
 struct NumberedSources {
   std::string file;  ///< patterns
   std::string dataset;
@@ -43,8 +44,8 @@ struct VirtualSources {
 /// Takes the mappings of a virtual dataset apart. @throws std::runtime_error where HDF5 cannot tell them
 VirtualSources virtual_sources(hid_t dataset);
 
-/// Where HDF5 looks for a source's file, in its order: as it is named, under HDF5_VDS_PREFIX, beside the virtual
-/// dataset's file, in the current folder.
+/// Where HDF5 looks for a source's file, in its order: as it is named, under HDF5_VDS_PREFIX, beside the
+/// virtual dataset's file, in the current folder.
 std::vector<std::filesystem::path> source_places(hid_t dataset, const std::filesystem::path& virtual_file,
                                                  const std::string& source);
 
