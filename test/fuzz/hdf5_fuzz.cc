@@ -1,5 +1,5 @@
-// The bytes choose what is made: a file of HDF5 with datasets, attributes, links, virtual datasets, or damaged chunks.
-// It must be read as HDF5 itself reads it, or refused by core::InputError.
+// The bytes choose what is made: a file of HDF5 with datasets, attributes, links, virtual datasets, or
+// damaged chunks. It must be read as HDF5 itself reads it, or refused by core::InputError.
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -91,7 +91,8 @@ bool add_attribute(hid_t object, const char* name, Choices& choices) {
   if (attribute.valid() && kind != 1 && count > 0) {
     const H5T_class_t type_class = H5Tget_class(type);
     if (H5Tis_variable_str(type) > 0) {
-      const std::vector<const char*> texts(count, choices.of<const char*>({"SiW", "calopipe", "", "\xff", nullptr}));
+      const std::vector<const char*> texts(count,
+                                           choices.of<const char*>({"SiW", "calopipe", "", "\xff", nullptr}));
       H5Awrite(attribute, type, texts.data());
     } else if (type_class != H5T_VLEN && type_class != H5T_REFERENCE) {
       std::vector<std::uint8_t> bytes(count * H5Tget_size(type));
@@ -111,7 +112,8 @@ void attributes(Choices& choices, core::ThreadPool& pool) {
     const std::vector<float> cells(2 * 6480, 0.5f), energies = {1000, 2000};
     file.write("showers", cells, {2, 6480});
     file.write("incident_energies", energies, {2, 1});
-    for (const char* name : {"geometry", "format", "mesh", "format_version", "peak_memory_bytes", "angle_deg"})
+    for (const char* name :
+         {"geometry", "format", "mesh", "format_version", "peak_memory_bytes", "angle_deg"})
       if (choices.one_in(2)) text_like[name] = add_attribute(file.id(), name, choices);
     const Handle dataset = file.dataset("showers");
     if (choices.one_in(2)) add_attribute(dataset, "sim_time_s", choices);
@@ -147,7 +149,8 @@ void dataset(Choices& choices, core::ThreadPool& pool, bool damage) {
     // HDF5 is not asked: it reads over the end of a chunk that expands to less than it should.
     const calo::DenseDataset ours(file, "showers", {});
     calo::Showers showers(ours.cells(), {"SiW"});
-    ours.read(0, ours.rows(), std::vector<calo::Conditions>(static_cast<std::size_t>(ours.rows())), pool, showers);
+    ours.read(0, ours.rows(), std::vector<calo::Conditions>(static_cast<std::size_t>(ours.rows())), pool,
+              showers);
     return;
   }
   if (const std::string text = test::difference(file, "showers", pool, choices); !text.empty()) broken(text);
@@ -177,11 +180,13 @@ void virtual_dataset(Choices& choices, core::ThreadPool& pool) {
     H5Pset_virtual(properties, target, choices.one_in(2) ? "." : "virtual.h5", name.c_str(), source);
   }
   const Handle space(H5Screate_simple(2, shape.data(), nullptr), H5Sclose);
-  Handle(H5Dcreate2(file.id(), "showers", H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose);
+  Handle(H5Dcreate2(file.id(), "showers", H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT),
+         H5Dclose);
   H5Eclear2(H5E_DEFAULT);
   file.close();
   const File opened = File::open(folder() / "virtual.h5");
-  if (const std::string text = test::difference(opened, "showers", pool, choices); !text.empty()) broken(text);
+  if (const std::string text = test::difference(opened, "showers", pool, choices); !text.empty())
+    broken(text);
   if (!all_there) broken("a virtual dataset without all of its sources is read");
 }
 

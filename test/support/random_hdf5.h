@@ -30,7 +30,8 @@ inline std::vector<float> random_cells(std::size_t count, Choices& choices) {
   std::vector<float> cells(count, 0.0f);
   const std::uint32_t filled = choices.below(4);
   for (std::size_t i = 0; i < count; ++i)
-    if (filled > 0 && i % (4 - filled) == 0) cells[i] = static_cast<float>(choices.below(1000)) / 8.0f - 10.0f;
+    if (filled > 0 && i % (4 - filled) == 0)
+      cells[i] = static_cast<float>(choices.below(1000)) / 8.0f - 10.0f;
   if (choices.one_in(8) && count > 0) cells[choices.below(static_cast<std::uint32_t>(count))] = NAN;
   return cells;
 }
@@ -42,13 +43,13 @@ inline std::size_t product(const std::vector<hsize_t>& shape) {
 }
 
 /// Makes `name` in an open file. @param damage  whether chunks may be overwritten with nonsense
-inline RandomDataset make_dataset(hid_t file, const std::string& name, std::vector<hsize_t> shape, Choices& choices,
-                                  bool damage = false) {
+inline RandomDataset make_dataset(hid_t file, const std::string& name, std::vector<hsize_t> shape,
+                                  Choices& choices, bool damage = false) {
   using calo::hdf5::Handle;
   RandomDataset out{.shape = shape};
   const int rank = static_cast<int>(shape.size());
-  const hid_t type = choices.of<hid_t>({H5T_IEEE_F32LE, H5T_IEEE_F32LE, H5T_IEEE_F32LE, H5T_IEEE_F32BE,
-                                        H5T_IEEE_F64LE, H5T_IEEE_F64BE});
+  const hid_t type = choices.of<hid_t>(
+      {H5T_IEEE_F32LE, H5T_IEEE_F32LE, H5T_IEEE_F32LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE, H5T_IEEE_F64BE});
   const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   const std::uint32_t layout = choices.below(8);
   std::vector<hsize_t> limit = shape, chunk = shape;
@@ -110,7 +111,8 @@ inline RandomDataset make_dataset(hid_t file, const std::string& name, std::vect
   if (choices.one_in(5)) H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER);
   if (choices.one_in(6)) H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY);
   const Handle space(H5Screate_simple(rank, shape.data(), chunked ? limit.data() : nullptr), H5Sclose);
-  const Handle dataset(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose);
+  const Handle dataset(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT),
+                       H5Dclose);
   H5Eclear2(H5E_DEFAULT);
   if (!dataset.valid()) return out;  // a combination that HDF5 refuses
 
@@ -197,7 +199,8 @@ inline std::string difference(const calo::hdf5::File& file, const std::string& n
   for (int part = 0; part < 3; ++part) {
     const auto rows = static_cast<std::uint32_t>(ours.rows());
     const std::int64_t begin = part == 0 ? 0 : choices.below(rows);
-    const std::int64_t end = part == 0 ? ours.rows() : begin + 1 + choices.below(rows - static_cast<std::uint32_t>(begin));
+    const std::int64_t end =
+        part == 0 ? ours.rows() : begin + 1 + choices.below(rows - static_cast<std::uint32_t>(begin));
     const std::vector<float> expected = read_by_hdf5(dataset, shape, begin, end);
     const auto count = static_cast<std::size_t>(end - begin), cells = static_cast<std::size_t>(ours.cells());
     if (expected.size() != count * cells) return "HDF5 cannot read it: " + calo::hdf5::last_error();
@@ -210,8 +213,8 @@ inline std::string difference(const calo::hdf5::File& file, const std::string& n
       for (std::size_t cell = 0; cell < cells; ++cell) {
         const float a = dense[cell], b = expected[row * cells + cell];
         if (!(a == b || (std::isnan(a) && std::isnan(b))))
-          return "row " + std::to_string(begin + static_cast<std::int64_t>(row)) + ", cell " + std::to_string(cell) +
-                 ": " + std::to_string(a) + ", and HDF5 reads " + std::to_string(b);
+          return "row " + std::to_string(begin + static_cast<std::int64_t>(row)) + ", cell " +
+                 std::to_string(cell) + ": " + std::to_string(a) + ", and HDF5 reads " + std::to_string(b);
       }
     }
   }

@@ -203,24 +203,22 @@ std::vector<DenseDataset::RowHits> DenseDataset::read_by_hdf5(std::int64_t begin
 std::optional<DenseDataset::Chunk> DenseDataset::chunk_at(const std::vector<hsize_t>& offset) const {
   Chunk chunk{.offset = offset};
   hsize_t size = 0;
-  if (H5Dget_chunk_storage_size(dataset_, offset.data(), &size) < 0) {
-    // So HDF5 calls, among what may really be wrong, a chunk that was never written.
-    hdf5::Failure failure = hdf5::last_failure(file_.path());
-    if (failure.message != "chunk storage is not allocated")
-      file_.fail_reading(name_,
-                         fmt::format("the chunk at row {} cannot be found: {}", offset[0], failure.message));
-    size = 0;
+  chunk.written = H5Dget_chunk_storage_size(dataset_, offset.data(), &size) >= 0 && size > 0;
+  if (chunk.written) {
+    chunk.bytes.resize(size);
+    std::uint32_t mask = 0;
+    chunk.written = H5Dread_chunk(dataset_, H5P_DEFAULT, offset.data(), &mask, chunk.bytes.data()) >= 0;
+    chunk.skipped_filters = mask;
   }
-  if (size == 0) {
-    if (fill_ == 0) return std::nullopt;
-    chunk.written = false;
-    return chunk;
-  }
-  chunk.bytes.resize(size);
-  std::uint32_t mask = 0;
-  if (H5Dread_chunk(dataset_, H5P_DEFAULT, offset.data(), &mask, chunk.bytes.data()) < 0)
-    file_.fail_hdf5(name_, fmt::format("the chunk at row {} cannot be read", offset[0]));
-  chunk.skipped_filters = mask;
+  if (chunk.written) return chunk;
+  // So HDF5 calls, among what may really be wrong, a chunk that was never written (the latter where it is
+  // cached).
+  const hdf5::Failure failure = hdf5::last_failure(file_.path());
+  if (!failure.message.empty() && failure.message != "chunk storage is not allocated" &&
+      failure.message != "chunk address isn't defined")
+    file_.fail_reading(name_,
+                       fmt::format("the chunk at row {} cannot be read: {}", offset[0], failure.message));
+  if (fill_ == 0) return std::nullopt;
   return chunk;
 }
 

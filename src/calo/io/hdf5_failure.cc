@@ -65,7 +65,7 @@ std::string last_error() {
 
 Failure last_failure(const std::filesystem::path& path) {
   const std::vector<std::string> stack = take_stack();
-  Failure failure{.message = stack.empty() ? "HDF5 does not say why" : stack.back()};
+  Failure failure{.message = stack.empty() ? "" : stack.back()};
   if (std::none_of(stack.begin(), stack.end(), says_newer)) return failure;
   unsigned major = 0, minor = 0, release = 0;
   H5get_libversion(&major, &minor, &release);

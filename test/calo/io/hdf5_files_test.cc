@@ -1,9 +1,8 @@
-// Files of HDF5 as they come from others: attributes of any type, cells that were never written, virtual datasets,
-// filters, links, newer formats. h5py, where it is there, writes them and says what is in them.
+// Files of HDF5 as they come from others: attributes of any type, cells that were never written, virtual
+// datasets, filters, links, newer formats. h5py, where it is there, writes them and says what is in them.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <fmt/format.h>
 
 #include <cmath>
 
@@ -155,7 +154,9 @@ TEST(Attributes, OneTextIsOneTextHoweverItIsStored) {
     };
     padded("spaces", H5T_STR_SPACEPAD, "SciPb   ");
     padded("open", H5T_STR_NULLTERM, "SciPb");  // without the zero that ends it
-    padded("latin", H5T_STR_NULLPAD, "S\xfc" "d");
+    padded("latin", H5T_STR_NULLPAD,
+           "S\xfc"
+           "d");
     const Handle null(H5Screate(H5S_NULL), H5Sclose);
     Handle(H5Acreate2(file.id(), "null", H5T_IEEE_F32LE, null, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
     const Handle text(H5Tcopy(H5T_C_S1), H5Tclose);
@@ -163,7 +164,8 @@ TEST(Attributes, OneTextIsOneTextHoweverItIsStored) {
     file.close();
   }
   const File file = File::open(folder / "a.h5");
-  for (const char* name : {"fixed", "variable", "spaces", "open"}) EXPECT_EQ(file.text_attribute(name), "SciPb") << name;
+  for (const char* name : {"fixed", "variable", "spaces", "open"})
+    EXPECT_EQ(file.text_attribute(name), "SciPb") << name;
   EXPECT_EQ(file.text_attribute("scalar"), "Süd");
   for (const char* name : {"empty", "null", "null_text", "number", "latin", "none"}) {
     EXPECT_EQ(file.text_attribute(name), std::nullopt) << name;
@@ -187,14 +189,14 @@ with base('all.h5') as f:
     f['showers'].attrs['times'] = np.arange(6, dtype='i8'); f['showers'].attrs['names'] = ['a', 'b']
 )");
   const File file = File::open(folder_ / "all.h5");
-  for (const char* name : {"int", "bool", "floats", "one", "opaque", "compound", "reference", "region", "empty", "none",
-                           "grid", "enum"})
+  for (const char* name : {"int", "bool", "floats", "one", "opaque", "compound", "reference", "region",
+                           "empty", "none", "grid", "enum"})
     EXPECT_EQ(file.text_attribute(name), std::nullopt) << name;
   EXPECT_EQ(file.text_attribute("text"), "5");
   EXPECT_EQ(file.number_attribute("int"), 5);
   EXPECT_EQ(file.number_attribute("one"), 7);
-  for (const char* name : {"bool", "floats", "opaque", "compound", "reference", "region", "empty", "none", "grid", "text",
-                           "enum"})
+  for (const char* name : {"bool", "floats", "opaque", "compound", "reference", "region", "empty", "none",
+                           "grid", "text", "enum"})
     EXPECT_EQ(file.number_attribute(name), std::nullopt) << name;
   EXPECT_EQ(file.attribute_floats("times", "showers"), (std::vector<float>{0, 1, 2, 3, 4, 5}));
   EXPECT_TRUE(file.attribute_floats("names", "showers").empty());
@@ -221,7 +223,8 @@ with base('never.h5') as f:
     h5py.Dataset(h5py.h5d.create(f.id, b'showers', h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((6, 4, 6, 5)), h5py.h5p.create(h5py.h5p.DATASET_CREATE)))[:] = cells
 )");
   for (const char* kind : {"gzip", "shuffled", "split", "edge", "lzf", "double", "big"})
-    for (const char* value : {"nan", "-1", "1", "0", "-0.0"}) expect_as_h5py(fmt::format("{}_{}.h5", kind, value));
+    for (const char* value : {"nan", "-1", "1", "0", "-0.0"})
+      expect_as_h5py(fmt::format("{}_{}.h5", kind, value));
   const calo::DatasetReport nan = report(folder_ / "gzip_nan.h5");
   EXPECT_EQ(nan.nan_cells, static_cast<std::int64_t>(3 * kCells));
   EXPECT_EQ(report(folder_ / "gzip_-1.h5").negative_cells, static_cast<std::int64_t>(3 * kCells));
@@ -250,7 +253,8 @@ TEST(FillValues, WhatWasCreatedAndNeverWrittenIsNamed) {
     const Handle space(H5Screate_simple(4, shape, nullptr), H5Sclose);
     const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
     if (chunked) H5Pset_chunk(properties, 4, shape);
-    Handle(H5Dcreate2(file.id(), "showers", H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose);
+    Handle(H5Dcreate2(file.id(), "showers", H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT),
+           H5Dclose);
     file.close();
     EXPECT_THAT(refusal(path), AllOf(HasSubstr("showers"), HasSubstr("nothing was ever written")));
   }
@@ -338,9 +342,11 @@ with base('no_dataset.h5') as f:
 virtual('gap.h5', 7, [(0, 'a.h5', 2, 2), (3, 'sub/b.h5', 4, 4)], fill=5)
 )");
   const std::map<std::string, std::string> expected = {
-      {"missing", "gone.h5"},   {"nested", "gone.h5"}, {"small", "a.h5"},       {"itself", "from itself"},
-      {"circle", "from itself"}, {"folder", "sub"},    {"no_hdf5", "text.h5"}, {"no_dataset", "a.h5: shower"}};
-  for (const auto& [name, what] : expected) EXPECT_THAT(refusal(folder_ / (name + ".h5")), HasSubstr(what)) << name;
+      {"missing", "gone.h5"},    {"nested", "gone.h5"},         {"small", "a.h5"},
+      {"itself", "from itself"}, {"circle", "from itself"},     {"folder", "sub"},
+      {"no_hdf5", "text.h5"},    {"no_dataset", "a.h5: shower"}};
+  for (const auto& [name, what] : expected)
+    EXPECT_THAT(refusal(folder_ / (name + ".h5")), HasSubstr(what)) << name;
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
   report(folder_ / "gap.h5");
@@ -385,8 +391,8 @@ for name, options in kinds.items():
 with base('noise.h5') as f: f.create_dataset('showers', data=random.random((6, 4, 6, 5)), dtype='f4', chunks=c, compression='lzf')
 say('noise.h5')
 )");
-  for (const char* name : {"lzf", "lzf_shuffle", "fletcher", "lzf_all", "scale", "half", "half_big", "double_lzf", "long",
-                           "noise"})
+  for (const char* name : {"lzf", "lzf_shuffle", "fletcher", "lzf_all", "scale", "half", "half_big",
+                           "double_lzf", "long", "noise"})
     expect_as_h5py(std::string(name) + ".h5");
 }
 
@@ -395,16 +401,22 @@ void patch(const fs::path& path, const std::string& from, const std::string& to)
   std::string bytes = core::read_file(path);
   std::size_t place = bytes.find(from);
   ASSERT_NE(place, std::string::npos);
-  for (; place != std::string::npos; place = bytes.find(from, place + to.size())) bytes.replace(place, from.size(), to);
+  for (; place != std::string::npos; place = bytes.find(from, place + to.size()))
+    bytes.replace(place, from.size(), to);
   core::write_file(path, bytes);
 }
 
 // A file as by a program that has the filter.
 void write_filtered(const fs::path& path, H5Z_filter_t filter) {
-  const H5Z_class2_t copy = {H5Z_CLASS_T_VERS, filter, 1, 1, "", nullptr, nullptr,
-                             [](unsigned, std::size_t, const unsigned*, std::size_t bytes, std::size_t*, void**) {
-                               return bytes;
-                             }};
+  const H5Z_class2_t copy = {
+      H5Z_CLASS_T_VERS,
+      filter,
+      1,
+      1,
+      "",
+      nullptr,
+      nullptr,
+      [](unsigned, std::size_t, const unsigned*, std::size_t bytes, std::size_t*, void**) { return bytes; }};
   File file = par04(path);
   ASSERT_GE(H5Zregister(&copy), 0);
   const hsize_t shape[4] = {4, 4, 6, 5};
@@ -414,7 +426,8 @@ void write_filtered(const fs::path& path, H5Z_filter_t filter) {
   H5Pset_filter(properties, filter, 0, 0, nullptr);
   {
     const Handle dataset(
-        H5Dcreate2(file.id(), "showers", H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose);
+        H5Dcreate2(file.id(), "showers", H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT),
+        H5Dclose);
     const std::vector<float> cells(4 * kCells, 1.0f);
     ASSERT_GE(H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, cells.data()), 0);
   }
@@ -424,10 +437,11 @@ void write_filtered(const fs::path& path, H5Z_filter_t filter) {
 
 TEST(Filters, ThatAreNotHereAreNamed) {
   const test::TempFolder folder;
-  const std::map<H5Z_filter_t, std::string> names = {{32015, "zstd, filter 32015"},   {32001, "blosc, filter 32001"},
-                                                     {32004, "lz4, filter 32004"},    {32008, "bitshuffle, filter 32008"},
-                                                     {307, "bzip2, filter 307"},      {32013, "zfp, filter 32013"},
-                                                     {32026, "blosc2, filter 32026"}, {400, "filter 400"}};
+  const std::map<H5Z_filter_t, std::string> names = {
+      {32015, "zstd, filter 32015"},   {32001, "blosc, filter 32001"},
+      {32004, "lz4, filter 32004"},    {32008, "bitshuffle, filter 32008"},
+      {307, "bzip2, filter 307"},      {32013, "zfp, filter 32013"},
+      {32026, "blosc2, filter 32026"}, {400, "filter 400"}};
   for (const auto& [filter, name] : names) {
     write_filtered(folder / "filtered.h5", filter);
     core::ThreadPool pool(1);
@@ -435,7 +449,8 @@ TEST(Filters, ThatAreNotHereAreNamed) {
       calo::ShowerReader::open(folder / "filtered.h5", {}, pool);  // at once, not when it is read
       ADD_FAILURE() << name;
     } catch (const core::InputError& error) {
-      EXPECT_THAT(error.what(), AllOf(HasSubstr(name), HasSubstr("h5repack -f GZIP=4"), HasSubstr("HDF5_PLUGIN_PATH")));
+      EXPECT_THAT(error.what(),
+                  AllOf(HasSubstr(name), HasSubstr("h5repack -f GZIP=4"), HasSubstr("HDF5_PLUGIN_PATH")));
     }
   }
 }
@@ -487,11 +502,17 @@ with base('scalar.h5') as f: f['showers'] = 3.5
 with base('null.h5') as f: f['showers'] = h5py.Empty('f4')
 with base('energy_texts.h5') as f: del f['incident_energy']; f['incident_energy'] = [b'1'] * 6; f['showers'] = cells
 )");
-  const std::map<std::string, std::string> expected = {
-      {"integers", "32-bit integers"}, {"compound", "compound values"}, {"texts", "texts"},
-      {"booleans", "enumeration"},     {"complex", "compound values"},  {"lists", "lists of varying lengths"},
-      {"scalar", "0 dimensions"},      {"null", "0 dimensions"},        {"energy_texts", "incident_energy: holds texts"}};
-  for (const auto& [name, what] : expected) EXPECT_THAT(refusal(folder_ / (name + ".h5")), HasSubstr(what)) << name;
+  const std::map<std::string, std::string> expected = {{"integers", "32-bit integers"},
+                                                       {"compound", "compound values"},
+                                                       {"texts", "texts"},
+                                                       {"booleans", "enumeration"},
+                                                       {"complex", "compound values"},
+                                                       {"lists", "lists of varying lengths"},
+                                                       {"scalar", "0 dimensions"},
+                                                       {"null", "0 dimensions"},
+                                                       {"energy_texts", "incident_energy: holds texts"}};
+  for (const auto& [name, what] : expected)
+    EXPECT_THAT(refusal(folder_ / (name + ".h5")), HasSubstr(what)) << name;
 }
 
 TEST_F(PeerTest, IntegersThatDoNotFitAreRefused) {
@@ -504,7 +525,8 @@ for name, offsets, cells_ in (('good', [0, 1, 2], [3, 4]), ('negative', [0, 1, 2
         f['geometry'] = np.zeros(2, 'i8'); f['offsets'] = np.array(offsets, 'i8'); f['cells'] = np.array(cells_, 'i8'); f['energies'] = np.ones(2, 'f4')
 )");
   EXPECT_EQ(refusal(folder_ / "good.h5"), "");
-  for (const char* name : {"negative", "large"}) EXPECT_THAT(refusal(folder_ / (std::string(name) + ".h5")), HasSubstr("cells"));
+  for (const char* name : {"negative", "large"})
+    EXPECT_THAT(refusal(folder_ / (std::string(name) + ".h5")), HasSubstr("cells"));
   EXPECT_THAT(refusal(folder_ / "offsets.h5"), HasSubstr("offsets"));
 }
 

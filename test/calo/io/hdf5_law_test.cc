@@ -1,7 +1,6 @@
 // Whatever HDF5 can write, we read as HDF5 does.
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "support/random_hdf5.h"
 #include "support/temp_folder.h"
@@ -81,15 +80,16 @@ TEST(Hdf5Law, RandomVirtualDatasetsAreReadAsHdf5ReadsThem) {
     File file = File::create(folder / "virtual.h5");
     const Handle space(H5Screate_simple(rank, whole.data(), nullptr), H5Sclose);
     const hid_t type = choices.of<hid_t>({H5T_IEEE_F32LE, H5T_IEEE_F64BE});
-    ASSERT_TRUE(Handle(H5Dcreate2(file.id(), nested ? "inner" : "showers", type, space, H5P_DEFAULT, properties,
-                                  H5P_DEFAULT),
+    ASSERT_TRUE(Handle(H5Dcreate2(file.id(), nested ? "inner" : "showers", type, space, H5P_DEFAULT,
+                                  properties, H5P_DEFAULT),
                        H5Dclose)
                     .valid());
     if (nested) {
       const Handle outer(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
       H5Pset_virtual(outer, space, ".", "inner", space);
-      ASSERT_TRUE(Handle(H5Dcreate2(file.id(), "showers", type, space, H5P_DEFAULT, outer, H5P_DEFAULT), H5Dclose)
-                      .valid());
+      ASSERT_TRUE(
+          Handle(H5Dcreate2(file.id(), "showers", type, space, H5P_DEFAULT, outer, H5P_DEFAULT), H5Dclose)
+              .valid());
     }
     file.close();
     const File opened = File::open(folder / "virtual.h5");
