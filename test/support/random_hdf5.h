@@ -170,6 +170,7 @@ inline RandomDataset make_dataset(hid_t file, const std::string& name, std::vect
     if (options == 0) H5Dwrite_chunk(dataset, H5P_DEFAULT, mask, offset.data(), bytes.size(), bytes.data());
   }
   H5Eclear2(H5E_DEFAULT);
+  H5Dflush(dataset);  // a chunk in HDF5's cache is not counted
   out.written = H5Dget_storage_size(dataset) > 0;
   return out;
 }
