@@ -217,14 +217,17 @@ for kind, options in kinds.items():
             d[:3] = cells[:3]
             if kind == 'split': d[4, 3:] = cells[4, 3:]
         say(name)
-with base('never.h5') as f:
+with base('time_never.h5') as f:
     p = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    p.set_chunk((1, 120)); p.set_fill_time(h5py.h5d.FILL_TIME_NEVER); p.set_fill_value(np.array([7], 'f4'))
-    h5py.Dataset(h5py.h5d.create(f.id, b'showers', h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((6, 4, 6, 5)), h5py.h5p.create(h5py.h5p.DATASET_CREATE)))[:] = cells
+    p.set_chunk((1, 4, 6, 5)); p.set_fill_time(h5py.h5d.FILL_TIME_NEVER); p.set_fill_value(np.array([7], 'f4'))
+    d = h5py.h5d.create(f.id, b'showers', h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((6, 4, 6, 5)), p)
+    h5py.Dataset(d)[:3] = cells[:3]
+say('time_never.h5')
 )");
   for (const char* kind : {"gzip", "shuffled", "split", "edge", "lzf", "double", "big"})
     for (const char* value : {"nan", "-1", "1", "0", "-0.0"})
       expect_as_h5py(fmt::format("{}_{}.h5", kind, value));
+  expect_as_h5py("time_never.h5");
   const calo::DatasetReport nan = report(folder_ / "gzip_nan.h5");
   EXPECT_EQ(nan.nan_cells, static_cast<std::int64_t>(3 * kCells));
   EXPECT_EQ(report(folder_ / "gzip_-1.h5").negative_cells, static_cast<std::int64_t>(3 * kCells));
@@ -455,7 +458,7 @@ TEST(Filters, ThatAreNotHereAreNamed) {
   }
 }
 
-// The signature of the fractal of a format's version, raised by one, is what a newer HDF5 writes.
+// A version that this HDF5 does not know is what a newer one writes.
 TEST(Formats, OfANewerHdf5AreNamed) {
   const test::TempFolder folder;
   {
