@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of YAML, compiled pipelines and conditions, and of ONNX, with libFuzzer. What breaks them is left in
-# build/fuzz. usage: fuzz.sh [SECONDS] [libFuzzer options, or files to run once …]
-# FUZZERS="kfp onnx" chooses among them.
+# Fuzzes the readers of YAML, compiled pipelines and conditions, of ONNX, and of HDF5, with libFuzzer. What breaks them is
+# left in build/fuzz. usage: fuzz.sh [SECONDS] [libFuzzer options, or files to run once …]
+# FUZZERS="kfp onnx hdf5" chooses among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}; [ $# -gt 0 ] && shift
 scripts/setup.sh build
 scripts/setup.sh lint
-fuzzers=${FUZZERS:-kfp onnx}
+fuzzers=${FUZZERS:-kfp onnx hdf5}
 scripts/build.sh fuzz -- $(printf '%s_fuzz ' $fuzzers) onnx_fuzz_seeds
 
 work=build/fuzz
 goldens=${CALOPIPE_KFP_GOLDENS:-../shared/kfp-goldens}
-rm -rf "$work/seeds" && mkdir -p "$work"/seeds/{kfp,onnx} "$work"/corpus/{kfp,onnx}
+rm -rf "$work/seeds" && mkdir -p "$work"/seeds/{kfp,onnx,hdf5} "$work"/corpus/{kfp,onnx,hdf5}
 seeds=$work/seeds/kfp
 cp test/fuzz/seeds/* test/kfp/ir/*.yaml "$seeds"
 for file in "$goldens"/*.yaml; do
@@ -23,6 +23,8 @@ grep -hoE "(condition|parameterExpressionSelector): .*" "$seeds"/*.yaml |
   sed -E "s/^[a-zA-Z]+: //; s/^'(.*)'\$/\1/; s/''/'/g" | sort -u | split -l 1 -a 3 - "$seeds/condition-"
 
 "$work/bin/onnx_fuzz_seeds" "$work/seeds/onnx"
+# Its inputs are choices, which any bytes are.
+head -c 4000 "$0" >"$work/seeds/hdf5/text"
 
 export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=allocator_may_return_null=0:detect_container_overflow=0
 for name in $fuzzers; do

@@ -1,6 +1,7 @@
 #include "calo/io/chunk_codec.h"
 
 #include <libdeflate.h>
+#include <lzf.h>
 
 #include <cstring>
 #include <memory>
@@ -33,6 +34,12 @@ struct FreeCompressor {
 }  // namespace
 
 bool ChunkCodec::inflate(std::span<const std::uint8_t> stored, std::span<std::uint8_t> out) const {
+  if (lzf) {
+    constexpr std::size_t kMost = UINT32_MAX;  // as chunks of HDF5 are
+    return !stored.empty() && stored.size() <= kMost && out.size() <= kMost &&
+           lzf_decompress(stored.data(), static_cast<unsigned>(stored.size()), out.data(),
+                          static_cast<unsigned>(out.size())) == out.size();
+  }
   if (!deflate) {
     if (stored.size() != out.size()) return false;
     std::memcpy(out.data(), stored.data(), stored.size());

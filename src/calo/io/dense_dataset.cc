@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "calo/io/hdf5_filters.h"
+#include "calo/io/hdf5_types.h"
 #include "core/error.h"
 
 namespace calo {
@@ -65,6 +67,7 @@ struct DenseDataset::Chunk {
   std::vector<hsize_t> offset;
   std::vector<std::uint8_t> bytes;
   unsigned skipped_filters = 0;
+  bool written = true;  // false: full of the fill value
 };
 
 // Hits of consecutive rows, one row after the other.
@@ -98,14 +101,16 @@ struct DenseDataset::RowHits {
 DenseDataset::DenseDataset(const hdf5::File& file, std::string name, std::vector<std::uint32_t> cell_of)
     : file_(file),
       name_(std::move(name)),
-      dataset_(file.dataset(name_)),
+      dataset_(file.checked_dataset(name_)),
       shape_(file.shape(name_)),
       cell_of_(std::move(cell_of)) {
   if (shape_.size() < 2)
     file.fail_reading(name_, fmt::format("has {} dimensions, and showers have [N, cells] or [N, r, phi, z]",
                                          shape_.size()));
   const hdf5::Handle type(H5Dget_type(dataset_), H5Tclose);
-  if (H5Tget_class(type) != H5T_FLOAT) file.fail_reading(name_, "does not hold floating-point numbers");
+  if (H5Tget_class(type) != H5T_FLOAT)
+    file.fail_reading(name_, fmt::format("holds {}, and cells are floating-point numbers in MeV",
+                                         hdf5::describe_type(type)));
   std::uint64_t cells = 1;
   for (std::size_t i = 1; i < shape_.size(); ++i) {
     if (shape_[i] == 0 || shape_[i] >= kMaxCells || (cells *= shape_[i]) >= kMaxCells)
@@ -114,28 +119,43 @@ DenseDataset::DenseDataset(const hdf5::File& file, std::string name, std::vector
   if (shape_[0] >= kMaxRows) file.fail_reading(name_, "declares an impossible number of showers");
   rows_ = static_cast<std::int64_t>(shape_[0]);
   cells_ = static_cast<std::int64_t>(cells);
-  hdf5::check_stored(file, name_, dataset_, shape_[0] * cells * H5Tget_size(type));
+  plan_chunks(type);
+}
 
+// Whether chunks can be fetched raw, and how they are undone then.
+void DenseDataset::plan_chunks(hid_t type) {
   const hdf5::Handle properties(H5Dget_create_plist(dataset_), H5Pclose);
-  if (H5Pget_layout(properties) == H5D_CHUNKED) {
-    chunk_.resize(shape_.size());
-    H5Pget_chunk(properties, static_cast<int>(chunk_.size()), chunk_.data());
-    rows_per_band_ = static_cast<std::int64_t>(std::min(chunk_[0], std::max<hsize_t>(1, shape_[0])));
-    direct_ = H5Tequal(type, H5T_IEEE_F32LE) > 0;
-    const int filters = H5Pget_nfilters(properties);
-    for (int i = 0; i < filters; ++i) {
-      unsigned flags = 0;
-      std::size_t values = 0;
-      const H5Z_filter_t filter =
-          H5Pget_filter2(properties, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, nullptr);
-      if (filter == H5Z_FILTER_SHUFFLE && i == 0)
-        codec_.shuffle = true;
-      else if (filter == H5Z_FILTER_DEFLATE && i == filters - 1)
-        codec_.deflate = true;
-      else
-        direct_ = false;
-    }
+  if (H5Pget_layout(properties) != H5D_CHUNKED) return;
+  chunk_.resize(shape_.size());
+  H5Pget_chunk(properties, static_cast<int>(chunk_.size()), chunk_.data());
+  rows_per_band_ = static_cast<std::int64_t>(std::min(chunk_[0], std::max<hsize_t>(1, shape_[0])));
+  direct_ = H5Tequal(type, H5T_IEEE_F32LE) > 0;
+  // Chunks at the edge may be left unfiltered without a mark.
+  unsigned options = 0;
+  if (H5Pget_chunk_opts(properties, &options) < 0 || options != 0) direct_ = false;
+  const int filters = H5Pget_nfilters(properties);
+  for (int i = 0; i < filters; ++i) {
+    unsigned flags = 0, value = 0;
+    std::size_t values = 1;
+    const H5Z_filter_t filter =
+        H5Pget_filter2(properties, static_cast<unsigned>(i), &flags, &values, &value, 0, nullptr, nullptr);
+    if (filter == H5Z_FILTER_SHUFFLE && i == 0 && values == 1 && value == sizeof(float))
+      codec_.shuffle = true;
+    else if (filter == H5Z_FILTER_DEFLATE && i == filters - 1)
+      codec_.deflate = true;
+    else if (filter == hdf5::kLzf && i == filters - 1)
+      codec_.lzf = true;
+    else
+      direct_ = false;
   }
+  H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
+  H5D_fill_time_t time = H5D_FILL_TIME_IFSET;
+  if (H5Pfill_value_defined(properties, &defined) < 0 || H5Pget_fill_time(properties, &time) < 0)
+    file_.fail_hdf5(name_, "its fill value cannot be told");
+  // Without either, HDF5 leaves the buffer as it is, and ours, like h5py's, is zero.
+  if (defined != H5D_FILL_VALUE_UNDEFINED && time != H5D_FILL_TIME_NEVER &&
+      H5Pget_fill_value(properties, H5T_NATIVE_FLOAT, &fill_) < 0)
+    file_.fail_hdf5(name_, "its fill value cannot be read");
 }
 
 void DenseDataset::read(std::int64_t begin, std::int64_t end, std::span<const Conditions> conditions,
@@ -164,8 +184,7 @@ std::vector<DenseDataset::RowHits> DenseDataset::read_by_hdf5(std::int64_t begin
   const hdf5::Handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr),
                             H5Sclose);
   if (H5Dread(dataset_, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, dense.data()) < 0)
-    file_.fail_reading(name_,
-                       fmt::format("rows {} to {} cannot be read: {}", begin, end - 1, hdf5::last_error()));
+    file_.fail_hdf5(name_, fmt::format("rows {} to {} cannot be read", begin, end - 1));
   std::vector<RowHits> parts(rows);
   pool.for_each(rows, [&](std::size_t row) {
     RowHits& part = parts[row];
@@ -180,6 +199,29 @@ std::vector<DenseDataset::RowHits> DenseDataset::read_by_hdf5(std::int64_t begin
   return parts;
 }
 
+// The raw chunk; none where it was never written and its cells are zero.
+std::optional<DenseDataset::Chunk> DenseDataset::chunk_at(const std::vector<hsize_t>& offset) const {
+  Chunk chunk{.offset = offset};
+  hsize_t size = 0;
+  chunk.written = H5Dget_chunk_storage_size(dataset_, offset.data(), &size) >= 0 && size > 0;
+  if (chunk.written) {
+    chunk.bytes.resize(size);
+    std::uint32_t mask = 0;
+    chunk.written = H5Dread_chunk(dataset_, H5P_DEFAULT, offset.data(), &mask, chunk.bytes.data()) >= 0;
+    chunk.skipped_filters = mask;
+  }
+  if (chunk.written) return chunk;
+  // So HDF5 calls, among what may really be wrong, a chunk that was never written (the latter where it is
+  // cached).
+  const hdf5::Failure failure = hdf5::last_failure(file_.path());
+  if (!failure.message.empty() && failure.message != "chunk storage is not allocated" &&
+      failure.message != "chunk address isn't defined")
+    file_.fail_reading(name_,
+                       fmt::format("the chunk at row {} cannot be read: {}", offset[0], failure.message));
+  if (fill_ == 0) return std::nullopt;
+  return chunk;
+}
+
 std::vector<DenseDataset::RowHits> DenseDataset::read_by_chunks(std::int64_t begin, std::int64_t end,
                                                                 core::ThreadPool& pool) const {
   const std::size_t rank = shape_.size();
@@ -192,16 +234,7 @@ std::vector<DenseDataset::RowHits> DenseDataset::read_by_chunks(std::int64_t beg
   for (offset[0] = first_row; offset[0] < static_cast<hsize_t>(end);) {
     if (std::all_of(offset.begin() + 1, offset.end(), [](hsize_t o) { return o == 0; }))
       band_begin.push_back(chunks.size());
-    hsize_t size = 0;
-    if (H5Dget_chunk_storage_size(dataset_, offset.data(), &size) >= 0 && size > 0) {
-      Chunk chunk{.offset = offset, .bytes = std::vector<std::uint8_t>(size)};
-      std::uint32_t mask = 0;
-      if (H5Dread_chunk(dataset_, H5P_DEFAULT, offset.data(), &mask, chunk.bytes.data()) < 0)
-        file_.fail_reading(
-            name_, fmt::format("the chunk at row {} cannot be read: {}", offset[0], hdf5::last_error()));
-      chunk.skipped_filters = mask;
-      chunks.push_back(std::move(chunk));
-    }  // a chunk that was never written is all zeros
+    if (auto chunk = chunk_at(offset)) chunks.push_back(std::move(*chunk));
     std::size_t axis = rank;
     while (axis-- > 0) {
       offset[axis] += chunk_[axis];
@@ -247,9 +280,14 @@ DenseDataset::RowHits DenseDataset::hits_of(const Chunk& chunk, std::int64_t beg
   thread_local std::vector<std::uint8_t> bytes;
   bytes.resize(elements * sizeof(float));
   ChunkCodec codec = codec_;
-  if ((chunk.skipped_filters & 1) != 0) (codec.shuffle ? codec.shuffle : codec.deflate) = false;
-  if ((chunk.skipped_filters & 2) != 0) codec.deflate = false;
-  if (!codec.inflate(chunk.bytes, bytes))
+  const unsigned skipped = chunk.skipped_filters;
+  if ((skipped & (codec_.shuffle ? 2 : 1)) != 0) codec.deflate = codec.lzf = false;
+  if (codec_.shuffle && (skipped & 1) != 0) codec.shuffle = false;
+  if (!chunk.written) {
+    codec = {};
+    for (std::size_t i = 0; i < elements; ++i)
+      std::memcpy(bytes.data() + i * sizeof fill_, &fill_, sizeof fill_);
+  } else if (!codec.inflate(chunk.bytes, bytes))
     file_.fail_reading(
         name_,
         fmt::format("the chunk at row {} is damaged: its compressed bytes do not expand", chunk.offset[0]));

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,13 +14,15 @@
 namespace calo {
 
 /// One dataset of dense showers, `[N, cells …]` of any float type, read in blocks of rows into sparse form.
-/// Chunks of gzip (with or without shuffle) float32 data are fetched raw, and the pool expands them and picks
-/// the cells that are not zero, without unshuffling or storing the others; anything else goes through HDF5's
-/// own conversion.
+/// Chunks of float32 data, plain or compressed by gzip or lzf, with or without shuffle, are fetched raw, and
+/// the pool expands them and picks the cells that are not zero, without unshuffling or storing the others;
+/// anything else (virtual datasets, other types and filters) goes through HDF5's own reading. Either way a
+/// row is what HDF5 reads: chunks that were never written hold the fill value.
 class DenseDataset {
  public:
   /// @param cell_of  canonical cell of each place in a row; empty = the same order
-  /// @throws core::InputError where it is no float dataset of rank 2 or more, or declares more than it stores
+  /// @throws core::InputError where it is no float dataset of rank 2 or more, or cannot be read to its end
+  ///         (File::checked_dataset)
   DenseDataset(const hdf5::File& file, std::string name, std::vector<std::uint32_t> cell_of);
 
   std::int64_t rows() const { return rows_; }
@@ -36,6 +39,8 @@ class DenseDataset {
   struct Chunk;
   struct RowHits;
 
+  void plan_chunks(hid_t type);
+  std::optional<Chunk> chunk_at(const std::vector<hsize_t>& offset) const;
   std::vector<RowHits> read_by_chunks(std::int64_t begin, std::int64_t end, core::ThreadPool& pool) const;
   RowHits hits_of(const Chunk& chunk, std::int64_t begin, std::int64_t end) const;
   std::vector<RowHits> read_by_hdf5(std::int64_t begin, std::int64_t end, core::ThreadPool& pool) const;
@@ -48,6 +53,7 @@ class DenseDataset {
   std::vector<std::uint32_t> cell_of_;  // canonical cell of each place; empty = the same
   ChunkCodec codec_;
   bool direct_ = false;
+  float fill_ = 0;  // of chunks that were never written
   std::int64_t rows_ = 0;
   std::int64_t cells_ = 0;
   std::int64_t rows_per_band_ = 1;

@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "calo/io/hdf5_failure.h"
 
 namespace calo::hdf5 {
 
@@ -52,20 +55,29 @@ class File {
   bool has(const std::string& name) const;
   /// Names in the root group, sorted.
   std::vector<std::string> names() const;
-  /// @throws core::InputError where it is missing or not a dataset
+  /// @throws core::InputError where it is missing, not a dataset, or a link to what is not there
   Handle dataset(const std::string& name) const;
+  /// The same, after check_storage(); the sources of virtual datasets stay open as long as this file.
+  /// @param constant  whether a dataset that was never written is meant so where the file sets a fill value
+  Handle checked_dataset(const std::string& name, bool constant = false) const;
+  /// Checks that a dataset that will be read in pieces holds numbers of this class, as checked_dataset()
+  /// does.
+  void require(const std::string& name, H5T_class_t number_class) const;
   std::vector<hsize_t> shape(const std::string& name) const;
 
   /// Whole dataset converted to float / 64-bit integers; at most what the file can hold (no bombs).
+  /// @throws core::InputError where it holds no numbers, or, for integers, one that is negative or too large
   std::vector<float> read_floats(const std::string& name) const;
   std::vector<std::uint64_t> read_integers(const std::string& name) const;
   /// Writes a whole dataset, uncompressed.
   void write(const std::string& name, std::span<const float> values, const std::vector<hsize_t>& shape);
 
-  /// Attributes of the root group.
+  /// Attributes of the root group: one text, one number. None where there is none, or an empty one. What is
+  /// there and is neither (an array, another type) is warned of, once, and not used.
   std::optional<std::string> text_attribute(const std::string& name) const;
   std::optional<double> number_attribute(const std::string& name) const;
-  /// Numbers of an attribute of a dataset; empty where it has none.
+  /// Numbers of an attribute of a dataset; empty where it has none, or, with a warning, where it holds no
+  /// numbers.
   std::vector<float> attribute_floats(const std::string& name, const std::string& dataset) const;
   void set_attribute(const std::string& name, const std::string& text);
   void set_attribute(const std::string& name, double number);
@@ -76,17 +88,22 @@ class File {
   void close();
 
   [[noreturn]] void fail_reading(const std::string& object, const std::string& message) const;
+  /// fail_reading() with HDF5's own reason behind the message, and what helps.
+  [[noreturn]] void fail_hdf5(const std::string& object, const std::string& message) const;
   [[noreturn]] void fail_writing(const std::string& object, const std::string& message) const;
 
  private:
+  Handle attribute(hid_t object, const std::string& name) const;
+  void warn_unused(const std::string& attribute, const std::string& what) const;
+
   std::filesystem::path path_;
   Handle id_;
+  mutable std::vector<Handle> sources_;   // of virtual datasets
+  mutable std::set<std::string> warned_;  // attributes
 };
 
-/// Refuses datasets whose declared size cannot come from the bytes stored (deflate shrinks 1032 : 1 at most).
-void check_stored(const File& file, const std::string& name, hid_t dataset, std::uint64_t bytes);
-
-/// Last message of HDF5's error stack, cleared by this.
-std::string last_error();
+/// Properties for reading integers: a number that the target type cannot hold is an error, where HDF5 would
+/// take the nearest.
+hid_t exact_integers();
 
 }  // namespace calo::hdf5

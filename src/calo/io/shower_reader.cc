@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <charconv>
@@ -137,8 +138,8 @@ class Hdf5Reader final : public ShowerReader {
     const hsize_t count = end - begin;
     const hdf5::Handle memory(H5Screate_simple(1, &count, nullptr), H5Sclose);
     if (H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, nullptr, &count, nullptr) < 0 ||
-        H5Dread(dataset, type, memory, space, H5P_DEFAULT, values.data()) < 0)
-      file.fail_reading(name, "cannot be read: " + hdf5::last_error());
+        H5Dread(dataset, type, memory, space, hdf5::exact_integers(), values.data()) < 0)
+      file.fail_hdf5(name, "cannot be read");
     return values;
   }
 
@@ -352,6 +353,9 @@ class Hdf5Reader final : public ShowerReader {
       const std::vector<float> times = file.attribute_floats(kSimTime, name);
       if (times.size() == conditions.size())
         for (std::size_t i = 0; i < times.size(); ++i) conditions[i].sim_time_s = times[i];
+      else if (!times.empty())
+        spdlog::warn("{}: {}: the attribute {} has {} numbers for {} showers: it is not used",
+                     file.path().string(), name, kSimTime, times.size(), conditions.size());
       add_rows(file, name, mesh, conditions, std::move(dense));
     }
   }
@@ -418,6 +422,8 @@ class Hdf5Reader final : public ShowerReader {
     if (time.size() != rows || theta.size() != rows || phi.size() != rows || geometry.size() != rows ||
         offsets.size() != rows + 1)
       file.fail_reading("offsets", "the columns have different lengths");
+    file.require("cells", H5T_INTEGER);
+    file.require("energies", H5T_FLOAT);
     const auto hits = file.shape("cells");
     if (hits.size() != 1 || file.shape("energies") != hits || offsets.front() != 0 ||
         offsets.back() != hits[0] || !std::is_sorted(offsets.begin(), offsets.end()))

@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "calo/io/hdf5.h"
+#include "calo/io/hdf5_types.h"
+
+namespace calo::hdf5 {
+namespace {
+
+// Longer texts are no names and no mesh.
+constexpr std::size_t kMostTextBytes = std::size_t{16} << 20;
+constexpr hssize_t kMostNumbers = hssize_t{1} << 28;
+
+bool is_utf8(const std::string& text) {
+  try {
+    nlohmann::json(text).dump();
+    return true;
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
+
+bool is_null(hid_t space) {
+  return H5Sget_simple_extent_type(space) == H5S_NULL;
+}
+
+std::string describe(hid_t type, hssize_t count) {
+  return count == 1 ? fmt::format("holds {}", describe_type(type))
+                    : fmt::format("is an array of {} {}", count, describe_type(type));
+}
+
+}  // namespace
+
+void File::warn_unused(const std::string& attribute, const std::string& what) const {
+  if (warned_.insert(attribute).second)
+    spdlog::warn("{}: the attribute {} {}: it is not used", path_.string(), attribute, what);
+}
+
+Handle File::attribute(hid_t object, const std::string& name) const {
+  const htri_t exists = H5Aexists(object, name.c_str());
+  if (exists == 0) return {};
+  Handle attribute(exists > 0 ? H5Aopen(object, name.c_str(), H5P_DEFAULT) : -1, H5Aclose);
+  if (!attribute.valid()) fail_hdf5(name, "attribute cannot be opened");
+  return attribute;
+}
+
+std::optional<std::string> File::text_attribute(const std::string& name) const {
+  const Handle found = attribute(id_, name);
+  if (!found.valid()) return std::nullopt;
+  const Handle type(H5Aget_type(found), H5Tclose);
+  const Handle space(H5Aget_space(found), H5Sclose);
+  if (is_null(space)) return std::nullopt;
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  if (H5Tget_class(type) != H5T_STRING || count != 1) {
+    warn_unused(name, describe(type, count) + ", and one text is expected");
+    return std::nullopt;
+  }
+  std::string text;
+  if (H5Tis_variable_str(type) > 0) {
+    char* read = nullptr;
+    if (H5Aread(found, type, &read) < 0) fail_hdf5(name, "attribute cannot be read");
+    if (read != nullptr) text = read;
+    H5free_memory(read);
+  } else {
+    const std::size_t size = H5Tget_size(type);
+    if (size > kMostTextBytes) {
+      warn_unused(name, fmt::format("is a text of {} bytes", size));
+      return std::nullopt;
+    }
+    text.resize(size);
+    if (H5Aread(found, type, text.data()) < 0) fail_hdf5(name, "attribute cannot be read");
+    text.resize(std::min(text.find('\0'), text.size()));
+    if (H5Tget_strpad(type) == H5T_STR_SPACEPAD) text.resize(text.find_last_not_of(' ') + 1);
+  }
+  if (!is_utf8(text)) {
+    warn_unused(name, "is a text that is not UTF-8");
+    return std::nullopt;
+  }
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+std::optional<double> File::number_attribute(const std::string& name) const {
+  const Handle found = attribute(id_, name);
+  if (!found.valid()) return std::nullopt;
+  const Handle type(H5Aget_type(found), H5Tclose);
+  const Handle space(H5Aget_space(found), H5Sclose);
+  if (is_null(space)) return std::nullopt;
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  if (!is_number(type) || count != 1) {
+    warn_unused(name, describe(type, count) + ", and one number is expected");
+    return std::nullopt;
+  }
+  double number = 0;
+  if (H5Aread(found, H5T_NATIVE_DOUBLE, &number) < 0) fail_hdf5(name, "attribute cannot be read");
+  return number;
+}
+
+std::vector<float> File::attribute_floats(const std::string& name, const std::string& dataset_name) const {
+  const Handle object = dataset(dataset_name);
+  const Handle found = attribute(object, name);
+  if (!found.valid()) return {};
+  const Handle type(H5Aget_type(found), H5Tclose);
+  const Handle space(H5Aget_space(found), H5Sclose);
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  if (is_null(space) || count <= 0) return {};
+  if (!is_number(type) || count > kMostNumbers) {
+    warn_unused(fmt::format("{} of {}", name, dataset_name),
+                describe(type, count) + ", and numbers are expected");
+    return {};
+  }
+  std::vector<float> numbers(static_cast<std::size_t>(count));
+  if (H5Aread(found, H5T_NATIVE_FLOAT, numbers.data()) < 0) fail_hdf5(name, "attribute cannot be read");
+  return numbers;
+}
+
+void File::set_attribute(const std::string& name, const std::string& text) {
+  const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type, std::max<std::size_t>(1, text.size()));
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle attribute(H5Acreate2(id_, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  const std::string padded = text.empty() ? std::string(1, '\0') : text;
+  if (!attribute.valid() || H5Awrite(attribute, type, padded.data()) < 0)
+    fail_writing(name, "attribute cannot be written: " + last_error());
+}
+
+void File::set_attribute(const std::string& name, double number) {
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle attribute(H5Acreate2(id_, name.c_str(), H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose);
+  if (!attribute.valid() || H5Awrite(attribute, H5T_NATIVE_DOUBLE, &number) < 0)
+    fail_writing(name, "attribute cannot be written: " + last_error());
+}
+
+void File::set_attribute(const std::string& name, std::span<const float> numbers,
+                         const std::string& dataset_name) {
+  const Handle object = dataset(dataset_name);
+  const hsize_t extent = numbers.size();
+  const Handle space(H5Screate_simple(1, &extent, nullptr), H5Sclose);
+  const Handle attribute(H5Acreate2(object, name.c_str(), H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose);
+  if (!attribute.valid() || H5Awrite(attribute, H5T_NATIVE_FLOAT, numbers.data()) < 0)
+    fail_writing(dataset_name, "attribute " + name + " cannot be written: " + last_error());
+}
+
+}  // namespace calo::hdf5
