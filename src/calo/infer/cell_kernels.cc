@@ -22,6 +22,11 @@ CALOPIPE_INLINE bool is_finite(float x) {
   return x * 0.0f == 0;
 }
 
+// Of a cell that is its z times a scale: the least z that is surely finite afterwards.
+CALOPIPE_INLINE float least_finite(float scale) {
+  return -0.999f * std::numeric_limits<float>::max() / (scale > 1 ? scale : 1.0f);
+}
+
 // Vectors go in and out by reference: by value they would be another calling convention on each machine.
 
 // x = e^x within 2e-7 relative, as core::fast_exp has it.
@@ -102,6 +107,7 @@ CALOPIPE_INLINE bool dense(const Activation& activation, const float* z, std::si
 template <Kind kKind, int kLanes>
 CALOPIPE_INLINE std::size_t collect(const Activation& activation, const Row& row) {
   using Float = typename Vectors<kLanes>::Float;
+  [[maybe_unused]] const float least = least_finite(row.scale);
   std::size_t next = row.size;
   for (std::size_t group = 0; group < row.count; group += kGroup) {
     const float* const z = row.z + group;
@@ -109,7 +115,7 @@ CALOPIPE_INLINE std::size_t collect(const Activation& activation, const Row& row
     unsigned any = 0;
     for (std::size_t j = 0; j < kGroup; ++j) {
       any |= static_cast<unsigned>(!(z[j] < row.smallest));
-      if constexpr (kKind == Kind::kIdentity) any |= static_cast<unsigned>(z[j] == -kInfinite);
+      if constexpr (kKind == Kind::kIdentity) any |= static_cast<unsigned>(z[j] < least);
     }
     if (any == 0) continue;
     float energies[kGroup];
@@ -216,12 +222,13 @@ template <Kind kKind, bool kQuick>
   const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const __m512i all = _mm512_set1_epi32(static_cast<int>(row.all_cells));
   const __m512 smallest = _mm512_set1_ps(row.smallest), threshold = _mm512_set1_ps(row.threshold);
-  const __m512 least = _mm512_set1_ps(-kInfinite);
+  const __m512 minus_infinite = _mm512_set1_ps(-kInfinite);
   std::size_t next = row.size;
   for (std::size_t group = 0; group < row.count; group += kGroup) {
     const __m512 z = _mm512_loadu_ps(row.z + group);
     __mmask16 any = _mm512_cmp_ps_mask(z, smallest, _CMP_NLT_UQ);  // NaN too
-    if constexpr (kKind == Kind::kIdentity) any |= _mm512_cmp_ps_mask(z, least, _CMP_EQ_OQ);
+    if constexpr (kKind == Kind::kIdentity)
+      any |= _mm512_cmp_ps_mask(z, _mm512_set1_ps(least_finite(row.scale)), _CMP_LT_OQ);
     if (any == 0) continue;
     auto some = (Vectors<16>::Float)z;
     apply_avx512<kKind, kQuick>(activation, some, row.scale);
@@ -230,7 +237,7 @@ template <Kind kKind, bool kQuick>
         _mm512_add_epi32(places, _mm512_set1_epi32(static_cast<int>(row.first_cell + group)));
     __mmask16 hit = _mm512_cmp_ps_mask(energies, threshold, _CMP_NLT_UQ);
     hit = _mm512_mask_cmp_ps_mask(hit, energies, _mm512_setzero_ps(), _CMP_NLE_UQ);
-    hit |= _mm512_cmp_ps_mask(energies, least, _CMP_EQ_OQ);
+    hit |= _mm512_cmp_ps_mask(energies, minus_infinite, _CMP_EQ_OQ);
     hit = _mm512_mask_cmp_epu32_mask(hit, cells, all, _MM_CMPINT_LT);
     // Whole vectors are written; what is behind the hits is written over. (Compressing into memory is slow on
     // some machines.)

@@ -38,7 +38,8 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
   work.smallest.resize(count);
   layer_.prepare(rows, layer_.in(), static_cast<std::int64_t>(count), work.rows.data());
   for (std::size_t i = 0; i < count; ++i)
-    work.smallest[i] = scale[i] > 0 ? activation_.surely_below(static_cast<double>(threshold) / scale[i])
+    work.smallest[i] = scale[i] > 0 && scale[i] < std::numeric_limits<float>::infinity()
+                           ? activation_.surely_below(static_cast<double>(threshold) / scale[i])
                                     : -std::numeric_limits<float>::infinity();
 
   // Each piece of cells collects the hits of every row, block by block, so that a block's weights are fetched
