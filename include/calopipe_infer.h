@@ -1,4 +1,5 @@
-/* C API of calopipe-infer: calorimeter showers from a model that `calopipe convert` wrote.
+/* C API of calopipe-infer: calorimeter showers from a model that `calopipe convert` wrote, or from another one
+ * under a contract of Geant4's example Par04.
  *
  * Functions that can fail return a calopipe_infer_status and leave a message for calopipe_infer_error() in
  * the same thread. A model may be used by many threads at once, a workspace by one at a time. Energies are
@@ -19,7 +20,10 @@ typedef enum calopipe_infer_status {
   CALOPIPE_INFER_INTERNAL = 1,
   CALOPIPE_INFER_USAGE = 2,      /* an argument cannot be */
   CALOPIPE_INFER_INPUT = 3,      /* the model file is not readable, damaged, or of a kind that is not known */
-  CALOPIPE_INFER_UNAVAILABLE = 4 /* no memory */
+  CALOPIPE_INFER_UNAVAILABLE = 4, /* no memory */
+  /* The model made cells that are NaN or infinite: nothing of the call is to be used, or energy would be lost.
+   * The message names model, particle and cell. */
+  CALOPIPE_INFER_NOT_FINITE = 5
 } calopipe_infer_status;
 
 /* How weights are kept. bf16 and int8 need less memory and time, and lose accuracy. */
@@ -60,6 +64,28 @@ const char* calopipe_infer_error(void);
 /* precision: a calopipe_infer_precision; taken as int so that any other number is an error, not undefined. */
 calopipe_infer_status calopipe_infer_load(const char* file, int precision, calopipe_infer_model** model);
 void calopipe_infer_free(calopipe_infer_model* model);
+
+/* How a model is loaded. Begin with CALOPIPE_INFER_OPTIONS_INIT: `size` tells the library which options the
+ * program knows; options that later versions add will stand behind these. */
+typedef struct calopipe_infer_options {
+  size_t size;   /* of this struct */
+  int precision; /* a calopipe_infer_precision */
+  /* For a model that somebody else wrote, whose file has no calopipe properties (doc/onnx.md); NULL = as the file
+   * says. "par04-vae": one input [1, n] of noise, E / scale, theta / 90 degrees, one-hot of SciPb and SiW; the
+   * output times E is MeV. "par04-calodit2": one input [1, 8], E in GeV, phi, theta, one-hot of SiW, SciPb, ODD,
+   * FCCeeCLD, new; the noise is drawn inside; the output times 1000 is MeV. */
+  const char* contract;
+  /* With a contract: "SiW", "SciPb", "SiW-lowgran", or cells and their sizes in mm, r x phi x z : r x z, as in
+   * "18x50x45:2.325x3.4". */
+  const char* mesh;
+  double energy_scale_gev; /* of par04-vae; 0 = 1024, as Par04 has it */
+} calopipe_infer_options;
+
+#define CALOPIPE_INFER_OPTIONS_INIT \
+  { sizeof(calopipe_infer_options), CALOPIPE_INFER_AS_STORED, NULL, NULL, 0.0 }
+
+calopipe_infer_status calopipe_infer_load_with(const char* file, const calopipe_infer_options* options,
+                                               calopipe_infer_model** model);
 
 int64_t calopipe_infer_num_cells(const calopipe_infer_model* model);
 /* Extents of a regular mesh; zeros for another one. */

@@ -19,12 +19,13 @@ Generator load(const FastSimOptions& options) {
   if (options.model.empty())
     throw core::UsageError({.message = "there is no model",
                             .field = "/calopipe/model",
-                            .hint = "give the ONNX file of calopipe convert or optimise"});
-  return Generator::load(options.model, {.precision = options.precision});
+                            .hint = "give the ONNX file of calopipe convert or optimise, or another with "
+                                    "/calopipe/contract and /calopipe/mesh"});
+  return Generator::load(options.model, {.precision = options.precision}, options.contract);
 }
 
 std::string property(const Generator& generator, const std::string& key) {
-  const auto& metadata = generator.model().metadata();
+  const auto& metadata = generator.properties();
   const auto found = metadata.find("calopipe." + key);
   return found == metadata.end() ? "" : found->second;
 }

@@ -13,7 +13,11 @@ namespace geant4 {
 namespace {
 
 constexpr FastSimCommand kCommands[] = {
-    {"model", "FILE", "The ONNX file of calopipe convert or optimise."},
+    {"model", "FILE", "The ONNX file of calopipe convert or optimise, or of somebody else with a contract."},
+    {"contract", "file|par04-vae|par04-calodit2", "How the model is called; file = as its properties say."},
+    {"mesh", "file|NAME|CELLS:SIZES",
+     "With a contract: SiW, SciPb, SiW-lowgran, or cells and sizes in mm as in 18x50x45:2.325x3.4."},
+    {"energyScale", "ENERGY UNIT", "What the contract par04-vae divides energies by; contract = 1024 GeV."},
     {"precision", "stored|fp32|bf16|int8", "How its large layer is calculated; stored = as the file says."},
     {"geometry", "NAME", "Geometry of the model's; auto = its only one, or the one of Par04's place."},
     {"particles", "NAMES", "Particles that are taken, separated by spaces."},
@@ -96,6 +100,17 @@ void set_option(FastSimOptions& options, const std::string& name, const std::str
   if (name == "model") {
     if (text.empty()) refuse(name, text, "a file");
     options.model = text;
+  } else if (name == "contract") {
+    if (text != "file" && text != "par04-vae" && text != "par04-calodit" && text != "par04-calodit2")
+      refuse(name, text, "file, par04-vae, par04-calodit2");
+    options.contract.contract = text == "file" ? "" : text;
+  } else if (name == "mesh") {
+    if (text != "file") calo::infer::parse_mesh(text);
+    options.contract.mesh = text == "file" ? "" : text;
+  } else if (name == "energyScale") {
+    const double scale_mev = text == "contract" ? 0 : parse_energy_mev(text, "/calopipe/energyScale");
+    if (text != "contract" && !(scale_mev > 0)) refuse(name, text, "an energy above 0");
+    options.contract.energy_scale_gev = scale_mev / 1000;
   } else if (name == "precision") {
     options.precision =
         text == "stored" ? std::optional<calo::infer::Precision>() : calo::infer::parse_precision(text);
@@ -133,6 +148,11 @@ void set_option(FastSimOptions& options, const std::string& name, const std::str
 
 std::string option_text(const FastSimOptions& options, const std::string& name) {
   if (name == "model") return options.model.string();
+  const calo::infer::ForeignContract& contract = options.contract;
+  if (name == "contract") return contract.contract.empty() ? "file" : contract.contract;
+  if (name == "mesh") return contract.mesh.empty() ? "file" : contract.mesh;
+  if (name == "energyScale")
+    return contract.energy_scale_gev > 0 ? fmt::format("{} GeV", contract.energy_scale_gev) : "contract";
   if (name == "precision") return options.precision ? to_string(*options.precision) : "stored";
   if (name == "geometry") return options.geometry.empty() ? "auto" : options.geometry;
   if (name == "particles") return fmt::format("{}", fmt::join(options.particles, " "));

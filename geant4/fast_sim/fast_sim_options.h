@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "calo/infer/foreign_contract.h"
 #include "calo/infer/precision.h"
 
 namespace geant4 {
@@ -14,6 +15,8 @@ namespace geant4 {
 /// How CalopipeFastSimModel works. Filled by code, or by the commands under /calopipe/.
 struct FastSimOptions {
   std::filesystem::path model;  ///< ONNX of `calopipe convert` or `calopipe optimise`, in any contract
+  /// How a model of somebody else is called, and its mesh; empty = as the file says.
+  calo::infer::ForeignContract contract = {};
   /// None: what the file is made for.
   std::optional<calo::infer::Precision> precision = {};
   std::string geometry;  ///< of the model's; empty = its only one, or the one that Par04's place stands for

@@ -131,6 +131,9 @@ struct Generate {
   std::string layout = "par04";
   double threshold_mev = 0.0005;
   std::string precision = "stored";
+  std::string contract = "file";
+  std::string mesh;
+  double energy_scale_gev = 0;
   std::int64_t seed = 42;
   std::int64_t batch_size = 256;
   kfp::OutputArtifact showers;
@@ -168,6 +171,9 @@ struct Optimise {
   double max_shift_sigma = 0.5;
   std::string objective = "size";
   std::string weights = "auto";
+  std::string contract = "file";
+  std::string mesh;
+  double energy_scale_gev = 0;
   double threshold_mev = 0.0005;
   std::int64_t batch_size = 128;
   std::int64_t seed = 42;
@@ -190,6 +196,9 @@ struct Benchmark {
   std::vector<std::int64_t> thread_counts;
   std::string geometry;
   double energy_gev = 0;
+  std::string contract = "file";
+  std::string mesh;
+  double energy_scale_gev = 0;
   double threshold_mev = 0.0005;
   double seconds = 0.3;
   std::string python = "python3";

@@ -29,7 +29,7 @@ void Convert::describe(kfp::Visitor& v) {
   v.input("model", model, {.type = ArtifactType::kModel, .help = "Model folder (train)"});
   v.parameter("contract", contract,
               {.help = "What the program that loads it gives and expects",
-               .choices = {"plain", "par04-vae", "par04-calodit"}});
+               .choices = {"plain", "par04-vae", "par04-calodit", "par04-calodit2"}});
   v.parameter("geometry", geometry,
               {.help = "Geometry at the place of the one-hot that Par04 always sets; none = SiW"});
   v.parameter("energy_gev", energy_gev,
@@ -81,7 +81,7 @@ void Convert::run(kfp::RunContext& context) {
   spdlog::info("converted: {} bytes, within {:.1e} of LibTorch (of the largest cell)", report.bytes,
                report.largest_difference);
   onnx.metadata = {
-      {"contract", contract}, {"bytes", report.bytes}, {"largest_difference", report.largest_difference}};
+      {"contract", calo::to_string(wanted)}, {"bytes", report.bytes}, {"largest_difference", report.largest_difference}};
 }
 
 }  // namespace pipeline

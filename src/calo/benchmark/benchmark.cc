@@ -11,6 +11,7 @@
 #include "calo/benchmark/onnxruntime_peer.h"
 #include "calo/convert/torch_reference.h"
 #include "calo/generate/shower_source.h"
+#include "calo/infer/external_data.h"
 #include "calo/infer/generator.h"
 #include "calo/infer/noise.h"
 #include "core/error.h"
@@ -46,17 +47,26 @@ double machine_load() {
   return load;
 }
 
+// Of the model and of the weights files beside it.
+std::int64_t all_bytes(const std::filesystem::path& onnx) {
+  auto bytes = std::filesystem::file_size(onnx);
+  for (const std::string& file : infer::external_files(onnx))
+    bytes += std::filesystem::file_size(onnx.parent_path() / file);
+  return static_cast<std::int64_t>(bytes);
+}
+
 std::vector<Particle> batch_of(const Particle& particle, std::int64_t size) {
   std::vector<Particle> particles(static_cast<std::size_t>(size), particle);
   for (std::size_t i = 0; i < particles.size(); ++i) particles[i].event = i;
   return particles;
 }
 
-double median_start(const std::filesystem::path& onnx, infer::Precision precision) {
+double median_start(const std::filesystem::path& onnx, infer::Precision precision,
+                    const infer::ForeignContract& contract) {
   std::vector<double> starts;
   for (int i = 0; i < 5; ++i) {
     const auto begin = std::chrono::steady_clock::now();
-    const Generator generator = Generator::load(onnx, {.precision = precision});
+    const Generator generator = Generator::load(onnx, {.precision = precision}, contract);
     starts.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
   std::sort(starts.begin(), starts.end());
@@ -69,11 +79,11 @@ std::vector<EngineFigures> measure_ours(const std::filesystem::path& onnx, const
   for (const std::string& name : options.precisions) {
     const infer::Precision precision = infer::parse_precision(name);
     EngineFigures sparse{.name = "calopipe-infer", .variant = name + ", sparse"};
-    sparse.start_s = median_start(onnx, precision);
+    sparse.start_s = median_start(onnx, precision, options.contract);
     std::optional<Generator> generator;
     const auto threshold = static_cast<float>(options.threshold_mev);
     sparse.memory_bytes = memory_growth([&] {
-      generator.emplace(Generator::load(onnx, {.precision = precision}));
+      generator.emplace(Generator::load(onnx, {.precision = precision}, options.contract));
       infer::Workspace workspace;
       infer::SparseShowers showers;
       for (int i = 0; i < 10; ++i)
@@ -170,11 +180,11 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
   BenchmarkReport report{.file = onnx.filename().string(),
                          .machine = machine_name(),
                          .instructions = to_string(infer::best_isa()),
-                         .file_bytes = static_cast<std::int64_t>(std::filesystem::file_size(onnx)),
+                         .file_bytes = all_bytes(onnx),
                          .cores = core::available_threads(),
                          .load = machine_load()};
-  const auto source = ShowerSource::open(onnx, infer::Precision::kFp32);
-  const Generator generator = Generator::load(onnx, {.precision = infer::Precision::kFp32});
+  const auto source = ShowerSource::open(onnx, infer::Precision::kFp32, options.contract);
+  const Generator generator = Generator::load(onnx, {.precision = infer::Precision::kFp32}, options.contract);
   report.contract = generator.contract();
   report.mesh = source->mesh().to_string();
   report.cells = generator.num_cells();

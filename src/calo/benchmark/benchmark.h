@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "calo/benchmark/timing.h"
+#include "calo/infer/foreign_contract.h"
 
 namespace calo {
 
@@ -22,6 +23,7 @@ struct BenchmarkOptions {
   double threshold_mev = 0.0005;
   double seconds = 0.3;  ///< of each measurement
   std::uint64_t seed = 42;
+  infer::ForeignContract contract = {};  ///< of a model that does not say its own
 };
 
 /// One batch size on some threads.

@@ -100,6 +100,7 @@ void par04_calodit(const Transform& transform, ContractMapping& mapping) {
 Contract parse_contract(const std::string& name) {
   for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit})
     if (to_string(contract) == name) return contract;
+  if (name == "par04-calodit2") return Contract::kPar04CaloDit;  // as Par04 names the model type
   throw core::UsageError({.message = fmt::format("cannot be \"{}\"", name),
                           .field = "contract",
                           .hint = "allowed: plain, par04-vae, par04-calodit"});

@@ -89,15 +89,34 @@ Plan plan_grid(ShowerSource& model, const GenerateOptions& options) {
   return plan;
 }
 
+// What cannot be shows in no comparison: NaN is neither below nor above.
+void check_conditions(const Plan& plan, const std::filesystem::path& like) {
+  for (std::size_t i = 0; i < plan.conditions.size(); ++i) {
+    const Conditions& condition = plan.conditions[i];
+    const bool energy = std::isfinite(condition.incident_energy_mev) && condition.incident_energy_mev > 0;
+    if (energy && std::isfinite(condition.theta_rad)) continue;
+    core::ErrorDetails details{
+        .message = energy ? fmt::format("shower {} has the angle {} rad", i, condition.theta_rad)
+                          : fmt::format("shower {} has the energy {} MeV", i, condition.incident_energy_mev),
+        .file = like,
+        .field = energy ? "theta" : "incident_energy",
+        .hint = "energies are above 0, and both are finite numbers"};
+    if (like.empty()) throw core::UsageError(details);
+    throw core::InputError(details);
+  }
+}
+
 void warn_outside(const TrainedRange& trained, const Plan& plan) {
   std::int64_t energies = 0, angles = 0;
   for (const Conditions& condition : plan.conditions) {
     const double theta_deg = condition.theta_rad * 180 / std::numbers::pi;
     constexpr double kSlack = 1e-3;
     if (condition.incident_energy_mev < trained.min_energy_mev * (1 - kSlack) ||
-        condition.incident_energy_mev > trained.max_energy_mev * (1 + kSlack))
+        (trained.max_energy_mev > 0 && condition.incident_energy_mev > trained.max_energy_mev * (1 + kSlack)))
       ++energies;
-    if (theta_deg < trained.min_theta_deg - 0.1 || theta_deg > trained.max_theta_deg + 0.1) ++angles;
+    if (theta_deg < trained.min_theta_deg - 0.1 ||
+        (trained.max_theta_deg > 0 && theta_deg > trained.max_theta_deg + 0.1))
+      ++angles;
   }
   if (energies > 0)
     spdlog::warn("{} of {} showers have energies outside of the training's {:g} to {:g} GeV", energies,
@@ -113,6 +132,7 @@ GenerateReport generate(ShowerSource& model, const GenerateOptions& options, con
                         core::ThreadPool& pool) {
   const Plan plan = options.like.empty() ? plan_grid(model, options) : plan_like(model, options, pool);
   for (const std::string& geometry : plan.geometries) check_geometry(model, geometry);
+  check_conditions(plan, options.like);
   warn_outside(model.trained(), plan);
   const auto writer = ShowerWriter::create(out,
                                            {.layout = options.layout,

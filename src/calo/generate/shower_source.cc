@@ -1,22 +1,26 @@
 #include "calo/generate/shower_source.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numbers>
 
 #include "calo/generate/decoder.h"
+#include "calo/infer/external_data.h"
 #include "calo/infer/generator.h"
 #include "calo/infer/noise.h"
 #include "core/error.h"
+#include "core/hash.h"
 
 namespace calo {
 namespace {
 
 class FolderSource : public ShowerSource {
  public:
-  FolderSource(ModelFolder model, infer::Precision precision)
-      : decoder_(model, precision), transform_(std::move(model.transform)), precision_(precision) {
+  FolderSource(ModelFolder model, infer::Precision precision, std::filesystem::path folder)
+      : folder_(std::move(folder)), decoder_(model, precision), transform_(std::move(model.transform)), precision_(precision) {
     trained_ = {.geometries = transform_.trained_geometries,
                 .min_energy_mev = transform_.min_trained_energy_mev,
                 .max_energy_mev = transform_.max_trained_energy_mev,
@@ -39,9 +43,35 @@ class FolderSource : public ShowerSource {
       for (std::size_t j = 0; j < latent; ++j) latents_[i * latent + j] = random.normal();
     }
     decoder_.decode(latents_, conditions, geometries, threshold_mev, pool, *workspace_, out);
+    if (infer::count_not_finite(out.energies_mev) > 0) refuse_spoilt(out, first);
   }
 
  private:
+  [[noreturn]] void refuse_spoilt(const Showers& showers, std::uint64_t first) const {
+    infer::SpoiltShower spoilt{.model = folder_,
+                               .num_cells = static_cast<std::size_t>(transform_.mesh.num_cells()),
+                               .of_showers = showers.size()};
+    for (std::size_t i = 0; i < showers.size(); ++i) {
+      const auto energies = showers.energies_of(i);
+      const std::size_t count = infer::count_not_finite(energies);
+      if (count == 0 || spoilt.num_showers++ > 0) continue;
+      const Conditions& condition = showers.conditions[i];
+      const std::size_t at = infer::first_not_finite(energies);
+      const std::uint32_t cell = showers.cells_of(i)[at];
+      const CellPosition position = transform_.mesh.position(cell);
+      spoilt.name = fmt::format("event {}, particle 0", first + i);
+      spoilt.energy_mev = condition.incident_energy_mev;
+      spoilt.theta_rad = condition.theta_rad;
+      spoilt.geometry = showers.geometries[condition.geometry];
+      spoilt.count = count;
+      spoilt.cell = cell;
+      spoilt.place = fmt::format("r {}, phi {}, z {}", position.r, position.phi, position.layer);
+      spoilt.value = energies[at];
+    }
+    infer::refuse(spoilt);
+  }
+
+  std::filesystem::path folder_;
   Decoder decoder_;
   Transform transform_;
   infer::Precision precision_;
@@ -54,7 +84,7 @@ class OnnxSource : public ShowerSource {
  public:
   explicit OnnxSource(infer::Generator generator) : generator_(std::move(generator)) {
     using nlohmann::json;
-    const auto& metadata = generator_.model().metadata();
+    const auto& metadata = generator_.properties();
     try {
       mesh_ = VoxelMesh::from_json(json::parse(generator_.mesh().json));
       const auto found = metadata.find("calopipe.trained");
@@ -125,21 +155,40 @@ class OnnxSource : public ShowerSource {
 }  // namespace
 
 infer::Particle typical_particle(const TrainedRange& trained) {
-  const double energy_mev = std::sqrt(trained.min_energy_mev * trained.max_energy_mev),
+  constexpr double kUsualMev = 10'000;
+  const bool known = trained.min_energy_mev > 0 && trained.max_energy_mev >= trained.min_energy_mev;
+  const double energy_mev = known ? std::sqrt(trained.min_energy_mev * trained.max_energy_mev)
+                            : trained.max_energy_mev > 0 ? std::min(kUsualMev, trained.max_energy_mev)
+                                                         : kUsualMev,
                theta_deg = (trained.min_theta_deg + trained.max_theta_deg) / 2;
   return {.energy_mev = static_cast<float>(energy_mev),
           .theta_rad = static_cast<float>(theta_deg * std::numbers::pi / 180)};
 }
 
 std::unique_ptr<ShowerSource> ShowerSource::open(const std::filesystem::path& path,
-                                                 std::optional<infer::Precision> precision) {
+                                                 std::optional<infer::Precision> precision,
+                                                 const infer::ForeignContract& contract) {
   if (std::filesystem::is_regular_file(path))
-    return std::make_unique<OnnxSource>(infer::Generator::load(path, {.precision = precision}));
-  return of_folder(ModelFolder::read(path), precision.value_or(infer::Precision::kFp32));
+    return std::make_unique<OnnxSource>(infer::Generator::load(path, {.precision = precision}, contract));
+  if (contract != infer::ForeignContract())
+    throw core::UsageError({.message = "goes with an ONNX file; a model folder knows how it is called",
+                            .file = path,
+                            .field = "contract"});
+  return std::make_unique<FolderSource>(ModelFolder::read(path),
+                                        precision.value_or(infer::Precision::kFp32), path);
 }
 
 std::unique_ptr<ShowerSource> ShowerSource::of_folder(ModelFolder model, infer::Precision precision) {
-  return std::make_unique<FolderSource>(std::move(model), precision);
+  return std::make_unique<FolderSource>(std::move(model), precision, "");
+}
+
+std::string sha256_of_model(const std::filesystem::path& path) {
+  if (!std::filesystem::is_regular_file(path)) return core::sha256_of_path(path);
+  const std::vector<std::string> files = infer::external_files(path);
+  if (files.empty()) return core::sha256_of_path(path);
+  std::string all = core::sha256_of_path(path) + '\n';
+  for (const std::string& file : files) all += file + '\0' + core::sha256_of_path(path.parent_path() / file) + '\n';
+  return core::sha256(all);
 }
 
 }  // namespace calo

@@ -16,19 +16,21 @@
 
 namespace calo {
 
-/// What a model was trained on; outside of it its showers mean little.
+/// What a model was trained on; outside of it its showers mean little. Where the upper end of a range is 0,
+/// nobody knows it.
 struct TrainedRange {
   std::vector<std::string> geometries;
   double min_energy_mev = 0, max_energy_mev = 0;
   double min_theta_deg = 0, max_theta_deg = 0;
 };
 
-/// In the middle of the training: its geometric mean energy, its mean angle.
+/// In the middle of the training: its geometric mean energy (10 GeV where its range is not known), its mean
+/// angle.
 infer::Particle typical_particle(const TrainedRange& trained);
 
-/// A model that makes showers on the CPU, without LibTorch: a model folder, or an ONNX file that
-/// `calopipe convert` or `calopipe optimise` wrote. Both make the same showers of the same seed, up to
-/// rounding.
+/// A model that makes showers on the CPU, without LibTorch: a model folder, an ONNX file that
+/// `calopipe convert` or `calopipe optimise` wrote, or somebody else's under a contract. Folder and file make the
+/// same showers of the same seed, up to rounding.
 class ShowerSource {
  public:
   virtual ~ShowerSource() = default;
@@ -43,17 +45,25 @@ class ShowerSource {
   /// @param conditions  geometry indexes `geometries`, of which each is one of geometries()
   /// @param threshold_mev cells below are left out
   /// @param out  replaced; its memory is used again
+  /// @throws infer::NotFiniteError where a cell is NaN or infinite, with model, shower and cell
   virtual void make(std::span<const Conditions> conditions, const std::vector<std::string>& geometries,
                     std::uint64_t first, std::uint64_t seed, double threshold_mev, core::ThreadPool& pool,
                     Showers& out) = 0;
 
   /// A folder is a model folder, a file an ONNX model.
   /// @param precision none = what the file is made for; fp32 of a folder
-  /// @throws core::InputError where it is neither, or damaged
+  /// @param contract  of an ONNX file that does not say its own
+  /// @throws core::InputError where it is neither, or damaged, core::UsageError (a contract for a folder; see
+  ///         infer::properties_under)
   static std::unique_ptr<ShowerSource> open(const std::filesystem::path& path,
-                                            std::optional<infer::Precision> precision = {});
+                                            std::optional<infer::Precision> precision = {},
+                                            const infer::ForeignContract& contract = {});
   static std::unique_ptr<ShowerSource> of_folder(ModelFolder model,
                                                  infer::Precision precision = infer::Precision::kFp32);
 };
+
+/// SHA-256 of a model: of its folder or file, and of the weights files that an ONNX model has beside it.
+/// @throws core::InputError
+std::string sha256_of_model(const std::filesystem::path& path);
 
 }  // namespace calo

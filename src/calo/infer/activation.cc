@@ -11,7 +11,7 @@ float Activation::operator()(float x) const {
     case Kind::kIdentity:
       return x;
     case Kind::kRelu:
-      return x > 0 ? x : 0;
+      return x < 0 ? 0 : x;  // NaN stays
     case Kind::kLeakyRelu:
       return x > 0 ? x : alpha * x;
     case Kind::kElu:

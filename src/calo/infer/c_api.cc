@@ -25,6 +25,9 @@ calopipe_infer_status guarded(const Body& body) {
   try {
     body();
     return CALOPIPE_INFER_OK;
+  } catch (const calo::infer::NotFiniteError& error) {
+    last_error = error.what();
+    return CALOPIPE_INFER_NOT_FINITE;
   } catch (const core::Error& error) {
     last_error = error.what();
     return static_cast<calopipe_infer_status>(error.exit_code());
@@ -64,16 +67,33 @@ const char* calopipe_infer_error(void) {
 }
 
 calopipe_infer_status calopipe_infer_load(const char* file, int precision, calopipe_infer_model** model) {
+  const calopipe_infer_options options = {.size = sizeof options, .precision = precision};
+  return calopipe_infer_load_with(file, &options, model);
+}
+
+calopipe_infer_status calopipe_infer_load_with(const char* file, const calopipe_infer_options* options,
+                                               calopipe_infer_model** model) {
   return guarded([&] {
     require(file != nullptr, "file");
+    require(options != nullptr, "options");
     require(model != nullptr, "model");
     *model = nullptr;
+    // A program that knows more options than this library must not believe that they are heeded.
+    if (options->size != sizeof *options)
+      throw core::UsageError({.message = "is of another version of this library: " + std::to_string(options->size) +
+                                         " bytes, not " + std::to_string(sizeof *options),
+                              .field = "options.size"});
+    const int precision = options->precision;
     if (precision < CALOPIPE_INFER_FP32 || precision > CALOPIPE_INFER_AS_STORED)
       throw core::UsageError({.message = "cannot be " + std::to_string(precision), .field = "precision"});
-    calo::infer::LoadOptions options;
-    if (precision != CALOPIPE_INFER_AS_STORED)
-      options.precision = static_cast<calo::infer::Precision>(precision);
-    *model = new calopipe_infer_model{calo::infer::Generator::load(file, options)};
+    calo::infer::LoadOptions load;
+    if (precision != CALOPIPE_INFER_AS_STORED) load.precision = static_cast<calo::infer::Precision>(precision);
+    const auto text = [](const char* given) { return given != nullptr ? std::string(given) : std::string(); };
+    *model = new calopipe_infer_model{
+        calo::infer::Generator::load(file, load,
+                                     {.contract = text(options->contract),
+                                      .mesh = text(options->mesh),
+                                      .energy_scale_gev = options->energy_scale_gev})};
   });
 }
 
@@ -102,7 +122,7 @@ const char* calopipe_infer_geometry(const calopipe_infer_model* model, size_t in
 }
 
 const char* calopipe_infer_property(const calopipe_infer_model* model, const char* name) {
-  const auto& properties = model->generator.model().metadata();
+  const auto& properties = model->generator.properties();
   const auto found = properties.find(name);
   return found != properties.end() ? found->second.c_str() : nullptr;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "calo/infer/vectors.h"
 
@@ -15,6 +16,16 @@ namespace {
 using Kind = Activation::Kind;
 using Row = CellKernels::Row;
 constexpr std::size_t kGroup = CellKernels::kGroup;
+constexpr float kInfinite = std::numeric_limits<float>::infinity();
+
+CALOPIPE_INLINE bool is_finite(float x) {
+  return x * 0.0f == 0;
+}
+
+// Of a cell that is its z times a scale: the least z that is surely finite afterwards.
+CALOPIPE_INLINE float least_finite(float scale) {
+  return -0.999f * std::numeric_limits<float>::max() / (scale > 1 ? scale : 1.0f);
+}
 
 // Vectors go in and out by reference: by value they would be another calling convention on each machine.
 
@@ -58,7 +69,7 @@ CALOPIPE_INLINE void apply(const Activation& activation, typename Vectors<kLanes
         1.0f + q * (1.0f / 3 + q * (1.0f / 5 + q * (1.0f / 7 + q * (1.0f / 9 + q * (1.0f / 11)))));
     z = scale * (positive + 2.0f * s * series);
   } else if constexpr (kKind == Kind::kRelu) {
-    z = scale * (z > zero ? z : zero);
+    z = scale * (z < zero ? zero : z);  // NaN stays
   } else if constexpr (kKind == Kind::kIdentity) {
     z = scale * z;
   } else {
@@ -67,35 +78,46 @@ CALOPIPE_INLINE void apply(const Activation& activation, typename Vectors<kLanes
 }
 
 template <Kind kKind, int kLanes>
-CALOPIPE_INLINE void dense(const Activation& activation, const float* z, std::size_t count, float scale,
+CALOPIPE_INLINE bool dense(const Activation& activation, const float* z, std::size_t count, float scale,
                            float* out) {
   using Float = typename Vectors<kLanes>::Float;
+  Float spoilt{};  // 0, and NaN as soon as one cell is not finite
   std::size_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
     Float cells;
     load(cells, z + i);
     apply<kKind, kLanes>(activation, cells, scale);
+    spoilt += cells * 0.0f;
     store(out + i, cells);
   }
-  if (i == count) return;
+  bool finite = true;
+  for (int lane = 0; lane < kLanes; ++lane) finite &= spoilt[lane] == 0;
+  if (i == count) return finite;
   float rest[kLanes] = {};
   std::memcpy(rest, z + i, (count - i) * sizeof(float));
   Float cells;
   load(cells, rest);
   apply<kKind, kLanes>(activation, cells, scale);
   store(rest, cells);
+  for (std::size_t j = 0; j < count - i; ++j) finite &= is_finite(rest[j]);
   std::memcpy(out + i, rest, (count - i) * sizeof(float));
+  return finite;
 }
 
 template <Kind kKind, int kLanes>
 CALOPIPE_INLINE std::size_t collect(const Activation& activation, const Row& row) {
   using Float = typename Vectors<kLanes>::Float;
+  [[maybe_unused]] const float least = least_finite(row.scale);
   std::size_t next = row.size;
   for (std::size_t group = 0; group < row.count; group += kGroup) {
     const float* const z = row.z + group;
-    float largest = z[0];
-    for (std::size_t j = 1; j < kGroup; ++j) largest = z[j] > largest ? z[j] : largest;
-    if (largest < row.smallest) continue;
+    // What cannot be compared is no less than anything.
+    unsigned any = 0;
+    for (std::size_t j = 0; j < kGroup; ++j) {
+      any |= static_cast<unsigned>(!(z[j] < row.smallest));
+      if constexpr (kKind == Kind::kIdentity) any |= static_cast<unsigned>(z[j] < least);
+    }
+    if (any == 0) continue;
     float energies[kGroup];
     for (std::size_t j = 0; j < kGroup; j += kLanes) {
       Float some;
@@ -108,7 +130,9 @@ CALOPIPE_INLINE std::size_t collect(const Activation& activation, const Row& row
       const std::uint32_t cell = row.first_cell + static_cast<std::uint32_t>(group + j);
       row.cells[next] = cell;
       row.energies[next] = energies[j];
-      next += static_cast<unsigned>(energies[j] >= row.threshold) & static_cast<unsigned>(energies[j] > 0) &
+      const auto hit = static_cast<unsigned>(!(energies[j] < row.threshold)) &
+                       static_cast<unsigned>(!(energies[j] <= 0));
+      next += (hit | static_cast<unsigned>(energies[j] == -kInfinite)) &
               static_cast<unsigned>(cell < row.all_cells);
     }
   }
@@ -116,8 +140,8 @@ CALOPIPE_INLINE std::size_t collect(const Activation& activation, const Row& row
 }
 
 template <Kind kKind>
-void dense_plain(const Activation& activation, const float* z, std::size_t count, float scale, float* out) {
-  dense<kKind, 4>(activation, z, count, scale, out);
+bool dense_plain(const Activation& activation, const float* z, std::size_t count, float scale, float* out) {
+  return dense<kKind, 4>(activation, z, count, scale, out);
 }
 template <Kind kKind>
 std::size_t collect_plain(const Activation& activation, const Row& row) {
@@ -126,9 +150,9 @@ std::size_t collect_plain(const Activation& activation, const Row& row) {
 
 #if defined(__x86_64__)
 template <Kind kKind>
-[[gnu::target("avx2,fma")]] void dense_avx2(const Activation& activation, const float* z, std::size_t count,
+[[gnu::target("avx2,fma")]] bool dense_avx2(const Activation& activation, const float* z, std::size_t count,
                                             float scale, float* out) {
-  dense<kKind, 8>(activation, z, count, scale, out);
+  return dense<kKind, 8>(activation, z, count, scale, out);
 }
 template <Kind kKind>
 [[gnu::target("avx2,fma")]] std::size_t collect_avx2(const Activation& activation, const Row& row) {
@@ -157,31 +181,40 @@ template <Kind kKind, bool kQuick>
 }
 
 template <Kind kKind, bool kQuick>
-[[gnu::target("avx512f,avx512bw")]] void dense_avx512(const Activation& activation, const float* z,
+[[gnu::target("avx512f,avx512bw")]] bool dense_avx512(const Activation& activation, const float* z,
                                                       std::size_t count, float scale, float* out) {
+  const __m512 zero = _mm512_setzero_ps();
+  __m512 spoilt = zero;  // as in dense()
   for (std::size_t i = 0; i < count; i += 16) {
     const auto lanes = static_cast<__mmask16>(count - i < 16 ? (1u << (count - i)) - 1 : 0xffffu);
     auto cells = (Vectors<16>::Float)_mm512_maskz_loadu_ps(lanes, z + i);
     apply_avx512<kKind, kQuick>(activation, cells, scale);
+    spoilt = _mm512_mask3_fmadd_ps((__m512)cells, zero, spoilt, lanes);
     _mm512_mask_storeu_ps(out + i, lanes, (__m512)cells);
   }
+  return _mm512_cmp_ps_mask(spoilt, zero, _CMP_NEQ_UQ) == 0;
 }
 template <Kind kKind, bool kQuick>
-[[gnu::target("avx512f,avx512bw")]] void stream_avx512(const Activation& activation, const float* z,
+[[gnu::target("avx512f,avx512bw")]] bool stream_avx512(const Activation& activation, const float* z,
                                                        std::size_t count, float scale, float* out) {
   constexpr std::size_t kLine = 64;
   // Lines at the ends are shared with what others write.
   const std::size_t head =
       std::min(count, (kLine - reinterpret_cast<std::uintptr_t>(out) % kLine) % kLine / sizeof(float));
-  dense_avx512<kKind, kQuick>(activation, z, head, scale, out);
+  bool finite = dense_avx512<kKind, kQuick>(activation, z, head, scale, out);
+  const __m512 zero = _mm512_setzero_ps();
+  __m512 spoilt = zero;
   std::size_t i = head;
   for (; i + 16 <= count; i += 16) {
     Vectors<16>::Float cells;
     load(cells, z + i);
     apply_avx512<kKind, kQuick>(activation, cells, scale);
+    spoilt = _mm512_fmadd_ps((__m512)cells, zero, spoilt);
     _mm512_stream_ps(out + i, (__m512)cells);
   }
-  dense_avx512<kKind, kQuick>(activation, z + i, count - i, scale, out + i);
+  finite &= _mm512_cmp_ps_mask(spoilt, zero, _CMP_NEQ_UQ) == 0;
+  finite &= dense_avx512<kKind, kQuick>(activation, z + i, count - i, scale, out + i);
+  return finite;
 }
 
 template <Kind kKind, bool kQuick>
@@ -189,17 +222,22 @@ template <Kind kKind, bool kQuick>
   const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const __m512i all = _mm512_set1_epi32(static_cast<int>(row.all_cells));
   const __m512 smallest = _mm512_set1_ps(row.smallest), threshold = _mm512_set1_ps(row.threshold);
+  const __m512 minus_infinite = _mm512_set1_ps(-kInfinite);
   std::size_t next = row.size;
   for (std::size_t group = 0; group < row.count; group += kGroup) {
     const __m512 z = _mm512_loadu_ps(row.z + group);
-    if (_mm512_cmp_ps_mask(z, smallest, _CMP_GE_OQ) == 0) continue;
+    __mmask16 any = _mm512_cmp_ps_mask(z, smallest, _CMP_NLT_UQ);  // NaN too
+    if constexpr (kKind == Kind::kIdentity)
+      any |= _mm512_cmp_ps_mask(z, _mm512_set1_ps(least_finite(row.scale)), _CMP_LT_OQ);
+    if (any == 0) continue;
     auto some = (Vectors<16>::Float)z;
     apply_avx512<kKind, kQuick>(activation, some, row.scale);
     const auto energies = (__m512)some;
     const __m512i cells =
         _mm512_add_epi32(places, _mm512_set1_epi32(static_cast<int>(row.first_cell + group)));
-    __mmask16 hit = _mm512_cmp_ps_mask(energies, threshold, _CMP_GE_OQ);
-    hit = _mm512_mask_cmp_ps_mask(hit, energies, _mm512_setzero_ps(), _CMP_GT_OQ);
+    __mmask16 hit = _mm512_cmp_ps_mask(energies, threshold, _CMP_NLT_UQ);
+    hit = _mm512_mask_cmp_ps_mask(hit, energies, _mm512_setzero_ps(), _CMP_NLE_UQ);
+    hit |= _mm512_cmp_ps_mask(energies, minus_infinite, _CMP_EQ_OQ);
     hit = _mm512_mask_cmp_epu32_mask(hit, cells, all, _MM_CMPINT_LT);
     // Whole vectors are written; what is behind the hits is written over. (Compressing into memory is slow on
     // some machines.)

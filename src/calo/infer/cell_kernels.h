@@ -25,10 +25,11 @@ struct CellKernels {
     std::size_t size;
   };
 
-  /// Appends hits, cell ≥ threshold and cell > 0; returns how many there are then.
+  /// Appends hits, cell ≥ threshold and cell > 0, and cells that are not finite, whatever the threshold;
+  /// returns how many there are then.
   std::size_t (*collect)(const Activation& activation, const Row& row) = nullptr;
-  /// out = scale · f(z)
-  using Dense = void (*)(const Activation& activation, const float* z, std::size_t count, float scale,
+  /// out = scale · f(z); whether all of it is finite
+  using Dense = bool (*)(const Activation& activation, const float* z, std::size_t count, float scale,
                          float* out);
   Dense dense = nullptr;
   /// The same past the caches, for outputs that do not fit them: memory is written without having been read.

@@ -24,19 +24,8 @@ constexpr std::size_t kMostRows = 512;  // at once, so that memory is bounded wh
       {.message = std::move(message),
        .file = model.file(),
        .field = std::move(field),
-       .hint = "showers are made with models that `calopipe convert` wrote; Model runs others"});
-}
-
-const std::string& property(const Model& model, const std::string& name) {
-  const auto found = model.metadata().find("calopipe." + name);
-  if (found == model.metadata().end()) refuse(model, "is missing in the properties", "calopipe." + name);
-  return found->second;
-}
-
-json parse(const Model& model, const std::string& name) {
-  json parsed = json::parse(property(model, name), nullptr, false);
-  if (parsed.is_discarded()) refuse(model, "is no JSON", "calopipe." + name);
-  return parsed;
+       .hint = "`calopipe convert` writes such properties; a model of somebody else needs a contract "
+               "(par04-vae, par04-calodit2) and a mesh (doc/onnx.md)"});
 }
 
 Tensor& input_tensor(const Program& program, RunState& state, std::size_t i, std::size_t rows,
@@ -50,11 +39,24 @@ Tensor& input_tensor(const Program& program, RunState& state, std::size_t i, std
 
 }  // namespace
 
-Generator Generator::load(const std::filesystem::path& file, const LoadOptions& options) {
-  return Generator(Model::load(file, options));
+Generator Generator::load(const std::filesystem::path& file, const LoadOptions& options,
+                          const ForeignContract& contract) {
+  return Generator(Model::load(file, options), contract);
 }
 
-Generator::Generator(Model model) : model_(std::move(model)), contract_(property(model_, "contract")) {
+Generator::Generator(Model model, const ForeignContract& contract)
+    : model_(std::move(model)), properties_(properties_under(contract, model_)) {
+  const auto property = [&](const std::string& name) {
+    const auto found = properties_.find("calopipe." + name);
+    if (found == properties_.end()) refuse(model_, "is missing in the properties", "calopipe." + name);
+    return found->second;
+  };
+  const auto parse = [&](const std::string& name) {
+    json parsed = json::parse(property(name), nullptr, false);
+    if (parsed.is_discarded()) refuse(model_, "is no JSON", "calopipe." + name);
+    return parsed;
+  };
+  contract_ = property("contract");
   if (contract_ == "plain")
     kind_ = Contract::kPlain;
   else if (contract_ == "par04-vae")
@@ -64,13 +66,13 @@ Generator::Generator(Model model) : model_(std::move(model)), contract_(property
   else
     refuse(model_, "is none of plain, par04-vae, par04-calodit", "calopipe.contract");
   try {
-    latent_ = std::stoll(property(model_, "latent_dim"));
+    latent_ = std::stoll(property("latent_dim"));
   } catch (const std::logic_error&) {
     refuse(model_, "is no number", "calopipe.latent_dim");
   }
   try {
-    parse(model_, "geometries").get_to(geometries_);
-    for (const json& entry : parse(model_, "conditions")) {
+    parse("geometries").get_to(geometries_);
+    for (const json& entry : parse("conditions")) {
       const std::string quantity = entry.at("quantity");
       Column column;
       if (quantity.starts_with("incident energy"))
@@ -93,10 +95,12 @@ Generator::Generator(Model model) : model_(std::move(model)), contract_(property
           column.geometry = static_cast<std::uint32_t>(place - geometries_.begin());
       } else {
         column.times = entry.at("times").get<float>();
+        if (!std::isfinite(column.times))
+          refuse(model_, fmt::format("has a factor of {}", column.times), "calopipe.conditions");
       }
       columns_.push_back(column);
     }
-    const json mesh = parse(model_, "mesh");
+    const json mesh = parse("mesh");
     mesh_.json = mesh.dump();
     const auto extent = [&](const char* name) { return mesh.value(name, std::int64_t{0}); };
     mesh_.n_r = extent("n_r");
@@ -112,7 +116,8 @@ Generator::Generator(Model model) : model_(std::move(model)), contract_(property
 void Generator::check_inputs() {
   constexpr std::int64_t kMost = 1'000'000;
   const auto columns = static_cast<std::int64_t>(columns_.size());
-  if (latent_ < 1 || latent_ > kMost) refuse(model_, "is out of range", "calopipe.latent_dim");
+  if (latent_ < (kind_ == Contract::kPar04CaloDit ? 0 : 1) || latent_ > kMost)
+    refuse(model_, "is out of range", "calopipe.latent_dim");
   std::vector<std::pair<std::string, std::int64_t>> wanted;
   switch (kind_) {
     case Contract::kPlain:
@@ -131,16 +136,31 @@ void Generator::check_inputs() {
            (wanted[i].first.empty() || input.name == wanted[i].first);
   }
   if (!fits) refuse(model_, "has other inputs or outputs than its contract asks for", "calopipe.contract");
+  // The first extent is the batch; a flat output of Par04's contracts may have none.
   const TensorInfo& output = model_.outputs()[0];
+  const std::int64_t in_mesh = mesh_.n_r * mesh_.n_phi * mesh_.n_z;
+  const bool flat = output.shape.size() == 1 && kind_ != Contract::kPlain;
+  bool open = false;
   cells_ = 1;
-  for (std::size_t i = 1; i < output.shape.size(); ++i) {
+  for (std::size_t i = flat ? 0 : 1; i < output.shape.size(); ++i) {
+    if (output.shape[i] < 0 && in_mesh > 0 && kind_ != Contract::kPlain) {
+      open = true;  // the run will tell
+      continue;
+    }
     if (output.shape[i] <= 0 || cells_ > (std::int64_t{1} << 31) / output.shape[i])
       refuse(model_, "has an output without a fixed number of cells", output.name);
     cells_ *= output.shape[i];
   }
+  if (open && in_mesh % cells_ == 0) cells_ = in_mesh;
+  if (in_mesh > 0 && in_mesh != cells_)
+    refuse(model_,
+           fmt::format("makes {} cells, and the mesh has {} x {} x {} = {}", cells_, mesh_.n_r, mesh_.n_phi, mesh_.n_z,
+                       in_mesh),
+           output.name);
   if (model_.program().output && model_.program().output->layer.cells() != cells_)
     refuse(model_, "makes another number of cells", output.name);
-  if (output.type != "float" || output.shape.size() < 2) refuse(model_, "is no batch of cells", output.name);
+  if (output.type != "float" || (output.shape.size() < 2 && !flat))
+    refuse(model_, "is no batch of cells", output.name);
 }
 
 void Generator::check(std::span<const Particle> particles) const {
@@ -212,13 +232,48 @@ void Generator::encode(std::span<const Particle> particles, std::uint64_t seed, 
   }
 }
 
+void Generator::refuse_spoilt(
+    std::span<const Particle> particles, std::span<const std::size_t> counts,
+    const std::function<std::pair<std::size_t, float>(std::size_t)>& first) const {
+  const auto is_spoilt = [](std::size_t count) { return count > 0; };
+  const auto i =
+      static_cast<std::size_t>(std::find_if(counts.begin(), counts.end(), is_spoilt) - counts.begin());
+  const Particle& particle = particles[i];
+  const auto [cell, value] = first(i);
+  const auto n_phi = static_cast<std::size_t>(mesh_.n_phi), n_z = static_cast<std::size_t>(mesh_.n_z);
+  const bool regular = mesh_.n_r > 0 && n_phi > 0 && n_z > 0;
+  infer::refuse(
+      {.model = model_.file(),
+       .name = fmt::format("event {}, particle {}", particle.event, particle.particle),
+       .energy_mev = particle.energy_mev,
+       .theta_rad = particle.theta_rad,
+       .phi_rad = particle.phi_rad,
+       .geometry = geometries_[particle.geometry],
+       .count = counts[i],
+       .num_cells = static_cast<std::size_t>(cells_),
+       .num_showers = static_cast<std::size_t>(std::count_if(counts.begin(), counts.end(), is_spoilt)),
+       .of_showers = counts.size(),
+       .cell = cell,
+       .place = regular ? fmt::format("r {}, phi {}, z {}", cell / (n_phi * n_z), cell / n_z % n_phi, cell % n_z)
+                        : "",
+       .value = value});
+}
+
 std::size_t Generator::rows_at_once() const {
-  return model_.runs_any_batch() ? kMostRows : 1;
+  return model_.runs_any_batch() && model_.outputs()[0].shape.size() > 1 ? kMostRows : 1;
 }
 
 void Generator::generate(std::span<const Particle> particles, std::uint64_t seed, float threshold_mev,
                          Workspace& workspace, SparseShowers& out) const {
   check(particles);
+  if (std::isnan(threshold_mev)) throw core::UsageError({.message = "is no number", .field = "threshold_mev"});
+  const auto check_made = [&] {
+    if (std::all_of(out.not_finite_.begin(), out.not_finite_.end(), [](std::size_t n) { return n == 0; })) return;
+    refuse_spoilt(particles, out.not_finite_, [&](std::size_t i) {
+      const std::size_t at = first_not_finite(out.energies_of(i));
+      return std::pair<std::size_t, float>(out.cells_of(i)[at], out.energies_of(i)[at]);
+    });
+  };
   RunState& state = workspace.state();
   const Program& program = model_.program();
   const bool direct = program.output.has_value() && particles.size() <= rows_at_once();
@@ -228,9 +283,11 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
                          cells);  // the worst case; pages that are not written cost nothing
     out.energies_.make_room(particles.size() * cells);
     out.offsets_.assign(1, 0);
+    out.not_finite_.clear();
   }
   if (particles.empty()) {
     out.offsets_.assign(1, 0);
+    out.not_finite_.clear();
     return;
   }
   for (std::size_t begin = 0; begin < particles.size(); begin += rows_at_once()) {
@@ -239,7 +296,10 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
     if (program.output) {
       run(program, state,
           {.scale = state.to_mev, .sparse = direct ? &out : &state.sparse, .threshold = threshold_mev});
-      if (direct) return;
+      if (direct) {
+        check_made();
+        return;
+      }
       const SparseShowers& found = state.sparse;
       std::uint64_t place = out.offsets_.back();
       for (std::size_t i = 0; i < found.size(); ++i) {
@@ -249,6 +309,7 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
           std::memcpy(out.energies_.data() + place, found.energies_of(i).data(), hits.size() * sizeof(float));
         }
         out.offsets_.push_back(place += hits.size());
+        out.not_finite_.push_back(found.num_not_finite(i));
       }
       continue;
     }
@@ -256,16 +317,19 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
     const OutputView dense = model_.output(workspace, 0);
     if (dense.floats.size() != part.size() * cells) refuse(model_, "makes another number of cells", "output");
     std::uint64_t place = out.offsets_.back();
+    const std::size_t part_begin = out.size();
     for (std::size_t i = 0; i < part.size(); ++i) {
       for (std::size_t cell = 0; cell < cells; ++cell) {
         const float energy = dense.floats[i * cells + cell] * state.to_mev[i];
-        if (!(energy >= threshold_mev) || !(energy > 0)) continue;
+        if ((energy < threshold_mev || energy <= 0) && std::isfinite(energy)) continue;
         out.cells_[place] = static_cast<std::uint32_t>(cell);
         out.energies_[place++] = energy;
       }
       out.offsets_.push_back(place);
+      out.not_finite_.push_back(count_not_finite(out.energies_of(part_begin + i)));
     }
   }
+  check_made();
 }
 
 void Generator::generate_dense(std::span<const Particle> particles, std::uint64_t seed, Workspace& workspace,
@@ -278,17 +342,30 @@ void Generator::generate_dense(std::span<const Particle> particles, std::uint64_
                             .field = "out"});
   RunState& state = workspace.state();
   const Program& program = model_.program();
+  bool finite = true;
   for (std::size_t begin = 0; begin < particles.size(); begin += rows_at_once()) {
     const auto part = particles.subspan(begin, std::min(rows_at_once(), particles.size() - begin));
     encode(part, seed, state);
     run(program, state, {.scale = state.to_mev, .dense = out.data() + begin * cells});
-    if (program.output) continue;
+    if (program.output) {
+      finite &= state.cells_are_finite;
+      continue;
+    }
     const OutputView dense = model_.output(workspace, 0);
     if (dense.floats.size() != part.size() * cells) refuse(model_, "makes another number of cells", "output");
     for (std::size_t i = 0; i < part.size(); ++i)
       for (std::size_t cell = 0; cell < cells; ++cell)
         out[(begin + i) * cells + cell] = dense.floats[i * cells + cell] * state.to_mev[i];
+    finite &= count_not_finite(out.subspan(begin * cells, part.size() * cells)) == 0;
   }
+  if (finite) return;
+  std::vector<std::size_t> counts;
+  for (std::size_t i = 0; i < particles.size(); ++i)
+    counts.push_back(count_not_finite(out.subspan(i * cells, cells)));
+  refuse_spoilt(particles, counts, [&](std::size_t i) {
+    const std::size_t cell = first_not_finite(out.subspan(i * cells, cells));
+    return std::pair<std::size_t, float>(cell, out[i * cells + cell]);
+  });
 }
 
 }  // namespace calo::infer

@@ -2,11 +2,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "calo/infer/foreign_contract.h"
 #include "calo/infer/model.h"
+#include "calo/infer/not_finite.h"
 #include "calo/infer/sparse_showers.h"
 
 namespace calo::infer {
@@ -27,32 +32,40 @@ struct MeshInfo {
   std::string json;  ///< as the model says it: sizes, or layers
 };
 
-/// Makes showers with a model that `calopipe convert` wrote, in any of its contracts: knows from the file's
-/// properties how conditions are encoded, where noise goes in, and how the output becomes MeV.
+/// Makes showers with a model that `calopipe convert` wrote, in any of its contracts, or with one of somebody
+/// else under a contract that is said: knows from the file's properties (or the contract) how conditions are
+/// encoded, where noise goes in, and how the output becomes MeV.
 ///
 /// Const use is thread-safe, with a workspace for each thread. A shower depends on (seed, event, particle)
 /// and its conditions only, whatever is in the same batch; at fp32 to the bit.
 class Generator {
  public:
-  /// @throws core::InputError where the file is no such model
-  explicit Generator(Model model);
-  static Generator load(const std::filesystem::path& file, const LoadOptions& options = {});
+  /// @param contract  of a model that does not say its own
+  /// @throws core::InputError where the file is no such model, core::UsageError (see properties_under)
+  explicit Generator(Model model, const ForeignContract& contract = {});
+  static Generator load(const std::filesystem::path& file, const LoadOptions& options = {},
+                        const ForeignContract& contract = {});
 
   const Model& model() const { return model_; }
+  /// Of the file, and of the contract under which it was loaded.
+  const std::map<std::string, std::string>& properties() const { return properties_; }
   const std::vector<std::string>& geometries() const { return geometries_; }
   const MeshInfo& mesh() const { return mesh_; }
   std::int64_t num_cells() const { return cells_; }
+  /// 0 where somebody else's graph draws its noise itself.
   std::int64_t latent_dim() const { return latent_; }
   /// plain, par04-vae or par04-calodit.
   const std::string& contract() const { return contract_; }
 
   /// Cells at or above the threshold, ascending. Allocates nothing once `workspace` and `out` have been used
   /// for as many particles.
-  /// @throws core::UsageError where a particle cannot be: energy not above zero, unknown geometry
+  /// @throws core::UsageError where a particle cannot be: energy not above zero, unknown geometry; or the
+  ///         threshold is NaN
+  /// @throws NotFiniteError where a cell is NaN or infinite, with model, particle and cell
   void generate(std::span<const Particle> particles, std::uint64_t seed, float threshold_mev,
                 Workspace& workspace, SparseShowers& out) const;
 
-  /// All cells, MeV. @param out `[particles, num_cells]`
+  /// All cells, MeV. @param out `[particles, num_cells]`  @throws as generate()
   void generate_dense(std::span<const Particle> particles, std::uint64_t seed, Workspace& workspace,
                       std::span<float> out) const;
 
@@ -70,8 +83,14 @@ class Generator {
   void encode(std::span<const Particle> particles, std::uint64_t seed, RunState& state) const;
   float column(const Column& column, const Particle& particle) const;
   std::size_t rows_at_once() const;
+  /// @param counts  cells that are not finite, by shower; not all are 0  @param first  the first of them and what
+  ///                it holds, of a shower that has some
+  [[noreturn]] void refuse_spoilt(
+      std::span<const Particle> particles, std::span<const std::size_t> counts,
+      const std::function<std::pair<std::size_t, float>(std::size_t)>& first) const;
 
   Model model_;
+  std::map<std::string, std::string> properties_;
   Contract kind_ = Contract::kPlain;
   std::string contract_;
   std::vector<std::string> geometries_;

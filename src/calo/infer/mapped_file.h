@@ -9,8 +9,13 @@ namespace calo::infer {
 /// A file's bytes, read by the kernel where they are looked at.
 class MappedFile {
  public:
-  /// @throws core::InputError: cannot be opened, is no plain file, empty or over 2 GiB (protobuf's limit)
-  explicit MappedFile(const std::filesystem::path& file);
+  enum class Kind {
+    kModel,  ///< not empty, and at most 2 GiB (protobuf's limit)
+    kData,   ///< of any size
+  };
+
+  /// @throws core::InputError: cannot be opened, is no plain file, or of no such size
+  explicit MappedFile(const std::filesystem::path& file, Kind kind = Kind::kModel);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

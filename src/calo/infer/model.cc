@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "calo/infer/external_data.h"
 #include "calo/infer/mapped_file.h"
 #include "calo/infer/noise.h"
 #include "calo/infer/onnx_reader.h"
@@ -37,10 +38,11 @@ Model& Model::operator=(Model&&) noexcept = default;
 
 Model Model::load(const std::filesystem::path& file, const LoadOptions& options) {
   const MappedFile mapped(file);
+  ExternalFiles beside(file);
   try {
     Model model;
     model.program_ =
-        std::make_unique<Program>(compile(read_onnx(mapped.bytes()), {.precision = options.precision,
+        std::make_unique<Program>(compile(read_onnx(mapped.bytes(), {}, &beside), {.precision = options.precision,
                                                                       .isa = options.isa,
                                                                       .fuse = options.fuse,
                                                                       .release = MappedFile::release}));

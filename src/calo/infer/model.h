@@ -75,10 +75,11 @@ class Workspace {
 /// each row the same bits whatever the batch, the threads and (with FMA) the instruction set.
 class Model {
  public:
-  /// @throws core::InputError (not readable, damaged, operators that are not known; see read_onnx and
+  /// Tensors may lie in files beside it, as torch.onnx.export writes them (see ExternalFiles).
+  /// @throws core::InputError (not readable, damaged, weights that are not finite, operators that are not known; see read_onnx and
   /// compile)
   static Model load(const std::filesystem::path& file, const LoadOptions& options = {});
-  /// @param bytes of an ONNX file; not needed afterwards
+  /// @param bytes of an ONNX file; not needed afterwards. Tensors in files beside it are refused.
   static Model from_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {});
   ~Model();
   Model(Model&&) noexcept;

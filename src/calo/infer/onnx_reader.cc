@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "calo/infer/finite_constants.h"
+#include "calo/infer/printable.h"
 #include "calo/infer/protobuf_wire.h"
 #include "calo/infer/tensor.h"
 #include "core/error.h"
@@ -65,15 +68,6 @@ enum TensorField {
 
 [[noreturn]] void refuse(std::string message, std::string field, std::string hint = {}) {
   throw core::InputError({.message = std::move(message), .field = std::move(field), .hint = std::move(hint)});
-}
-
-// Text of a file as it may stand in a message.
-std::string printable(std::string text) {
-  constexpr std::size_t kLongest = 80;
-  if (text.size() > kLongest) text = text.substr(0, kLongest) + "…";
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return text;
 }
 
 ElementType element_type(std::int64_t type, const std::string& where) {
@@ -150,12 +144,26 @@ std::int64_t narrowed(std::int64_t value, ElementType type) {
   }
 }
 
-OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where) {
+// One entry of a tensor's place outside of the file.
+void read_place(Bytes bytes, ExternalPlace& place, const std::string& where) {
+  WireReader entry(bytes, where);
+  std::string key, value;
+  for (Field part; entry.next(part);) {
+    if (part.number == 1) key = entry.text(part);
+    if (part.number == 2) value = entry.text(part);
+  }
+  if (!place.emplace(key, std::move(value)).second)
+    refuse(fmt::format("lies outside of the file, at a place with two of \"{}\"", printable(key)), where);
+}
+
+OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, ExternalData* external, std::string where) {
   OnnxTensor tensor;
   std::int64_t type = 0;
   Bytes raw, packed_floats;
   bool has_raw = false;
   std::size_t packed_times = 0;
+  std::optional<ExternalPlace> place;
+  bool is_outside = false;
   std::vector<float> floats;
   std::vector<std::int64_t> int32s, int64s, uint64s;
   std::vector<double> doubles;
@@ -200,12 +208,8 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where)
         has_raw = true;
         break;
       case kExternalData:
-        refuse("lies outside of the file, which is not followed", where,
-               "store the model in one file (onnx.save without external data)");
-      case kDataLocation:
-        if (reader.integer(field) != 0)
-          refuse("lies outside of the file, which is not followed", where,
-                 "store the model in one file (onnx.save without external data)");
+        if (!place) place.emplace();
+        read_place(reader.bytes(field), *place, where);
         break;
       case kDoubleData:
         reader.doubles(field, doubles, elements);
@@ -213,6 +217,13 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where)
       case kUint64Data:
         reader.integers(field, uint64s, elements);
         break;
+      case kDataLocation: {
+        const std::int64_t location = reader.integer(field);
+        if (location != 0 && location != 1)
+          refuse(fmt::format("lies at a place of the kind {}, which is not known", location), where);
+        is_outside = location == 1;
+        break;
+      }
       case kSegment:
       case kStringData:
         refuse("holds segments or texts, which are not known", where);
@@ -226,6 +237,14 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where)
   const auto check = [&](std::size_t held) {
     if (held != count) refuse(fmt::format("holds {} numbers, and its shape asks for {}", held, count), where);
   };
+  if (is_outside != place.has_value())
+    refuse("says that it lies outside of the file and not where, or where and not that it does", where);
+  if (is_outside) {
+    if (!raw.empty() || !packed_floats.empty() || !floats.empty() || !int32s.empty() || !int64s.empty())
+      refuse("holds numbers and says that they lie outside of the file", where);
+    raw = external_bytes(external, *place, count * size_of(tensor.type), where);
+    has_raw = true;
+  }
   if (has_raw && raw.size() != count * size_of(tensor.type))
     refuse(fmt::format("holds {} bytes, and its shape asks for {}", raw.size(), count * size_of(tensor.type)),
            where);
@@ -307,8 +326,8 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, std::string where)
   return tensor;
 }
 
-OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, const std::string& node,
-                             std::string& name) {
+OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, ExternalData* external,
+                             const std::string& node, std::string& name) {
   OnnxAttribute attribute;
   WireReader reader(bytes, node);
   std::int64_t type = 0;
@@ -335,7 +354,7 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, const std::s
         seen_s = true;
         break;
       case kT:
-        attribute.t = read_tensor(reader.bytes(field), limits, fmt::format("{}, a tensor", node));
+        attribute.t = read_tensor(reader.bytes(field), limits, external, fmt::format("{}, a tensor", node));
         seen_t = true;
         break;
       case kFloats:
@@ -401,7 +420,7 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, const std::s
   return attribute;
 }
 
-OnnxNode read_node(Bytes bytes, const OnnxLimits& limits, std::size_t place) {
+OnnxNode read_node(Bytes bytes, const OnnxLimits& limits, ExternalData* external, std::size_t place) {
   OnnxNode node;
   const std::string where = fmt::format("node {}", place);
   WireReader reader(bytes, where);
@@ -440,7 +459,7 @@ OnnxNode read_node(Bytes bytes, const OnnxLimits& limits, std::size_t place) {
     refuse(fmt::format("is an operator of the domain \"{}\", which is not known", printable(domain)), named);
   for (const Bytes at : attributes) {
     std::string name;
-    OnnxAttribute attribute = read_attribute(at, limits, named, name);
+    OnnxAttribute attribute = read_attribute(at, limits, external, named, name);
     if (!node.attributes.emplace(name, std::move(attribute)).second)
       refuse(fmt::format("has the attribute \"{}\" twice", printable(name)), named);
   }
@@ -578,7 +597,7 @@ void check_names(const OnnxGraph& graph) {
   if (graph.outputs.empty()) refuse("has no output", "graph");
 }
 
-void read_graph(Bytes bytes, const OnnxLimits& limits, OnnxGraph& graph) {
+void read_graph(Bytes bytes, const OnnxLimits& limits, ExternalData* external, OnnxGraph& graph) {
   WireReader reader(bytes, "graph");
   std::unordered_set<std::string> constants;
   const auto add_constant = [&](OnnxTensor tensor) {
@@ -592,7 +611,7 @@ void read_graph(Bytes bytes, const OnnxLimits& limits, OnnxGraph& graph) {
     switch (field.number) {
       case kNode: {
         if (place >= limits.nodes) refuse(fmt::format("has more than {} nodes", limits.nodes), "graph");
-        OnnxNode node = read_node(reader.bytes(field), limits, place++);
+        OnnxNode node = read_node(reader.bytes(field), limits, external, place++);
         if (node.op_type == "Constant")
           add_constant(constant_of(node));
         else
@@ -601,7 +620,7 @@ void read_graph(Bytes bytes, const OnnxLimits& limits, OnnxGraph& graph) {
       }
       case kInitializer:
         add_constant(
-            read_tensor(reader.bytes(field), limits, fmt::format("initializer {}", graph.constants.size())));
+            read_tensor(reader.bytes(field), limits, external, fmt::format("initializer {}", graph.constants.size())));
         break;
       case kSparseInitializer:
         refuse("has sparse initializers, which are not known", "graph");
@@ -660,7 +679,7 @@ float OnnxTensor::float_at(std::int64_t i) const {
   return value;
 }
 
-OnnxGraph read_onnx(Bytes bytes, const OnnxLimits& limits) {
+OnnxGraph read_onnx(Bytes bytes, const OnnxLimits& limits, ExternalData* external) {
   OnnxGraph graph;
   WireReader reader(bytes, "model");
   std::int64_t ir_version = 0;
@@ -714,7 +733,8 @@ OnnxGraph read_onnx(Bytes bytes, const OnnxLimits& limits) {
     refuse(
         fmt::format("asks for the operator set {}; known are {} to {}", graph.opset, kFirstOpset, kLastOpset),
         "model");
-  read_graph(graph_bytes, limits, graph);
+  read_graph(graph_bytes, limits, external, graph);
+  check_finite(graph);
   return graph;
 }
 

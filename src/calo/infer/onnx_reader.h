@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "calo/infer/external_data.h"
 #include "calo/infer/onnx_graph.h"
 
 namespace calo::infer {
@@ -21,9 +22,12 @@ struct OnnxLimits {
 /// Reads and checks an ONNX model (onnx.proto, IR versions 3 to 13): the wire format, sizes, names, the order
 /// of the nodes. Whether the engine knows the operators is checked when they are compiled.
 /// @param bytes must outlive the graph: large constants point into them
+/// @param external where tensors outside of the file lie; must outlive the graph. Null: they are refused.
 /// @throws core::InputError naming what is wrong with which node, tensor or field: not ONNX, data outside of
-///         the file, subgraphs, sparse tensors, negative or huge extents, constants of another size than
-///         their shape, duplicate or missing names, cycles
-OnnxGraph read_onnx(std::span<const std::byte> bytes, const OnnxLimits& limits = {});
+///         the file that is not followed, subgraphs, sparse tensors, negative or huge extents, constants of
+///         another size than their shape, numbers that are not finite (check_finite), duplicate or missing
+///         names, cycles
+OnnxGraph read_onnx(std::span<const std::byte> bytes, const OnnxLimits& limits = {},
+                    ExternalData* external = nullptr);
 
 }  // namespace calo::infer

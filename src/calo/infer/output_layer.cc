@@ -1,6 +1,7 @@
 #include "calo/infer/output_layer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <limits>
 
@@ -37,7 +38,8 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
   work.smallest.resize(count);
   layer_.prepare(rows, layer_.in(), static_cast<std::int64_t>(count), work.rows.data());
   for (std::size_t i = 0; i < count; ++i)
-    work.smallest[i] = scale[i] > 0 ? activation_.surely_below(static_cast<double>(threshold) / scale[i])
+    work.smallest[i] = scale[i] > 0 && scale[i] < std::numeric_limits<float>::infinity()
+                           ? activation_.surely_below(static_cast<double>(threshold) / scale[i])
                                     : -std::numeric_limits<float>::infinity();
 
   // Each piece of cells collects the hits of every row, block by block, so that a block's weights are fetched
@@ -100,6 +102,7 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
   const std::size_t most = count * static_cast<std::size_t>(cells());
   out.cells_.make_room(most);
   out.energies_.make_room(most);
+  out.not_finite_.assign(count, 0);
   for_each(pool, count, [&](std::size_t i) {
     std::size_t place = out.offsets_[i];
     for (const Work::Hits& hits : work.found)
@@ -110,10 +113,11 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
         std::memcpy(out.energies_.data() + place, hits.energies.data() + begin, size * sizeof(float));
         place += size;
       }
+    out.not_finite_[i] = count_not_finite(out.energies_of(i));
   });
 }
 
-void OutputLayer::dense(const float* rows, std::span<const float> scale, core::ThreadPool* pool, Work& work,
+bool OutputLayer::dense(const float* rows, std::span<const float> scale, core::ThreadPool* pool, Work& work,
                         float* out) const {
   const std::size_t count = scale.size();
   const auto rows_at_once = static_cast<std::size_t>(layer_.rows_at_once());
@@ -125,6 +129,7 @@ void OutputLayer::dense(const float* rows, std::span<const float> scale, core::T
   const std::int64_t blocks = (layer_.panels() + in_block - 1) / in_block;
   const CellKernels::Dense finish =
       count * width * sizeof(float) > kStreamed ? kernels_.stream : kernels_.dense;
+  std::atomic<bool> all_finite = true;
   for_each(pool, static_cast<std::size_t>(blocks), [&](std::size_t block) {
     const std::int64_t first = static_cast<std::int64_t>(block) * in_block;
     const std::int64_t panels = std::min(in_block, layer_.panels() - first);
@@ -132,18 +137,21 @@ void OutputLayer::dense(const float* rows, std::span<const float> scale, core::T
     const std::size_t columns = std::min(static_cast<std::size_t>(panels * kPanel), width - first_cell);
     alignas(64) float z[kBlockSumBytes / sizeof(float)];
     const PackedLayer::Use use(layer_);
+    bool finite = true;
     for (std::size_t begin = 0; begin < count; begin += rows_at_once) {
       const std::size_t group = std::min(rows_at_once, count - begin);
       for (std::int64_t panel = 0; panel < panels; ++panel)
         layer_.multiply(use, first + panel, work.rows.data() + begin * row_bytes,
                         static_cast<std::int64_t>(group), z + panel * kPanel, block_cells);
       for (std::size_t i = 0; i < group; ++i) {
-        finish(activation_, z + i * static_cast<std::size_t>(block_cells), columns, scale[begin + i],
-               out + (begin + i) * width + first_cell);
+        finite &= finish(activation_, z + i * static_cast<std::size_t>(block_cells), columns,
+                         scale[begin + i], out + (begin + i) * width + first_cell);
       }
     }
+    if (!finite) all_finite = false;
     if (finish == kernels_.stream) stream_fence();
   });
+  return all_finite;
 }
 
 }  // namespace calo::infer

@@ -43,15 +43,16 @@ class OutputLayer {
     std::vector<Hits> found;      // by piece of the cells
   };
 
-  /// Cells with cell ≥ threshold and cell > 0.
+  /// Cells with cell ≥ threshold and cell > 0. Cells that are not finite are kept, whatever the threshold, and
+  /// counted: SparseShowers::num_not_finite().
   /// @param rows  `[scale.size(), in]`
   /// @param pool  null = this thread only; then nothing is allocated once `work` and `out` have been used for
   ///              as many rows
   void sparse(const float* rows, std::span<const float> scale, float threshold, core::ThreadPool* pool,
               Work& work, SparseShowers& out) const;
 
-  /// All cells. @param out `[scale.size(), cells]`
-  void dense(const float* rows, std::span<const float> scale, core::ThreadPool* pool, Work& work,
+  /// All cells. @param out `[scale.size(), cells]`  @returns whether all are finite
+  bool dense(const float* rows, std::span<const float> scale, core::ThreadPool* pool, Work& work,
              float* out) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "calo/infer/amx_kernels.h"
@@ -23,12 +24,15 @@ void prepare_bf16(const float* in, std::int64_t count, std::byte* out) {
 // 16 or 8 bits over the row's own range; zero is always in it.
 void prepare_integers(const float* in, std::int64_t count, bool wide, std::byte* out) {
   const float most = wide ? 65535.0f : 255.0f;
-  float low = 0, high = 0;
+  float low = 0, high = 0, spoilt = 0;
   for (std::int64_t k = 0; k < count; ++k) {
     low = std::min(low, in[k]);
     high = std::max(high, in[k]);
+    spoilt += in[k] * 0.0f;
   }
   const float step = high > low ? (high - low) / most : 1.0f;
+  // A number that is not finite cannot be among the bytes: it spoils the row, so that it is seen behind.
+  if (spoilt != 0 || !std::isfinite(step)) low = std::numeric_limits<float>::quiet_NaN();
   std::memcpy(out, &low, sizeof low);
   std::memcpy(out + 4, &step, sizeof step);
   const std::int64_t filled = (count + 3) / 4 * 4;
@@ -36,7 +40,6 @@ void prepare_integers(const float* in, std::int64_t count, bool wide, std::byte*
   std::byte* const lows = highs + filled;
   for (std::int64_t k = 0; k < filled; ++k) {
     const float scaled = k < count ? (in[k] - low) / step : 0.0f;
-    // A row with NaN or infinities gives numbers, if none of use.
     // NOLINTNEXTLINE(bugprone-incorrect-roundings): not negative, so half up is what is meant
     const auto q = scaled > 0 ? static_cast<std::uint32_t>(std::min(scaled, most) + 0.5f) : 0u;
     if (wide) {
@@ -191,7 +194,11 @@ void PackedLayer::pack_int8(const WeightView& weight, const Options& options) {
   sums_.assign(bias_.size(), 0.0f);
   for (std::int64_t output = 0; output < out_; ++output) {
     float largest = 0;
-    for (std::int64_t k = 0; k < in_; ++k) largest = std::max(largest, std::abs(weight.at(output, k)));
+    for (std::int64_t k = 0; k < in_; ++k) {
+      const float size = std::abs(weight.at(output, k));
+      if (!(size <= largest)) largest = size;  // NaN too
+      if (!std::isfinite(largest)) break;
+    }
     const float scale = std::isfinite(largest) ? largest / 127.0f : std::nanf("");
     const std::int64_t panel = output / kPanel, j = output % kPanel;
     std::byte* const at = weight_.data() + static_cast<std::size_t>(panel) * panel_bytes_;

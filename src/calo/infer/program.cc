@@ -56,7 +56,8 @@ void run_output(const Program& program, RunState& state, OperatorCall& call, con
       cells.dense != nullptr
           ? cells.dense
           : call.output(0, ElementType::kFloat, with_rows(output.row_shape, rows)).floats.data();
-  output.layer.dense(in.floats.data(), state.scale, state.pool, state.output_work, out);
+  state.cells_are_finite =
+      output.layer.dense(in.floats.data(), state.scale, state.pool, state.output_work, out);
 }
 
 }  // namespace

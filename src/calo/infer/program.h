@@ -67,6 +67,7 @@ struct RunState {
   LargeArray<std::byte> scratch;
   OutputLayer::Work output_work;
   SparseShowers sparse;
+  bool cells_are_finite = true;  ///< of the last run's dense cells
   core::ThreadPool* pool = nullptr;
 };
 

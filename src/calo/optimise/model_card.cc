@@ -46,17 +46,20 @@ std::string model_card(const OptimiseReport& report, const std::filesystem::path
   const infer::Generator generator = infer::Generator::load(optimised);
   const Candidate& best = report.candidates[report.chosen];
   const Candidate& fp32 = report.candidates.front();
+  const std::string range =
+      generator.model().metadata().contains("calopipe.provenance") || trained.min_energy_mev > 0
+          ? fmt::format("{}, {:g} to {:g} GeV, {:g} to {:g} degrees", fmt::join(trained.geometries, ", "),
+                        trained.min_energy_mev / 1000, trained.max_energy_mev / 1000, trained.min_theta_deg,
+                        trained.max_theta_deg)
+          : "its file does not say";
   std::string text = fmt::format(
       "# A fast-simulation model in {}\n\nMakes electromagnetic showers in place of Geant4's full "
       "simulation.\n\n"
-      "| | |\n|---|---|\n| contract | {} |\n| mesh | {} |\n| geometries | {} |\n| trained on | {}, {:g} to "
-      "{:g} GeV, "
-      "{:g} to {:g} degrees |\n| latent | {} numbers |\n| precision | {} |\n| file | {:.1f} MB |\n| weights "
+      "| | |\n|---|---|\n| contract | {} |\n| mesh | {} |\n| geometries | {} |\n| trained on | {} |\n| latent | {} numbers |\n| precision | {} |\n| file | {:.1f} MB |\n| weights "
       "in memory | "
       "{:.1f} MB |\n\n",
       to_string(best.precision), report.contract, report.mesh, fmt::join(source->geometries(), ", "),
-      fmt::join(trained.geometries, ", "), trained.min_energy_mev / 1000, trained.max_energy_mev / 1000,
-      trained.min_theta_deg, trained.max_theta_deg, generator.latent_dim(), to_string(best.precision),
+      range, generator.latent_dim(), to_string(best.precision),
       static_cast<double>(best.file_bytes) / 1e6, static_cast<double>(best.weight_bytes) / 1e6);
   text += fmt::format(
       "Outside of what it was trained on its showers mean little. What it reaches against the full "

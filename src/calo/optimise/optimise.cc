@@ -7,12 +7,14 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <map>
 
 #include "calo/generate/generate.h"
 #include "calo/infer/generator.h"
 #include "calo/io/shower_reader.h"
 #include "calo/optimise/narrow_weights.h"
+#include "calo/optimise/self_contained.h"
 #include "calo/validate/validation.h"
 #include "core/error.h"
 #include "core/staged_output.h"
@@ -60,7 +62,8 @@ std::vector<ObservableShift> find_shifts(const Validation& fp32, const Validatio
   std::vector<ObservableShift> shifts;
   for_each_observable(narrow,
                       [&](const std::string& condition, const std::string& name, const Comparison& c) {
-                        if (!(c.full_mean_error > 0)) return;
+                        // Nothing to compare with: no statistical error, or no such mean with fp32 either.
+        if (!(c.full_mean_error > 0) || !std::isfinite(means.at({condition, name}))) return;
                         ObservableShift shift{.condition = condition,
                                               .observable = name,
                                               .unit = c.unit,
@@ -80,7 +83,7 @@ std::vector<ObservableShift> find_shifts(const Validation& fp32, const Validatio
 void measure_speed(const std::filesystem::path& file, const infer::Particle& particle,
                    const OptimiseOptions& options, Candidate& candidate) {
   const auto begin = std::chrono::steady_clock::now();
-  const Generator generator = Generator::load(file, {.precision = candidate.precision});
+  const Generator generator = Generator::load(file, {.precision = candidate.precision}, options.contract);
   candidate.start_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   candidate.weight_bytes = static_cast<std::int64_t>(generator.model().weight_bytes());
   std::vector<infer::Particle> particles(static_cast<std::size_t>(options.batch_size), particle);
@@ -121,9 +124,10 @@ void write(const std::filesystem::path& file, const std::string& bytes) {
 }
 
 // The file as it will be used must make the showers that were judged.
-void check_written(const std::filesystem::path& file, const std::filesystem::path& onnx,
-                   Precision precision) {
-  const Generator written = Generator::load(file), judged = Generator::load(onnx, {.precision = precision});
+void check_written(const std::filesystem::path& file, const std::filesystem::path& onnx, Precision precision,
+                   const infer::ForeignContract& contract) {
+  const Generator written = Generator::load(file),
+                  judged = Generator::load(onnx, {.precision = precision}, contract);
   if (written.model().precision() != judged.model().precision())
     throw core::Error(
         core::ExitCode::kInternal,
@@ -155,7 +159,12 @@ Objective parse_objective(const std::string& name) {
 OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem::path& full,
                         const OptimiseOptions& options, const std::filesystem::path& out,
                         core::ThreadPool& pool) {
-  const std::string bytes = core::read_file(onnx);
+  std::string contract_name, bytes;
+  {
+    const Generator generator = Generator::load(onnx, {}, options.contract);
+    contract_name = generator.contract();
+    bytes = self_contained(onnx, generator.properties());
+  }
   core::StagedOutput staged(out, core::StagedOutput::Kind::kFile);
   // Showers of each precision; removed at the end, whatever it is.
   std::filesystem::path beside = out;
@@ -174,7 +183,7 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
   for (const Precision precision : precisions) {
     Candidate candidate{.precision = precision, .accepted = precision == Precision::kFp32};
     spdlog::info("{}: showers under the conditions of the full simulation", to_string(precision));
-    const auto source = ShowerSource::open(onnx, precision);
+    const auto source = ShowerSource::open(onnx, precision, options.contract);
     const std::filesystem::path file = showers.path() / (std::string(to_string(precision)) + ".h5");
     report.showers = generate(*source,
                               {.like = full,
@@ -190,9 +199,13 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
       fp32_file = file;
     } else {
       candidate.shifts = find_shifts(fp32, validation, compare(fp32_file, file, options.threshold_mev, pool));
-      for (const ObservableShift& shift : candidate.shifts)
+      for (const ObservableShift& shift : candidate.shifts) {
+        // A mean that is gone has moved without end; std::max would pass over NaN.
+        const double size = std::abs(shift.shift_sigma());
         candidate.largest_shift_sigma =
-            std::max(candidate.largest_shift_sigma, std::abs(shift.shift_sigma()));
+            std::max(candidate.largest_shift_sigma,
+                     std::isnan(size) ? std::numeric_limits<double>::infinity() : size);
+      }
       if (candidate.shifts.empty())
         throw core::InputError({.message = "has too few showers of each condition: no observable has a "
                                            "statistical error",
@@ -216,9 +229,9 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
   }
   report.chosen = choose(report.candidates, options.objective);
   const Precision chosen = report.candidates[report.chosen].precision;
-  report.contract = Generator::load(onnx).contract();
+  report.contract = contract_name;
   write(staged.path(), for_precision(bytes, chosen, options.narrow_weights));
-  check_written(staged.path(), onnx, chosen);
+  check_written(staged.path(), onnx, chosen, options.contract);
   staged.commit();
   return report;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "calo/benchmark/timing.h"
+#include "calo/infer/foreign_contract.h"
 #include "calo/infer/precision.h"
 #include "core/thread_pool.h"
 
@@ -30,6 +31,8 @@ struct OptimiseOptions {
   double seconds = 0.5;           ///< of each measurement of speed
   double threshold_mev = 0.0005;
   std::uint64_t seed = 42;
+  /// Of a model that does not say its own; it is written into the optimised file.
+  infer::ForeignContract contract = {};
   nlohmann::json provenance = nlohmann::json::object();
 };
 
@@ -70,8 +73,9 @@ struct OptimiseReport {
 /// Finds the precision in which a converted model runs best while the observables of `calopipe validate` stay
 /// where they are, and writes the file for it. Showers of every condition of the full sample are made in each
 /// precision from the same noise, so that what differs is the precision alone.
-/// @param onnx a file of `calopipe convert`  @param full showers of the full simulation
-/// @throws core::InputError, core::UsageError, core::UnavailableError
+/// The file is whole in itself: weights from files beside the model are taken in.
+/// @param onnx a file of `calopipe convert`, or another under OptimiseOptions::contract  @param full showers of the full simulation
+/// @throws core::InputError (infer::NotFiniteError too), core::UsageError, core::UnavailableError
 OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem::path& full,
                         const OptimiseOptions& options, const std::filesystem::path& out,
                         core::ThreadPool& pool);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numbers>
 
 #include "core/error.h"
@@ -66,7 +67,14 @@ Transform Transform::from_json(const json& object) {
   take(object, "max_trained_theta_deg", transform.max_trained_theta_deg);
   take(object, "trained_geometries", transform.trained_geometries);
   take(object, "readout_threshold_mev", transform.readout_threshold_mev);
-  if (!(transform.max_energy_mev > 0) || !(transform.max_theta_deg > 0) || transform.one_hot_order.empty())
+  const auto is_number = [](double x) { return std::isfinite(x); };
+  const bool finite = is_number(transform.max_energy_mev) && is_number(transform.max_theta_deg) &&
+                      is_number(transform.min_trained_energy_mev) &&
+                      is_number(transform.max_trained_energy_mev) &&
+                      is_number(transform.min_trained_theta_deg) &&
+                      is_number(transform.max_trained_theta_deg) && is_number(transform.readout_threshold_mev);
+  if (!finite || !(transform.max_energy_mev > 0) || !(transform.max_theta_deg > 0) ||
+      transform.one_hot_order.empty())
     throw core::InputError({.message = "holds values that cannot be", .field = "transform"});
   return transform;
 }
