@@ -18,11 +18,11 @@ struct FolderContents {
     std::filesystem::path same_as;
   };
 
-  std::vector<std::filesystem::path> files;    ///< regular files, and links to some
-  std::vector<std::filesystem::path> hidden;   ///< files and folders that were passed over for their dot
-  std::vector<Repeated> repeated;              ///< links to folders that were entered elsewhere
-  std::vector<std::filesystem::path> dangling; ///< links that lead nowhere
-  std::vector<std::filesystem::path> special;  ///< pipes, sockets, devices
+  std::vector<std::filesystem::path> files;     ///< regular files, and links to some
+  std::vector<std::filesystem::path> hidden;    ///< files and folders that were passed over for their dot
+  std::vector<Repeated> repeated;               ///< links to folders that were entered elsewhere
+  std::vector<std::filesystem::path> dangling;  ///< links that lead nowhere
+  std::vector<std::filesystem::path> special;   ///< pipes, sockets, devices
 };
 
 /// Lists a folder and all below it. Links are followed; a folder is entered once, under its own name rather

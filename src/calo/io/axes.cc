@@ -37,9 +37,10 @@ Axes parse_axes(const std::string& text) {
     begin = end + 1;
   }
   if (!good || count != axes.size())
-    throw core::UsageError({.message = fmt::format("\"{}\" is no order of axes", text),
-                            .field = "axes",
-                            .hint = "name r, phi (or alpha) and z (or layer), the slowest first: layer,phi,r"});
+    throw core::UsageError(
+        {.message = fmt::format("\"{}\" is no order of axes", text),
+         .field = "axes",
+         .hint = "name r, phi (or alpha) and z (or layer), the slowest first: layer,phi,r"});
   return axes;
 }
 
@@ -47,8 +48,7 @@ std::string to_string(const Axes& axes) {
   std::string text;
   for (const Axis axis : axes) {
     const char* z = axes[0] == Axis::kZ ? "layer" : "z";
-    text += std::string(text.empty() ? "" : ",") +
-            (axis == Axis::kR ? "r" : axis == Axis::kPhi ? "phi" : z);
+    text += std::string(text.empty() ? "" : ",") + (axis == Axis::kR ? "r" : axis == Axis::kPhi ? "phi" : z);
   }
   return text;
 }

@@ -137,7 +137,7 @@ DatasetReport inspect(ShowerReader& reader) {
   report.largest_cell_mev = largest.value();
   report.saturated_cells = largest.saturated();
   report.repeated_showers = repeated.count();
-  if (report.repeated_showers > 0) report.notes.push_back({.text = repeated.to_string()});
+  if (const auto remark = repeated.remark(report.info)) report.notes.push_back(*remark);
   for (const Remark& note : response_check.notes()) report.notes.push_back(note);
   for (double& share : report.longitudinal) share = total > 0 ? share / total : 0;
   return report;

@@ -44,17 +44,23 @@ std::int64_t RepeatedShowers::count() {
   return count;
 }
 
-std::string RepeatedShowers::to_string() {
+std::optional<Remark> RepeatedShowers::remark(const DatasetInfo& info) {
   const std::int64_t repeated = count();
-  if (repeated == 0) return "";
+  if (repeated == 0) return std::nullopt;
   std::int64_t again = next_, first = 0;
   for (std::size_t i = 1; i < keys_.size(); ++i)
     if (keys_[i].first == keys_[i - 1].first && keys_[i].second < again) {
       again = keys_[i].second;
       first = keys_[i - 1].second;
     }
-  return fmt::format("{} showers are there more than once (shower {} is shower {} again)", repeated, again,
-                     first);
+  const auto name = [&](std::int64_t shower) {
+    const auto& starts = info.first_shower;
+    const auto after = std::upper_bound(starts.begin(), starts.end(), shower);
+    const auto file = static_cast<std::size_t>(after - starts.begin() - 1);
+    return fmt::format("shower {} of {}", shower - starts[file], info.files[file].filename().string());
+  };
+  return Remark{.text = fmt::format("{} showers are there more than once ({} is {} again)", repeated,
+                                    name(again), name(first))};
 }
 
 }  // namespace calo

@@ -7,11 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "calo/shower/showers.h"
+#include "calo/io/shower_reader.h"
 
 namespace calo {
 
-/// Finds showers that are in a data set more than once: equal conditions, equal cells. Keeps 16 bytes a shower.
+/// Finds showers that are in a data set more than once: equal conditions, equal cells. Keeps 16 bytes a
+/// shower.
 class RepeatedShowers {
  public:
   /// Adds the next shower. Those with fewer than two hits are passed over: they may be equal by chance.
@@ -20,8 +21,9 @@ class RepeatedShowers {
 
   /// Number of showers that were there before.
   std::int64_t count();
-  /// "12 showers are there more than once (shower 7 is shower 3 again)"; empty where there are none.
-  std::string to_string();
+  /// "12 showers are there more than once (shower 3 of b.h5 is shower 7 of a.h5 again)"; none where there are
+  /// none.
+  std::optional<Remark> remark(const DatasetInfo& info);
 
  private:
   void sort();

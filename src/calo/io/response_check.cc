@@ -50,12 +50,13 @@ std::vector<Remark> ResponseCheck::notes() const {
     const Counts& counts = files_[i];
     if (counts.showers == 0) continue;
     const auto note = [&](std::int64_t count, const char* what) {
-      notes.push_back({.file = info_.files[i],
-                       .text = fmt::format("{} of {} showers {}", count, counts.showers, what)});
+      notes.push_back(
+          {.file = info_.files[i], .text = fmt::format("{} of {} showers {}", count, counts.showers, what)});
     };
     if (counts.far_above > 0)
       note(counts.far_above,
-           "have more than 10 times their incident energy: incident energies look like GeV, and files hold MeV");
+           "have more than 10 times their incident energy: incident energies look like GeV, and files hold "
+           "MeV");
     else if (2 * counts.above > counts.showers)
       note(counts.above, "have more than 1.5 times their incident energy");
     if (5 * counts.far_below > counts.showers)

@@ -41,8 +41,7 @@ bool has_hdf5_signature(const fs::path& path) {
 struct stat status_of(const fs::path& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0)
-    throw core::InputError(
-        {.message = std::string("cannot be read: ") + std::strerror(errno), .file = path});
+    throw core::InputError({.message = std::string("cannot be read: ") + std::strerror(errno), .file = path});
   return status;
 }
 
@@ -91,8 +90,14 @@ ShowerFiles shower_files(const fs::path& path, bool tolerant) {
     else
       found.others.push_back(hidden);
   }
+  const auto where = [&](const fs::path& same_as) -> std::string {
+    const fs::path inside = same_as.lexically_relative(path);
+    if (inside == ".") return "is a link to the whole folder";
+    if (inside.empty() || *inside.begin() == "..") return "is a link to a folder around this one";
+    return "is the same folder as " + inside.string();
+  };
   for (const auto& [folder, same_as] : contents.repeated)
-    found.not_read.push_back({.file = folder, .text = "is the same folder as " + (same_as == path ? "the whole" : same_as.lexically_relative(path).string())});
+    found.not_read.push_back({.file = folder, .text = where(same_as)});
   for (const fs::path& special : contents.special)
     found.not_read.push_back({.file = special, .text = "is no regular file"});
   std::sort(found.not_read.begin(), found.not_read.end(),

@@ -11,8 +11,8 @@ namespace calo {
 /// What a path to showers stands for.
 struct ShowerFiles {
   std::vector<std::filesystem::path> files;  ///< to be read, sorted
-  /// What is not read though it might hold showers: hidden folders and files, HDF5 under other names, links to
-  /// folders that are read under their own name.
+  /// What is not read though it might hold showers: hidden folders and files, HDF5 under other names, links
+  /// to folders that are read under their own name.
   std::vector<Remark> not_read;
   std::vector<std::filesystem::path> others;  ///< files that are no HDF5
 };

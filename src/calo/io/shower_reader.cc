@@ -9,8 +9,8 @@
 #include <numbers>
 #include <tuple>
 
-#include "calo/io/dense_dataset.h"
 #include "calo/io/axes.h"
+#include "calo/io/dense_dataset.h"
 #include "calo/io/layouts/opened_folder.h"
 #include "core/error.h"
 
@@ -152,11 +152,11 @@ class Hdf5Reader final : public ShowerReader {
   void add_file(layouts::OpenedFile& opened) {
     const File& file = opened.file;
     if (!info_.files.empty() && opened.layout->layout != info_.layout)
-      throw core::InputError({.message = fmt::format("is in the layout {}, and {} is in {}",
-                                                     to_string(opened.layout->layout),
-                                                     info_.files.front().string(), to_string(info_.layout)),
-                              .file = file.path(),
-                              .hint = "give one layout at a time"});
+      throw core::InputError(
+          {.message = fmt::format("is in the layout {}, and {} is in {}", to_string(opened.layout->layout),
+                                  info_.files.front().string(), to_string(info_.layout)),
+           .file = file.path(),
+           .hint = "give one layout at a time"});
     info_.layout = opened.layout->layout;
     info_.files.push_back(file.path());
     info_.first_shower.push_back(static_cast<std::int64_t>(conditions_.size()));

@@ -63,8 +63,8 @@ void warn_of_remarks(const DatasetInfo& info);
 std::optional<double> mean_sim_time_s(const std::vector<Conditions>& conditions);
 
 /// Reads showers in any layout, found out by looking into the file. A folder of files in one layout is one
-/// data set. Chunks are decompressed in parallel. A reader keeps at most a few chunks in memory; showers come in
-/// a fixed order (by file name, then dataset, then row).
+/// data set. Chunks are decompressed in parallel. A reader keeps at most a few chunks in memory; showers come
+/// in a fixed order (by file name, then dataset, then row).
 class ShowerReader {
  public:
   /// @throws core::InputError with file, dataset and what is wrong (missing, not HDF5, truncated, unknown

@@ -67,7 +67,8 @@ void check_limit(const char* field, std::int64_t count, std::int64_t total, doub
 json to_list(const std::vector<Remark>& remarks) {
   json list = json::array();
   for (const Remark& remark : remarks)
-    list.push_back({{"file", remark.file.generic_string()}, {"object", remark.object}, {"text", remark.text}});
+    list.push_back(
+        {{"file", remark.file.generic_string()}, {"object", remark.object}, {"text", remark.text}});
   return list;
 }
 
@@ -108,11 +109,17 @@ json PreprocessReport::to_json() const {
     list.push_back({{"group", group.name}, {"showers", group.showers}, {"response", group.response}});
   json others = json::array();
   for (const auto& file : other_files) others.push_back(file.generic_string());
-  return {{"cleaning", cleaning.to_json()},     {"training_showers", training_showers},
-          {"holdout_showers", holdout_showers}, {"hits", num_hits},
-          {"cells_per_shower", num_cells},      {"groups", list},
-          {"bad_incident_energies", bad_energies}, {"repeated_showers", repeated_showers},
-          {"notes", to_list(notes)}, {"not_read", to_list(not_read)}, {"other_files", others}};
+  return {{"cleaning", cleaning.to_json()},
+          {"training_showers", training_showers},
+          {"holdout_showers", holdout_showers},
+          {"hits", num_hits},
+          {"cells_per_shower", num_cells},
+          {"groups", list},
+          {"bad_incident_energies", bad_energies},
+          {"repeated_showers", repeated_showers},
+          {"notes", to_list(notes)},
+          {"not_read", to_list(not_read)},
+          {"other_files", others}};
 }
 
 std::string PreprocessReport::to_markdown() const {
@@ -234,10 +241,11 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
   if (const auto error = response_check.error()) throw core::InputError(*error);
   std::vector<Remark> found = response_check.notes();
   report.repeated_showers = repeated.count();
-  if (report.repeated_showers > 0) found.push_back({.text = repeated.to_string()});
+  if (const auto remark = repeated.remark(info)) found.push_back(*remark);
   if (report.bad_energies > 0)
-    found.push_back({.text = fmt::format("{} incident energies are no positive numbers: their showers are dropped",
-                                         report.bad_energies)});
+    found.push_back(
+        {.text = fmt::format("{} incident energies are no positive numbers: their showers are dropped",
+                             report.bad_energies)});
   for (const Remark& note : found) spdlog::warn("{}", note.to_string());
   report.notes = relative_to(info.path, info.notes);
   for (const Remark& note : relative_to(info.path, found)) report.notes.push_back(note);

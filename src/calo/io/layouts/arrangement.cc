@@ -123,6 +123,9 @@ class Arranger {
       take_from_shape();
     }
     order_cells();
+    const auto wide = std::count_if(row_.begin(), row_.end(), [](hsize_t n) { return n > 1; });
+    if (!asked_ && axes_of_layout == kRPhiZ && result_.mesh.is_cylinder() && wide < 2 && cells_ > 1)
+      result_.notes.push_back(fmt::format("is flat; its cells are taken in the order {}", to_string(axes_)));
   }
 
   Arrangement result() { return std::move(result_); }
@@ -185,8 +188,9 @@ class Arranger {
                                      [&](const auto& other) { return same_cells(cylinder, other); });
       for (const VoxelMesh::Cylinder& other : known_cylinders())
         if (const std::string hint = axes_hint(row, other); !known && !asked_ && !hint.empty())
-          fail(fmt::format("is {} ({}), which is no known mesh, and would be one with the axes in another order",
-                           text_of(row), names()),
+          fail(fmt::format(
+                   "is {} ({}), which is no known mesh, and would be one with the axes in another order",
+                   text_of(row), names()),
                hint + fmt::format(", or --axes {} where it is meant so", to_string(axes_)));
       if (!known)
         result_.notes.push_back(fmt::format(

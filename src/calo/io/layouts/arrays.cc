@@ -61,10 +61,8 @@ Content open_arrays(const File& file, const ReadOptions& options, const ArrayNam
   const std::vector<float> time = column(kSimTime, std::numeric_limits<float>::quiet_NaN());
   rows.conditions.resize(count);
   for (std::size_t i = 0; i < count; ++i)
-    rows.conditions[i] = {.incident_energy_mev = energy[i],
-                          .theta_rad = theta[i],
-                          .phi_rad = phi[i],
-                          .sim_time_s = time[i]};
+    rows.conditions[i] = {
+        .incident_energy_mev = energy[i], .theta_rad = theta[i], .phi_rad = phi[i], .sim_time_s = time[i]};
   content.rows.push_back(std::move(rows));
   content.used = {"showers", names.energy, "incident_theta", "incident_phi", kSimTime};
   return content;

@@ -59,8 +59,8 @@ Content open(const File& file, const ReadOptions&) {
                           .sim_time_s = time[i]};
   }
   content.rows.push_back(std::move(rows));
-  content.used = {"incident_energy", "incident_theta", "incident_phi", "geometry", "offsets",
-                  "cells",           "energies",       kSimTime};
+  content.used = {"incident_energy", "incident_theta", "incident_phi", "geometry",
+                  "offsets",         "cells",          "energies",     kSimTime};
   return content;
 }
 

@@ -36,16 +36,17 @@ double angle_of(const File& file, const std::optional<MlFastSimName>& name, cons
          .hint = "name it <GEO>_angle_<deg>.h5, or give it the attribute angle_deg"});
   // A name may be rounded.
   if (attribute && said && !(std::abs(*attribute - *said) <= name->rounding_deg + 1e-6))
-    refuse({.message = fmt::format("its name says {} degrees, and its attribute angle_deg {}", *said, *attribute),
+    refuse({.message =
+                fmt::format("its name says {} degrees, and its attribute angle_deg {}", *said, *attribute),
             .file = file.path(),
             .hint = "correct one of them"},
            options, notes);
   const double angle_deg = attribute ? *attribute : *said;
   if (!(angle_deg >= 0 && angle_deg <= 180))
-    throw core::InputError({.message = fmt::format("has the angle {}, which is not between 0 and 180 degrees",
-                                                   angle_deg),
-                            .file = file.path(),
-                            .hint = "name it <GEO>_angle_<deg>.h5"});
+    throw core::InputError(
+        {.message = fmt::format("has the angle {}, which is not between 0 and 180 degrees", angle_deg),
+         .file = file.path(),
+         .hint = "name it <GEO>_angle_<deg>.h5"});
   return angle_deg;
 }
 
@@ -62,11 +63,12 @@ void check_the_rest(const File& file, const Content& content, const ReadOptions&
   for (const Object& object : objects_beside(file, content.used)) {
     if (!object.looks_like_showers(static_cast<std::uint64_t>(content.rows[0].mesh.num_cells()))) continue;
     if (std::find(read.begin(), read.end(), id_of(file, object.name)) != read.end()) continue;
-    refuse({.message = fmt::format("holds {} showers by its shape, and its name is no energy", object.shape[0]),
-            .file = file.path(),
-            .field = object.name,
-            .hint = "they would be lost: name it by the energy in GeV (64, 64GeV), or choose energies"},
-           options, notes);
+    refuse(
+        {.message = fmt::format("holds {} showers by its shape, and its name is no energy", object.shape[0]),
+         .file = file.path(),
+         .field = object.name,
+         .hint = "they would be lost: name it by the energy in GeV (64, 64GeV), or choose energies"},
+        options, notes);
   }
 }
 

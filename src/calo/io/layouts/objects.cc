@@ -30,9 +30,8 @@ herr_t visit(hid_t group, const char* name, const H5O_info_t* info, void* data) 
   if (info->type != H5O_TYPE_DATASET) return 0;
   const Handle dataset(H5Dopen2(group, name, H5P_DEFAULT), H5Dclose);
   if (dataset.valid())
-    found.objects.push_back({.name = found.group + "/" + name,
-                             .kind = Object::Kind::kDataset,
-                             .shape = shape_of(dataset)});
+    found.objects.push_back(
+        {.name = found.group + "/" + name, .kind = Object::Kind::kDataset, .shape = shape_of(dataset)});
   return found.objects.size() < kMostObjects ? 0 : 1;
 }
 

@@ -76,7 +76,8 @@ class Opener {
     return opened;
   }
 
-  // A file that is another one again, by a link or as a copy: left out, refused, or other showers by its name.
+  // A file that is another one again, by a link or as a copy: left out, refused, or other showers by its
+  // name.
   std::unique_ptr<OpenedFile> open_twin(const fs::path& path, const OpenedFile& first, bool same_file) {
     const std::string other = name_of(first.file);
     const Remark left_out{.file = path, .text = "is the same file as " + other};
@@ -88,7 +89,8 @@ class Opener {
     auto opened = open(path);
     if (!same_conditions(opened->content, first.content)) {
       result_.notes.push_back(
-          {.file = path, .text = fmt::format("has the same content as {}, under a name that says otherwise", other)});
+          {.file = path,
+           .text = fmt::format("has the same content as {}, under a name that says otherwise", other)});
       aliases_.push_back(opened.get());
     } else if (same_file) {
       result_.not_read.push_back(left_out);
@@ -106,18 +108,30 @@ class Opener {
     Content& content = opened.content;
     const File& file = opened.file;
     if (std::find(aliases_.begin(), aliases_.end(), &opened) == aliases_.end())
-      std::erase_if(content.rows, [&](const Rows& rows) { return is_repeated(file, rows, content.geometries); });
+      std::erase_if(content.rows,
+                    [&](const Rows& rows) { return is_repeated(file, rows, content.geometries); });
     for (const Rows& rows : content.rows) {
       check_angles(file, rows, content.notes);
+      if (rows.conditions.empty())
+        content.notes.push_back({.file = file.path(), .object = rows.dataset, .text = "holds no showers"});
     }
     std::vector<Object> rest = objects_beside(file, content.used);
     for (std::size_t i = 0; i < std::min(rest.size(), kMostRemarksOfAFile); ++i)
-      result_.not_read.push_back({.file = file.path(), .object = rest[i].name, .text = rest[i].to_string()});
+      result_.not_read.push_back(
+          {.file = file.path(), .object = rest[i].name, .text = description(file, rest[i])});
     if (rest.size() > kMostRemarksOfAFile)
       result_.not_read.push_back(
           {.file = file.path(),
            .text = fmt::format("holds {} more objects", rest.size() - kMostRemarksOfAFile)});
     result_.notes.insert(result_.notes.end(), content.notes.begin(), content.notes.end());
+  }
+
+  std::string description(const File& file, const Object& object) const {
+    if (object.kind == Object::Kind::kDataset)
+      if (const auto id = id_of(file, object.name))
+        if (const auto met = met_.find(*id); met != met_.end())
+          return "is the same dataset as " + met->second.place;
+    return object.to_string();
   }
 
   // Whether a dataset has been met already, by a link in this file or into another.
@@ -138,8 +152,9 @@ class Opener {
               .field = rows.dataset,
               .hint = "delete one of the links"},
              options_, result_.notes);
-    result_.not_read.push_back(
-        {.file = file.path(), .object = rows.dataset, .text = "is the same dataset as " + first->second.place});
+    result_.not_read.push_back({.file = file.path(),
+                                .object = rows.dataset,
+                                .text = "is the same dataset as " + first->second.place});
     return true;
   }
 
@@ -182,12 +197,13 @@ class Opener {
           const auto found =
               given.find(fs::weakly_canonical(file.path().parent_path() / fs::path(source), ignored));
           if (found == given.end() || found->second == i) continue;
-          refuse({.message = fmt::format("gathers the showers of {}, which is given too: each would count twice",
-                                         name_of(result_.files[found->second]->file)),
-                  .file = file.path(),
-                  .field = rows.dataset,
-                  .hint = "give this file alone, or the others"},
-                 options_, result_.notes);
+          refuse(
+              {.message = fmt::format("gathers the showers of {}, which is given too: each would count twice",
+                                      name_of(result_.files[found->second]->file)),
+               .file = file.path(),
+               .field = rows.dataset,
+               .hint = "give this file alone, or the others"},
+              options_, result_.notes);
         }
     }
   }

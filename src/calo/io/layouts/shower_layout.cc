@@ -14,9 +14,8 @@ const ShowerLayout& layout_of(const hdf5::File& file) {
   for (const ShowerLayout& layout : table())
     if (layout.matches(file)) return layout;
   const std::vector<std::string> names = file.names();
-  file.fail_reading("",
-                    fmt::format("is in no known layout; it holds: {}",
-                                names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", "))));
+  file.fail_reading("", fmt::format("is in no known layout; it holds: {}",
+                                    names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", "))));
 }
 
 void refuse(const core::ErrorDetails& details, const ReadOptions& options, std::vector<Remark>& notes) {

@@ -20,9 +20,10 @@ namespace calo::layouts {
 struct Rows {
   std::string dataset;
   VoxelMesh mesh;
-  std::vector<Conditions> conditions;    ///< one a row; `geometry` is an index into Content::geometries
-  std::unique_ptr<DenseDataset> dense;   ///< null: the file is sparse (layout calopipe)
-  std::vector<std::uint64_t> offsets{};  ///< of the sparse layout: hits of row i are [offsets[i], offsets[i + 1])
+  std::vector<Conditions> conditions;   ///< one a row; `geometry` is an index into Content::geometries
+  std::unique_ptr<DenseDataset> dense;  ///< null: the file is sparse (layout calopipe)
+  std::vector<std::uint64_t>
+      offsets{};  ///< of the sparse layout: hits of row i are [offsets[i], offsets[i + 1])
 };
 
 /// What a layout finds in one file.
@@ -39,7 +40,8 @@ struct ShowerLayout {
   /// Whether a file is in this layout; looks at names and attributes alone.
   bool (*matches)(const hdf5::File& file);
   /// Conditions and places of the file's showers, without the cells. The file must outlive the result.
-  /// @throws core::InputError naming file and object; where options.tolerant is set, what can be passed over is
+  /// @throws core::InputError naming file and object; where options.tolerant is set, what can be passed over
+  /// is
   ///         a note
   Content (*open)(const hdf5::File& file, const ReadOptions& options);
 };
