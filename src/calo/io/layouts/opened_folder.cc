@@ -170,7 +170,7 @@ class Opener {
     }
     const auto text = [&](float value, std::size_t count, const char* range) {
       return fmt::format("is {}, which is no angle in radians{} ({} of {} showers are not within {})", value,
-                         std::isfinite(value) ? " (degrees?)" : "", count, rows.conditions.size(), range);
+                         value > 2 ? " (degrees?)" : "", count, rows.conditions.size(), range);
     };
     if (bad_theta > 0)
       refuse({.message = text(theta, bad_theta, "0 and pi"),
