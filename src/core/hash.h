@@ -10,8 +10,8 @@ namespace core {
 std::string sha256(std::string_view bytes);
 
 /// SHA-256 of a file's content, or of a folder: the hash over the sorted relative names of its files and
-/// their hashes, so that it does not depend on where the folder lies. Hidden files are left out; links to folders are
-/// followed.
+/// their hashes, so that it does not depend on where the folder lies. Hidden files are left out; links to
+/// folders are followed.
 /// @throws InputError where the path is missing or unreadable
 std::string sha256_of_path(const std::filesystem::path& path);
 

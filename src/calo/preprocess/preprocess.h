@@ -14,8 +14,8 @@ namespace calo {
 
 struct PreprocessOptions {
   CleaningOptions cleaning;
-  /// Share of bad showers (non-finite or negative cells, empty, incident energies that are none) and of dropped showers (those and the ones
-  /// out of range) above which nothing is written.
+  /// Share of bad showers (non-finite or negative cells, empty, incident energies that are none) and of
+  /// dropped showers (those and the ones out of range) above which nothing is written.
   double max_bad_fraction = 1;
   double max_dropped_fraction = 1;
   /// Share of each group of equal conditions that is set aside for validation; energies that differ from
