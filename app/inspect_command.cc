@@ -18,7 +18,7 @@ InspectCommand::InspectCommand(CLI::App& app)
 }
 
 void InspectCommand::run(core::ThreadPool& pool, bool json) {
-  calo::ReadOptions options{.geometry = geometry_};
+  calo::ReadOptions options{.geometry = geometry_, .tolerant = true};
   if (!binning_.empty()) options.mesh = calo::VoxelMesh::from_binning_xml(binning_, particle_);
   const auto reader = calo::ShowerReader::open(path_, options, pool);
   const calo::DatasetReport report = calo::inspect(*reader);

@@ -2,12 +2,12 @@
 
 #include <openssl/evp.h>
 
-#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <vector>
 
 #include "core/error.h"
+#include "core/folder_walk.h"
 
 namespace core {
 namespace fs = std::filesystem;
@@ -48,11 +48,8 @@ std::string sha256_of_file(const fs::path& path) {
 
 // Relative names of the files of a folder that are not hidden, sorted.
 std::vector<fs::path> files_in(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
-      files.push_back(entry.path().lexically_relative(folder));
-  std::sort(files.begin(), files.end());
+  std::vector<fs::path> files = walk_folder(folder, {.enter_hidden_folders = true}).files;
+  for (fs::path& file : files) file = file.lexically_relative(folder);
   return files;
 }
 

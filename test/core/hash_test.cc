@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "support/temp_folder.h"
@@ -53,6 +55,20 @@ TEST(Fingerprint, ChangesWithNamesSizesAndTimesAndNotWithThePlace) {
   std::filesystem::rename(folder / "b/x", folder / "b/z");
   EXPECT_NE(core::fingerprint_of_path(folder / "b"), before);
   EXPECT_THROW(core::fingerprint_of_path(folder / "none"), core::InputError);
+}
+
+// Data in folders that are linked change as others do; a loop ends.
+TEST(Fingerprint, FollowsLinksToFolders) {
+  const test::TempFolder folder;
+  core::write_file(folder / "elsewhere/x", "1");
+  std::filesystem::create_directory(folder / "data");
+  std::filesystem::create_directory_symlink("../elsewhere", folder / "data/link");
+  std::filesystem::create_directory_symlink("..", folder / "elsewhere/up");
+  const std::string fingerprint = core::fingerprint_of_path(folder / "data");
+  const std::string hash = core::sha256_of_path(folder / "data");
+  core::write_file(folder / "elsewhere/x", "22");
+  EXPECT_NE(core::fingerprint_of_path(folder / "data"), fingerprint);
+  EXPECT_NE(core::sha256_of_path(folder / "data"), hash);
 }
 
 }  // namespace

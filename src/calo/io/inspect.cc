@@ -10,6 +10,8 @@
 #include <numbers>
 #include <set>
 
+#include "calo/io/repeated_showers.h"
+#include "calo/io/response_check.h"
 #include "core/progress.h"
 
 namespace calo {
@@ -27,6 +29,13 @@ struct Sums {
   std::int64_t showers = 0;
   double min_energy = std::numeric_limits<double>::infinity(), max_energy = 0, response = 0, squares = 0;
 };
+
+json to_list(const std::vector<Remark>& remarks) {
+  json list = json::array();
+  for (const Remark& remark : remarks)
+    list.push_back({{"file", remark.file.string()}, {"object", remark.object}, {"text", remark.text}});
+  return list;
+}
 
 // Cells that hold exactly the largest energy of the data set are saturated where there are several.
 class LargestCell {
@@ -50,10 +59,13 @@ class LargestCell {
 }  // namespace
 
 DatasetReport inspect(ShowerReader& reader) {
-  DatasetReport report{.info = reader.info()};
+  DatasetReport report{.info = reader.info(), .notes = reader.info().notes};
   std::set<float> energies;
   for (const Conditions& condition : reader.conditions())
-    if (energies.size() <= 64) energies.insert(condition.incident_energy_mev);
+    if (energies.size() <= 64 && std::isfinite(condition.incident_energy_mev))
+      energies.insert(condition.incident_energy_mev);
+  RepeatedShowers repeated;
+  ResponseCheck response_check(report.info);
   const bool discrete = energies.size() <= 64;
   std::map<Key, Sums> groups;
   LargestCell largest;
@@ -90,11 +102,14 @@ DatasetReport inspect(ShowerReader& reader) {
       total += sum;
       if (!any) ++report.empty_showers;
       const double energy = condition.incident_energy_mev;
+      repeated.add(condition, cells, values);
+      response_check.add(begin + static_cast<std::int64_t>(i), energy, sum);
       if (!(energy > 0) || !std::isfinite(energy)) {
         ++report.bad_energies;
         continue;
       }
       if (sum > 1.5 * energy) ++report.too_much_energy;
+      if (std::isnan(condition.theta_rad)) continue;  // noted by the reader; it has no place in a map
       Sums& sums =
           groups[{condition.geometry, condition.theta_rad, discrete ? condition.incident_energy_mev : 0}];
       ++sums.showers;
@@ -121,6 +136,9 @@ DatasetReport inspect(ShowerReader& reader) {
   report.smallest_cell_mev = hits > 0 ? smallest : 0;
   report.largest_cell_mev = largest.value();
   report.saturated_cells = largest.saturated();
+  report.repeated_showers = repeated.count();
+  if (const auto remark = repeated.remark(report.info)) report.notes.push_back(*remark);
+  for (const Remark& note : response_check.notes()) report.notes.push_back(note);
   for (double& share : report.longitudinal) share = total > 0 ? share / total : 0;
   return report;
 }
@@ -135,6 +153,8 @@ json DatasetReport::to_json() const {
                     {"showers", group.showers},
                     {"response", group.response},
                     {"response_spread", group.response_spread}});
+  json other_files = json::array();
+  for (const auto& file : info.other_files) other_files.push_back(file.string());
   return {{"layout", to_string(info.layout)},
           {"files", info.files.size()},
           {"mesh", info.mesh.to_json()},
@@ -151,7 +171,11 @@ json DatasetReport::to_json() const {
             {"empty_showers", empty_showers},
             {"saturated_cells", saturated_cells},
             {"bad_incident_energies", bad_energies},
-            {"more_than_1.5_of_incident_energy", too_much_energy}}}};
+            {"more_than_1.5_of_incident_energy", too_much_energy},
+            {"repeated_showers", repeated_showers},
+            {"notes", to_list(notes)}}},
+          {"not_read", to_list(info.not_read)},
+          {"other_files", other_files}};
 }
 
 std::string DatasetReport::to_text() const {
@@ -186,7 +210,22 @@ std::string DatasetReport::to_text() const {
   note(saturated_cells, "cells hold exactly the largest energy (saturated?)");
   note(bad_energies, "incident energies are not positive numbers");
   note(too_much_energy, "showers have more than 1.5 times their incident energy");
-  text += odd.empty() ? "\nnothing odd\n" : fmt::format("\nodd:\n  {}\n", fmt::join(odd, "\n  "));
+  const auto list = [](const std::vector<Remark>& remarks) {
+    constexpr std::size_t kMost = 50;
+    std::vector<std::string> lines;
+    for (std::size_t i = 0; i < std::min(kMost, remarks.size()); ++i) lines.push_back(remarks[i].to_string());
+    if (remarks.size() > kMost)
+      lines.push_back(fmt::format("… and {} more (--json lists all)", remarks.size() - kMost));
+    return lines;
+  };
+  for (const std::string& line : list(notes)) odd.push_back(line);
+  if (!info.not_read.empty())
+    text += fmt::format("\nnot read:\n  {}\n", fmt::join(list(info.not_read), "\n  "));
+  if (!info.other_files.empty()) text += fmt::format("\n{}\n", other_files_text(info.other_files));
+  if (!odd.empty())
+    text += fmt::format("\nodd:\n  {}\n", fmt::join(odd, "\n  "));
+  else
+    text += info.not_read.empty() ? "\nnothing odd\n" : "\nnothing odd in what was read\n";
   return text;
 }
 

@@ -26,8 +26,10 @@ struct DatasetReport {
   double smallest_cell_mev = 0, largest_cell_mev = 0;  ///< of the cells above zero
   std::vector<double> longitudinal;                    ///< mean share of the energy in each layer
   std::int64_t nan_cells = 0, negative_cells = 0, empty_showers = 0, saturated_cells = 0;
-  std::int64_t bad_energies = 0;     ///< incident energies that are not finite and positive
-  std::int64_t too_much_energy = 0;  ///< showers with more than 1.5 times their incident energy
+  std::int64_t bad_energies = 0;      ///< incident energies that are not finite and positive
+  std::int64_t too_much_energy = 0;   ///< showers with more than 1.5 times their incident energy
+  std::int64_t repeated_showers = 0;  ///< showers that are in the data before
+  std::vector<Remark> notes;          ///< those of `info`, and what the showers tell
 
   nlohmann::json to_json() const;
   std::string to_text() const;

@@ -9,6 +9,7 @@
 
 #include "calo/geometry/voxel_mesh.h"
 #include "calo/io/layout.h"
+#include "calo/io/remark.h"
 #include "calo/shower/showers.h"
 #include "core/thread_pool.h"
 
@@ -20,35 +21,55 @@ struct ReadOptions {
   std::optional<VoxelMesh> mesh;
   /// Geometry of files that do not name theirs (attribute `geometry`, or folder name). Empty: "unknown".
   std::string geometry;
+  /// Order of the axes of dense arrays, where it is not the layout's: "layer,phi,r" (see parse_axes).
+  std::string axes;
   /// Keep only these; empty = all. Energies in MeV, angles (theta) in degrees, matched within 1e-4 relative.
   std::vector<std::string> geometries;
   std::vector<double> energies_mev;
   std::vector<double> angles_deg;
+  /// For looking at data (inspect): what would be refused is a note instead, where the showers can be read.
+  bool tolerant = false;
 };
 
 /// What is in a file or folder of showers, known after opening.
 struct DatasetInfo {
+  std::filesystem::path path;  ///< as it was given
   Layout layout = Layout::kCalopipe;
   VoxelMesh mesh;
   std::vector<std::string> geometries;
   std::int64_t num_showers = 0;
   std::vector<std::filesystem::path> files;
+  /// Number of showers before each file.
+  std::vector<std::int64_t> first_shower;
+  /// What is odd about files, shapes and conditions.
+  std::vector<Remark> notes;
+  /// Files and objects in them that were not read, though they might hold showers.
+  std::vector<Remark> not_read;
+  /// Files of the folder that are no HDF5.
+  std::vector<std::filesystem::path> other_files;
   /// Largest memory that a program needed which made one of the files (attribute `peak_memory_bytes`); 0
   /// where none says so.
   double peak_memory_bytes = 0;
 };
 
+/// Notes and what was not read, one a line, of each kind the first `most` and how many more there are.
+std::vector<std::string> remarks_of(const DatasetInfo& info, std::size_t most = 20);
+
+/// Logs remarks_of() as warnings.
+void warn_of_remarks(const DatasetInfo& info);
+
 /// Mean of Conditions::sim_time_s, of showers whose time is finite and not negative; none where there are
 /// none.
 std::optional<double> mean_sim_time_s(const std::vector<Conditions>& conditions);
 
-/// Reads showers in any layout, found out by looking into the file. A folder of MLFastSim files is one data
-/// set. Chunks are decompressed in parallel. A reader keeps at most a few chunks in memory; showers come in
-/// a fixed order (by file name, then dataset, then row).
+/// Reads showers in any layout, found out by looking into the file. A folder of files in one layout is one
+/// data set. Chunks are decompressed in parallel. A reader keeps at most a few chunks in memory; showers come
+/// in a fixed order (by file name, then dataset, then row).
 class ShowerReader {
  public:
   /// @throws core::InputError with file, dataset and what is wrong (missing, not HDF5, truncated, unknown
-  ///         layout, wrong shape, empty); core::UsageError where a filter matches nothing
+  ///         layout, wrong shape, empty, angles that are none, the same showers twice);
+  ///         core::UsageError where a filter matches nothing
   static std::unique_ptr<ShowerReader> open(const std::filesystem::path& path, const ReadOptions& options,
                                             core::ThreadPool& pool);
   virtual ~ShowerReader() = default;

@@ -130,6 +130,13 @@ class ArrayWriter final : public ShowerWriter {
     };
     if (flat_) {
       column("incident_energies", energy_, {1});
+      // The CaloChallenge knows particles across the axis only; others would be lost without their angles.
+      const auto differs = [](const std::vector<float>& angles, double from) {
+        return std::any_of(angles.begin(), angles.end(),
+                           [&](float angle) { return std::abs(angle - from) > 1e-6; });
+      };
+      if (differs(theta_, std::numbers::pi / 2)) column("incident_theta", theta_, {});
+      if (differs(phi_, 0)) column("incident_phi", phi_, {});
     } else {
       column("incident_energy", energy_, {});
       column("incident_theta", theta_, {});

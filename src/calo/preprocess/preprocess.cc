@@ -1,6 +1,7 @@
 #include "calo/preprocess/preprocess.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +9,8 @@
 #include <numbers>
 #include <set>
 
+#include "calo/io/repeated_showers.h"
+#include "calo/io/response_check.h"
 #include "calo/io/shower_writer.h"
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -61,11 +64,30 @@ void check_limit(const char* field, std::int64_t count, std::int64_t total, doub
                             .hint = "look at the data with calopipe inspect, or raise the limit"});
 }
 
+json to_list(const std::vector<Remark>& remarks) {
+  json list = json::array();
+  for (const Remark& remark : remarks)
+    list.push_back(
+        {{"file", remark.file.generic_string()}, {"object", remark.object}, {"text", remark.text}});
+  return list;
+}
+
+// Remarks with their files named relative to the data, so that the report does not depend on where they lie.
+std::vector<Remark> relative_to(const std::filesystem::path& data, std::vector<Remark> remarks) {
+  for (Remark& remark : remarks) {
+    if (remark.file.empty()) continue;
+    const auto inside = remark.file.lexically_relative(data);
+    remark.file = inside.empty() || inside == "." ? remark.file.filename() : inside;
+  }
+  return remarks;
+}
+
 }  // namespace
 
 bool has_discrete_energies(const std::vector<Conditions>& conditions) {
   std::set<float> energies;
   for (const Conditions& condition : conditions) {
+    if (!std::isfinite(condition.incident_energy_mev)) continue;  // has no place in a set
     energies.insert(condition.incident_energy_mev);
     if (energies.size() > 64) return false;
   }
@@ -85,9 +107,19 @@ json PreprocessReport::to_json() const {
   json list = json::array();
   for (const Group& group : groups)
     list.push_back({{"group", group.name}, {"showers", group.showers}, {"response", group.response}});
-  return {{"cleaning", cleaning.to_json()},     {"training_showers", training_showers},
-          {"holdout_showers", holdout_showers}, {"hits", num_hits},
-          {"cells_per_shower", num_cells},      {"groups", list}};
+  json others = json::array();
+  for (const auto& file : other_files) others.push_back(file.generic_string());
+  return {{"cleaning", cleaning.to_json()},
+          {"training_showers", training_showers},
+          {"holdout_showers", holdout_showers},
+          {"hits", num_hits},
+          {"cells_per_shower", num_cells},
+          {"groups", list},
+          {"bad_incident_energies", bad_energies},
+          {"repeated_showers", repeated_showers},
+          {"notes", to_list(notes)},
+          {"not_read", to_list(not_read)},
+          {"other_files", others}};
 }
 
 std::string PreprocessReport::to_markdown() const {
@@ -111,12 +143,21 @@ std::string PreprocessReport::to_markdown() const {
   text += "\n| group | showers | total / incident energy |\n|---|---:|---:|\n";
   for (const Group& group : groups)
     text += fmt::format("| {} | {} | {:.4f} |\n", group.name, group.showers, group.response);
+  const auto section = [&](const char* title, const std::vector<Remark>& remarks) {
+    if (remarks.empty()) return;
+    text += fmt::format("\n## {}\n\n", title);
+    for (const Remark& remark : remarks) text += "- " + remark.to_string() + "\n";
+  };
+  section("Notes", notes);
+  section("Not read", not_read);
+  if (!other_files.empty()) text += "\n" + other_files_text(other_files) + "\n";
   return text;
 }
 
 PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& options,
                             const std::filesystem::path& folder, core::ThreadPool& pool) {
   const DatasetInfo& info = reader.info();
+  warn_of_remarks(info);
   const bool discrete = has_discrete_energies(reader.conditions());
   Transform transform{.mesh = info.mesh,
                       .max_energy_mev = options.max_energy_mev,
@@ -146,12 +187,23 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
   bool first = true;
   double largest_mev = 0;
   std::set<std::string> trained;
+  RepeatedShowers repeated;
+  ResponseCheck response_check(info);
   const std::int64_t step = reader.batch_within(kBatchBytes);
   core::Progress progress("preprocess", info.num_showers, "showers");
   for (std::int64_t begin = 0; begin < info.num_showers; begin += step) {
     if (core::interrupt_requested())
       throw core::Interrupted({.message = "preprocess was interrupted; nothing was written"});
-    const Showers kept = clean(reader.read(begin, step), options.cleaning, report.cleaning);
+    const Showers read = reader.read(begin, step);
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      const Conditions& condition = read.conditions[i];
+      if (!(condition.incident_energy_mev > 0) || !std::isfinite(condition.incident_energy_mev))
+        ++report.bad_energies;
+      repeated.add(condition, read.cells_of(i), read.energies_of(i));
+      response_check.add(begin + static_cast<std::int64_t>(i), condition.incident_energy_mev,
+                         read.total_energy_mev(i));
+    }
+    const Showers kept = clean(read, options.cleaning, report.cleaning);
     Showers to_train(kept.num_cells(), kept.geometries), to_hold(kept.num_cells(), kept.geometries);
     for (std::size_t i = 0; i < kept.size(); ++i) {
       const Conditions& condition = kept.conditions[i];
@@ -186,7 +238,20 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
     if (holdout) holdout->append(to_hold);
     progress.update(std::min(begin + step, info.num_showers));
   }
-  check_limit("max_bad_fraction", report.cleaning.bad(), report.cleaning.showers_read,
+  if (const auto error = response_check.error()) throw core::InputError(*error);
+  std::vector<Remark> found = response_check.notes();
+  report.repeated_showers = repeated.count();
+  if (const auto remark = repeated.remark(info)) found.push_back(*remark);
+  if (report.bad_energies > 0)
+    found.push_back(
+        {.text = fmt::format("{} incident energies are no positive numbers: their showers are dropped",
+                             report.bad_energies)});
+  for (const Remark& note : found) spdlog::warn("{}", note.to_string());
+  report.notes = relative_to(info.path, info.notes);
+  for (const Remark& note : relative_to(info.path, found)) report.notes.push_back(note);
+  report.not_read = relative_to(info.path, info.not_read);
+  for (const auto& file : info.other_files) report.other_files.push_back(file.lexically_relative(info.path));
+  check_limit("max_bad_fraction", report.cleaning.bad() + report.bad_energies, report.cleaning.showers_read,
               options.max_bad_fraction);
   check_limit("max_dropped_fraction", report.cleaning.dropped(), report.cleaning.showers_read,
               options.max_dropped_fraction);

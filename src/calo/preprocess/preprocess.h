@@ -14,8 +14,8 @@ namespace calo {
 
 struct PreprocessOptions {
   CleaningOptions cleaning;
-  /// Share of bad showers (non-finite or negative cells, empty) and of dropped showers (those and the ones
-  /// out of range) above which nothing is written.
+  /// Share of bad showers (non-finite or negative cells, empty, incident energies that are none) and of
+  /// dropped showers (those and the ones out of range) above which nothing is written.
   double max_bad_fraction = 1;
   double max_dropped_fraction = 1;
   /// Share of each group of equal conditions that is set aside for validation; energies that differ from
@@ -42,6 +42,11 @@ struct PreprocessReport {
     double response = 0;
   };
   std::vector<Group> groups;
+  std::int64_t bad_energies = 0;      ///< incident energies that are not finite and positive; dropped
+  std::int64_t repeated_showers = 0;  ///< showers that are in the data before; kept
+  /// What is odd, what was not read, and files that are no HDF5, named relative to the data.
+  std::vector<Remark> notes, not_read;
+  std::vector<std::filesystem::path> other_files;
 
   nlohmann::json to_json() const;
   std::string to_markdown() const;
@@ -50,7 +55,9 @@ struct PreprocessReport {
 /// Cleans, splits and writes a prepared data set into an existing folder (the caller stages it):
 /// `train.h5` and `holdout.h5` (sparse layout; the second only where holdout_fraction > 0), `transform.json`,
 /// `report.json`, `report.md`, `calopipe.json`. Streams: memory does not grow with the data.
-/// @throws core::InputError (a limit is passed, nothing is left, a geometry that has no place in the one-hot)
+/// Logs warnings of what is odd and what was not read.
+/// @throws core::InputError (a limit is passed, nothing is left, a geometry that has no place in the one-hot,
+///         incident energies in GeV)
 PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& options,
                             const std::filesystem::path& folder, core::ThreadPool& pool);
 
