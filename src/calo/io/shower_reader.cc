@@ -248,19 +248,6 @@ class Hdf5Reader final : public ShowerReader {
       file.fail_reading(
           dataset,
           fmt::format("has {} dimensions, and showers have [N, cells] or [N, r, phi, z]", shape.size()));
-    if (options_.mesh) {
-      if (static_cast<std::uint64_t>(options_.mesh->num_cells()) != cells)
-        file.fail_reading(dataset, fmt::format("has {} cells a shower, and the mesh given has {}", cells,
-                                               options_.mesh->num_cells()));
-      if (shape.size() == 4) {
-        const VoxelMesh::Cylinder& given = options_.mesh->cylinder();
-        if (shape[1] != static_cast<hsize_t>(given.n_r) || shape[2] != static_cast<hsize_t>(given.n_phi) ||
-            shape[3] != static_cast<hsize_t>(given.n_z))
-          file.fail_reading(dataset, fmt::format("is {} x {} x {} (r, phi, z), and the mesh given is {}",
-                                                 shape[1], shape[2], shape[3], options_.mesh->to_string()));
-      }
-      return *options_.mesh;
-    }
     // Files that calopipe wrote say it themselves.
     if (const auto text = file.text_attribute("mesh")) {
       const auto json = nlohmann::json::parse(*text, nullptr, false);
@@ -268,9 +255,21 @@ class Hdf5Reader final : public ShowerReader {
         VoxelMesh mesh = VoxelMesh::from_json(json);
         if (static_cast<std::uint64_t>(mesh.num_cells()) != cells)
           file.fail_reading(dataset, "has another number of cells than the file's attribute mesh says");
-        return mesh;
+        return options_.mesh_beside(mesh, file.path(), dataset);
       }
     }
+    if (const auto mesh = options_.given_mesh(cells, file.path(), dataset)) {
+      if (shape.size() == 4) {
+        const VoxelMesh::Cylinder& given = mesh->cylinder();
+        if (shape[1] != static_cast<hsize_t>(given.n_r) || shape[2] != static_cast<hsize_t>(given.n_phi) ||
+            shape[3] != static_cast<hsize_t>(given.n_z))
+          file.fail_reading(dataset, fmt::format("is {} x {} x {} (r, phi, z), and the mesh given is {}",
+                                                 shape[1], shape[2], shape[3], mesh->to_string()));
+      }
+      return *mesh;
+    }
+    if (shape.size() == 2)
+      if (const auto known = mesh_of_cells(cells)) return *known;
     VoxelMesh::Cylinder cylinder;
     const VoxelMesh::Cylinder sizes = named_mesh(geometry == "SciPb" ? "SciPb" : "SiW").cylinder();
     if (shape.size() == 4) {
@@ -400,11 +399,13 @@ class Hdf5Reader final : public ShowerReader {
     const double version = file.number_attribute("format_version").value_or(0);
     if (version != 1)
       file.fail_reading("format_version", fmt::format("is {}, and this program reads 1", version));
-    const VoxelMesh mesh = VoxelMesh::from_json(json_attribute("mesh"));
+    const VoxelMesh mesh =
+        options_.mesh_beside(VoxelMesh::from_json(json_attribute("mesh")), file.path(), "cells");
     std::vector<std::uint16_t> geometry_of;
     for (const auto& name : json_attribute("geometries")) {
       if (!name.is_string()) file.fail_reading("geometries", "attribute is no list of names");
-      geometry_of.push_back(geometry_index(name.get<std::string>()));
+      const bool unnamed = name == "unknown" && !options_.geometry.empty();
+      geometry_of.push_back(geometry_index(unnamed ? options_.geometry : name.get<std::string>()));
     }
     const auto energy = file.read_floats("incident_energy");
     const auto theta = file.read_floats("incident_theta");
