@@ -30,6 +30,11 @@ std::span<const std::uint8_t> bytes_of(const std::vector<T>& values) {
 constexpr hsize_t kColumnChunk = 65536;
 
 std::vector<hsize_t> cube(const VoxelMesh& mesh) {
+  if (!mesh.is_cylinder())
+    throw core::UsageError(
+        {.message = fmt::format("holds regular meshes [r, phi, z], and there is {}", mesh.to_string()),
+         .field = "layout",
+         .hint = "choose the layout calochallenge or calopipe"});
   const VoxelMesh::Cylinder& c = mesh.cylinder();
   return {static_cast<hsize_t>(c.n_r), static_cast<hsize_t>(c.n_phi), static_cast<hsize_t>(c.n_z)};
 }

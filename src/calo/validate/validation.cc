@@ -426,10 +426,11 @@ bool Score::agrees() const {
   return std::abs(estimate.value - estimate.floor) <= error;
 }
 
-Validation validate(ShowerReader& given_full, ShowerReader& given_fast, const ValidateOptions& options,
-                    core::ThreadPool& pool) {
-  SameTerms terms(given_full, given_fast, options.geometry);
-  ShowerReader &full = terms.full(), &fast = terms.fast();
+namespace {
+
+// Of two sides in the same terms.
+Validation compare_sides(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options,
+                         core::ThreadPool& pool) {
   const bool discrete = has_discrete_energies(full.conditions()) && has_discrete_energies(fast.conditions());
   const GroupCounts full_counts = count_groups(full, discrete), fast_counts = count_groups(fast, discrete);
   Validation result{.threshold_mev = options.threshold_mev, .mesh = full.info().mesh};
@@ -483,6 +484,14 @@ Validation validate(ShowerReader& given_full, ShowerReader& given_fast, const Va
   add_separation_powers(result.scores, full_sample, fast_sample, classified, axes, options, pool);
   add_condition_means(result.scores, result.groups);
   return result;
+}
+
+}  // namespace
+
+Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options,
+                    core::ThreadPool& pool) {
+  SameTerms terms(full, fast, options.geometry);
+  return compare_sides(terms.full(), terms.fast(), options, pool);
 }
 
 double Validation::speed_up() const {
