@@ -53,7 +53,7 @@ class Checker {
 
   void check() const {
     const Layout layout = options_.layout;
-    if (layout == Layout::kCalopipe) return check_times();
+    if (layout == Layout::kCalopipe) return;  // holds everything
     if (layout != Layout::kCaloChallenge && !info_.mesh.is_cylinder())
       refuse(fmt::format("holds regular meshes [r, phi, z], and there is {}", info_.mesh.to_string()),
              "choose the layout calochallenge or calopipe");
@@ -150,31 +150,24 @@ class Checker {
   }
 
   void check_times() const {
-    if (may_drop(Droppable::kTime)) return;
-    // MLFastSim has the times of each of its datasets, the others of each file.
-    const bool by_dataset = options_.layout == Layout::kMlFastSim;
+    if (may_drop(Droppable::kTime) || options_.layout != Layout::kMlFastSim) return;
     struct Times {
-      std::size_t showers = 0, known = 0;
+      std::size_t showers = 0;
+      bool known = false;
     };
     std::map<std::tuple<std::uint16_t, float, float>, Times> datasets;
     for (const Conditions& c : conditions_) {
-      Times& times = datasets[by_dataset ? std::tuple(c.geometry, c.theta_rad, c.incident_energy_mev)
-                                         : std::tuple<std::uint16_t, float, float>()];
+      Times& times = datasets[{c.geometry, c.theta_rad, c.incident_energy_mev}];
       ++times.showers;
-      times.known += std::isnan(c.sim_time_s) ? 0 : 1;
+      times.known = times.known || !std::isnan(c.sim_time_s);
     }
-    for (const auto& [key, times] : datasets) {
-      if (times.known > 0 && times.known < times.showers)
-        refuse(fmt::format("holds the times (sim_time_s) of all showers or of none, and {} of {} have one",
-                           times.known, times.showers),
-               "accept that they are lost: --drop time");
-      if (by_dataset && times.known > kMostTimesInMlFastSim)
+    for (const auto& [key, times] : datasets)
+      if (times.known && times.showers > kMostTimesInMlFastSim)
         lose(
             Droppable::kTime,
             fmt::format("holds the times (sim_time_s) of {} showers of an energy, and there are {} of {} GeV",
                         kMostTimesInMlFastSim, times.showers, energy_gev(std::get<2>(key))),
             "par04, calochallenge or calopipe");
-    }
   }
 
   const DatasetInfo& info_;

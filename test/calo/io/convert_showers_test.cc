@@ -88,7 +88,7 @@ TEST_F(ConvertShowers, ThereAndBackIsTheSameBetweenAllLayouts) {
   const calo::VoxelMesh mesh = test::small_mesh();
   Showers showers = test::random_showers(mesh, 40, 5);
   for (std::size_t i = 0; i < showers.size(); ++i)
-    showers.conditions[i].sim_time_s = 0.25f * static_cast<float>(i);
+    showers.conditions[i].sim_time_s = i % 7 == 0 ? NAN : 0.25f * static_cast<float>(i);
   showers.append({.incident_energy_mev = 2000, .theta_rad = showers.conditions[0].theta_rad, .sim_time_s = 1},
                  {}, {});
   const auto source = write("source.h5", showers, mesh);
@@ -169,9 +169,17 @@ TEST_F(ConvertShowers, RefusesWhatWouldBeLost) {
   expect_refused(energy, Layout::kMlFastSim, {"whole GeV", "2.0001 GeV"});
   const auto low = changed("low.h5", [](Showers& s) { s.conditions[3].incident_energy_mev = 256; });
   expect_refused(low, Layout::kMlFastSim, {"whole GeV", "0.256 GeV"});
-  const auto times = changed("times.h5", [](Showers& s) { s.conditions[3].sim_time_s = 2; });
-  for (const Layout layout : {Layout::kPar04, Layout::kCaloChallenge, Layout::kCalopipe})
-    expect_refused(times, layout, {"sim_time_s", "1 of 6", "--drop time"});
+  // More times than an attribute holds.
+  const calo::VoxelMesh one_cell(calo::VoxelMesh::Cylinder{.n_r = 1, .n_phi = 1, .n_z = 1});
+  Showers many(1, {"SiW"});
+  for (int i = 0; i < 16'001; ++i)
+    many.append({.incident_energy_mev = 1000,
+                 .theta_rad = std::numbers::pi_v<float> / 2,
+                 .sim_time_s = i == 5 ? 2.0f : NAN},
+                {}, {});
+  const auto times = write("times.h5", many, one_cell);
+  expect_refused(times, Layout::kMlFastSim, {"sim_time_s", "16001 of 1 GeV", "--drop time"});
+  EXPECT_EQ(lines(convert(times, "par04.h5", Layout::kPar04)), lines(times));
 }
 
 TEST_F(ConvertShowers, LosesWhatMayBeLost) {

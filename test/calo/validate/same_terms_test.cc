@@ -56,8 +56,8 @@ TEST_F(SameTerms, TakeTheNameOfTheSideThatHasOne) {
 TEST_F(SameTerms, DoNotGuess) {
   expect_refused({"SiW"}, {"SciPb"}, {"is of the geometry SciPb", "of SiW"});
   expect_refused({"SiW", "SciPb"}, {"unknown"},
-                 {"1.h5", "does not name its geometry", "SciPb, SiW", "--geometry"});
-  expect_refused({"unknown"}, {"SiW", "SciPb"}, {"2.h5", "does not name its geometry"});
+                 {"3.h5", "does not name its geometry", "SciPb, SiW", "--geometry"});
+  expect_refused({"unknown"}, {"SiW", "SciPb"}, {"4.h5", "does not name its geometry"});
 }
 
 TEST_F(SameTerms, AreTheUsers) {
