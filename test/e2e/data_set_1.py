@@ -347,6 +347,13 @@ def main(program, modules=None):
 
         check_reference(calopipe, work, light)
 
+        # Never over or beside what is read.
+        (work / 'folder').mkdir()
+        (work / 'folder' / 'a.h5').write_bytes((work / 'photons-full.h5').read_bytes())
+        for there in ('folder/b.h5', 'folder/../folder/b.h5'):
+            calopipe('showers', 'convert', 'folder', there, '--layout', 'calopipe', code=2, says=['which is read'])
+        calopipe('showers', 'convert', 'folder/a.h5', 'folder/a.h5', '--layout', 'calopipe', code=2, says=['which is read'])
+
         # Photons against pions are no comparison.
         calopipe('validate', '--full', work / 'photons-full.h5', '--fast', work / 'pions-full.h5', '--out', work / 'x', '-q', code=3,
                  says=['368 cells', '533 cells'])

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <numeric>
 #include <set>
@@ -39,7 +40,8 @@ std::string base64(const void* data, std::size_t size) {
 // Numbers with as many digits as a plot can show; null where there is none.
 json short_number(double value, int digits = 5) {
   if (!std::isfinite(value)) return nullptr;
-  const double rounded = std::stod(fmt::format("{:.{}g}", value, digits));
+  // Of numbers near 0 std::stod would throw.
+  const double rounded = std::strtod(fmt::format("{:.{}g}", value, digits).c_str(), nullptr);
   if (rounded == std::floor(rounded) && std::abs(rounded) < 1e15) return static_cast<std::int64_t>(rounded);
   return rounded;
 }
