@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/reading_flags.h"
 #include "calo/io/inspect.h"
 
 namespace app {
@@ -11,15 +12,15 @@ InspectCommand::InspectCommand(CLI::App& app)
                                      "Tells what is in a file or folder of showers, and what is odd in it")) {
   subcommand_->group("Tools");
   subcommand_->add_option("path", path_, "File or folder of showers")->required()->type_name("PATH");
-  subcommand_->add_option("--geometry", geometry_, "Geometry, where the files do not name it");
-  subcommand_->add_option("--binning", binning_, "CaloChallenge binning file (XML)")->type_name("FILE");
-  subcommand_->add_option("--particle", particle_, "Particle of the binning file, where it has several");
-  subcommand_->footer("Examples:\n  calopipe inspect data/mlfastsim\n  calopipe inspect showers.h5 --json");
+  add_reading_options(*subcommand_, reading_);
+  subcommand_->footer(
+      "Examples:\n  calopipe inspect data/mlfastsim\n  calopipe inspect showers.h5 --json\n  calopipe "
+      "inspect showers.h5 --binning binning.xml --particle photon");
 }
 
 void InspectCommand::run(core::ThreadPool& pool, bool json) {
-  calo::ReadOptions options{.geometry = geometry_, .tolerant = true};
-  if (!binning_.empty()) options.mesh = calo::VoxelMesh::from_binning_xml(binning_, particle_);
+  calo::ReadOptions options = reading_.read_options();
+  options.tolerant = true;
   const auto reader = calo::ShowerReader::open(path_, options, pool);
   const calo::DatasetReport report = calo::inspect(*reader);
   fmt::print("{}", json ? report.to_json().dump(2) + "\n" : report.to_text());

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/thread_pool.h"
+#include "pipeline/reading_options.h"
 
 namespace app {
 
@@ -16,7 +17,8 @@ class InspectCommand {
 
  private:
   CLI::App* subcommand_;
-  std::string path_, geometry_, binning_, particle_;
+  std::string path_;
+  pipeline::ReadingOptions reading_;
 };
 
 }  // namespace app

@@ -15,6 +15,7 @@
 #include "app/pipeline_command.h"
 #include "app/run_command.h"
 #include "app/runs_command.h"
+#include "app/showers_command.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -80,6 +81,7 @@ int run(int argc, char** argv) {
   pipeline::register_components(registry);
   app::RunCommand run_command(app, registry);
   app::InspectCommand inspect_command(app);
+  app::ShowersCommand showers_command(app);
   app::CompareCommand compare_command(app);
   app::PicturesCommand pictures_command(app);
   app::PipelineCommand pipeline_command(app);
@@ -92,6 +94,7 @@ int run(int argc, char** argv) {
   add_work_options(*runs_command.resume_subcommand(), global);
   add_global(*run_command.subcommand(), global);
   add_global(*inspect_command.subcommand(), global);
+  add_global(*showers_command.convert_subcommand(), global);
   add_global(*compare_command.subcommand(), global);
 
   struct Command {
@@ -147,6 +150,10 @@ int run(int argc, char** argv) {
   core::ThreadPool pool(global.threads);
   if (inspect_command.subcommand()->parsed()) {
     inspect_command.run(pool, global.json);
+    return 0;
+  }
+  if (showers_command.subcommand()->parsed()) {
+    showers_command.run(pool, global.json);
     return 0;
   }
   for (Command& command : commands) {

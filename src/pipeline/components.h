@@ -7,6 +7,7 @@
 
 #include "calo/model/model_description.h"
 #include "kfp/component/component.h"
+#include "pipeline/reading_options.h"
 
 /// The components of the fast-simulation pipeline: the only place that knows both kfp and calo.
 namespace pipeline {
@@ -63,6 +64,8 @@ struct InputParameters {
   std::int64_t n_z = 0;
   double size_r_mm = 0;
   double size_z_mm = 0;
+  std::string binning;
+  std::string particle;
   std::string data_fingerprint;
   kfp::OutputArtifact configuration;
 
@@ -77,7 +80,7 @@ struct Preprocess {
   std::string data_fingerprint;
   kfp::InputArtifact showers;
   kfp::InputArtifact configuration;
-  std::string geometry;
+  ReadingOptions reading;
   double threshold_mev = 0;
   double max_bad_fraction = 0;
   double max_dropped_fraction = 1;
@@ -122,6 +125,7 @@ struct Train {
 struct Generate {
   kfp::InputArtifact model;
   kfp::InputArtifact like;
+  ReadingOptions reading;
   std::string geometry;
   std::vector<double> energy_gev;
   std::vector<double> angle_deg = {90};
@@ -167,6 +171,7 @@ struct Convert {
 struct Optimise {
   kfp::InputArtifact onnx;
   kfp::InputArtifact full;
+  ReadingOptions reading;
   std::vector<std::string> precisions = {"bf16", "int8", "w8a8"};
   double max_shift_sigma = 0.5;
   std::string objective = "size";
@@ -215,7 +220,7 @@ struct Validate {
   kfp::InputArtifact full;
   kfp::InputArtifact fast;
   kfp::InputArtifact performance;
-  std::string full_geometry;
+  ReadingOptions reading;
   double threshold_mev = 0;
   std::string label = "fast";
   std::vector<std::string> classifiers = {"features"};

@@ -34,6 +34,7 @@ void Generate::describe(kfp::Visitor& v) {
           {.type = ArtifactType::kDataset,
            .help = "Showers whose conditions are taken, one for one; of a prepared folder, the held-out ones",
            .optional = true});
+  reading.describe(v, ReadingOptions::Geometry::kElsewhere);
   v.parameter("geometry", geometry, {.help = "Geometry; none = the model's only one"});
   v.parameter("energy_gev", energy_gev,
               {.help = "Incident energies", .unit = "GeV", .min = 0, .above_min = true});
@@ -95,6 +96,7 @@ void Generate::run(kfp::RunContext& context) {
                                                       .min_energy_gev = min_energy_gev,
                                                       .max_energy_gev = max_energy_gev,
                                                       .like = like ? calo::held_out_showers(like.path) : "",
+                                                      .reading = reading.read_options(),
                                                       .seed = static_cast<std::uint64_t>(seed),
                                                       .batch_size = batch_size,
                                                       .threshold_mev = threshold_mev,

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "calo/geometry/voxel_mesh.h"
+#include "calo/geometry/binning_file.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/staged_output.h"
@@ -56,6 +56,9 @@ void InputParameters::describe(kfp::Visitor& v) {
               {.help = "Size of a cell in r; 0 = the geometry's", .unit = "mm", .min = 0});
   v.parameter("size_z_mm", size_z_mm,
               {.help = "Size of a cell in z; 0 = the geometry's", .unit = "mm", .min = 0});
+  // A path, as the data's: the configuration holds the meshes themselves.
+  v.parameter("binning", binning, {.help = kBinningHelp, .operational = true});
+  v.parameter("particle", particle, {.help = kParticleHelp});
   v.output_parameter(
       "data_fingerprint", data_fingerprint,
       {.help = "Changes with the names, sizes and times of the data's files: what reads the data "
@@ -86,16 +89,25 @@ void InputParameters::run(kfp::RunContext& context) {
                                                      .size_r_mm = size_r_mm,
                                                      .size_z_mm = size_z_mm})
                .to_json();
-  const nlohmann::json values = {{"geometries", geometries},
-                                 {"energies_gev", energies_gev},
-                                 {"angles_deg", angles_deg},
-                                 {"min_energy_gev", min_energy_gev},
-                                 {"max_energy_gev", max_energy_gev},
-                                 {"min_angle_deg", min_angle_deg},
-                                 {"max_angle_deg", max_angle_deg},
-                                 {"geometry_encoding", geometry_encoding},
-                                 {"mesh", mesh},
-                                 {"calopipe", context.provenance}};
+  if (some && !binning.empty())
+    throw core::UsageError({.message = "cannot be given beside n_r, n_phi, n_z and sizes",
+                            .field = "binning",
+                            .hint = "leave one of the two out"});
+  if (!particle.empty() && binning.empty())
+    throw core::UsageError({.message = "chooses from a binning file, and there is none",
+                            .field = "particle",
+                            .hint = "give binning"});
+  nlohmann::json values = {{"geometries", geometries},
+                           {"energies_gev", energies_gev},
+                           {"angles_deg", angles_deg},
+                           {"min_energy_gev", min_energy_gev},
+                           {"max_energy_gev", max_energy_gev},
+                           {"min_angle_deg", min_angle_deg},
+                           {"max_angle_deg", max_angle_deg},
+                           {"geometry_encoding", geometry_encoding},
+                           {"mesh", mesh},
+                           {"calopipe", context.provenance}};
+  if (!binning.empty()) values["binning"] = calo::Binning::read(binning, particle).to_json();
   core::write_file(configuration.path, values.dump(2) + "\n");
 }
 

@@ -37,6 +37,7 @@ void Optimise::describe(kfp::Visitor& v) {
   v.input("full", full,
           {.type = ArtifactType::kDataset,
            .help = "Showers of the full simulation; of a prepared folder, the held-out ones"});
+  reading.describe(v);
   v.parameter("precisions", precisions, {.help = "Precisions tried beside fp32; of bf16, int8, w8a8"});
   v.parameter(
       "max_shift_sigma", max_shift_sigma,
@@ -92,6 +93,7 @@ void Optimise::run(kfp::RunContext& context) {
                                                       .max_shift_sigma = max_shift_sigma,
                                                       .objective = calo::parse_objective(objective),
                                                       .narrow_weights = narrow,
+                                                      .reading = reading.read_options(),
                                                       .batch_size = batch_size,
                                                       .threshold_mev = threshold_mev,
                                                       .seed = static_cast<std::uint64_t>(seed),

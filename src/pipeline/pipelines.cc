@@ -77,9 +77,12 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   using enum Builder::Names;
   Builder builder(result, registry, program);
 
+  // What reads files that the pipeline wrote itself need not be told how.
+  const std::set<std::string> kAsPrepared = {"geometry", "particle", "axes"};
+
   // Looks at the data each time, in milliseconds: its fingerprint is what the caches of the others hang on.
   const Task input = builder.add("input-parameters", kOwn).caching(false);
-  const Task preprocess = builder.add("preprocess", kPrefixed, {"data", "data_fingerprint"})
+  const Task preprocess = builder.add("preprocess", kPrefixed, {"data", "data_fingerprint", "particle"})
                               .set("data", builder.value("data"))
                               .set("data_fingerprint", input.output("data_fingerprint"))
                               .set("configuration", input.artifact("configuration"));
@@ -94,17 +97,17 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
           .add("convert", kPrefixed,
                {"geometry", "energy_gev", "angle_deg", "events", "model_path", "check_showers", "seed"})
           .set("model", train.artifact("model"));
-  const Task optimise = builder.add("optimise", kPrefixed)
+  const Task optimise = builder.add("optimise", kPrefixed, kAsPrepared)
                             .set("onnx", convert.artifact("onnx"))
                             .set("full", preprocess.artifact("prepared"));
   const Task generate = builder
                             .add("generate", kPrefixed,
-                                 {"geometry", "energy_gev", "angle_deg", "min_energy_gev", "max_energy_gev",
-                                  "events", "layout"})
+                                 {"geometry", "particle", "axes", "energy_gev", "angle_deg", "min_energy_gev",
+                                  "max_energy_gev", "events", "layout"})
                             .set("model", train.artifact("model"))
                             .set("like", preprocess.artifact("prepared"))
                             .set("layout", "calopipe");
-  const Task validate = builder.add("validate", kPrefixed, {"geometry"})
+  const Task validate = builder.add("validate", kPrefixed, kAsPrepared)
                             .set("full", preprocess.artifact("prepared"))
                             .set("fast", generate.artifact("showers"))
                             .set("performance", generate.artifact("performance"));

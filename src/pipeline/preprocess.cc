@@ -34,7 +34,7 @@ void Preprocess::describe(kfp::Visitor& v) {
   v.parameter(
       "data_fingerprint", data_fingerprint,
       {.help = "Version of what lies at `data` (input-parameters), for caches alone", .operational = true});
-  v.parameter("geometry", geometry, {.help = "Geometry of files that do not name it"});
+  reading.describe(v);
   v.parameter("threshold_mev", threshold_mev,
               {.help = "Readout threshold: cells below are set to zero", .unit = "MeV", .min = 0});
   v.parameter("max_bad_fraction", max_bad_fraction,
@@ -66,7 +66,7 @@ void Preprocess::run(kfp::RunContext& context) {
     showers.path = data;
     context.provenance["inputs"]["showers"] = core::sha256_of_path(data);
   }
-  calo::ReadOptions read{.geometry = geometry};
+  calo::ReadOptions read = reading.read_options();
   calo::PreprocessOptions options{.cleaning = {.readout_threshold_mev = threshold_mev},
                                   .max_bad_fraction = max_bad_fraction,
                                   .max_dropped_fraction = max_dropped_fraction,
@@ -87,7 +87,13 @@ void Preprocess::run(kfp::RunContext& context) {
       options.max_energy_mev = options.cleaning.max_energy_mev;
       options.max_theta_deg = options.cleaning.max_theta_deg;
       values.at("geometry_encoding").get_to(options.one_hot_order);
-      if (!values.at("mesh").is_null()) read.mesh = calo::VoxelMesh::from_json(values.at("mesh"));
+      const bool has_mesh = !values.at("mesh").is_null(), has_binning = values.contains("binning");
+      if (read.binning && (has_mesh || has_binning))
+        throw core::UsageError({.message = "cannot be given beside a configuration that says the mesh",
+                                .field = "binning",
+                                .hint = "leave one of the two out"});
+      if (has_mesh) read.mesh = calo::VoxelMesh::from_json(values.at("mesh"));
+      if (has_binning) read.binning = calo::Binning::from_json(values.at("binning"));
     } catch (const nlohmann::json::exception& error) {
       throw core::InputError({.message = std::string("is not a configuration: ") + error.what(),
                               .file = configuration.path,
@@ -95,6 +101,7 @@ void Preprocess::run(kfp::RunContext& context) {
     }
   }
   const auto reader = calo::ShowerReader::open(showers.path, read, context.pool);
+  if (!configuration) options.one_hot_order = calo::default_encoding(reader->info());
   core::StagedOutput folder(prepared.path, core::StagedOutput::Kind::kFolder);
   const calo::PreprocessReport report = calo::preprocess(*reader, options, folder.path(), context.pool);
   folder.commit();

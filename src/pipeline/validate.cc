@@ -59,7 +59,7 @@ void Validate::describe(kfp::Visitor& v) {
           {.type = ArtifactType::kMetrics,
            .help = "What making the fast showers took (generate), for the report",
            .optional = true});
-  v.parameter("geometry", full_geometry, {.help = "Geometry of files that do not name it"});
+  reading.describe(v);
   v.parameter("threshold_mev", threshold_mev,
               {.help = "Cells below are left out on both sides", .unit = "MeV", .min = 0});
   v.parameter("label", label, {.help = "Name of the model in the report and in comparisons"});
@@ -89,7 +89,7 @@ void Validate::describe(kfp::Visitor& v) {
 }
 
 void Validate::run(kfp::RunContext& context) {
-  calo::ValidateOptions options{.threshold_mev = threshold_mev};
+  calo::ValidateOptions options{.threshold_mev = threshold_mev, .geometry = reading.geometry};
   options.classifier.seed = options.comparison.seed = options.distances.seed =
       static_cast<std::uint64_t>(seed);
   options.comparison.replicas = static_cast<std::size_t>(replicas);
@@ -108,9 +108,12 @@ void Validate::run(kfp::RunContext& context) {
                                                showers.mesh, threshold_mev, network, context.pool);
                                          }});
   }
-  const auto full_reader =
-      calo::ShowerReader::open(calo::held_out_showers(full.path), {.geometry = full_geometry}, context.pool);
-  const auto fast_reader = calo::ShowerReader::open(fast.path, {.geometry = full_geometry}, context.pool);
+  calo::ReadOptions read = reading.read_options();
+  read.geometry.clear();  // names both sides as they need it
+  const auto full_reader = calo::ShowerReader::open(calo::held_out_showers(full.path), read, context.pool);
+  const auto fast_reader = calo::ShowerReader::open(fast.path, read, context.pool);
+  calo::warn_of_remarks(full_reader->info());
+  calo::warn_of_remarks(fast_reader->info());
   // Before the work, so that a wrong file is known at once.
   std::optional<calo::GenerateReport> generation;
   if (performance) generation = calo::GenerateReport::read(performance.path);

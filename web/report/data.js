@@ -1,6 +1,9 @@
 // What the page holds as JSON in #data (nothing is fetched), and its packed parts.
 export const data = JSON.parse(document.getElementById('data').textContent);
 export const models = data.models.map(m => m.label);
+// Numbers of the layers that have cells; a mesh whose layers differ is not here, and some of its layers may have none.
+export const layers = data.mesh ? Array.from({ length: data.mesh.n_z }, (_, i) => i)
+  : (data.conditions[0]?.layered[0]?.layers ?? []).flatMap((figure, i) => figure.full.n > 0 ? [i] : []);
 
 function bytesOf(base64) {
   return Uint8Array.from(atob(base64), c => c.charCodeAt(0));

@@ -1,22 +1,24 @@
 // Figures of which there is one for each layer, and the choice of the layer that they share with the maps.
-import { data } from './data.js';
+import { data, layers } from './data.js';
 import { element, label, select, slider } from './dom.js';
 import { FigureGrid } from './figures.js';
 import { choose, condition, on, selection } from './selection.js';
 
 // A list and a slider; all of them on the page move together.
 export function layerControls() {
-  const count = data.mesh.n_z;
-  const list = select(Array.from({ length: count }, (_, i) => i), selection.layer, value => choose({ layer: Number(value) }), { ariaLabel: 'Layer' });
-  const bar = slider(0, count - 1, selection.layer, layer => choose({ layer }), { ariaLabel: 'Layer', className: 'layer' });
-  on(['layer'], () => { list.value = bar.value = selection.layer; });
+  const list = select(layers.map(layer => [layer, layer]), selection.layer, value => choose({ layer: Number(value) }), { ariaLabel: 'Layer' });
+  const bar = slider(0, layers.length - 1, layers.indexOf(selection.layer), place => choose({ layer: layers[place] }), { ariaLabel: 'Layer', className: 'layer' });
+  on(['layer'], () => {
+    list.value = selection.layer;
+    bar.value = layers.indexOf(selection.layer);
+  });
   return [label('Layer', list), bar];
 }
 
-export const layerPlots = (name = '') => condition().layered.filter(l => !name || l.name === name).map(({ name: kind, title, layers }) => {
-  const layer = Math.min(selection.layer, layers.length - 1);
-  return { ...layers[layer], name: kind, title: `${title}, layer ${layer}` };
-});
+export const layerPlots = (name = '') => condition().layered.filter(l => !name || l.name === name).map(({ name: kind, title, layers: figures }) => {
+  const layer = Math.min(selection.layer, figures.length - 1);
+  return { ...figures[layer], name: kind, title: `${title}, layer ${layer}` };
+}).filter(plot => data.mesh || plot.full.n > 0);  // a layer of one ring of cells has no centre in phi, say
 
 export function layerSection() {
   const kinds = new Map(data.conditions.flatMap(c => c.layered.map(l => [l.name, l.title])));

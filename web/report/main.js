@@ -2,7 +2,7 @@
 import { conditionBar } from './bar.js';
 import { classifierSection } from './classifiers.js';
 import { isDark, setTheme } from './colors.js';
-import { data, models } from './data.js';
+import { data, layers, models } from './data.js';
 import { element } from './dom.js';
 import { drawAll, invalidateAll, settled } from './drawable.js';
 import { FigureGrid } from './figures.js';
@@ -44,7 +44,8 @@ function showPage() {
     conditionBar(),
     observables(),
     section('layered', 'Layer by layer', layerSection()),
-    section('showers', 'Showers to look at', [new ShowerView().node, ...mapSection().nodes]));
+    section('showers', 'Showers to look at', data.mesh ? [new ShowerView().node, ...mapSection().nodes]
+      : [element('p', { className: 'soft', textContent: 'Showers are drawn where all layers have the same cells; here they differ.' })]));
 }
 
 // Whole numbers of the address that are in 0 … below
@@ -52,6 +53,12 @@ function numberWanted(name, below) {
   const value = Number(wanted.get(name) ?? NaN);
   return Number.isInteger(value) && value >= 0 && value < below ? { [name]: value } : {};
 }
+
+// A layer that has cells
+const layerWanted = () => {
+  const { layer } = numberWanted('layer', Infinity);
+  return layers.includes(layer) ? { layer } : {};
+};
 
 // Wide tables become as small as paper is narrow (A4 upright: 718 pixels within margins of 10 mm).
 const kPaperWidth = 718;
@@ -99,7 +106,7 @@ async function start() {
   document.head.append(element('style', { textContent: style }));
   const theme = wanted.get('theme');
   if (theme) setTheme(theme);
-  choose({ ...numberWanted('condition', data.conditions.length), ...numberWanted('layer', data.mesh.n_z) });
+  choose({ ...numberWanted('condition', data.conditions.length), ...layerWanted() });
   document.body.classList.toggle('several', models.length > 1);
   const only = wanted.get('only');
   if (only) {

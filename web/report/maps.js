@@ -8,7 +8,7 @@ import { saveButtons } from './figures.js';
 import { layerControls } from './layers.js';
 import { condition, enabledModels, on, selection } from './selection.js';
 
-const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh;
+const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh ?? {};
 const kDecades = 5;
 const kNarrowest = 250;
 

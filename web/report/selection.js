@@ -1,7 +1,7 @@
 // What the reader has chosen. Parts of the page listen to the keys they show.
-import { data, models } from './data.js';
+import { data, layers, models } from './data.js';
 
-const state = { condition: 0, enabled: models.map(() => true), layer: Math.floor(data.mesh.n_z / 3) };
+const state = { condition: 0, enabled: models.map(() => true), layer: layers[Math.floor(layers.length / 3)] ?? 0 };
 const listeners = [];
 
 export const selection = state;

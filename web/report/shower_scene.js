@@ -6,7 +6,7 @@ import {
 import { css, heatColors, levelOf } from './colors.js';
 import { cellPlace, data } from './data.js';
 
-const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh;
+const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh ?? {};
 const kLength = kZ * kSizeZ, kRadius = kR * kSizeR, kReach = Math.hypot(kLength / 2, kRadius);
 const kGap = 0.94;  // a little space between neighbours
 const kSmallest = 0.3;

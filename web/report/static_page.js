@@ -21,7 +21,7 @@ const sections = () => ({
 
 function itemsOf(name) {
   if (name === 'main') return [...data.overview, ...condition().figures].map(plot => new Figure(plot));
-  if (kViews[name]) return [kViews[name]()];
+  if (kViews[name]) return data.mesh ? [kViews[name]()] : [];
   const [section, figure] = name.includes(':') ? name.split(':') : [null, name];
   return Object.entries(sections()).filter(([key]) => section === null || key === section)
     .flatMap(([, plots]) => plots.filter(plot => plot.name === figure)).map(plot => new Figure(plot));

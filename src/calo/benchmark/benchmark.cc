@@ -14,6 +14,7 @@
 #include "calo/infer/external_data.h"
 #include "calo/infer/generator.h"
 #include "calo/infer/noise.h"
+#include "calo/shower/energy.h"
 #include "core/error.h"
 #include "core/process_memory.h"
 #include "core/progress.h"
@@ -190,7 +191,7 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
   report.cells = generator.num_cells();
   Particle particle = typical_particle(source->trained());
   if (options.energy_gev > 0) particle.energy_mev = static_cast<float>(options.energy_gev * 1000);
-  report.energy_gev = particle.energy_mev / 1000.0;
+  report.energy_gev = energy_gev(particle.energy_mev);
   const auto& names = generator.geometries();
   const auto place =
       options.geometry.empty() ? names.begin() : std::find(names.begin(), names.end(), options.geometry);

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "calo/io/shower_reader.h"
 #include "calo/io/shower_writer.h"
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -41,14 +40,25 @@ void check_geometry(ShowerSource& model, const std::string& geometry) {
 }
 
 Plan plan_like(ShowerSource& model, const GenerateOptions& options, core::ThreadPool& pool) {
-  const auto reader = ShowerReader::open(options.like, {.geometry = options.geometry}, pool);
-  if (!(reader->info().mesh == model.mesh()))
+  ReadOptions reading = options.reading;
+  if (!options.geometry.empty()) reading.geometry = options.geometry;
+  const auto reader = ShowerReader::open(options.like, reading, pool);
+  warn_of_remarks(reader->info());
+  if (!reader->info().mesh.is_alike(model.mesh()))
     throw core::InputError({.message = fmt::format("has the mesh {}, and the model {}",
                                                    reader->info().mesh.to_string(), model.mesh().to_string()),
                             .file = options.like,
                             .field = "like",
                             .hint = "take data of the model's own mesh"});
   Plan plan{.conditions = reader->conditions(), .geometries = reader->info().geometries};
+  // A file that names no geometry can only be of the model's, where that knows one.
+  const std::vector<std::string>& trained = model.trained().geometries;
+  if (plan.geometries == std::vector<std::string>{"unknown"} && trained.size() == 1 &&
+      trained.front() != "unknown") {
+    plan.geometries = trained;
+    spdlog::info("{} does not name its geometry: taken for {}, the model's", options.like.string(),
+                 trained.front());
+  }
   for (Conditions& condition : plan.conditions) condition.sim_time_s = Conditions{}.sim_time_s;  // Geant4's
   return plan;
 }

@@ -8,6 +8,7 @@
 
 #include "calo/generate/shower_source.h"
 #include "calo/io/layout.h"
+#include "calo/io/shower_reader.h"
 #include "core/thread_pool.h"
 
 namespace calo {
@@ -22,6 +23,7 @@ struct GenerateOptions {
   double min_energy_gev = 0;  ///< log-uniform range, where energies_gev is empty
   double max_energy_gev = 0;
   std::filesystem::path like;  ///< data set whose conditions are taken; outranks the others
+  ReadOptions reading;         ///< of `like`; the geometry above outranks its
   std::uint64_t seed = 42;
   std::int64_t batch_size = 256;
   double threshold_mev = 0.0005;  ///< cells below are zero; Par04 drops hits below 0.5 keV

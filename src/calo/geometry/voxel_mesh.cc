@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <pugixml.hpp>
 
 #include "core/error.h"
 
@@ -58,76 +57,19 @@ VoxelMesh::VoxelMesh(std::vector<LayerBinning> layers, double size_z_mm)
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const LayerBinning& layer = layers_[i];
     const std::string place = fmt::format("layer {}", i);
+    for (const double edge : layer.r_edges_mm)
+      if (!std::isfinite(edge) || edge < 0)
+        throw core::InputError({.message = fmt::format("{} is no radius", edge), .field = place});
     if (!std::is_sorted(layer.r_edges_mm.begin(), layer.r_edges_mm.end(), std::less_equal<>()))
       throw core::InputError({.message = "the edges in r do not ascend", .field = place});
     if (layer.n_r() > 0 && layer.n_phi < 1)
       throw core::InputError({.message = "the number of cells in phi must be 1 or more", .field = place});
-    num_cells_ += layer.num_cells();
+    num_cells_ += std::int64_t{layer.n_r()} * std::max(0, layer.n_phi);
     if (num_cells_ >= kMaxCells)
       throw core::InputError({.message = "has more than 2^31 cells", .field = "mesh"});
     layer_begin_.push_back(static_cast<std::uint32_t>(num_cells_));
   }
   if (num_cells_ == 0) throw core::InputError({.message = "has no cells", .field = "mesh"});
-}
-
-VoxelMesh VoxelMesh::from_binning_xml(const std::filesystem::path& file, const std::string& particle) {
-  pugi::xml_document document;
-  const pugi::xml_parse_result parsed = document.load_file(file.c_str());
-  if (!parsed)
-    throw core::InputError(
-        {.message = fmt::format("is not a binning file: {}", parsed.description()), .file = file});
-  std::vector<pugi::xml_node> bins;
-  std::string names;
-  for (const pugi::xml_node node : document.select_node("//Bins").node().children("Bin")) {
-    names += (names.empty() ? "" : ", ") + std::string(node.attribute("name").value());
-    if (particle.empty() || particle == node.attribute("name").value()) bins.push_back(node);
-  }
-  if (bins.size() != 1)
-    throw core::InputError(
-        {.message = bins.empty() ? "has no Bin element for this particle" : "has several Bin elements",
-         .file = file,
-         .field = particle,
-         .hint = "particles in the file: " + names});
-  std::vector<LayerBinning> layers;
-  for (const pugi::xml_node node : bins[0].children("Layer")) {
-    LayerBinning layer;
-    const std::string place = fmt::format("Layer {}", layers.size());
-    const std::string text = node.attribute("r_edges").value();
-    for (std::size_t begin = 0; begin < text.size();) {
-      const std::size_t end = std::min(text.find(',', begin), text.size());
-      char* rest = nullptr;
-      const std::string number = text.substr(begin, end - begin);
-      layer.r_edges_mm.push_back(std::strtod(number.c_str(), &rest));
-      if (rest == number.c_str() || !std::isfinite(layer.r_edges_mm.back()))
-        throw core::InputError(
-            {.message = "r_edges holds something that is no number", .file = file, .field = place});
-      begin = end + 1;
-    }
-    layer.n_phi = node.attribute("n_bin_alpha").as_int(0);
-    layers.push_back(std::move(layer));
-  }
-  const bool alike =
-      !layers.empty() && std::all_of(layers.begin(), layers.end(),
-                                     [&](const LayerBinning& layer) { return layer == layers[0]; });
-  if (alike && layers[0].n_r() > 0 && layers[0].n_phi > 0 && layers[0].r_edges_mm[0] == 0) {
-    const auto& edges = layers[0].r_edges_mm;
-    const double step = edges.back() / layers[0].n_r();
-    bool equal = true;
-    for (std::size_t i = 0; i < edges.size(); ++i)
-      equal = equal && std::abs(edges[i] - static_cast<double>(i) * step) < 1e-6 * edges.back();
-    if (equal)
-      return VoxelMesh(Cylinder{.n_r = layers[0].n_r(),
-                                .n_phi = layers[0].n_phi,
-                                .n_z = static_cast<int>(layers.size()),
-                                .size_r_mm = step});
-  }
-  try {
-    return VoxelMesh(std::move(layers));
-  } catch (const core::InputError& error) {
-    core::ErrorDetails details = error.details();
-    details.file = file;
-    throw core::InputError(details);
-  }
 }
 
 const VoxelMesh::Cylinder& VoxelMesh::cylinder() const {
@@ -209,6 +151,36 @@ bool VoxelMesh::operator==(const VoxelMesh& other) const {
   if (is_cylinder_ != other.is_cylinder_) return false;
   return is_cylinder_ ? cylinder_ == other.cylinder_
                       : layers_ == other.layers_ && size_z_mm_ == other.size_z_mm_;
+}
+
+bool VoxelMesh::has_cells_of(const VoxelMesh& other) const {
+  if (is_cylinder_ != other.is_cylinder_) return false;
+  if (is_cylinder_)
+    return cylinder_.n_r == other.cylinder_.n_r && cylinder_.n_phi == other.cylinder_.n_phi &&
+           cylinder_.n_z == other.cylinder_.n_z;
+  const auto n_r = [](const VoxelMesh& mesh, std::size_t i) {
+    return i < mesh.layers_.size() ? mesh.layers_[i].n_r() : 0;
+  };
+  for (std::size_t i = 0; i < std::max(layers_.size(), other.layers_.size()); ++i) {
+    if (n_r(*this, i) != n_r(other, i)) return false;
+    if (n_r(*this, i) > 0 && layers_[i].n_phi != other.layers_[i].n_phi) return false;
+  }
+  return true;
+}
+
+bool VoxelMesh::is_alike(const VoxelMesh& other) const {
+  const auto close = [](double a, double b) {
+    return std::abs(a - b) <= 1e-6 * std::max(std::abs(a), std::abs(b));
+  };
+  if (!has_cells_of(other)) return false;
+  if (size_z_mm() > 0 && other.size_z_mm() > 0 && !close(size_z_mm(), other.size_z_mm())) return false;
+  if (is_cylinder_) return close(cylinder_.size_r_mm, other.cylinder_.size_r_mm);
+  for (std::size_t i = 0; i < std::min(layers_.size(), other.layers_.size()); ++i) {
+    if (layers_[i].n_r() == 0) continue;
+    const auto& edges = layers_[i].r_edges_mm;
+    if (!std::equal(edges.begin(), edges.end(), other.layers_[i].r_edges_mm.begin(), close)) return false;
+  }
+  return true;
 }
 
 VoxelMesh named_mesh(const std::string& name) {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,14 +51,8 @@ class VoxelMesh {
   explicit VoxelMesh(const Cylinder& cylinder);
 
   /// @param size_z_mm depth of one layer; 0 = unknown
-  /// @throws core::InputError where edges do not ascend or no layer has a cell
+  /// @throws core::InputError where edges are no radii, do not ascend, or no layer has a cell
   explicit VoxelMesh(std::vector<LayerBinning> layers, double size_z_mm = 0);
-
-  /// Reads a CaloChallenge binning file (`../formats.md`: `<Bins><Bin name="electron"><Layer …/>`). Where
-  /// all layers are alike with equal steps in r from 0 the result is a cylinder.
-  /// @param particle the `name` of the Bin element; may be empty where the file has one Bin only
-  /// @throws core::InputError with the element that is wrong
-  static VoxelMesh from_binning_xml(const std::filesystem::path& file, const std::string& particle);
 
   bool is_cylinder() const { return is_cylinder_; }
   /// @throws core::InputError for a layered mesh
@@ -85,6 +79,11 @@ class VoxelMesh {
   static VoxelMesh from_json(const nlohmann::json& json);
 
   bool operator==(const VoxelMesh& other) const;
+  /// Whether cells of equal index lie at the same place in layer, phi and r: sizes may differ, and layers
+  /// without cells at the end.
+  bool has_cells_of(const VoxelMesh& other) const;
+  /// The same mesh within rounding: cells as has_cells_of(), sizes within 1e-6. An unknown depth is any.
+  bool is_alike(const VoxelMesh& other) const;
 
  private:
   bool is_cylinder_ = true;
@@ -98,5 +97,9 @@ class VoxelMesh {
 /// Meshes with a name of their own: "SiW", "SciPb" (Par04, 18 x 50 x 45), "SiW-lowgran" (9 x 16 x 45).
 /// @throws core::UsageError listing the known names
 VoxelMesh named_mesh(const std::string& name);
+
+/// The mesh of a public data set whose layers differ, by its number of cells: 368 and 533 (data set 1 of the
+/// CaloChallenge, photons and pions). None for other numbers.
+std::optional<VoxelMesh> mesh_of_cells(std::uint64_t num_cells);
 
 }  // namespace calo

@@ -53,19 +53,19 @@ Found look(std::span<const float> numbers) {
   return look<std::uint32_t>(std::as_bytes(numbers), 0x7f800000u, 0x007fffffu);
 }
 
-// Whatever the type that the numbers are stored in.
+// Whatever the type that the numbers are kept in; integers are finite.
 Found look(const OnnxTensor& tensor) {
-  constexpr int kFloat16 = 10;
-  const std::span<const std::byte> bytes = tensor.floats.empty() ? tensor.narrow : tensor.floats;
-  const auto count = static_cast<std::size_t>(tensor.count);
-  if (count == 0 || !tensor.integers.empty()) return {};
-  if (bytes.size() == count * 8)
-    return look<std::uint64_t>(bytes, 0x7ff0000000000000u, 0x000fffffffffffffu);
-  if (bytes.size() == count * 4) return look<std::uint32_t>(bytes, 0x7f800000u, 0x007fffffu);
-  if (bytes.size() == count * 2 && static_cast<int>(tensor.type) == kFloat16)
-    return look<std::uint16_t>(bytes, std::uint16_t{0x7c00}, std::uint16_t{0x03ff});
-  if (bytes.size() == count * 2) return look<std::uint16_t>(bytes, std::uint16_t{0x7f80}, std::uint16_t{0x007f});
-  return {};  // bytes
+  switch (tensor.type) {
+    case ElementType::kFloat:
+    case ElementType::kFloat16:  // widened
+      return look<std::uint32_t>(tensor.floats, 0x7f800000u, 0x007fffffu);
+    case ElementType::kBfloat16:
+      return look<std::uint16_t>(tensor.narrow, std::uint16_t{0x7f80}, std::uint16_t{0x007f});
+    case ElementType::kDouble:
+      return look<std::uint64_t>(std::as_bytes(std::span(tensor.doubles)), 0x7ff0000000000000u, 0x000fffffffffffffu);
+    default:
+      return {};
+  }
 }
 
 // "[3, 5]" of the element at `flat`.

@@ -28,13 +28,20 @@ constexpr std::size_t kMostRows = 512;  // at once, so that memory is bounded wh
                "(par04-vae, par04-calodit2) and a mesh (doc/onnx.md)"});
 }
 
-Tensor& input_tensor(const Program& program, RunState& state, std::size_t i, std::size_t rows,
-                     std::size_t columns) {
+// Fills an input with at(row, column), of type float, in the type that the model asks for.
+template <class At>
+void fill_input(const Program& program, RunState& state, std::size_t i, std::size_t rows, std::size_t columns,
+                const At& at) {
   Tensor& tensor = state.values[static_cast<std::size_t>(program.input_values[i])];
-  tensor.type = ElementType::kFloat;
+  tensor.type = program.inputs[i].type;
   tensor.shape = {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)};
-  tensor.floats.make_room(rows * columns);
-  return tensor;
+  tensor.make_room();
+  by_real(tensor.type, [&](auto zero) {
+    auto* next = tensor.numbers<decltype(zero)>();
+    for (std::size_t row = 0; row < rows; ++row)
+      for (std::size_t j = 0; j < columns; ++j) *next++ = at(row, j);
+  });
+  settle(tensor);
 }
 
 }  // namespace
@@ -132,7 +139,7 @@ void Generator::check_inputs() {
   bool fits = model_.inputs().size() == wanted.size() && model_.outputs().size() == 1;
   for (std::size_t i = 0; fits && i < wanted.size(); ++i) {
     const TensorInfo& input = model_.inputs()[i];
-    fits = input.type == "float" && input.shape.size() == 2 && input.shape[1] == wanted[i].second &&
+    fits = is_real(model_.program().inputs[i].type) && input.shape.size() == 2 && input.shape[1] == wanted[i].second &&
            (wanted[i].first.empty() || input.name == wanted[i].first);
   }
   if (!fits) refuse(model_, "has other inputs or outputs than its contract asks for", "calopipe.contract");
@@ -209,27 +216,22 @@ void Generator::encode(std::span<const Particle> particles, std::uint64_t seed, 
                                                           : 1000.0f);
   }
   if (kind_ == Contract::kPlain) {
-    Tensor& noise = input_tensor(program, state, 0, rows, latent);
-    for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t j = 0; j < latent; ++j) noise.floats[i * latent + j] = state.noise[i].normal();
+    fill_input(program, state, 0, rows, latent,
+               [&](std::size_t row, std::size_t) { return state.noise[row].normal(); });
     std::size_t next = 0;
     for (std::size_t input = 1; input < 4; ++input) {
       const std::size_t width = input == 3 ? columns - 2 : 1;
-      Tensor& tensor = input_tensor(program, state, input, rows, width);
-      for (std::size_t i = 0; i < rows; ++i)
-        for (std::size_t j = 0; j < width; ++j)
-          tensor.floats[i * width + j] = column(columns_[next + j], particles[i]);
+      fill_input(program, state, input, rows, width, [&](std::size_t row, std::size_t j) {
+        return column(columns_[next + j], particles[row]);
+      });
       next += width;
     }
     return;
   }
-  const std::size_t before = kind_ == Contract::kPar04Vae ? latent : 0, width = before + columns;
-  Tensor& tensor = input_tensor(program, state, 0, rows, width);
-  for (std::size_t i = 0; i < rows; ++i) {
-    float* const row = tensor.floats.data() + i * width;
-    for (std::size_t j = 0; j < before; ++j) row[j] = state.noise[i].normal();
-    for (std::size_t j = 0; j < columns; ++j) row[before + j] = column(columns_[j], particles[i]);
-  }
+  const std::size_t before = kind_ == Contract::kPar04Vae ? latent : 0;
+  fill_input(program, state, 0, rows, before + columns, [&](std::size_t row, std::size_t j) {
+    return j < before ? state.noise[row].normal() : column(columns_[j - before], particles[row]);
+  });
 }
 
 void Generator::refuse_spoilt(

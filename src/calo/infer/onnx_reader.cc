@@ -240,7 +240,8 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, ExternalData* exte
   if (is_outside != place.has_value())
     refuse("says that it lies outside of the file and not where, or where and not that it does", where);
   if (is_outside) {
-    if (!raw.empty() || !packed_floats.empty() || !floats.empty() || !int32s.empty() || !int64s.empty())
+    if (!raw.empty() || !packed_floats.empty() || !floats.empty() || !doubles.empty() || !int32s.empty() ||
+        !int64s.empty() || !uint64s.empty())
       refuse("holds numbers and says that they lie outside of the file", where);
     raw = external_bytes(external, *place, count * size_of(tensor.type), where);
     has_raw = true;

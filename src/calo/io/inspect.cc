@@ -12,6 +12,7 @@
 
 #include "calo/io/repeated_showers.h"
 #include "calo/io/response_check.h"
+#include "calo/shower/energy.h"
 #include "core/progress.h"
 
 namespace calo {
@@ -124,8 +125,8 @@ DatasetReport inspect(ShowerReader& reader) {
     const auto n = static_cast<double>(sums.showers);
     const double mean = sums.response / n;
     report.groups.push_back({.geometry = report.info.geometries[key.geometry],
-                             .min_energy_gev = sums.min_energy / 1000,
-                             .max_energy_gev = sums.max_energy / 1000,
+                             .min_energy_gev = energy_gev(sums.min_energy),
+                             .max_energy_gev = energy_gev(sums.max_energy),
                              .angle_deg = std::round(key.theta * 180 / std::numbers::pi * 100) / 100,
                              .showers = sums.showers,
                              .response = mean,
@@ -189,7 +190,7 @@ std::string DatasetReport::to_text() const {
   for (const Group& group : groups) {
     const std::string energy =
         group.min_energy_gev == group.max_energy_gev
-            ? fmt::format("{:g}", group.min_energy_gev)
+            ? energy_text(group.min_energy_gev)
             : fmt::format("{:.4g} - {:.4g}", group.min_energy_gev, group.max_energy_gev);
     text += fmt::format("{:<12} {:>16} {:>8g} {:>9} {:>10.4f} {:>8.4f}\n", group.geometry, energy,
                         group.angle_deg, group.showers, group.response, group.response_spread);

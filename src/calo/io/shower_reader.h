@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "calo/geometry/binning_file.h"
 #include "calo/geometry/voxel_mesh.h"
 #include "calo/io/layout.h"
 #include "calo/io/remark.h"
@@ -19,16 +20,27 @@ struct ReadOptions {
   /// Mesh of the files, where they do not say it themselves. Unset: from the file's shape and geometry, and
   /// from `named_mesh` for cell sizes.
   std::optional<VoxelMesh> mesh;
-  /// Geometry of files that do not name theirs (attribute `geometry`, or folder name). Empty: "unknown".
-  std::string geometry;
+  /// Meshes of a binning file, where `mesh` is unset: the one that has the files' number of cells.
+  Binning binning;
   /// Order of the axes of dense arrays, where it is not the layout's: "layer,phi,r" (see parse_axes).
   std::string axes;
+  /// Geometry of files that do not name theirs (attribute `geometry`, or folder name). Empty: "unknown".
+  std::string geometry;
   /// Keep only these; empty = all. Energies in MeV, angles (theta) in degrees, matched within 1e-4 relative.
   std::vector<std::string> geometries;
   std::vector<double> energies_mev;
   std::vector<double> angles_deg;
   /// For looking at data (inspect): what would be refused is a note instead, where the showers can be read.
   bool tolerant = false;
+
+  /// The mesh for showers of so many cells: `mesh` or that of `binning`; none where neither is given.
+  /// @throws core::InputError with both numbers where it has others
+  std::optional<VoxelMesh> given_mesh(std::uint64_t num_cells, const std::filesystem::path& file,
+                                      const std::string& dataset) const;
+  /// The mesh for showers of a file that says its own: the given one, which must have the same cells (its
+  /// sizes are taken); else `own`. @throws core::InputError
+  VoxelMesh mesh_beside(const VoxelMesh& own, const std::filesystem::path& file,
+                        const std::string& dataset) const;
 };
 
 /// What is in a file or folder of showers, known after opening.

@@ -30,6 +30,11 @@ std::span<const std::uint8_t> bytes_of(const std::vector<T>& values) {
 constexpr hsize_t kColumnChunk = 65536;
 
 std::vector<hsize_t> cube(const VoxelMesh& mesh) {
+  if (!mesh.is_cylinder())
+    throw core::UsageError(
+        {.message = fmt::format("holds regular meshes [r, phi, z], and there is {}", mesh.to_string()),
+         .field = "layout",
+         .hint = "choose the layout calochallenge or calopipe"});
   const VoxelMesh::Cylinder& c = mesh.cylinder();
   return {static_cast<hsize_t>(c.n_r), static_cast<hsize_t>(c.n_phi), static_cast<hsize_t>(c.n_z)};
 }
@@ -56,9 +61,8 @@ void describe(hdf5::File& file, const WriteOptions& options, const std::string& 
     std::visit([&file, &key = name](const auto& content) { file.set_attribute(key, content); }, value);
 }
 
-bool all_known(const std::vector<float>& sim_time_s) {
-  return !sim_time_s.empty() &&
-         std::none_of(sim_time_s.begin(), sim_time_s.end(), [](float time) { return std::isnan(time); });
+bool any_known(const std::vector<float>& sim_time_s) {
+  return std::any_of(sim_time_s.begin(), sim_time_s.end(), [](float time) { return !std::isnan(time); });
 }
 
 // Checks that everything in one file has one geometry, for layouts that cannot say otherwise.
@@ -142,7 +146,7 @@ class ArrayWriter final : public ShowerWriter {
       column("incident_theta", theta_, {});
       column("incident_phi", phi_, {});
     }
-    if (all_known(sim_time_s_)) column("sim_time_s", sim_time_s_, {});
+    if (any_known(sim_time_s_)) column("sim_time_s", sim_time_s_, {});
     describe(file_, options_, geometry_.name());
     file_.close();
     staged_.commit();
@@ -191,7 +195,7 @@ class MlFastSimWriter final : public ShowerWriter {
     for (auto& [key, output] : outputs_) {
       for (auto& [energy_gev, energy] : output->energies) {
         energy.cells->finish();
-        if (energy.sim_time_s.size() <= kMostInAttribute && all_known(energy.sim_time_s))
+        if (energy.sim_time_s.size() <= kMostInAttribute && any_known(energy.sim_time_s))
           output->file.set_attribute("sim_time_s", energy.sim_time_s, std::to_string(energy_gev));
       }
       describe(output->file, options_, key.first);
@@ -290,7 +294,7 @@ class CalopipeWriter final : public ShowerWriter {
     column("incident_phi", H5T_IEEE_F32LE, bytes_of(phi));
     column("geometry", H5T_STD_U32LE, bytes_of(geometry));
     column("offsets", H5T_STD_U64LE, bytes_of(offsets_));
-    if (all_known(sim_time_s)) column("sim_time_s", H5T_IEEE_F32LE, bytes_of(sim_time_s));
+    if (any_known(sim_time_s)) column("sim_time_s", H5T_IEEE_F32LE, bytes_of(sim_time_s));
     file_.set_attribute("format", "calopipe");
     file_.set_attribute("format_version", 1);
     file_.set_attribute("geometries", nlohmann::json(geometries_.geometries).dump());

@@ -26,9 +26,9 @@ using infer::Generator;
 using infer::Precision;
 using nlohmann::json;
 
-Validation compare(const std::filesystem::path& full, const std::filesystem::path& fast, double threshold_mev,
-                   core::ThreadPool& pool) {
-  const auto full_reader = ShowerReader::open(full, {}, pool);
+Validation compare(const std::filesystem::path& full, const ReadOptions& reading,
+                   const std::filesystem::path& fast, double threshold_mev, core::ThreadPool& pool) {
+  const auto full_reader = ShowerReader::open(full, reading, pool);
   const auto fast_reader = ShowerReader::open(fast, {}, pool);
   return validate(
       *full_reader, *fast_reader,
@@ -187,18 +187,20 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
     const std::filesystem::path file = showers.path() / (std::string(to_string(precision)) + ".h5");
     report.showers = generate(*source,
                               {.like = full,
+                               .reading = options.reading,
                                .seed = options.seed,
                                .threshold_mev = options.threshold_mev,
                                .layout = Layout::kCalopipe},
                               file, pool)
                          .showers;
     report.mesh = source->mesh().to_string();
-    Validation validation = compare(full, file, options.threshold_mev, pool);
+    Validation validation = compare(full, options.reading, file, options.threshold_mev, pool);
     if (precision == Precision::kFp32) {
       fp32 = std::move(validation);
       fp32_file = file;
     } else {
-      candidate.shifts = find_shifts(fp32, validation, compare(fp32_file, file, options.threshold_mev, pool));
+      candidate.shifts =
+          find_shifts(fp32, validation, compare(fp32_file, {}, file, options.threshold_mev, pool));
       for (const ObservableShift& shift : candidate.shifts) {
         // A mean that is gone has moved without end; std::max would pass over NaN.
         const double size = std::abs(shift.shift_sigma());

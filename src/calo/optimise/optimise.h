@@ -9,6 +9,7 @@
 #include "calo/benchmark/timing.h"
 #include "calo/infer/foreign_contract.h"
 #include "calo/infer/precision.h"
+#include "calo/io/shower_reader.h"
 #include "core/thread_pool.h"
 
 namespace calo {
@@ -27,6 +28,7 @@ struct OptimiseOptions {
   Objective objective = Objective::kSize;
   /// Store the weights in the chosen precision; else floats, and the engine narrows them as it loads.
   bool narrow_weights = true;
+  ReadOptions reading;            ///< of the full simulation's showers
   std::int64_t batch_size = 128;  ///< of the throughput
   double seconds = 0.5;           ///< of each measurement of speed
   double threshold_mev = 0.0005;

@@ -1,6 +1,7 @@
 #include "calo/preprocess/preprocess.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "calo/io/repeated_showers.h"
 #include "calo/io/response_check.h"
 #include "calo/io/shower_writer.h"
+#include "calo/shower/energy.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/philox.h"
@@ -95,10 +97,10 @@ bool has_discrete_energies(const std::vector<Conditions>& conditions) {
 }
 
 std::string condition_group(const Conditions& condition, const std::string& geometry, bool discrete) {
-  const double energy_gev = condition.incident_energy_mev / 1000.0;
+  const double gev = condition.incident_energy_mev / 1000.0;
   const double angle_deg = std::round(degrees(condition.theta_rad) * 100) / 100;
-  if (discrete) return fmt::format("{}, {:.6g} GeV, {:.6g} deg", geometry, energy_gev, angle_deg);
-  const double bin = std::floor(std::log10(std::max(energy_gev, 1e-30)) * 10);
+  if (discrete) return fmt::format("{}, {} GeV, {:.6g} deg", geometry, energy_text(gev), angle_deg);
+  const double bin = std::floor(std::log10(std::max(gev, 1e-30)) * 10);
   return fmt::format("{}, {:.4g}-{:.4g} GeV, {:.6g} deg", geometry, std::pow(10, bin / 10),
                      std::pow(10, (bin + 1) / 10), angle_deg);
 }
@@ -273,6 +275,20 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
   core::write_file(folder / "report.md", report.to_markdown());
   core::write_file(folder / "calopipe.json", options.provenance.dump(2) + "\n");
   return report;
+}
+
+std::vector<std::string> default_encoding(const DatasetInfo& info) {
+  const std::vector<std::string> par04 = PreprocessOptions{}.one_hot_order;
+  const auto has = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  const bool known = std::all_of(info.geometries.begin(), info.geometries.end(),
+                                 [&](const std::string& name) { return has(par04, name); });
+  if (known || (info.mesh.is_cylinder() && has(info.geometries, "unknown"))) return par04;
+  std::vector<std::string> names = info.geometries;
+  std::sort(names.begin(), names.end());
+  spdlog::info("geometries are encoded in the order {}", fmt::join(names, ", "));
+  return names;
 }
 
 Transform read_transform(const std::filesystem::path& prepared_folder) {

@@ -61,6 +61,11 @@ struct PreprocessReport {
 PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& options,
                             const std::filesystem::path& folder, core::ThreadPool& pool);
 
+/// Order of the one-hot where nobody gives one: Par04's (SciPb, SiW) for these two, and for geometries that
+/// files do not name, so that nothing is encoded under a wrong name; else the data's own. A layered mesh is
+/// none of Par04's: always the data's own.
+std::vector<std::string> default_encoding(const DatasetInfo& info);
+
 /// Reads the transform of a prepared data set. @throws core::InputError where the folder is none
 Transform read_transform(const std::filesystem::path& prepared_folder);
 

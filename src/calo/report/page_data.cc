@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <numeric>
 #include <set>
 
+#include "calo/shower/energy.h"
 #include "core/error.h"
 
 namespace calo {
@@ -38,7 +40,8 @@ std::string base64(const void* data, std::size_t size) {
 // Numbers with as many digits as a plot can show; null where there is none.
 json short_number(double value, int digits = 5) {
   if (!std::isfinite(value)) return nullptr;
-  const double rounded = std::stod(fmt::format("{:.{}g}", value, digits));
+  // Of numbers near 0 std::stod would throw.
+  const double rounded = std::strtod(fmt::format("{:.{}g}", value, digits).c_str(), nullptr);
   if (rounded == std::floor(rounded) && std::abs(rounded) < 1e15) return static_cast<std::int64_t>(rounded);
   return rounded;
 }
@@ -46,6 +49,19 @@ json short_number(double value, int digits = 5) {
 json short_numbers(const std::vector<double>& values, int digits = 5) {
   json list = json::array();
   for (const double value : values) list.push_back(short_number(value, digits));
+  return list;
+}
+
+// All digits of an energy that files can hold; the mean of a spectrum has no more to say than other means.
+json shown_energy(double gev) {
+  constexpr int kAllDigits = 9;  // of float32
+  return energy_gev(static_cast<float>(gev * 1000)) == gev ? short_number(gev, kAllDigits)
+                                                           : short_number(gev);
+}
+
+json shown_energies(const std::vector<double>& gev) {
+  json list = json::array();
+  for (const double energy : gev) list.push_back(shown_energy(energy));
   return list;
 }
 
@@ -149,7 +165,7 @@ json scan_figures(const std::vector<EnergyScan>& scans) {
         return result;
       };
       series.push_back({{"label", fmt::format("{}, {:g} deg", scan.geometry, scan.angle_deg)},
-                        {"x", short_numbers(scan.energies_gev)},
+                        {"x", shown_energies(scan.energies_gev)},
                         {"full", side(quantity.full, scan.full_fit)},
                         {"fast", json::array({side(quantity.fast, scan.fast_fit)})}});
     }
@@ -295,7 +311,7 @@ json condition_data(const ConditionComparison& group, const VoxelMesh& mesh, std
             fast_sigma, sigma_error(fast_sigma, response.fast_entries));
   json result = {{"name", group.name},
                  {"geometry", group.geometry},
-                 {"energy_gev", short_number(group.energy_gev)},
+                 {"energy_gev", shown_energy(group.energy_gev)},
                  {"angle_deg", short_number(group.angle_deg)},
                  {"full_showers", group.full_showers},
                  {"fast_showers", json::array({group.fast_showers})},
@@ -462,15 +478,18 @@ json plot_data(const Validation& validation, const std::string& label) {
             {"size_r_mm", c.size_r_mm},
             {"size_z_mm", c.size_z_mm}};
   }
-  return {{"version", kVersion},
-          {"full", {{"label", "Geant4"}}},
-          {"models", json::array({{{"label", label}}})},
-          {"mesh", std::move(mesh)},
-          {"scores", std::move(scores)},
-          {"overview", scan_figures(validation.scans)},
-          {"classifiers", std::move(classifiers)},
-          {"no_classifiers", validation.no_classifier_reason()},
-          {"conditions", std::move(conditions)}};
+  json page = {{"version", kVersion},
+               {"full", {{"label", "Geant4"}}},
+               {"models", json::array({{{"label", label}}})},
+               {"mesh", std::move(mesh)},
+               {"scores", std::move(scores)},
+               {"overview", scan_figures(validation.scans)},
+               {"classifiers", std::move(classifiers)},
+               {"no_classifiers", validation.no_classifier_reason()},
+               {"conditions", std::move(conditions)}};
+  // The page draws regular meshes; merge_plots() must know the others apart.
+  if (!validation.mesh.is_cylinder()) page["layered_mesh"] = validation.mesh.to_json();
+  return page;
 }
 
 json merge_plots(const std::vector<json>& plots, const std::vector<std::string>& names) {
@@ -483,7 +502,8 @@ json merge_plots(const std::vector<json>& plots, const std::vector<std::string>&
   for (std::size_t i = 1; i < plots.size(); ++i) {
     const json& other = plots[i];
     const std::size_t others = other.at("models").size(), before = result.at("models").size();
-    if (other.at("mesh") != result.at("mesh"))
+    if (other.at("mesh") != result.at("mesh") ||
+        other.value("layered_mesh", json()) != result.value("layered_mesh", json()))
       throw core::InputError(
           {.message = fmt::format("is of another mesh than {}", names.front()), .file = names[i]});
     for (json& condition : result.at("conditions")) {

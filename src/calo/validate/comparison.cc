@@ -260,18 +260,18 @@ std::vector<double> correlations(const std::vector<std::vector<float>>& columns,
   return result;
 }
 
+// @param d layers that have cells: the others correlate with nothing
 double mean_difference(const std::vector<double>& p, const std::vector<double>& q, std::size_t d) {
   double sum = 0;
   for (std::size_t i = 0; i < p.size(); ++i) sum += std::abs(p[i] - q[i]);
   return d > 1 ? sum / static_cast<double>(d * (d - 1)) : 0;
 }
 
-Correlations compare_correlations(const GroupSample& full, const GroupSample& fast,
+Correlations compare_correlations(const GroupSample& full, const GroupSample& fast, std::size_t d,
                                   const Resampling& resampling, core::ThreadPool& pool) {
   if (std::min(full.showers, fast.showers) < kFewestCorrelated) return {};
   const auto& p = full.layers.front();
   const auto& q = fast.layers.front();
-  const std::size_t d = p.size();
   Correlations result{.full = correlations(p, nullptr, 0), .fast = correlations(q, nullptr, 0)};
   result.mean_difference.value = mean_difference(result.full, result.fast, d);
   // Fewer replicas than elsewhere: each costs layers² x showers.
@@ -290,6 +290,12 @@ Correlations compare_correlations(const GroupSample& full, const GroupSample& fa
   result.mean_difference.error = spread(resampled).deviation;
   result.mean_difference.set_floor(floors);
   return result;
+}
+
+// Depths are in layers where nobody knows how thick those are.
+const char* unit_of(const Observable& observable, const MeshAxes& axes) {
+  if (axes.has_depth || !observable.is_depth) return observable.unit;
+  return std::string_view(observable.unit) == "mm^2" ? "layers^2" : "layers";
 }
 
 }  // namespace
@@ -341,16 +347,17 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
       range = BinRange{.low = -axes.layer_mm / 2,
                        .high = (axes.layers - 0.5) * axes.layer_mm,
                        .bins = static_cast<std::size_t>(axes.layers)};
-    later([&, k, o, range] {
-      return compare_values(o.name, o.title, o.unit, full.observables[k], fast.observables[k], range,
+    const char* unit = unit_of(o, axes);
+    later([&, k, o, range, unit] {
+      return compare_values(o.name, o.title, unit, full.observables[k], fast.observables[k], range,
                             resampling);
     });
   };
   observable(0);
   later([&] {
-    Comparison c =
-        compare_profiles("longitudinal_profile", "Longitudinal profile", "mm", 0, axes.layer_mm * axes.layers,
-                         layers, of(full_layers), of(fast_layers), full, fast, true, resampling);
+    Comparison c = compare_profiles("longitudinal_profile", "Longitudinal profile",
+                                    axes.has_depth ? "mm" : "layers", 0, axes.layer_mm * axes.layers, layers,
+                                    of(full_layers), of(fast_layers), full, fast, true, resampling);
     mean_and_error(finite(full.observables[kLongitudinalMoment]), c.full_mean, c.full_mean_error);
     mean_and_error(finite(fast.observables[kLongitudinalMoment]), c.fast_mean, c.fast_mean_error);
     return c;
@@ -380,12 +387,15 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
       const LayerObservable& o = kLayerObservables[k];
       places.push_back(&result.layered[k].layers[layer]);
       tasks.emplace_back([&, k, layer, o] {
+        // A number that no shower can have is not compared: tests of it would count among the others.
+        if (!axes.has_cells[layer] || (o.needs_sectors && !axes.has_sectors[layer]))
+          return compare_values<float>(o.name, o.title, o.unit, {}, {}, {}, resampling);
         return compare_values(o.name, o.title, o.unit, full.layers[k][layer], fast.layers[k][layer], {},
                               resampling);
       });
     }
   pool.for_each(tasks.size(), [&](std::size_t i) { *places[i] = tasks[i](); });
-  result.correlations = compare_correlations(full, fast, resampling, pool);
+  result.correlations = compare_correlations(full, fast, axes.layers_with_cells(), resampling, pool);
   result.full_cell_mev = std::move(full.mean_cell_mev);
   result.fast_cell_mev = std::move(fast.mean_cell_mev);
   result.full_examples = std::move(full.examples);

@@ -89,8 +89,10 @@ std::vector<EnergyScan> scan_energies(const std::vector<ConditionComparison>& gr
               [](const auto* a, const auto* b) { return a->energy_gev < b->energy_gev; });
     EnergyScan scan{.geometry = key.first, .angle_deg = key.second};
     for (const auto* member : members) scan.energies_gev.push_back(member->energy_gev);
-    const auto means = [&](const char* observable, const char* title, const char* unit) {
-      EnergyScan::Quantity quantity{.name = std::string("scan_") + observable, .title = title, .unit = unit};
+    const auto means = [&](const char* observable, const char* title) {
+      EnergyScan::Quantity quantity{.name = std::string("scan_") + observable,
+                                    .title = title,
+                                    .unit = members.front()->observable(observable).unit};
       for (const auto* member : members) {
         const Comparison& c = member->observable(observable);
         quantity.full.values.push_back(c.full_mean);
@@ -100,7 +102,7 @@ std::vector<EnergyScan> scan_energies(const std::vector<ConditionComparison>& gr
       }
       scan.quantities.push_back(std::move(quantity));
     };
-    means("response", "Response", "");
+    means("response", "Response");
     EnergyScan::Quantity sigma{.name = "scan_resolution", .title = "Energy resolution σ / E", .unit = ""};
     for (const auto* member : members) {
       const Comparison& c = member->observable("response");
@@ -115,10 +117,10 @@ std::vector<EnergyScan> scan_energies(const std::vector<ConditionComparison>& gr
                                .unit = "",
                                .full = linearity(scan.quantities[0].full),
                                .fast = linearity(scan.quantities[0].fast)});
-    means("longitudinal_first_moment", "Mean depth", "mm");
-    means("depth_90", "Depth that holds 90 % of the energy", "mm");
-    means("radius_90", "Radius that holds 90 % of the energy", "mm");
-    means("filled_cells", "Cells with energy", "");
+    means("longitudinal_first_moment", "Mean depth");
+    means("depth_90", "Depth that holds 90 % of the energy");
+    means("radius_90", "Radius that holds 90 % of the energy");
+    means("filled_cells", "Cells with energy");
     scans.push_back(std::move(scan));
   }
   return scans;

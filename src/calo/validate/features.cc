@@ -69,7 +69,7 @@ double snapped(double mm) {
 }
 
 bool is_divided_in_alpha(const VoxelMesh& mesh, int layer) {
-  return mesh.layer(layer).n_phi > 1;
+  return mesh.layer(layer).n_phi > 1 && mesh.layer(layer).n_r() > 0;
 }
 
 }  // namespace
@@ -83,14 +83,37 @@ MeshAxes::MeshAxes(const VoxelMesh& mesh) : layers(mesh.num_layers()), is_cylind
     ring_mm = c.size_r_mm;
   } else {
     rings = kRingsOfLayeredMesh;
-    layer_mm = mesh.size_z_mm() > 0 ? mesh.size_z_mm() : 1;
+    has_depth = mesh.size_z_mm() > 0;
+    layer_mm = has_depth ? mesh.size_z_mm() : 1;
     ring_mm = largest_radius(mesh) / kRingsOfLayeredMesh;
   }
+  for (int layer = 0; layer < layers; ++layer) {
+    const LayerBinning& binning = mesh.layer(layer);
+    has_cells.push_back(binning.num_cells() > 0);
+    has_sectors.push_back(is_divided_in_alpha(mesh, layer));
+    radius_mm.push_back(binning.num_cells() > 0 ? binning.r_edges_mm.back() : 0);
+  }
+}
+
+std::size_t MeshAxes::layers_with_cells() const {
+  return static_cast<std::size_t>(std::count(has_cells.begin(), has_cells.end(), true));
 }
 
 FeatureExtractor::FeatureExtractor(const VoxelMesh& mesh, double threshold_mev)
     : axes_(mesh), threshold_mev_(threshold_mev) {
   cells_.reserve(static_cast<std::size_t>(mesh.num_cells()));
+  std::vector<std::uint32_t> first_annulus;  // of each layer
+  if (!axes_.is_cylinder) {
+    for (int layer = 0; layer < mesh.num_layers(); ++layer) {
+      const std::vector<double>& edges = mesh.layer(layer).r_edges_mm;
+      first_annulus.push_back(static_cast<std::uint32_t>(annuli_.size()));
+      if (!axes_.has_cells[static_cast<std::size_t>(layer)]) continue;
+      for (std::size_t i = 0; i + 1 < edges.size(); ++i) annuli_.push_back({edges[i], edges[i + 1], 0});
+      edges_mm_.insert(edges_mm_.end(), edges.begin(), edges.end());
+    }
+    std::sort(edges_mm_.begin(), edges_mm_.end());
+    edges_mm_.erase(std::unique(edges_mm_.begin(), edges_mm_.end()), edges_mm_.end());
+  }
   for (std::int64_t cell = 0; cell < mesh.num_cells(); ++cell) {
     const CellPosition position = mesh.position(static_cast<std::uint32_t>(cell));
     const LayerBinning& binning = mesh.layer(position.layer);
@@ -105,10 +128,32 @@ FeatureExtractor::FeatureExtractor(const VoxelMesh& mesh, double threshold_mev)
                       .r = static_cast<float>(r),
                       .layer = static_cast<std::uint16_t>(position.layer),
                       .ring = static_cast<std::uint16_t>(ring),
-                      .sector = static_cast<std::uint16_t>(axes_.is_cylinder ? position.phi : 0)});
+                      .sector = static_cast<std::uint16_t>(axes_.is_cylinder ? position.phi : 0),
+                      .annulus = axes_.is_cylinder ? 0
+                                                   : first_annulus[static_cast<std::size_t>(position.layer)] +
+                                                         static_cast<std::uint32_t>(position.r)});
   }
   for (int layer = 0; layer < axes_.layers; ++layer) layer_cells_.push_back(mesh.layer(layer).num_cells());
   sums_.resize(layer_cells_.size());
+}
+
+// Radius within which a share of the energy lies, each cell's spread evenly between its radii.
+double FeatureExtractor::radius_of_share(double share) const {
+  const auto inside = [&](double radius) {
+    double sum = 0;
+    for (const Annulus& a : annuli_)
+      sum += a.energy * std::clamp((radius - a.inner_mm) / (a.outer_mm - a.inner_mm), 0.0, 1.0);
+    return sum;
+  };
+  const double wanted = share * inside(edges_mm_.back());
+  double low = edges_mm_.front(), low_sum = 0;
+  for (const double edge : edges_mm_) {
+    const double sum = inside(edge);
+    if (sum >= wanted && sum > low_sum) return low + (wanted - low_sum) / (sum - low_sum) * (edge - low);
+    low = edge;
+    low_sum = sum;
+  }
+  return edges_mm_.back();
 }
 
 const ShowerFeatures& FeatureExtractor::extract(const Showers& showers, std::size_t shower) {
@@ -119,6 +164,7 @@ const ShowerFeatures& FeatureExtractor::extract(const Showers& showers, std::siz
   // A layered mesh has one sector that is thrown away.
   out.sector_mev.assign(static_cast<std::size_t>(std::max(1, axes_.sectors)), 0.0);
   std::fill(sums_.begin(), sums_.end(), LayerSums{});
+  for (Annulus& annulus : annuli_) annulus.energy = 0;
   out.hottest_cell_mev = out.log_sum = 0;
   out.cell_counts.fill(0);
   std::uint64_t hash = mixed(std::bit_cast<std::uint32_t>(condition.incident_energy_mev),
@@ -143,6 +189,7 @@ const ShowerFeatures& FeatureExtractor::extract(const Showers& showers, std::siz
     sums.r2 += r * cell.r;
     sums.cells += 1;
     out.ring_mev[cell.ring] += energy;
+    if (!annuli_.empty()) annuli_[cell.annulus].energy += energy;
     out.sector_mev[cell.sector] += energy;
     out.hottest_cell_mev = std::max(out.hottest_cell_mev, energy);
     const float logarithm = std::log10(value);
@@ -174,9 +221,19 @@ const ShowerFeatures& FeatureExtractor::extract(const Showers& showers, std::siz
   out.depth_90_mm = out.radius_90_mm = out.peak_depth_mm = 0;
   if (!out.is_empty()) {
     out.longitudinal = moments(out.layer_mev, out.total_mev, axes_.layer_mm);
-    out.lateral = moments(out.ring_mev, out.total_mev, axes_.ring_mm);
     out.depth_90_mm = containment(out.layer_mev, out.total_mev, axes_.layer_mm);
-    out.radius_90_mm = containment(out.ring_mev, out.total_mev, axes_.ring_mm);
+    if (axes_.is_cylinder) {
+      out.lateral = moments(out.ring_mev, out.total_mev, axes_.ring_mm);
+      out.radius_90_mm = containment(out.ring_mev, out.total_mev, axes_.ring_mm);
+    } else {  // rings differ, so positions are the cells' own
+      double first = 0, second = 0;
+      for (const LayerSums& sums : sums_) {
+        first += sums.r / out.total_mev;
+        second += sums.r2 / out.total_mev;
+      }
+      out.lateral = {.first = first, .second = std::max(0.0, second - first * first)};
+      out.radius_90_mm = radius_of_share(kContained);
+    }
     const auto peak = std::max_element(out.layer_mev.begin(), out.layer_mev.end());
     out.peak_depth_mm = static_cast<double>(peak - out.layer_mev.begin()) * axes_.layer_mm;
   }

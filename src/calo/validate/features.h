@@ -57,10 +57,16 @@ struct ShowerFeatures {
 /// How a mesh divides r, phi and z for profiles.
 struct MeshAxes {
   int layers = 0, rings = 0, sectors = 0;  ///< sectors: 0 for a layered mesh
-  double layer_mm = 0, ring_mm = 0;        ///< size of one
+  double layer_mm = 0, ring_mm = 0;        ///< size of one; a layer of unknown depth is 1
   bool is_cylinder = true;
+  bool has_depth = true;          ///< whether layer_mm is known
+  std::vector<bool> has_cells;    ///< [layer]
+  std::vector<bool> has_sectors;  ///< [layer]: cells, and more than one in phi
+  std::vector<double> radius_mm;  ///< [layer]: largest; 0 without cells
 
   explicit MeshAxes(const VoxelMesh& mesh);
+
+  std::size_t layers_with_cells() const;
 };
 
 /// Computes the features of one shower after the other. Copies share their tables.
@@ -82,7 +88,13 @@ class FeatureExtractor {
     float eta, phi;  // mm
     float r;
     std::uint16_t layer, ring, sector;
+    std::uint32_t annulus;  // of a layered mesh: place in annuli_
   };
+  // A ring of one layer of a layered mesh.
+  struct Annulus {
+    double inner_mm, outer_mm, energy;
+  };
+  double radius_of_share(double share) const;
   struct LayerSums {
     double energy, eta, eta2, phi, phi2, r, r2, cells;
   };
@@ -91,6 +103,8 @@ class FeatureExtractor {
   std::vector<Cell> cells_;
   std::vector<double> layer_cells_;  // number of cells
   std::vector<LayerSums> sums_;
+  std::vector<Annulus> annuli_;
+  std::vector<double> edges_mm_;  // of all layers, ascending
   ShowerFeatures features_;
 };
 

@@ -81,12 +81,6 @@ void check_match(ShowerReader& full, ShowerReader& fast, double threshold_mev, b
   const VoxelMesh& mesh = full.info().mesh;
   const auto& full_file = full.info().files.front();
   const auto& fast_file = fast.info().files.front();
-  if (!(mesh == fast.info().mesh))
-    throw core::InputError(
-        {.message = fmt::format("has the mesh {}, and {} has {}", fast.info().mesh.to_string(),
-                                full_file.string(), mesh.to_string()),
-         .file = fast_file,
-         .hint = "compare showers of one mesh"});
   const double energies = largest_energy(fast) / largest_energy(full);
   if (!have_common && is_other_unit(energies))
     throw core::InputError(

@@ -5,9 +5,9 @@
 
 namespace calo {
 
-/// Finds out from conditions and the first showers whether two data sets can be compared.
+/// Finds out from conditions and the first showers whether two data sets of one mesh can be compared.
 /// @param have_common whether a condition is on both sides; where none is, energies may be in another unit
-/// @throws core::InputError naming what does not match: meshes; energies or deposits that differ by the
+/// @throws core::InputError naming what does not match: energies or deposits that differ by the
 /// factor of another
 ///         unit (10³, 10⁶); cells in another order of axes
 void check_match(ShowerReader& full, ShowerReader& fast, double threshold_mev, bool have_common);

@@ -15,6 +15,7 @@ struct Observable {
   const char* unit;   ///< of the axis; "" = none
   /// NaN for a shower that has none (an empty one has no moments); those are left out.
   double (*value)(const ShowerFeatures& shower);
+  bool is_depth = false;  ///< along the shower
 };
 
 namespace observables {
@@ -33,19 +34,19 @@ inline constexpr Observable kObservables[] = {
     {"response", "Total energy over incident energy", "",
      [](const ShowerFeatures& s) { return s.total_mev / s.incident_energy_mev; }},
     {"longitudinal_first_moment", "Longitudinal first moment", "mm",
-     observables::moment<&ShowerFeatures::longitudinal, &Moments::first>},
+     observables::moment<&ShowerFeatures::longitudinal, &Moments::first>, true},
     {"longitudinal_second_moment", "Longitudinal second moment", "mm^2",
-     observables::moment<&ShowerFeatures::longitudinal, &Moments::second>},
+     observables::moment<&ShowerFeatures::longitudinal, &Moments::second>, true},
     {"lateral_first_moment", "Lateral first moment", "mm",
      observables::moment<&ShowerFeatures::lateral, &Moments::first>},
     {"lateral_second_moment", "Lateral second moment", "mm^2",
      observables::moment<&ShowerFeatures::lateral, &Moments::second>},
     {"depth_90", "Depth that holds 90 % of the energy", "mm",
-     observables::of_filled<&ShowerFeatures::depth_90_mm>},
+     observables::of_filled<&ShowerFeatures::depth_90_mm>, true},
     {"radius_90", "Radius that holds 90 % of the energy", "mm",
      observables::of_filled<&ShowerFeatures::radius_90_mm>},
     {"peak_depth", "Depth of the layer with most energy", "mm",
-     observables::of_filled<&ShowerFeatures::peak_depth_mm>},
+     observables::of_filled<&ShowerFeatures::peak_depth_mm>, true},
     {"filled_cells", "Cells with energy", "",
      [](const ShowerFeatures& s) { return static_cast<double>(s.cells); }},
     {"hottest_cell", "Share of the energy in the hottest cell", "",
@@ -64,6 +65,7 @@ struct LayerObservable {
   const char* title;
   const char* unit;
   double (*value)(const ShowerFeatures& shower, std::size_t layer);
+  bool needs_sectors = false;  ///< of layers that are divided in phi only
 };
 
 namespace observables {
@@ -77,10 +79,12 @@ double of_layer(const ShowerFeatures& shower, std::size_t layer) {
 inline constexpr LayerObservable kLayerObservables[] = {
     {"layer_energy", "Layer energy over incident energy", "",
      [](const ShowerFeatures& s, std::size_t layer) { return s.layer_mev[layer] / s.incident_energy_mev; }},
-    {"layer_center_eta", "Centre of energy in eta", "mm", observables::of_layer<&LayerShape::center_eta>},
-    {"layer_width_eta", "Width in eta", "mm", observables::of_layer<&LayerShape::width_eta>},
-    {"layer_center_phi", "Centre of energy in phi", "mm", observables::of_layer<&LayerShape::center_phi>},
-    {"layer_width_phi", "Width in phi", "mm", observables::of_layer<&LayerShape::width_phi>},
+    {"layer_center_eta", "Centre of energy in eta", "mm", observables::of_layer<&LayerShape::center_eta>,
+     true},
+    {"layer_width_eta", "Width in eta", "mm", observables::of_layer<&LayerShape::width_eta>, true},
+    {"layer_center_phi", "Centre of energy in phi", "mm", observables::of_layer<&LayerShape::center_phi>,
+     true},
+    {"layer_width_phi", "Width in phi", "mm", observables::of_layer<&LayerShape::width_phi>, true},
     {"layer_center_r", "Centre of energy in r", "mm", observables::of_layer<&LayerShape::center_r>},
     {"layer_width_r", "Width in r", "mm", observables::of_layer<&LayerShape::width_r>},
     {"layer_sparsity", "Share of cells without energy", "", observables::of_layer<&LayerShape::sparsity>},

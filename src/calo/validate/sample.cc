@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "calo/preprocess/preprocess.h"
+#include "calo/shower/energy.h"
 #include "calo/validate/distances.h"
 #include "core/progress.h"
 
@@ -236,7 +237,10 @@ class SampleReader {
 }  // namespace
 
 double GroupSample::mean_energy_gev() const {
-  return spread(incident_mev).mean / 1000;
+  // The mean of equal numbers would be rounded.
+  const bool equal = std::all_of(incident_mev.begin(), incident_mev.end(),
+                                 [&](double energy) { return energy == incident_mev.front(); });
+  return equal && !incident_mev.empty() ? energy_gev(incident_mev.front()) : spread(incident_mev).mean / 1000;
 }
 
 std::map<std::string, std::size_t> count_groups(const ShowerReader& reader, bool discrete) {

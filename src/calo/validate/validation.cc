@@ -10,6 +10,7 @@
 
 #include "calo/preprocess/preprocess.h"
 #include "calo/validate/matching.h"
+#include "calo/validate/same_terms.h"
 #include "core/error.h"
 #include "core/philox.h"
 
@@ -20,6 +21,7 @@ using nlohmann::json;
 
 constexpr double kSignificance = 0.05;
 constexpr double kLeastMev = 0.5e-3 / 0.033;  // 0.5 keV of active energy over the sampling fraction
+constexpr double kLeastMevOfDataSet1 = 10;
 constexpr std::uint32_t kHalvesStream = 0x48565300;
 
 using GroupCounts = std::map<std::string, std::size_t>;
@@ -183,8 +185,17 @@ std::vector<double> all_values(const ShowerSample& sample, const GroupCounts& co
   return values;
 }
 
-// Separation powers with the binnings of the CaloChallenge's data sets 2 and 3
-// (code/evaluate_plotting_helper.py), all conditions together; of layers the mean.
+// How far out a quantity of a layer is looked at, mm: the CaloChallenge's ranges, of layered meshes those of
+// data set 1 (there the hadronic layers 12 and 13 are the ones that reach beyond a metre).
+double reach_mm(const MeshAxes& axes, std::size_t layer, bool is_width) {
+  constexpr double kWideLayer = 1000;
+  if (axes.is_cylinder) return 30;
+  if (axes.radius_mm[layer] < kWideLayer) return 100;
+  return is_width ? 400 : 500;
+}
+
+// Separation powers with the binnings of the CaloChallenge (code/evaluate.py,
+// code/evaluate_plotting_helper.py), all conditions together; of layers that have the quantity the mean.
 void add_separation_powers(std::vector<Score>& scores, const ShowerSample& full, const ShowerSample& fast,
                            const GroupCounts& counts, const MeshAxes& axes, const ValidateOptions& options,
                            core::ThreadPool& pool) {
@@ -196,13 +207,14 @@ void add_separation_powers(std::vector<Score>& scores, const ShowerSample& full,
                  fast_replicas =
                      poisson_replicas(showers, options.comparison.replicas, options.comparison.seed + 1),
                  halves = half_replicas(showers, options.comparison.halves, options.comparison.seed + 2);
-  const auto add = [&](const char* name, const char* title, const char* help, std::size_t distributions,
+  const auto add = [&](const char* name, const char* title, const std::string& help,
+                       std::size_t distributions,
                        const std::function<std::vector<double>(const ShowerSample&, std::size_t)>& values,
-                       const std::function<BinRange(const std::vector<double>&)>& bins) {
+                       const std::function<BinRange(std::size_t, const std::vector<double>&)>& bins) {
     std::vector<Estimate> estimates(distributions);
     pool.for_each(distributions, [&](std::size_t k) {
       const std::vector<double> p = values(full, k), q = values(fast, k);
-      estimates[k] = sample_distances(p, q, bins(p), full_replicas, fast_replicas, halves).separation;
+      estimates[k] = sample_distances(p, q, bins(k, p), full_replicas, fast_replicas, halves).separation;
     });
     Estimate mean{.has_floor = !halves.empty()};
     for (const Estimate& estimate : estimates) {
@@ -216,44 +228,57 @@ void add_separation_powers(std::vector<Score>& scores, const ShowerSample& full,
     scores.push_back(
         {.name = name, .title = title, .group = "Separation powers", .help = help, .estimate = mean});
   };
-  const auto layers = static_cast<std::size_t>(axes.layers);
+  std::vector<std::size_t> filled, divided;
+  for (std::size_t layer = 0; layer < axes.has_cells.size(); ++layer) {
+    if (axes.has_cells[layer]) filled.push_back(layer);
+    if (axes.has_sectors[layer]) divided.push_back(layer);
+  }
+  const double least_mev = axes.is_cylinder ? kLeastMev : kLeastMevOfDataSet1;
   add(
       "separation_response", "E_tot / E_inc", "100 bins from 0.5 to 1.5, all conditions together.", 1,
       [&](const ShowerSample& s, std::size_t) {
         return all_values(s, counts,
                           [](const GroupSample& g, std::size_t i) { return g.observables[kResponse][i]; });
       },
-      [](const auto&) { return BinRange{.low = 0.5, .high = 1.5, .bins = 100}; });
+      [](std::size_t, const auto&) { return BinRange{.low = 0.5, .high = 1.5, .bins = 100}; });
   // log10 of the energy in even bins to the largest; layers below the least are in the first bin.
   add(
-      "separation_layer_energy", "Layer energies", "Mean over layers, 39 bins in log E.", layers,
-      [&](const ShowerSample& s, std::size_t layer) {
-        return all_values(s, counts, [layer](const GroupSample& g, std::size_t i) {
-          return std::log10(std::max(kLeastMev, g.layers[0][layer][i] * g.incident_mev[i]));
+      "separation_layer_energy", "Layer energies", "Mean over layers, 39 bins in log E.", filled.size(),
+      [&](const ShowerSample& s, std::size_t k) {
+        return all_values(s, counts, [layer = filled[k], least_mev](const GroupSample& g, std::size_t i) {
+          return std::log10(std::max(least_mev, g.layers[0][layer][i] * g.incident_mev[i]));
         });
       },
-      [](const std::vector<double>& p) {
-        const double low = std::log10(kLeastMev);
+      [least_mev](std::size_t, const std::vector<double>& p) {
+        const double low = std::log10(least_mev);
         return BinRange{
             .low = low, .high = std::max(low + 1e-6, *std::max_element(p.begin(), p.end())), .bins = 39};
       });
-  const auto add_shape = [&](std::size_t observable, const char* name, const char* title, double low) {
+  const auto add_shape = [&](std::size_t observable, const char* name, const char* title, bool is_width) {
+    if (divided.empty()) return;
+    const std::string low = is_width ? "0" : "-30";
     add(
         name, title,
-        low < 0 ? "Mean over layers, 100 bins from -30 to 30 mm."
-                : "Mean over layers, 100 bins from 0 to 30 mm.",
-        layers,
-        [&, observable](const ShowerSample& s, std::size_t layer) {
-          return all_values(s, counts, [&](const GroupSample& g, std::size_t i) {
+        axes.is_cylinder
+            ? fmt::format("Mean over layers, 100 bins from {} to 30 mm.", is_width ? "0" : "-30")
+            : fmt::format("Mean over the layers divided in alpha, 100 bins from {} to 100 mm, where a "
+                          "layer reaches beyond 1 m to {} mm.",
+                          is_width ? "0" : "-100", is_width ? 400 : 500),
+        divided.size(),
+        [&, observable](const ShowerSample& s, std::size_t k) {
+          return all_values(s, counts, [&, layer = divided[k]](const GroupSample& g, std::size_t i) {
             return double{g.layers[observable][layer][i]};
           });
         },
-        [low](const auto&) { return BinRange{.low = low, .high = 30, .bins = 100}; });
+        [&, is_width](std::size_t k, const auto&) {
+          const double reach = reach_mm(axes, divided[k], is_width);
+          return BinRange{.low = is_width ? 0 : -reach, .high = reach, .bins = 100};
+        });
   };
-  add_shape(1, "separation_center_eta", "Centres of energy in eta", -30);
-  add_shape(3, "separation_center_phi", "Centres of energy in phi", -30);
-  add_shape(2, "separation_width_eta", "Widths in eta", 0);
-  add_shape(4, "separation_width_phi", "Widths in phi", 0);
+  add_shape(1, "separation_center_eta", "Centres of energy in eta", false);
+  add_shape(3, "separation_center_phi", "Centres of energy in phi", false);
+  add_shape(2, "separation_width_eta", "Widths in eta", true);
+  add_shape(4, "separation_width_phi", "Widths in phi", true);
 }
 
 // Means over conditions, their errors as if conditions were independent.
@@ -401,8 +426,11 @@ bool Score::agrees() const {
   return std::abs(estimate.value - estimate.floor) <= error;
 }
 
-Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options,
-                    core::ThreadPool& pool) {
+namespace {
+
+// Of two sides in the same terms.
+Validation compare_sides(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options,
+                         core::ThreadPool& pool) {
   const bool discrete = has_discrete_energies(full.conditions()) && has_discrete_energies(fast.conditions());
   const GroupCounts full_counts = count_groups(full, discrete), fast_counts = count_groups(fast, discrete);
   Validation result{.threshold_mev = options.threshold_mev, .mesh = full.info().mesh};
@@ -456,6 +484,14 @@ Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOption
   add_separation_powers(result.scores, full_sample, fast_sample, classified, axes, options, pool);
   add_condition_means(result.scores, result.groups);
   return result;
+}
+
+}  // namespace
+
+Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options,
+                    core::ThreadPool& pool) {
+  SameTerms terms(full, fast, options.geometry);
+  return compare_sides(terms.full(), terms.fast(), options, pool);
 }
 
 double Validation::speed_up() const {

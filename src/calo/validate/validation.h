@@ -31,6 +31,7 @@ struct ExtraClassifier {
 
 struct ValidateOptions {
   double threshold_mev = 0;  ///< cells below are left out on both sides
+  std::string geometry;      ///< of a side that holds one, or does not name it; empty = as the files say
   ClassifierOptions classifier;
   ComparisonOptions comparison;
   PhysicsDistanceOptions distances;
@@ -93,9 +94,9 @@ struct Validation {
 /// the CaloChallenge (observables.h), and as a whole with separation powers, FPD, KPD, precision, recall,
 /// density, coverage and classifiers. Reads both once (twice for classifiers of cells); keeps some hundred
 /// numbers for each shower. Neither the order of showers nor the number of threads matters.
-/// @throws core::InputError, before anything is computed, where the meshes differ, no condition is on both
-/// sides, or the
-///         first showers look as if units or the order of cells differed
+/// @throws core::InputError, before anything is computed, where the meshes differ, the geometries
+///         do (one side may leave its only one unnamed), no condition is on both sides, or the first showers
+///         look as if units or the order of cells differed
 Validation validate(ShowerReader& full, ShowerReader& fast, const ValidateOptions& options,
                     core::ThreadPool& pool);
 

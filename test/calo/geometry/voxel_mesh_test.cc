@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/error.h"
-#include "core/staged_output.h"
-#include "support/temp_folder.h"
 
 namespace {
 
@@ -31,47 +31,6 @@ TEST(VoxelMesh, CylinderHasZFastest) {
   expect_cells_and_positions_agree(mesh);
 }
 
-// Shape of the CaloChallenge's data set 1: layers differ, some have no cells.
-constexpr auto kBinning = R"(<Bins><Bin pid="22" name="photon">
-<Layer id="0" r_edges="0,5,10,30,50" n_bin_alpha="1"/><Layer id="1" r_edges="0,2,4" n_bin_alpha="10"/>
-<Layer id="2" r_edges="0" n_bin_alpha="1"/><Layer id="3" r_edges="0,50,100" n_bin_alpha="2"/></Bin>
-<Bin pid="211" name="pion"><Layer id="0" r_edges="0,5" n_bin_alpha="1"/></Bin></Bins>)";
-
-TEST(VoxelMesh, ReadsABinningFileWithDifferentLayers) {
-  const test::TempFolder folder;
-  core::write_file(folder / "binning.xml", kBinning);
-  const VoxelMesh mesh = VoxelMesh::from_binning_xml(folder / "binning.xml", "photon");
-  EXPECT_FALSE(mesh.is_cylinder());
-  EXPECT_EQ(mesh.num_cells(), 4 + 20 + 0 + 4);
-  EXPECT_EQ(mesh.cell(1, 1, 1), 4u + 2 + 1);  // r is fastest
-  expect_cells_and_positions_agree(mesh);
-  EXPECT_THROW(mesh.cylinder(), core::InputError);
-}
-
-TEST(VoxelMesh, ABinningFileOfEqualLayersIsACylinder) {
-  const test::TempFolder folder;
-  core::write_file(folder / "b.xml",
-                   R"(<Bins><Bin name="electron"><Layer r_edges="0,4.65,9.3" n_bin_alpha="16"/>
-    <Layer r_edges="0,4.65,9.3" n_bin_alpha="16"/></Bin></Bins>)");
-  const VoxelMesh mesh = VoxelMesh::from_binning_xml(folder / "b.xml", "");
-  ASSERT_TRUE(mesh.is_cylinder());
-  EXPECT_DOUBLE_EQ(mesh.cylinder().size_r_mm, 4.65);
-  EXPECT_EQ(mesh.num_cells(), 2 * 16 * 2);
-}
-
-TEST(VoxelMesh, NamesWhatIsWrongInABinningFile) {
-  const test::TempFolder folder;
-  core::write_file(folder / "a.xml", kBinning);
-  EXPECT_THROW(VoxelMesh::from_binning_xml(folder / "a.xml", "muon"), core::InputError);
-  EXPECT_THROW(VoxelMesh::from_binning_xml(folder / "a.xml", ""), core::InputError);
-  EXPECT_THROW(VoxelMesh::from_binning_xml(folder / "missing.xml", ""), core::InputError);
-  for (const char* edges : {"0,5,3", "0,x", "0,inf"}) {
-    core::write_file(folder / "b.xml", std::string(R"(<Bins><Bin name="e"><Layer r_edges=")") + edges +
-                                           R"(" n_bin_alpha="2"/></Bin></Bins>)");
-    EXPECT_THROW(VoxelMesh::from_binning_xml(folder / "b.xml", "e"), core::InputError) << edges;
-  }
-}
-
 TEST(VoxelMesh, SurvivesJson) {
   const VoxelMesh cylinder;
   EXPECT_EQ(VoxelMesh::from_json(cylinder.to_json()), cylinder);
@@ -87,6 +46,36 @@ TEST(VoxelMesh, RefusesImpossibleNumbers) {
   EXPECT_THROW(VoxelMesh(VoxelMesh::Cylinder{.n_r = 1 << 20, .n_phi = 1 << 10, .n_z = 1 << 10}),
                core::UsageError);
   EXPECT_THROW(calo::named_mesh("nothing"), core::UsageError);
+  const auto layered = [](std::vector<double> edges, int n_phi) {
+    return VoxelMesh({calo::LayerBinning{.r_edges_mm = std::move(edges), .n_phi = n_phi}});
+  };
+  EXPECT_NO_THROW(layered({0, 1}, 5));
+  EXPECT_THROW(layered({0, 1}, 0), core::InputError);
+  EXPECT_THROW(layered({1, 0}, 5), core::InputError);
+  EXPECT_THROW(layered({-1, 0, 1}, 5), core::InputError);
+  EXPECT_THROW(layered({0, std::nan("")}, 5), core::InputError);
+  EXPECT_THROW(layered({0, 1, 2, 3}, 2'000'000'000), core::InputError);  // more cells than an int counts
+  EXPECT_THROW(layered({0}, 5), core::InputError);                       // no cells at all
+}
+
+TEST(VoxelMesh, IsAlikeWithinRoundingAndLayersWithoutCells) {
+  const VoxelMesh a(VoxelMesh::Cylinder{.n_r = 9, .n_phi = 16, .size_r_mm = 41.85 / 9}),
+      b(VoxelMesh::Cylinder{.n_r = 9, .n_phi = 16, .size_r_mm = 4.65}),
+      other(VoxelMesh::Cylinder{.n_r = 9, .n_phi = 16, .size_r_mm = 4.66});
+  EXPECT_TRUE(a.is_alike(b));
+  EXPECT_FALSE(a.is_alike(other));
+  EXPECT_TRUE(a.has_cells_of(other));
+  const calo::LayerBinning some{.r_edges_mm = {0, 5, 10}, .n_phi = 4}, none{.r_edges_mm = {0}, .n_phi = 1};
+  const VoxelMesh short_mesh({some, none, some}), long_mesh({some, none, some, none, none}),
+      moved({some, some}), thick({some, none, some}, 3.4),
+      wider({some, none, {.r_edges_mm = {0, 5, 11}, .n_phi = 4}});
+  EXPECT_TRUE(short_mesh.is_alike(long_mesh));
+  EXPECT_TRUE(long_mesh.is_alike(short_mesh));
+  EXPECT_TRUE(short_mesh.is_alike(thick));
+  EXPECT_FALSE(short_mesh.is_alike(moved));
+  EXPECT_FALSE(short_mesh.is_alike(wider));
+  EXPECT_TRUE(short_mesh.has_cells_of(wider));
+  EXPECT_FALSE(short_mesh.has_cells_of(a));
 }
 
 }  // namespace

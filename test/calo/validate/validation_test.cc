@@ -257,6 +257,23 @@ TEST(Validation, ReadsLayeredMeshes) {
   calo::write_report(folder / "report.html", validation, calo::plot_data(validation, "fast"), {});
 }
 
+// p-values of samples that differ much are below the smallest normal number.
+TEST(Report, ShowsTheSmallestNumbers) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {40}, pool);
+  const auto fast = written(folder / "fast.h5", 200, {40}, pool);
+  calo::Validation validation = calo::validate(*full, *fast, {.only_observables = true}, pool);
+  calo::Comparison& response = validation.groups.at(0).observables.at(0);
+  response.chi_squared.degrees = 3;
+  response.chi_squared.p_value = 1e-310;
+  response.ks_p_value = std::numeric_limits<double>::denorm_min();
+  const nlohmann::json numbers =
+      calo::plot_data(validation, "fast").at("conditions")[0].at("figures")[0].at("numbers")[0];
+  EXPECT_DOUBLE_EQ(numbers.at("chi2").at("p").get<double>(), 1e-310);
+  EXPECT_GE(numbers.at("ks_p").get<double>(), 0);
+}
+
 // Files that cannot be compared are found before anything is computed, and the error names what does not
 // match.
 void expect_mismatch(calo::ShowerReader& full, calo::ShowerReader& fast, core::ThreadPool& pool,

@@ -90,6 +90,7 @@ VoxelMesh with_sizes_of(const std::string& geometry, VoxelMesh::Cylinder cylinde
 
 // The mesh of this number of cells, where only one is known.
 std::optional<VoxelMesh> known_mesh(std::uint64_t cells, const std::string& geometry) {
+  if (auto layered = mesh_of_cells(cells)) return layered;
   for (const VoxelMesh::Cylinder& cylinder : known_cylinders())
     if (static_cast<std::uint64_t>(VoxelMesh(cylinder).num_cells()) == cells)
       return with_sizes_of(geometry, cylinder);
@@ -115,10 +116,10 @@ class Arranger {
     for (const hsize_t dimension : row_)
       if (dimension == 0 || dimension >= kMaxCells || (cells_ *= dimension) >= kMaxCells)
         file.fail_reading(dataset, fmt::format("has an impossible shape: {} cells a shower", text_of(row_)));
-    if (options.mesh) {
-      take(*options.mesh, "the mesh given");
-    } else if (const auto mesh = mesh_of_attribute()) {
-      take(*mesh, "the file's attribute mesh");
+    if (const auto own = mesh_of_attribute()) {
+      take(options.mesh_beside(*own, file.path(), dataset), "the file's attribute mesh");
+    } else if (const auto given = options.given_mesh(cells_, file.path(), dataset)) {
+      take(*given, "the mesh given");
     } else {
       take_from_shape();
     }

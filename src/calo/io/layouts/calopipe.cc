@@ -22,15 +22,17 @@ nlohmann::json json_attribute(const File& file, const char* name) {
   return json;
 }
 
-Content open(const File& file, const ReadOptions&) {
+Content open(const File& file, const ReadOptions& options) {
   const double version = file.number_attribute("format_version").value_or(0);
   if (version != 1)
     file.fail_reading("format_version", fmt::format("is {}, and this program reads 1", version));
   Content content;
-  Rows rows{.dataset = "cells", .mesh = VoxelMesh::from_json(json_attribute(file, "mesh"))};
+  Rows rows{.dataset = "cells", .mesh = options.mesh_beside(VoxelMesh::from_json(json_attribute(file, "mesh")), file.path(), "cells")};
   for (const auto& name : json_attribute(file, "geometries")) {
     if (!name.is_string()) file.fail_reading("geometries", "attribute is no list of names");
     content.geometries.push_back(name.get<std::string>());
+    if (content.geometries.back() == "unknown" && !options.geometry.empty())
+      content.geometries.back() = options.geometry;
   }
   const auto energy = file.read_floats("incident_energy");
   const auto theta = file.read_floats("incident_theta");
