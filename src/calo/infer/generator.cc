@@ -261,6 +261,14 @@ void Generator::refuse_spoilt(
        .value = value});
 }
 
+// What the shapes of the file left open shows in the run.
+void Generator::check_made(const OutputView& made, std::size_t rows) const {
+  if (made.floats.size() != rows * static_cast<std::size_t>(cells_))
+    refuse(model_,
+           fmt::format("makes {} cells in {} showers, and the mesh has {}", made.floats.size(), rows, cells_),
+           model_.outputs()[0].name);
+}
+
 std::size_t Generator::rows_at_once() const {
   return model_.runs_any_batch() && model_.outputs()[0].shape.size() > 1 ? kMostRows : 1;
 }
@@ -269,7 +277,7 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
                          Workspace& workspace, SparseShowers& out) const {
   check(particles);
   if (std::isnan(threshold_mev)) throw core::UsageError({.message = "is no number", .field = "threshold_mev"});
-  const auto check_made = [&] {
+  const auto check_finite = [&] {
     if (std::all_of(out.not_finite_.begin(), out.not_finite_.end(), [](std::size_t n) { return n == 0; })) return;
     refuse_spoilt(particles, out.not_finite_, [&](std::size_t i) {
       const std::size_t at = first_not_finite(out.energies_of(i));
@@ -299,7 +307,7 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
       run(program, state,
           {.scale = state.to_mev, .sparse = direct ? &out : &state.sparse, .threshold = threshold_mev});
       if (direct) {
-        check_made();
+        check_finite();
         return;
       }
       const SparseShowers& found = state.sparse;
@@ -317,7 +325,7 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
     }
     run(program, state);
     const OutputView dense = model_.output(workspace, 0);
-    if (dense.floats.size() != part.size() * cells) refuse(model_, "makes another number of cells", "output");
+    check_made(dense, part.size());
     std::uint64_t place = out.offsets_.back();
     const std::size_t part_begin = out.size();
     for (std::size_t i = 0; i < part.size(); ++i) {
@@ -331,7 +339,7 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
       out.not_finite_.push_back(count_not_finite(out.energies_of(part_begin + i)));
     }
   }
-  check_made();
+  check_finite();
 }
 
 void Generator::generate_dense(std::span<const Particle> particles, std::uint64_t seed, Workspace& workspace,
@@ -354,7 +362,7 @@ void Generator::generate_dense(std::span<const Particle> particles, std::uint64_
       continue;
     }
     const OutputView dense = model_.output(workspace, 0);
-    if (dense.floats.size() != part.size() * cells) refuse(model_, "makes another number of cells", "output");
+    check_made(dense, part.size());
     for (std::size_t i = 0; i < part.size(); ++i)
       for (std::size_t cell = 0; cell < cells; ++cell)
         out[(begin + i) * cells + cell] = dense.floats[i * cells + cell] * state.to_mev[i];

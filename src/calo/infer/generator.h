@@ -82,6 +82,7 @@ class Generator {
   void check(std::span<const Particle> particles) const;
   void encode(std::span<const Particle> particles, std::uint64_t seed, RunState& state) const;
   float column(const Column& column, const Particle& particle) const;
+  void check_made(const OutputView& made, std::size_t rows) const;
   std::size_t rows_at_once() const;
   /// @param counts  cells that are not finite, by shower; not all are 0  @param first  the first of them and what
   ///                it holds, of a shower that has some

@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <numbers>
 
 #include "calo/infer/generator.h"
@@ -100,7 +102,7 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
   const std::string command = std::string(test::python()) + " " + CALOPIPE_SOURCE_DIR +
                               "/test/calo/infer/foreign_models.py " + folder.path().string();
   ASSERT_EQ(std::system(command.c_str()), 0);
-  for (const std::string name : {"vae", "vae_anybatch", "vae_shaped", "vae_flat", "dit"}) {
+  for (const std::string name : {"vae", "vae_anybatch", "vae_shaped", "vae_flat", "vae_double", "vae_half", "dit"}) {
     const bool is_vae = name != "dit";
     const std::vector<float> outputs = read(folder / (name + ".out"));
     for (const bool fuse : {true, false}) {
@@ -114,14 +116,19 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
       ASSERT_EQ(outputs.size(), cells.size());
       for (std::size_t i = 0; i < cells.size(); ++i) {
         const float factor = is_vae ? particles()[i / kCells].energy_mev : 1000;
-        ASSERT_NEAR(cells[i], outputs[i] * factor, 1e-5 * outputs[i] * factor + 1e-6 * factor) << i;
+        const float made = outputs[i] * factor;
+        ASSERT_NEAR(cells[i], made, name == "vae_half" ? 4e-3 * made + 2e-3 * factor : 1e-5 * made + 1e-6 * factor)
+            << i;
       }
-      // Sparse ones are the same.
+      // Sparse ones are the same, without the few that are 0 in float.
       Workspace workspace;
       SparseShowers showers;
       generator.generate(particles(), 9, 0, workspace, showers);
-      ASSERT_EQ(showers.num_hits(), cells.size());
-      EXPECT_EQ(std::memcmp(showers.energies_mev(), cells.data(), cells.size() * sizeof(float)), 0);
+      std::vector<float> positive;
+      std::copy_if(cells.begin(), cells.end(), std::back_inserter(positive), [](float cell) { return cell > 0; });
+      EXPECT_GT(positive.size(), cells.size() * 9 / 10);
+      ASSERT_EQ(showers.num_hits(), positive.size());
+      EXPECT_EQ(std::memcmp(showers.energies_mev(), positive.data(), positive.size() * sizeof(float)), 0);
     }
   }
   // Noise that the graph draws belongs to (seed, event, particle).
@@ -157,7 +164,9 @@ std::string bare(const std::vector<std::int64_t>& in, std::int64_t cells, int ou
   W writer;
   writer.input(W::value("in", in));
   writer.initializer(W::tensor("w", {in.back(), cells}, std::vector<float>(static_cast<std::size_t>(in.back() * cells), 0.1f)));
-  writer.node("MatMul", {"in", "w"}, {"out"}).output(W::value("out", {in[0], cells}));
+  std::vector<std::int64_t> out = in;
+  out.back() = cells;
+  writer.node("MatMul", {"in", "w"}, {"out"}).output(W::value("out", out));
   if (outputs > 1) writer.node("Relu", {"in"}, {"more"}).output(W::value("more", in));
   return writer.model();
 }

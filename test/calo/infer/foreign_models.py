@@ -52,13 +52,27 @@ def write(name, nodes, constants, width, output, batch=1, random=False):
     np.stack(cells).tofile(FOLDER / f"{name}.out")
 
 
-nodes, constants = network(14, "in", "out")
+nodes, constants = network_nodes, network_constants = network(14, "in", "out")
 write("vae", nodes, constants, 14, [1, CELLS])
 write("vae_anybatch", nodes, constants, 14, ["N", "cells"], batch="N")
 shaped = nodes[:-1] + [node("Softplus", ["z"], ["flat"]), node("Reshape", ["flat", "shape"], ["out"])]
 write("vae_shaped", shaped, constants + [numpy_helper.from_array(np.array([1, 6, 10, 11]), "shape")], 14, [1, 6, 10, 11])
 flat = nodes[:-1] + [node("Softplus", ["z"], ["two"]), node("Reshape", ["two", "shape"], ["out"])]
 write("vae_flat", flat, constants + [numpy_helper.from_array(np.array([-1]), "shape")], 14, [CELLS])
+
+# All of it in another type, as torch's .half() and .double() make it.
+for name, kind, numbers in (("vae_double", TensorProto.DOUBLE, np.float64), ("vae_half", TensorProto.FLOAT16, np.float16)):
+    converted = [numpy_helper.from_array(numpy_helper.to_array(constant).astype(numbers), constant.name)
+                 for constant in network_constants]
+    graph = helper.make_graph(network_nodes, "theirs", [helper.make_tensor_value_info("in", kind, ["N", 14])],
+                              [helper.make_tensor_value_info("out", kind, ["N", CELLS])], converted)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    onnx.save(model, FOLDER / f"{name}.onnx")
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    rows = np.fromfile(FOLDER / "vae.in", np.float32).reshape(-1, 14)
+    cells = [session.run(None, {"in": row[None].astype(numbers)})[0].reshape(-1) for row in rows]
+    np.stack(cells).astype(np.float32).tofile(FOLDER / f"{name}.out")
 
 # The noise drawn inside, as diffusion models have it; without weight on it, and with.
 nodes, constants = network(8, "x", "out")
