@@ -1,5 +1,5 @@
-/* C API of calopipe-infer: calorimeter showers from a model that `calopipe convert` wrote, or from another one
- * under a contract of Geant4's example Par04.
+/* C API of calopipe-infer: calorimeter showers from a model that `calopipe convert` wrote, or from another
+ * one under a contract of Geant4's example Par04.
  *
  * Functions that can fail return a calopipe_infer_status and leave a message for calopipe_infer_error() in
  * the same thread. A model may be used by many threads at once, a workspace by one at a time. Energies are
@@ -18,11 +18,11 @@ extern "C" {
 typedef enum calopipe_infer_status {
   CALOPIPE_INFER_OK = 0,
   CALOPIPE_INFER_INTERNAL = 1,
-  CALOPIPE_INFER_USAGE = 2,      /* an argument cannot be */
-  CALOPIPE_INFER_INPUT = 3,      /* the model file is not readable, damaged, or of a kind that is not known */
+  CALOPIPE_INFER_USAGE = 2, /* an argument cannot be */
+  CALOPIPE_INFER_INPUT = 3, /* the model file is not readable, damaged, or of a kind that is not known */
   CALOPIPE_INFER_UNAVAILABLE = 4, /* no memory */
-  /* The model made cells that are NaN or infinite: nothing of the call is to be used, or energy would be lost.
-   * The message names model, particle and cell. */
+  /* The model made cells that are NaN or infinite: nothing of the call is to be used, or energy would be
+   * lost. The message names model, particle and cell. */
   CALOPIPE_INFER_NOT_FINITE = 5
 } calopipe_infer_status;
 
@@ -70,13 +70,13 @@ void calopipe_infer_free(calopipe_infer_model* model);
 typedef struct calopipe_infer_options {
   size_t size;   /* of this struct */
   int precision; /* a calopipe_infer_precision */
-  /* For a model that somebody else wrote, whose file has no calopipe properties (doc/onnx.md); NULL = as the file
-   * says. "par04-vae": one input [1, n] of noise, E / scale, theta / 90 degrees, one-hot of SciPb and SiW; the
-   * output times E is MeV. "par04-calodit2": one input [1, 8], E in GeV, phi, theta, one-hot of SiW, SciPb, ODD,
-   * FCCeeCLD, new; the noise is drawn inside; the output times 1000 is MeV. */
+  /* For a model that somebody else wrote, whose file has no calopipe properties (doc/onnx.md); NULL = as the
+   * file says. "par04-vae": one input [1, n] of noise, E / scale, theta / 90 degrees, one-hot of SciPb and
+   * SiW; the output times E is MeV. "par04-calodit2": one input [1, 8], E in GeV, phi, theta, one-hot of SiW,
+   * SciPb, ODD, FCCeeCLD, new; the noise is drawn inside; the output times 1000 is MeV. */
   const char* contract;
-  /* With a contract: "SiW", "SciPb", "SiW-lowgran", or cells and their sizes in mm, r x phi x z : r x z, as in
-   * "18x50x45:2.325x3.4". */
+  /* With a contract: "SiW", "SciPb", "SiW-lowgran", or cells and their sizes in mm, r x phi x z : r x z, as
+   * in "18x50x45:2.325x3.4". */
   const char* mesh;
   double energy_scale_gev; /* of par04-vae; 0 = 1024, as Par04 has it */
 } calopipe_infer_options;

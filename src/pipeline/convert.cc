@@ -80,8 +80,9 @@ void Convert::run(kfp::RunContext& context) {
   }
   spdlog::info("converted: {} bytes, within {:.1e} of LibTorch (of the largest cell)", report.bytes,
                report.largest_difference);
-  onnx.metadata = {
-      {"contract", calo::to_string(wanted)}, {"bytes", report.bytes}, {"largest_difference", report.largest_difference}};
+  onnx.metadata = {{"contract", calo::to_string(wanted)},
+                   {"bytes", report.bytes},
+                   {"largest_difference", report.largest_difference}};
 }
 
 }  // namespace pipeline

@@ -20,16 +20,18 @@ kfp::ComponentInfo Generate::info() {
           "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --events 5000 "
           "--out fast.h5",
           "calopipe generate --model optimised.onnx --geometry SiW --energy-gev 10 --out fast.h5",
-          "calopipe generate --model theirs.onnx --contract par04-vae --mesh SiW --geometry SiW --energy-gev 10 --out "
+          "calopipe generate --model theirs.onnx --contract par04-vae --mesh SiW --geometry SiW --energy-gev "
+          "10 --out "
           "fast.h5",
           "calopipe generate --model model --like prepared --out fast.h5 --performance generation.json"}};
 }
 
 void Generate::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
-  v.input("model", model,
-          {.type = ArtifactType::kModel,
-           .help = "Model folder (train), or ONNX file (convert, optimise; of somebody else: with --contract)"});
+  v.input(
+      "model", model,
+      {.type = ArtifactType::kModel,
+       .help = "Model folder (train), or ONNX file (convert, optimise; of somebody else: with --contract)"});
   v.input("like", like,
           {.type = ArtifactType::kDataset,
            .help = "Showers whose conditions are taken, one for one; of a prepared folder, the held-out ones",
@@ -57,14 +59,16 @@ void Generate::describe(kfp::Visitor& v) {
        .choices = {"stored", "fp32", "bf16", "int8", "w8a8"}});
   v.parameter(
       "contract", contract,
-      {.help = "How the model is called, where it is an ONNX file of somebody else; file = as its properties say "
-               "(doc/onnx.md)",
+      {.help =
+           "How the model is called, where it is an ONNX file of somebody else; file = as its properties say "
+           "(doc/onnx.md)",
        .choices = {"file", "par04-vae", "par04-calodit2", "par04-calodit"},
        .operational = true});
-  v.parameter("mesh", mesh,
-              {.help = "Mesh of such a model: SiW, SciPb, SiW-lowgran, or cells and their sizes in mm (r x phi x z : "
-                       "r x z) as in 18x50x45:2.325x3.4",
-               .operational = true});
+  v.parameter(
+      "mesh", mesh,
+      {.help = "Mesh of such a model: SiW, SciPb, SiW-lowgran, or cells and their sizes in mm (r x phi x z : "
+               "r x z) as in 18x50x45:2.325x3.4",
+       .operational = true});
   v.parameter("energy_scale_gev", energy_scale_gev,
               {.help = "What such a model of par04-vae has its energies divided by; 0 = 1024, as Par04",
                .unit = "GeV",

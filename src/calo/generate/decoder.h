@@ -36,7 +36,8 @@ class Decoder {
 
   /// @param latents     `[N, latent_dim]`
   /// @param conditions  one for each shower; geometry indexes `geometries`
-  /// @param threshold_mev cells below are left out; those that are not finite are kept, for the caller to refuse
+  /// @param threshold_mev cells below are left out; those that are not finite are kept, for the caller to
+  /// refuse
   /// @param out         replaced; its memory is used again
   void decode(std::span<const float> latents, std::span<const Conditions> conditions,
               const std::vector<std::string>& geometries, double threshold_mev, core::ThreadPool& pool,

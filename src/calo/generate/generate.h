@@ -52,7 +52,8 @@ struct GenerateReport {
 
 /// Streams showers to `out`, in bounded memory. Shower i has latent noise of (seed, i) only: the same
 /// whatever the batch size or the number of threads.
-/// @throws core::UsageError (nothing to make, unknown geometry), core::InputError (`like` has another mesh, or
+/// @throws core::UsageError (nothing to make, unknown geometry), core::InputError (`like` has another mesh,
+/// or
 ///         energies that cannot be; infer::NotFiniteError: the model makes cells that are NaN or infinite),
 ///         core::Interrupted (nothing is written)
 GenerateReport generate(ShowerSource& model, const GenerateOptions& options, const std::filesystem::path& out,

@@ -20,7 +20,10 @@ namespace {
 class FolderSource : public ShowerSource {
  public:
   FolderSource(ModelFolder model, infer::Precision precision, std::filesystem::path folder)
-      : folder_(std::move(folder)), decoder_(model, precision), transform_(std::move(model.transform)), precision_(precision) {
+      : folder_(std::move(folder)),
+        decoder_(model, precision),
+        transform_(std::move(model.transform)),
+        precision_(precision) {
     trained_ = {.geometries = transform_.trained_geometries,
                 .min_energy_mev = transform_.min_trained_energy_mev,
                 .max_energy_mev = transform_.max_trained_energy_mev,
@@ -174,8 +177,8 @@ std::unique_ptr<ShowerSource> ShowerSource::open(const std::filesystem::path& pa
     throw core::UsageError({.message = "goes with an ONNX file; a model folder knows how it is called",
                             .file = path,
                             .field = "contract"});
-  return std::make_unique<FolderSource>(ModelFolder::read(path),
-                                        precision.value_or(infer::Precision::kFp32), path);
+  return std::make_unique<FolderSource>(ModelFolder::read(path), precision.value_or(infer::Precision::kFp32),
+                                        path);
 }
 
 std::unique_ptr<ShowerSource> ShowerSource::of_folder(ModelFolder model, infer::Precision precision) {
@@ -187,7 +190,8 @@ std::string sha256_of_model(const std::filesystem::path& path) {
   const std::vector<std::string> files = infer::external_files(path);
   if (files.empty()) return core::sha256_of_path(path);
   std::string all = core::sha256_of_path(path) + '\n';
-  for (const std::string& file : files) all += file + '\0' + core::sha256_of_path(path.parent_path() / file) + '\n';
+  for (const std::string& file : files)
+    all += file + '\0' + core::sha256_of_path(path.parent_path() / file) + '\n';
   return core::sha256(all);
 }
 

@@ -29,8 +29,8 @@ struct TrainedRange {
 infer::Particle typical_particle(const TrainedRange& trained);
 
 /// A model that makes showers on the CPU, without LibTorch: a model folder, an ONNX file that
-/// `calopipe convert` or `calopipe optimise` wrote, or somebody else's under a contract. Folder and file make the
-/// same showers of the same seed, up to rounding.
+/// `calopipe convert` or `calopipe optimise` wrote, or somebody else's under a contract. Folder and file make
+/// the same showers of the same seed, up to rounding.
 class ShowerSource {
  public:
   virtual ~ShowerSource() = default;

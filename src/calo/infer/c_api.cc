@@ -80,14 +80,16 @@ calopipe_infer_status calopipe_infer_load_with(const char* file, const calopipe_
     *model = nullptr;
     // A program that knows more options than this library must not believe that they are heeded.
     if (options->size != sizeof *options)
-      throw core::UsageError({.message = "is of another version of this library: " + std::to_string(options->size) +
-                                         " bytes, not " + std::to_string(sizeof *options),
-                              .field = "options.size"});
+      throw core::UsageError(
+          {.message = "is of another version of this library: " + std::to_string(options->size) +
+                      " bytes, not " + std::to_string(sizeof *options),
+           .field = "options.size"});
     const int precision = options->precision;
     if (precision < CALOPIPE_INFER_FP32 || precision > CALOPIPE_INFER_AS_STORED)
       throw core::UsageError({.message = "cannot be " + std::to_string(precision), .field = "precision"});
     calo::infer::LoadOptions load;
-    if (precision != CALOPIPE_INFER_AS_STORED) load.precision = static_cast<calo::infer::Precision>(precision);
+    if (precision != CALOPIPE_INFER_AS_STORED)
+      load.precision = static_cast<calo::infer::Precision>(precision);
     const auto text = [](const char* given) { return given != nullptr ? std::string(given) : std::string(); };
     *model = new calopipe_infer_model{
         calo::infer::Generator::load(file, load,

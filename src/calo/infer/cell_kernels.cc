@@ -130,8 +130,8 @@ CALOPIPE_INLINE std::size_t collect(const Activation& activation, const Row& row
       const std::uint32_t cell = row.first_cell + static_cast<std::uint32_t>(group + j);
       row.cells[next] = cell;
       row.energies[next] = energies[j];
-      const auto hit = static_cast<unsigned>(!(energies[j] < row.threshold)) &
-                       static_cast<unsigned>(!(energies[j] <= 0));
+      const auto hit =
+          static_cast<unsigned>(!(energies[j] < row.threshold)) & static_cast<unsigned>(!(energies[j] <= 0));
       next += (hit | static_cast<unsigned>(energies[j] == -kInfinite)) &
               static_cast<unsigned>(cell < row.all_cells);
     }

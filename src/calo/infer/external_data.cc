@@ -19,8 +19,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kLongestName = 200;  // in messages
-constexpr const char* kTogether = "the model and its weights file belong together: copy both, or store the "
-                                  "model in one file (onnx.save without external data)";
+constexpr const char* kTogether =
+    "the model and its weights file belong together: copy both, or store the "
+    "model in one file (onnx.save without external data)";
 
 [[noreturn]] void refuse(std::string message, std::string field = {}, const char* hint = kTogether) {
   throw core::InputError({.message = std::move(message), .field = std::move(field), .hint = hint});
@@ -38,7 +39,8 @@ std::string fault_of(const std::string& location) {
   }
   for (const fs::path& part : fs::path(location))
     if (part == "..") return "has \"..\"";
-  if (const fs::path name = fs::path(location).filename(); name.empty() || name == ".") return "is a folder's";
+  if (const fs::path name = fs::path(location).filename(); name.empty() || name == ".")
+    return "is a folder's";
   return "";
 }
 
@@ -92,7 +94,8 @@ std::uint64_t bytes_in(const ExternalPlace& place, const char* key, std::uint64_
   std::uint64_t value = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (status != std::errc() || end != text.data() + text.size())
-    refuse(fmt::format("has the {} \"{}\" in its weights file, which is no number of bytes", key, printable(text)),
+    refuse(fmt::format("has the {} \"{}\" in its weights file, which is no number of bytes", key,
+                       printable(text)),
            where);
   return value;
 }
@@ -117,11 +120,12 @@ std::span<const std::byte> ExternalFiles::bytes_of(const std::string& location) 
     const fs::path path = error ? fs::path() : fs::canonical(folder_ / location, error);
     if (error)
       refuse(fmt::format("the weights file \"{}\" beside the model {}", name,
-                         error == std::errc::no_such_file_or_directory ? "is missing"
-                                                                       : "cannot be read: " + error.message()));
+                         error == std::errc::no_such_file_or_directory
+                             ? "is missing"
+                             : "cannot be read: " + error.message()));
     if (!is_inside(path, folder))
-      refuse(fmt::format("names the weights file \"{}\", which a link leads out of the model's folder", name), {},
-             "put the file itself beside the model");
+      refuse(fmt::format("names the weights file \"{}\", which a link leads out of the model's folder", name),
+             {}, "put the file itself beside the model");
     try {
       file = std::make_unique<MappedFile>(path, MappedFile::Kind::kData);
     } catch (const core::InputError& fault) {
@@ -141,15 +145,17 @@ std::span<const std::byte> external_bytes(ExternalData* data, const ExternalPlac
                                           const std::string& where) {
   for (const auto& [key, value] : place)
     if (key != "location" && key != "offset" && key != "length" && key != "checksum")
-      refuse(fmt::format("lies outside of the file, at a place with \"{}\", which is not known", printable(key)),
-             where);
+      refuse(
+          fmt::format("lies outside of the file, at a place with \"{}\", which is not known", printable(key)),
+          where);
   const auto location = place.find("location");
   if (location == place.end()) refuse("lies outside of the file, and no location says where", where);
   const std::string name = printable(location->second, kLongestName);
   if (data == nullptr)
-    refuse(fmt::format("lies outside of the file, in \"{}\", and the model came from memory, without files beside "
-                       "it",
-                       name),
+    refuse(fmt::format(
+               "lies outside of the file, in \"{}\", and the model came from memory, without files beside "
+               "it",
+               name),
            where, "load it from its file, or store it in one file (onnx.save without external data)");
   std::span<const std::byte> bytes;
   try {
@@ -164,17 +170,20 @@ std::span<const std::byte> external_bytes(ExternalData* data, const ExternalPlac
   if (length != size)
     refuse(fmt::format("has {} bytes in \"{}\", and its shape asks for {}", length, name, size), where);
   if (offset > bytes.size() || length > bytes.size() - offset)
-    refuse(fmt::format("lies at bytes {} to {} of \"{}\", which has {}: it was cut off, or belongs to another model",
-                       offset, offset + length, name, bytes.size()),
+    refuse(fmt::format(
+               "lies at bytes {} to {} of \"{}\", which has {}: it was cut off, or belongs to another model",
+               offset, offset + length, name, bytes.size()),
            where);
   if (const auto checksum = place.find("checksum"); checksum != place.end()) {
     std::string wanted = checksum->second;
-    std::transform(wanted.begin(), wanted.end(), wanted.begin(),
-                   [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c); });
+    std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) {
+      return static_cast<char>(c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c);
+    });
     if (sha1(bytes) != wanted)
-      refuse(fmt::format("has the checksum {} (SHA-1) for \"{}\", which is another one: the file was changed, or "
-                         "belongs to another model",
-                         printable(wanted), name),
+      refuse(fmt::format(
+                 "has the checksum {} (SHA-1) for \"{}\", which is another one: the file was changed, or "
+                 "belongs to another model",
+                 printable(wanted), name),
              where);
   }
   return bytes.subspan(offset, length);

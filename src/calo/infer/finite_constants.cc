@@ -62,7 +62,8 @@ Found look(const OnnxTensor& tensor) {
     case ElementType::kBfloat16:
       return look<std::uint16_t>(tensor.narrow, std::uint16_t{0x7f80}, std::uint16_t{0x007f});
     case ElementType::kDouble:
-      return look<std::uint64_t>(std::as_bytes(std::span(tensor.doubles)), 0x7ff0000000000000u, 0x000fffffffffffffu);
+      return look<std::uint64_t>(std::as_bytes(std::span(tensor.doubles)), 0x7ff0000000000000u,
+                                 0x000fffffffffffffu);
     default:
       return {};
   }
@@ -79,13 +80,15 @@ std::string place_in(const std::vector<std::int64_t>& shape, std::size_t flat) {
   return fmt::format("[{}]", fmt::join(place, ", "));
 }
 
-[[noreturn]] void refuse(const std::string& where, const Found& found, const std::string& place, std::size_t of) {
+[[noreturn]] void refuse(const std::string& where, const Found& found, const std::string& place,
+                         std::size_t of) {
   throw core::InputError(
       {.message = fmt::format("holds {} at {}; {} of its {} numbers are not finite",
                               found.count_nan > 0 ? "NaN" : "an infinity", place, found.count, of),
        .field = where,
-       .hint = found.count_nan > 0 ? "the training ran away, or the file is damaged: no result would mean anything"
-                                   : "infinities are let through as bounds and masks only, not as weights"});
+       .hint = found.count_nan > 0
+                   ? "the training ran away, or the file is damaged: no result would mean anything"
+                   : "infinities are let through as bounds and masks only, not as weights"});
 }
 
 bool is_one_of(const std::string& op, std::initializer_list<const char*> names) {
@@ -96,9 +99,9 @@ bool is_one_of(const std::string& op, std::initializer_list<const char*> names) 
 
 // Takes an infinity for what it is.
 bool is_bound(const std::string& op) {
-  return is_one_of(op, {"Clip", "Max", "Min", "Where", "Pad", "Less", "LessOrEqual", "Greater", "GreaterOrEqual",
-                        "Equal", "IsInf", "IsNaN", "Softmax", "LogSoftmax", "ReduceMax", "ReduceMin", "ArgMax",
-                        "ArgMin", "TopK"});
+  return is_one_of(
+      op, {"Clip", "Max", "Min", "Where", "Pad", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal",
+           "IsInf", "IsNaN", "Softmax", "LogSoftmax", "ReduceMax", "ReduceMin", "ArgMax", "ArgMin", "TopK"});
 }
 
 // What scores with a mask on them go into.
@@ -108,9 +111,11 @@ bool ends_a_mask(const std::string& op) {
 
 // Moves numbers and does not change them (but for their sign).
 bool is_carrier(const std::string& op) {
-  return is_one_of(op, {"Cast", "CastLike", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand",
-                        "Slice", "Split", "Concat", "Transpose", "Tile", "Gather", "GatherElements", "GatherND",
-                        "ScatterND", "ScatterElements", "Trilu", "Neg", "Dropout", "ConstantOfShape"});
+  return is_one_of(
+      op, {"Cast",      "CastLike", "Identity",       "Reshape",        "Flatten",   "Squeeze",
+           "Unsqueeze", "Expand",   "Slice",          "Split",          "Concat",    "Transpose",
+           "Tile",      "Gather",   "GatherElements", "GatherND",       "ScatterND", "ScatterElements",
+           "Trilu",     "Neg",      "Dropout",        "ConstantOfShape"});
 }
 
 class Uses {
@@ -124,8 +129,8 @@ class Uses {
     for (const OnnxValue& output : graph.outputs) outputs_.insert(output.name);
   }
 
-  // A node that takes a value otherwise than as a bound or mask; null where there is none. What has been found to
-  // be none is not looked at again.
+  // A node that takes a value otherwise than as a bound or mask; null where there is none. What has been
+  // found to be none is not looked at again.
   const OnnxNode* other_use(const std::string& name) {
     std::vector<Value> left = {{name, false}};
     while (!left.empty()) {
@@ -164,8 +169,8 @@ void check_finite(const OnnxGraph& graph) {
     if (found.count_nan > 0) refuse(where, found, place, of);
     if (!uses) uses.emplace(graph);
     if (const OnnxNode* node = uses->other_use(value))
-      refuse(fmt::format("{}, used by node \"{}\" ({})", where, node->name, printable(node->op_type)), found, place,
-             of);
+      refuse(fmt::format("{}, used by node \"{}\" ({})", where, node->name, printable(node->op_type)), found,
+             place, of);
   };
   for (const OnnxTensor& constant : graph.constants) {
     const Found found = look(constant);
@@ -176,7 +181,8 @@ void check_finite(const OnnxGraph& graph) {
   for (const OnnxNode& node : graph.nodes)
     for (const auto& [name, attribute] : node.attributes) {
       using Kind = OnnxAttribute::Kind;
-      const std::string where = fmt::format("node \"{}\" ({}), attribute \"{}\"", node.name, printable(node.op_type), printable(name));
+      const std::string where = fmt::format("node \"{}\" ({}), attribute \"{}\"", node.name,
+                                            printable(node.op_type), printable(name));
       if (attribute.kind == Kind::kTensor) {
         const Found found = look(attribute.t);
         if (found.count > 0)

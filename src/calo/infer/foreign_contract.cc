@@ -16,15 +16,17 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kMeshes = "SiW, SciPb, SiW-lowgran, or cells and their sizes in mm as in 18x50x45:2.325x3.4";
+constexpr const char* kMeshes =
+    "SiW, SciPb, SiW-lowgran, or cells and their sizes in mm as in 18x50x45:2.325x3.4";
 constexpr double kPar04MaxEnergyGev = 1024;  // Par04InferenceSetup.hh: fMaxEnergy, fMaxAngle
 constexpr double kPar04MaxThetaDeg = 90;
 constexpr std::int64_t kVaeConditions = 4;
 constexpr std::int64_t kCaloDitConditions = 8;
 
 [[noreturn]] void refuse_mesh(const std::string& text) {
-  throw core::UsageError(
-      {.message = fmt::format("cannot be \"{}\"", text), .field = "mesh", .hint = fmt::format("{}", kMeshes)});
+  throw core::UsageError({.message = fmt::format("cannot be \"{}\"", text),
+                          .field = "mesh",
+                          .hint = fmt::format("{}", kMeshes)});
 }
 
 // Numbers between "x".
@@ -50,9 +52,9 @@ std::string kind_of(const std::string& contract) {
 }
 
 json to_json(const CylinderCells& mesh) {
-  return {{"kind", "cylinder"},           {"n_r", mesh.n_r},
-          {"n_phi", mesh.n_phi},          {"n_z", mesh.n_z},
-          {"size_r_mm", mesh.size_r_mm},  {"size_z_mm", mesh.size_z_mm}};
+  return {{"kind", "cylinder"},          {"n_r", mesh.n_r},
+          {"n_phi", mesh.n_phi},         {"n_z", mesh.n_z},
+          {"size_r_mm", mesh.size_r_mm}, {"size_z_mm", mesh.size_z_mm}};
 }
 
 // The file says its contract itself: that of the caller may repeat it.
@@ -94,8 +96,8 @@ std::int64_t input_width(const ForeignContract& contract, const Model& model, co
                        fmt::join(input.shape, ", "), input.type));
   const std::int64_t width = input.shape[1];
   if (kind == "par04-vae" && width <= kVaeConditions)
-    refuse(fmt::format("asks for noise and {} conditions, and \"{}\" takes {} numbers", kVaeConditions, input.name,
-                       width));
+    refuse(fmt::format("asks for noise and {} conditions, and \"{}\" takes {} numbers", kVaeConditions,
+                       input.name, width));
   if (kind == "par04-calodit" && width != kCaloDitConditions)
     refuse(fmt::format("asks for {} conditions, and \"{}\" takes {} numbers", kCaloDitConditions, input.name,
                        width));
@@ -128,7 +130,8 @@ CylinderCells parse_mesh(const std::string& text) {
   for (const double size : sizes)
     if (!(size > 0) || !std::isfinite(size)) refuse_mesh(text);
   mesh = {.n_r = cells[0], .n_phi = cells[1], .n_z = cells[2], .size_r_mm = sizes[0], .size_z_mm = sizes[1]};
-  if (static_cast<double>(mesh.n_r) * static_cast<double>(mesh.n_phi) * static_cast<double>(mesh.n_z) >= 2147483648.0)
+  if (static_cast<double>(mesh.n_r) * static_cast<double>(mesh.n_phi) * static_cast<double>(mesh.n_z) >=
+      2147483648.0)
     refuse_mesh(text);
   return mesh;
 }
@@ -152,9 +155,10 @@ std::map<std::string, std::string> properties_under(const ForeignContract& contr
     return properties;
   }
   if (contract.mesh.empty())
-    throw core::UsageError({.message = "is required with a contract: the file does not say where its cells lie",
-                            .field = "mesh",
-                            .hint = kMeshes});
+    throw core::UsageError(
+        {.message = "is required with a contract: the file does not say where its cells lie",
+         .field = "mesh",
+         .hint = kMeshes});
   const bool vae = kind == "par04-vae";
   if (!vae && contract.energy_scale_gev != 0)
     throw core::UsageError({.message = "has no meaning for par04-calodit2, which takes energies in GeV",
@@ -168,8 +172,9 @@ std::map<std::string, std::string> properties_under(const ForeignContract& contr
   const auto place = [](const char* name) { return json{{"quantity", "one-hot"}, {"geometry", name}}; };
   json conditions, geometries;
   if (vae) {
-    conditions = {{{"quantity", "incident energy"}, {"unit", "MeV"}, {"times", 1 / (1000 * scale_gev)}},
-                  {{"quantity", "theta"}, {"unit", "rad"}, {"times", 180 / std::numbers::pi / kPar04MaxThetaDeg}}};
+    conditions = {
+        {{"quantity", "incident energy"}, {"unit", "MeV"}, {"times", 1 / (1000 * scale_gev)}},
+        {{"quantity", "theta"}, {"unit", "rad"}, {"times", 180 / std::numbers::pi / kPar04MaxThetaDeg}}};
     geometries = {"SciPb", "SiW"};
   } else {
     conditions = {{{"quantity", "incident energy"}, {"unit", "MeV"}, {"times", 1e-3}},

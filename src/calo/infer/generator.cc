@@ -139,8 +139,8 @@ void Generator::check_inputs() {
   bool fits = model_.inputs().size() == wanted.size() && model_.outputs().size() == 1;
   for (std::size_t i = 0; fits && i < wanted.size(); ++i) {
     const TensorInfo& input = model_.inputs()[i];
-    fits = is_real(model_.program().inputs[i].type) && input.shape.size() == 2 && input.shape[1] == wanted[i].second &&
-           (wanted[i].first.empty() || input.name == wanted[i].first);
+    fits = is_real(model_.program().inputs[i].type) && input.shape.size() == 2 &&
+           input.shape[1] == wanted[i].second && (wanted[i].first.empty() || input.name == wanted[i].first);
   }
   if (!fits) refuse(model_, "has other inputs or outputs than its contract asks for", "calopipe.contract");
   // The first extent is the batch; a flat output of Par04's contracts may have none.
@@ -161,8 +161,8 @@ void Generator::check_inputs() {
   if (open && in_mesh % cells_ == 0) cells_ = in_mesh;
   if (in_mesh > 0 && in_mesh != cells_)
     refuse(model_,
-           fmt::format("makes {} cells, and the mesh has {} x {} x {} = {}", cells_, mesh_.n_r, mesh_.n_phi, mesh_.n_z,
-                       in_mesh),
+           fmt::format("makes {} cells, and the mesh has {} x {} x {} = {}", cells_, mesh_.n_r, mesh_.n_phi,
+                       mesh_.n_z, in_mesh),
            output.name);
   if (model_.program().output && model_.program().output->layer.cells() != cells_)
     refuse(model_, "makes another number of cells", output.name);
@@ -221,9 +221,8 @@ void Generator::encode(std::span<const Particle> particles, std::uint64_t seed, 
     std::size_t next = 0;
     for (std::size_t input = 1; input < 4; ++input) {
       const std::size_t width = input == 3 ? columns - 2 : 1;
-      fill_input(program, state, input, rows, width, [&](std::size_t row, std::size_t j) {
-        return column(columns_[next + j], particles[row]);
-      });
+      fill_input(program, state, input, rows, width,
+                 [&](std::size_t row, std::size_t j) { return column(columns_[next + j], particles[row]); });
       next += width;
     }
     return;
@@ -234,9 +233,8 @@ void Generator::encode(std::span<const Particle> particles, std::uint64_t seed, 
   });
 }
 
-void Generator::refuse_spoilt(
-    std::span<const Particle> particles, std::span<const std::size_t> counts,
-    const std::function<std::pair<std::size_t, float>(std::size_t)>& first) const {
+void Generator::refuse_spoilt(std::span<const Particle> particles, std::span<const std::size_t> counts,
+                              const std::function<std::pair<std::size_t, float>(std::size_t)>& first) const {
   const auto is_spoilt = [](std::size_t count) { return count > 0; };
   const auto i =
       static_cast<std::size_t>(std::find_if(counts.begin(), counts.end(), is_spoilt) - counts.begin());
@@ -256,8 +254,9 @@ void Generator::refuse_spoilt(
        .num_showers = static_cast<std::size_t>(std::count_if(counts.begin(), counts.end(), is_spoilt)),
        .of_showers = counts.size(),
        .cell = cell,
-       .place = regular ? fmt::format("r {}, phi {}, z {}", cell / (n_phi * n_z), cell / n_z % n_phi, cell % n_z)
-                        : "",
+       .place = regular
+                    ? fmt::format("r {}, phi {}, z {}", cell / (n_phi * n_z), cell / n_z % n_phi, cell % n_z)
+                    : "",
        .value = value});
 }
 
@@ -276,9 +275,11 @@ std::size_t Generator::rows_at_once() const {
 void Generator::generate(std::span<const Particle> particles, std::uint64_t seed, float threshold_mev,
                          Workspace& workspace, SparseShowers& out) const {
   check(particles);
-  if (std::isnan(threshold_mev)) throw core::UsageError({.message = "is no number", .field = "threshold_mev"});
+  if (std::isnan(threshold_mev))
+    throw core::UsageError({.message = "is no number", .field = "threshold_mev"});
   const auto check_finite = [&] {
-    if (std::all_of(out.not_finite_.begin(), out.not_finite_.end(), [](std::size_t n) { return n == 0; })) return;
+    if (std::all_of(out.not_finite_.begin(), out.not_finite_.end(), [](std::size_t n) { return n == 0; }))
+      return;
     refuse_spoilt(particles, out.not_finite_, [&](std::size_t i) {
       const std::size_t at = first_not_finite(out.energies_of(i));
       return std::pair<std::size_t, float>(out.cells_of(i)[at], out.energies_of(i)[at]);

@@ -84,7 +84,8 @@ class Generator {
   float column(const Column& column, const Particle& particle) const;
   void check_made(const OutputView& made, std::size_t rows) const;
   std::size_t rows_at_once() const;
-  /// @param counts  cells that are not finite, by shower; not all are 0  @param first  the first of them and what
+  /// @param counts  cells that are not finite, by shower; not all are 0  @param first  the first of them and
+  /// what
   ///                it holds, of a shower that has some
   [[noreturn]] void refuse_spoilt(
       std::span<const Particle> particles, std::span<const std::size_t> counts,

@@ -41,11 +41,11 @@ Model Model::load(const std::filesystem::path& file, const LoadOptions& options)
   ExternalFiles beside(file);
   try {
     Model model;
-    model.program_ =
-        std::make_unique<Program>(compile(read_onnx(mapped.bytes(), {}, &beside), {.precision = options.precision,
-                                                                      .isa = options.isa,
-                                                                      .fuse = options.fuse,
-                                                                      .release = MappedFile::release}));
+    model.program_ = std::make_unique<Program>(
+        compile(read_onnx(mapped.bytes(), {}, &beside), {.precision = options.precision,
+                                                         .isa = options.isa,
+                                                         .fuse = options.fuse,
+                                                         .release = MappedFile::release}));
     model.inputs_ = infos(model.program_->inputs);
     model.outputs_ = infos(model.program_->outputs);
     model.file_ = file;

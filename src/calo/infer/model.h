@@ -76,8 +76,8 @@ class Workspace {
 class Model {
  public:
   /// Tensors may lie in files beside it, as torch.onnx.export writes them (see ExternalFiles).
-  /// @throws core::InputError (not readable, damaged, weights that are not finite, operators that are not known; see read_onnx and
-  /// compile)
+  /// @throws core::InputError (not readable, damaged, weights that are not finite, operators that are not
+  /// known; see read_onnx and compile)
   static Model load(const std::filesystem::path& file, const LoadOptions& options = {});
   /// @param bytes of an ONNX file; not needed afterwards. Tensors in files beside it are refused.
   static Model from_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {});

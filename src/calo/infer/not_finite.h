@@ -9,8 +9,8 @@
 
 namespace calo::infer {
 
-/// A model made cells that are NaN or infinite. Their energy would be gone where they are left out, so that no
-/// shower of such a call is to be used.
+/// A model made cells that are NaN or infinite. Their energy would be gone where they are left out, so that
+/// no shower of such a call is to be used.
 class NotFiniteError : public core::InputError {
  public:
   using core::InputError::InputError;

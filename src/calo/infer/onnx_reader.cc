@@ -620,8 +620,8 @@ void read_graph(Bytes bytes, const OnnxLimits& limits, ExternalData* external, O
         break;
       }
       case kInitializer:
-        add_constant(
-            read_tensor(reader.bytes(field), limits, external, fmt::format("initializer {}", graph.constants.size())));
+        add_constant(read_tensor(reader.bytes(field), limits, external,
+                                 fmt::format("initializer {}", graph.constants.size())));
         break;
       case kSparseInitializer:
         refuse("has sparse initializers, which are not known", "graph");

@@ -40,7 +40,7 @@ void OutputLayer::sparse(const float* rows, std::span<const float> scale, float 
   for (std::size_t i = 0; i < count; ++i)
     work.smallest[i] = scale[i] > 0 && scale[i] < std::numeric_limits<float>::infinity()
                            ? activation_.surely_below(static_cast<double>(threshold) / scale[i])
-                                    : -std::numeric_limits<float>::infinity();
+                           : -std::numeric_limits<float>::infinity();
 
   // Each piece of cells collects the hits of every row, block by block, so that a block's weights are fetched
   // once for all rows; together the pieces are in ascending order. More pieces than threads: hits are not

@@ -43,8 +43,8 @@ class OutputLayer {
     std::vector<Hits> found;      // by piece of the cells
   };
 
-  /// Cells with cell ≥ threshold and cell > 0. Cells that are not finite are kept, whatever the threshold, and
-  /// counted: SparseShowers::num_not_finite().
+  /// Cells with cell ≥ threshold and cell > 0. Cells that are not finite are kept, whatever the threshold,
+  /// and counted: SparseShowers::num_not_finite().
   /// @param rows  `[scale.size(), in]`
   /// @param pool  null = this thread only; then nothing is allocated once `work` and `out` have been used for
   ///              as many rows

@@ -55,12 +55,13 @@ std::string model_card(const OptimiseReport& report, const std::filesystem::path
   std::string text = fmt::format(
       "# A fast-simulation model in {}\n\nMakes electromagnetic showers in place of Geant4's full "
       "simulation.\n\n"
-      "| | |\n|---|---|\n| contract | {} |\n| mesh | {} |\n| geometries | {} |\n| trained on | {} |\n| latent | {} numbers |\n| precision | {} |\n| file | {:.1f} MB |\n| weights "
+      "| | |\n|---|---|\n| contract | {} |\n| mesh | {} |\n| geometries | {} |\n| trained on | {} |\n| "
+      "latent | {} numbers |\n| precision | {} |\n| file | {:.1f} MB |\n| weights "
       "in memory | "
       "{:.1f} MB |\n\n",
-      to_string(best.precision), report.contract, report.mesh, fmt::join(source->geometries(), ", "),
-      range, generator.latent_dim(), to_string(best.precision),
-      static_cast<double>(best.file_bytes) / 1e6, static_cast<double>(best.weight_bytes) / 1e6);
+      to_string(best.precision), report.contract, report.mesh, fmt::join(source->geometries(), ", "), range,
+      generator.latent_dim(), to_string(best.precision), static_cast<double>(best.file_bytes) / 1e6,
+      static_cast<double>(best.weight_bytes) / 1e6);
   text += fmt::format(
       "Outside of what it was trained on its showers mean little. What it reaches against the full "
       "simulation is in "

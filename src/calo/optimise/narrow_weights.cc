@@ -131,9 +131,10 @@ std::string for_precision(const std::string& bytes, infer::Precision precision, 
   constexpr std::int64_t kOpset = 13;  // the first whose DequantizeLinear has an axis
   for (const onnx::OperatorSetIdProto& opset : model.opset_import())
     if (narrow_weights && opset.domain().empty() && opset.version() < kOpset)
-      throw core::InputError({.message = "has operators of a set before 13, which cannot store narrow weights",
-                              .field = "opset_import",
-                              .hint = "convert it again, or leave its weights as they are (--weights float)"});
+      throw core::InputError(
+          {.message = "has operators of a set before 13, which cannot store narrow weights",
+           .field = "opset_import",
+           .hint = "convert it again, or leave its weights as they are (--weights float)"});
   if (narrow_weights && precision != infer::Precision::kFp32) store_narrow(*model.mutable_graph(), precision);
   auto& properties = *model.mutable_metadata_props();
   const auto found = std::find_if(properties.begin(), properties.end(), [](const auto& property) {

@@ -63,7 +63,7 @@ std::vector<ObservableShift> find_shifts(const Validation& fp32, const Validatio
   for_each_observable(narrow,
                       [&](const std::string& condition, const std::string& name, const Comparison& c) {
                         // Nothing to compare with: no statistical error, or no such mean with fp32 either.
-        if (!(c.full_mean_error > 0) || !std::isfinite(means.at({condition, name}))) return;
+                        if (!(c.full_mean_error > 0) || !std::isfinite(means.at({condition, name}))) return;
                         ObservableShift shift{.condition = condition,
                                               .observable = name,
                                               .unit = c.unit,
@@ -204,9 +204,8 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
       for (const ObservableShift& shift : candidate.shifts) {
         // A mean that is gone has moved without end; std::max would pass over NaN.
         const double size = std::abs(shift.shift_sigma());
-        candidate.largest_shift_sigma =
-            std::max(candidate.largest_shift_sigma,
-                     std::isnan(size) ? std::numeric_limits<double>::infinity() : size);
+        candidate.largest_shift_sigma = std::max(
+            candidate.largest_shift_sigma, std::isnan(size) ? std::numeric_limits<double>::infinity() : size);
       }
       if (candidate.shifts.empty())
         throw core::InputError({.message = "has too few showers of each condition: no observable has a "

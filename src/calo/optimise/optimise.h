@@ -76,7 +76,8 @@ struct OptimiseReport {
 /// where they are, and writes the file for it. Showers of every condition of the full sample are made in each
 /// precision from the same noise, so that what differs is the precision alone.
 /// The file is whole in itself: weights from files beside the model are taken in.
-/// @param onnx a file of `calopipe convert`, or another under OptimiseOptions::contract  @param full showers of the full simulation
+/// @param onnx a file of `calopipe convert`, or another under OptimiseOptions::contract  @param full showers
+/// of the full simulation
 /// @throws core::InputError (infer::NotFiniteError too), core::UsageError, core::UnavailableError
 OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem::path& full,
                         const OptimiseOptions& options, const std::filesystem::path& out,

@@ -49,7 +49,8 @@ bool take_in(Tensor& tensor, infer::ExternalData& files) {
 
 }  // namespace
 
-std::string self_contained(const std::filesystem::path& file, const std::map<std::string, std::string>& properties) {
+std::string self_contained(const std::filesystem::path& file,
+                           const std::map<std::string, std::string>& properties) {
   std::string bytes = core::read_file(file);
   onnx::ModelProto model;
   if (!model.ParseFromString(bytes)) throw core::InputError({.message = "is no ONNX file", .file = file});
@@ -70,7 +71,8 @@ std::string self_contained(const std::filesystem::path& file, const std::map<std
   }
   if (!changed) return bytes;
   if (!model.SerializeToString(&bytes))
-    throw core::InputError({.message = "is over protobuf's 2 GiB with the weights from the files beside it", .file = file});
+    throw core::InputError(
+        {.message = "is over protobuf's 2 GiB with the weights from the files beside it", .file = file});
   return bytes;
 }
 

@@ -68,11 +68,11 @@ Transform Transform::from_json(const json& object) {
   take(object, "trained_geometries", transform.trained_geometries);
   take(object, "readout_threshold_mev", transform.readout_threshold_mev);
   const auto is_number = [](double x) { return std::isfinite(x); };
-  const bool finite = is_number(transform.max_energy_mev) && is_number(transform.max_theta_deg) &&
-                      is_number(transform.min_trained_energy_mev) &&
-                      is_number(transform.max_trained_energy_mev) &&
-                      is_number(transform.min_trained_theta_deg) &&
-                      is_number(transform.max_trained_theta_deg) && is_number(transform.readout_threshold_mev);
+  const bool finite =
+      is_number(transform.max_energy_mev) && is_number(transform.max_theta_deg) &&
+      is_number(transform.min_trained_energy_mev) && is_number(transform.max_trained_energy_mev) &&
+      is_number(transform.min_trained_theta_deg) && is_number(transform.max_trained_theta_deg) &&
+      is_number(transform.readout_threshold_mev);
   if (!finite || !(transform.max_energy_mev > 0) || !(transform.max_theta_deg > 0) ||
       transform.one_hot_order.empty())
     throw core::InputError({.message = "holds values that cannot be", .field = "transform"});

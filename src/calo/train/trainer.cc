@@ -186,8 +186,8 @@ class Fit {
   void judge(const EpochRecord& record) {
     const double loss = validation_.empty() ? record.loss : record.validation_loss;
     if (!std::isfinite(loss))
-      spdlog::warn("the validation loss of epoch {} is {}: the epoch counts as one without gain", record.epoch,
-                   loss);
+      spdlog::warn("the validation loss of epoch {} is {}: the epoch counts as one without gain",
+                   record.epoch, loss);
     if (loss < best_loss_) {
       result_.best_epoch = record.epoch;
       best_loss_ = loss;

@@ -30,7 +30,8 @@ std::vector<float> floats_in(const fs::path& file) {
   return out;
 }
 
-std::vector<float> run(const Model& model, const std::vector<std::int64_t>& shape, const std::vector<float>& x) {
+std::vector<float> run(const Model& model, const std::vector<std::int64_t>& shape,
+                       const std::vector<float>& x) {
   Workspace workspace;
   const calo::infer::InputView view{.shape = shape, .floats = x};
   model.run({&view, 1}, {}, workspace);
@@ -40,7 +41,8 @@ std::vector<float> run(const Model& model, const std::vector<std::int64_t>& shap
 
 void expect_near(const std::vector<float>& found, const std::vector<float>& wanted) {
   ASSERT_EQ(found.size(), wanted.size());
-  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], wanted[i], 1e-4 * std::abs(wanted[i]) + 1e-5);
+  for (std::size_t i = 0; i < found.size(); ++i)
+    EXPECT_NEAR(found[i], wanted[i], 1e-4 * std::abs(wanted[i]) + 1e-5);
 }
 
 // As the onnx package writes them, in all its ways; onnxruntime says what comes out.
@@ -70,7 +72,8 @@ using Place = std::vector<std::pair<std::string, std::string>>;
 
 // y = x · w with the weights `[2, 2]` in another file.
 std::string model_with(const Place& place, const std::string& more = "") {
-  std::string tensor = W::integer(1, 2) + W::integer(1, 2) + W::integer(2, 1) + W::bytes(8, "w") + W::integer(14, 1);
+  std::string tensor =
+      W::integer(1, 2) + W::integer(1, 2) + W::integer(2, 1) + W::bytes(8, "w") + W::integer(14, 1);
   for (const auto& [key, value] : place) tensor += W::bytes(13, W::bytes(1, key) + W::bytes(2, value));
   W writer;
   writer.initializer(tensor + more).input(W::value("x", {1, 2})).node("MatMul", {"x", "w"}, {"y"});
@@ -111,7 +114,8 @@ TEST_F(ExternalFile, IsTakenWhereItIsInsideOfTheFolder) {
   core::write_file(beside / "a/b/w.data", bytes_);
   fs::create_symlink("w.data", beside / "link.data");
   fs::create_directory_symlink("a", beside / "linked");
-  for (const char* location : {"w.data", "./w.data", "a/b/w.data", "a//b/./w.data", "link.data", "linked/b/w.data"})
+  for (const char* location :
+       {"w.data", "./w.data", "a/b/w.data", "a//b/./w.data", "link.data", "linked/b/w.data"})
     EXPECT_EQ(refusal({{"location", location}, {"offset", "8"}, {"length", "16"}}), "") << location;
   EXPECT_EQ(refusal({{"offset", "8"}, {"location", "w.data"}}), "");  // as long as the shape asks for
   // The model through a link in another folder: its own folder is that of the link.
@@ -128,7 +132,9 @@ TEST_F(ExternalFile, IsRefusedElsewhere) {
   fs::create_directory_symlink("..", beside / "up");
   fs::create_directory(beside / "folder");
   ASSERT_EQ(mkfifo((beside / "pipe").c_str(), 0600), 0);
-  const auto at = [&](const std::string& location) { return refusal({{"location", location}, {"offset", "8"}}); };
+  const auto at = [&](const std::string& location) {
+    return refusal({{"location", location}, {"offset", "8"}});
+  };
   EXPECT_THAT(at("../outside.data"), HasSubstr("\"..\""));
   EXPECT_THAT(at("folder/../w.data"), HasSubstr("\"..\""));
   EXPECT_THAT(at((folder_ / "outside.data").string()), HasSubstr("absolute"));
@@ -156,7 +162,8 @@ TEST_F(ExternalFile, MustHoldWhatTheTensorSays) {
     return refusal(place);
   };
   EXPECT_EQ(at({{"offset", "8"}}), "");
-  EXPECT_THAT(at({{"offset", "8"}, {"length", "12"}}), HasSubstr("has 12 bytes in \"w.data\", and its shape asks for 16"));
+  EXPECT_THAT(at({{"offset", "8"}, {"length", "12"}}),
+              HasSubstr("has 12 bytes in \"w.data\", and its shape asks for 16"));
   EXPECT_THAT(at({{"offset", "8"}, {"length", "20"}}), HasSubstr("20 bytes"));
   EXPECT_THAT(at({{"offset", "16"}}), HasSubstr("bytes 16 to 32 of \"w.data\", which has 28"));
   EXPECT_THAT(at({{"offset", "18446744073709551612"}}), HasSubstr("cut off"));
@@ -169,7 +176,8 @@ TEST_F(ExternalFile, MustHoldWhatTheTensorSays) {
   EXPECT_THAT(refusal({}), HasSubstr("not where"));
   EXPECT_THAT(refusal({{"location", "w.data"}}, W::integer(14, 0)), HasSubstr("not that it does"));
   EXPECT_THAT(refusal({{"location", "w.data"}}, W::integer(14, 2)), HasSubstr("kind 2"));
-  EXPECT_THAT(refusal({{"location", "w.data"}}, W::bytes(9, std::string(16, 'a'))), HasSubstr("holds numbers"));
+  EXPECT_THAT(refusal({{"location", "w.data"}}, W::bytes(9, std::string(16, 'a'))),
+              HasSubstr("holds numbers"));
   // Cut off, and emptied.
   core::write_file(model_.parent_path() / "w.data", bytes_.substr(0, 20));
   EXPECT_THAT(at({{"offset", "8"}}), HasSubstr("which has 20"));
@@ -186,7 +194,8 @@ TEST_F(ExternalFile, IsTheOneThatTheChecksumIsOf) {
   // RFC 3174's own: of what FIPS 180-1 has, and of sizes around a block's end.
   const std::pair<std::string, const char*> known[] = {
       {"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
-      {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
+      {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+       "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
       {std::string(1'000'000, 'a'), "34aa973cd4c4daa4f61eeb2bdbad27316534016f"},
       {std::string(64, 'a'), "0098ba824b5c16427bd7a1122a5a442a25ec644d"}};
   for (const auto& [text, digest] : known) {

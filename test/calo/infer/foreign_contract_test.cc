@@ -41,10 +41,27 @@ TEST(ForeignMesh, IsANameOrNumbers) {
   EXPECT_EQ(parse_mesh("9x16x45:4.65x3.4"), parse_mesh("SiW-lowgran"));
   EXPECT_EQ(parse_mesh("1x2x3:0.5x1e1"),
             (CylinderCells{.n_r = 1, .n_phi = 2, .n_z = 3, .size_r_mm = 0.5, .size_z_mm = 10}));
-  for (const char* text : {"", "siw", "18x50x45", "18x50:1x1", "18x50x45x1:1x1", "18x50x45:1", "18x50x45:1x1x1",
-                           "0x50x45:1x1", "-1x50x45:1x1", "18x50x45:0x1", "18x50x45:-1x1", "18x50x45:nanx1",
-                           "18x50x45:infx1", "18 x50x45:1x1", "18x50x45:1x1 ", "18.5x50x45:1x1", "x50x45:1x1",
-                           "100000x100000x10:1x1", "99999999999999999999x1x1:1x1", "18x50x45:1x", "SiW:1x1"})
+  for (const char* text : {"",
+                           "siw",
+                           "18x50x45",
+                           "18x50:1x1",
+                           "18x50x45x1:1x1",
+                           "18x50x45:1",
+                           "18x50x45:1x1x1",
+                           "0x50x45:1x1",
+                           "-1x50x45:1x1",
+                           "18x50x45:0x1",
+                           "18x50x45:-1x1",
+                           "18x50x45:nanx1",
+                           "18x50x45:infx1",
+                           "18 x50x45:1x1",
+                           "18x50x45:1x1 ",
+                           "18.5x50x45:1x1",
+                           "x50x45:1x1",
+                           "100000x100000x10:1x1",
+                           "99999999999999999999x1x1:1x1",
+                           "18x50x45:1x",
+                           "SiW:1x1"})
     EXPECT_THROW(parse_mesh(text), core::UsageError) << text;
 }
 
@@ -68,7 +85,8 @@ std::vector<float> read(const fs::path& file) {
 }
 
 void write(const fs::path& file, const std::vector<float>& values) {
-  core::write_file(file, std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
+  core::write_file(file,
+                   std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
 }
 
 std::vector<float> cells_of(const Generator& generator, std::uint64_t seed = 9) {
@@ -89,26 +107,30 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
   const test::TempFolder folder;
   std::vector<float> vae, dit;
   for (const Particle& particle : particles()) {
-    core::Philox noise = calo::infer::noise_of({.seed = 9, .event = particle.event, .particle = particle.particle});
+    core::Philox noise =
+        calo::infer::noise_of({.seed = 9, .event = particle.event, .particle = particle.particle});
     for (int j = 0; j < 10; ++j) vae.push_back(noise.normal());
     const auto theta_deg = static_cast<float>(particle.theta_rad * 180 / std::numbers::pi);
-    vae.insert(vae.end(), {particle.energy_mev / 1024000, theta_deg / 90, particle.geometry == 0 ? 1.0f : 0.0f,
-                           particle.geometry == 1 ? 1.0f : 0.0f});
-    dit.insert(dit.end(), {particle.energy_mev / 1000, particle.phi_rad, particle.theta_rad,
-                           particle.geometry == 0 ? 1.0f : 0.0f, particle.geometry == 1 ? 1.0f : 0.0f, 0, 0, 0});
+    vae.insert(vae.end(), {particle.energy_mev / 1024000, theta_deg / 90,
+                           particle.geometry == 0 ? 1.0f : 0.0f, particle.geometry == 1 ? 1.0f : 0.0f});
+    dit.insert(dit.end(),
+               {particle.energy_mev / 1000, particle.phi_rad, particle.theta_rad,
+                particle.geometry == 0 ? 1.0f : 0.0f, particle.geometry == 1 ? 1.0f : 0.0f, 0, 0, 0});
   }
   write(folder / "vae.in", vae);
   write(folder / "dit.in", dit);
   const std::string command = std::string(test::python()) + " " + CALOPIPE_SOURCE_DIR +
                               "/test/calo/infer/foreign_models.py " + folder.path().string();
   ASSERT_EQ(std::system(command.c_str()), 0);
-  for (const std::string name : {"vae", "vae_anybatch", "vae_shaped", "vae_flat", "vae_double", "vae_half", "dit"}) {
+  for (const std::string name :
+       {"vae", "vae_anybatch", "vae_shaped", "vae_flat", "vae_double", "vae_half", "dit"}) {
     const bool is_vae = name != "dit";
     const std::vector<float> outputs = read(folder / (name + ".out"));
     for (const bool fuse : {true, false}) {
       SCOPED_TRACE(name + (fuse ? "" : ", interpreted"));
-      const Generator generator = load(folder / (name + ".onnx"),
-                                       {.contract = is_vae ? "par04-vae" : "par04-calodit2", .mesh = kMesh}, fuse);
+      const Generator generator =
+          load(folder / (name + ".onnx"),
+               {.contract = is_vae ? "par04-vae" : "par04-calodit2", .mesh = kMesh}, fuse);
       EXPECT_EQ(generator.num_cells(), static_cast<std::int64_t>(kCells));
       EXPECT_EQ(generator.mesh().n_z, 11);
       EXPECT_EQ(generator.latent_dim(), is_vae ? 10 : 0);
@@ -117,7 +139,8 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
       for (std::size_t i = 0; i < cells.size(); ++i) {
         const float factor = is_vae ? particles()[i / kCells].energy_mev : 1000;
         const float made = outputs[i] * factor;
-        ASSERT_NEAR(cells[i], made, name == "vae_half" ? 4e-3 * made + 2e-3 * factor : 1e-5 * made + 1e-6 * factor)
+        ASSERT_NEAR(cells[i], made,
+                    name == "vae_half" ? 4e-3 * made + 2e-3 * factor : 1e-5 * made + 1e-6 * factor)
             << i;
       }
       // Sparse ones are the same, without the few that are 0 in float.
@@ -125,7 +148,8 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
       SparseShowers showers;
       generator.generate(particles(), 9, 0, workspace, showers);
       std::vector<float> positive;
-      std::copy_if(cells.begin(), cells.end(), std::back_inserter(positive), [](float cell) { return cell > 0; });
+      std::copy_if(cells.begin(), cells.end(), std::back_inserter(positive),
+                   [](float cell) { return cell > 0; });
       EXPECT_GT(positive.size(), cells.size() * 9 / 10);
       ASSERT_EQ(showers.num_hits(), positive.size());
       EXPECT_EQ(std::memcmp(showers.energies_mev(), positive.data(), positive.size() * sizeof(float)), 0);
@@ -142,7 +166,8 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
   for (const std::size_t i : {7, 2}) {
     const Particle particle = particles()[i];
     noisy.generate_dense({&particle, 1}, 9, workspace, alone);
-    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + static_cast<std::ptrdiff_t>(i * kCells)));
+    EXPECT_TRUE(
+        std::equal(alone.begin(), alone.end(), all.begin() + static_cast<std::ptrdiff_t>(i * kCells)));
     Particle other = particle;
     other.particle += 1;
     std::vector<float> others(kCells);
@@ -150,12 +175,14 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
     EXPECT_NE(others, alone);
   }
   // Another scale of energies.
-  const Generator half = load(folder / "vae.onnx", {.contract = "par04-vae", .mesh = kMesh, .energy_scale_gev = 512});
+  const Generator half =
+      load(folder / "vae.onnx", {.contract = "par04-vae", .mesh = kMesh, .energy_scale_gev = 512});
   Particle one = particles()[1], twice = one;
   twice.energy_mev *= 2;
   std::vector<float> a(kCells), b(kCells);
   half.generate_dense({&one, 1}, 9, workspace, a);
-  load(folder / "vae.onnx", {.contract = "par04-vae", .mesh = kMesh}).generate_dense({&twice, 1}, 9, workspace, b);
+  load(folder / "vae.onnx", {.contract = "par04-vae", .mesh = kMesh})
+      .generate_dense({&twice, 1}, 9, workspace, b);
   for (std::size_t i = 0; i < kCells; ++i) EXPECT_NEAR(2 * a[i], b[i], 1e-5 * b[i]);
 }
 
@@ -163,7 +190,8 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
 std::string bare(const std::vector<std::int64_t>& in, std::int64_t cells, int outputs = 1) {
   W writer;
   writer.input(W::value("in", in));
-  writer.initializer(W::tensor("w", {in.back(), cells}, std::vector<float>(static_cast<std::size_t>(in.back() * cells), 0.1f)));
+  writer.initializer(W::tensor("w", {in.back(), cells},
+                               std::vector<float>(static_cast<std::size_t>(in.back() * cells), 0.1f)));
   std::vector<std::int64_t> out = in;
   out.back() = cells;
   writer.node("MatMul", {"in", "w"}, {"out"}).output(W::value("out", out));
@@ -182,7 +210,8 @@ std::string refusal(const std::string& bytes, const ForeignContract& contract) {
 }
 
 TEST(ForeignContract, RefusesWhatDoesNotFit) {
-  const ForeignContract vae{.contract = "par04-vae", .mesh = kMesh}, dit{.contract = "par04-calodit2", .mesh = kMesh};
+  const ForeignContract vae{.contract = "par04-vae", .mesh = kMesh},
+      dit{.contract = "par04-calodit2", .mesh = kMesh};
   const auto input = [](const std::string& bytes, const ForeignContract& contract) {
     return refusal<core::InputError>(bytes, contract);
   };
@@ -193,7 +222,8 @@ TEST(ForeignContract, RefusesWhatDoesNotFit) {
   EXPECT_EQ(input(bare({1, 5}, 660), vae), "");
   EXPECT_EQ(input(bare({1, 8}, 660), dit), "");
   EXPECT_EQ(input(bare({1, 8}, 660), {.contract = "par04-calodit", .mesh = kMesh}), "");
-  EXPECT_THAT(input(bare({1, 14}, 661), vae), HasSubstr("makes 661 cells, and the mesh has 6 x 10 x 11 = 660"));
+  EXPECT_THAT(input(bare({1, 14}, 661), vae),
+              HasSubstr("makes 661 cells, and the mesh has 6 x 10 x 11 = 660"));
   EXPECT_THAT(input(bare({1, 14}, 660), {.contract = "par04-vae", .mesh = "SiW"}), HasSubstr("40500"));
   EXPECT_THAT(input(bare({1, 4}, 660), vae), HasSubstr("takes 4 numbers"));
   EXPECT_THAT(input(bare({1, 9}, 660), dit), HasSubstr("takes 9 numbers"));
@@ -215,13 +245,19 @@ TEST(ForeignContract, RefusesWhatDoesNotFit) {
 
 // A file that says its contract itself may be given the same, and no other.
 TEST(ForeignContract, MayRepeatWhatTheFileSays) {
-  const std::string own = test::GeneratorModel{.contract = "par04-vae", .size_r_mm = 2.5, .size_z_mm = 3.4}.bytes();
+  const std::string own =
+      test::GeneratorModel{.contract = "par04-vae", .size_r_mm = 2.5, .size_z_mm = 3.4}.bytes();
   EXPECT_EQ(refusal<core::Error>(own, {.contract = "par04-vae"}), "");
-  EXPECT_EQ(refusal<core::Error>(own, {.contract = "par04-vae", .mesh = kMesh, .energy_scale_gev = 1024}), "");
-  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-calodit2"}), HasSubstr("par04-vae, not par04-calodit2"));
-  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-vae", .mesh = "6x11x10:2.5x3.4"}), HasSubstr("mesh"));
-  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-vae", .mesh = "6x10x11:2.5x3.5"}), HasSubstr("mesh"));
-  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-vae", .energy_scale_gev = 512}), HasSubstr("512"));
+  EXPECT_EQ(refusal<core::Error>(own, {.contract = "par04-vae", .mesh = kMesh, .energy_scale_gev = 1024}),
+            "");
+  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-calodit2"}),
+              HasSubstr("par04-vae, not par04-calodit2"));
+  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-vae", .mesh = "6x11x10:2.5x3.4"}),
+              HasSubstr("mesh"));
+  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-vae", .mesh = "6x10x11:2.5x3.5"}),
+              HasSubstr("mesh"));
+  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-vae", .energy_scale_gev = 512}),
+              HasSubstr("512"));
 }
 
 TEST(ForeignContract, IsAnOptionOfTheCInterface) {
@@ -236,7 +272,8 @@ TEST(ForeignContract, IsAnOptionOfTheCInterface) {
   EXPECT_EQ(calopipe_infer_load_with(file.c_str(), &options, &model), CALOPIPE_INFER_USAGE);
   EXPECT_THAT(calopipe_infer_error(), HasSubstr("mesh"));
   options.mesh = kMesh;
-  ASSERT_EQ(calopipe_infer_load_with(file.c_str(), &options, &model), CALOPIPE_INFER_OK) << calopipe_infer_error();
+  ASSERT_EQ(calopipe_infer_load_with(file.c_str(), &options, &model), CALOPIPE_INFER_OK)
+      << calopipe_infer_error();
   EXPECT_EQ(calopipe_infer_num_cells(model), 660);
   EXPECT_EQ(calopipe_infer_num_geometries(model), 2u);
   EXPECT_STREQ(calopipe_infer_geometry(model, 1), "SiW");

@@ -33,11 +33,15 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinite = std::numeric_limits<float>::infinity();
 constexpr std::int64_t kIn = 37, kCells = 301;  // no whole panels or vectors
 
-const Activation kFunctions[] = {{Activation::Kind::kIdentity},       {Activation::Kind::kRelu},
-                                 {Activation::Kind::kLeakyRelu, 0.3f}, {Activation::Kind::kElu, 1},
+const Activation kFunctions[] = {{Activation::Kind::kIdentity},
+                                 {Activation::Kind::kRelu},
+                                 {Activation::Kind::kLeakyRelu, 0.3f},
+                                 {Activation::Kind::kElu, 1},
                                  {Activation::Kind::kSelu, Activation::kSeluAlpha},
-                                 {Activation::Kind::kTanh},            {Activation::Kind::kSigmoid},
-                                 {Activation::Kind::kSoftplus},        {Activation::Kind::kGelu}};
+                                 {Activation::Kind::kTanh},
+                                 {Activation::Kind::kSigmoid},
+                                 {Activation::Kind::kSoftplus},
+                                 {Activation::Kind::kGelu}};
 
 std::vector<Isa> instruction_sets() {
   std::vector<Isa> out;
@@ -59,9 +63,10 @@ struct Setting {
   Activation function;
 };
 
-OutputLayer layer_of(const Setting& setting, const std::vector<float>& weights, const std::vector<float>& bias) {
-  return {PackedLayer({.data = reinterpret_cast<const std::byte*>(weights.data()), .out_stride = kIn}, bias, kIn,
-                      {.precision = setting.precision, .isa = setting.isa}),
+OutputLayer layer_of(const Setting& setting, const std::vector<float>& weights,
+                     const std::vector<float>& bias) {
+  return {PackedLayer({.data = reinterpret_cast<const std::byte*>(weights.data()), .out_stride = kIn}, bias,
+                      kIn, {.precision = setting.precision, .isa = setting.isa}),
           setting.function, setting.isa};
 }
 
@@ -191,8 +196,8 @@ TEST(NotFinite, MinusInfinityIsNoSmallCell) {
 TEST(NotFinite, IntegerRowsCarryIt) {
   for (const Precision precision : {Precision::kInt8, Precision::kW8a8}) {
     const std::vector<float> weights = random_numbers(kIn * 64, 1), bias(64, 0.0f);
-    const PackedLayer layer({.data = reinterpret_cast<const std::byte*>(weights.data()), .out_stride = kIn}, bias,
-                            kIn, {.precision = precision, .isa = Isa::kAvx512Narrow});
+    const PackedLayer layer({.data = reinterpret_cast<const std::byte*>(weights.data()), .out_stride = kIn},
+                            bias, kIn, {.precision = precision, .isa = Isa::kAvx512Narrow});
     for (const float bad : {kNan, kInfinite, -kInfinite, 0.0f}) {
       std::vector<float> row = random_numbers(kIn, 3);
       row[kIn - 1] = bad;
@@ -231,10 +236,12 @@ TEST(NotFinite, GeneratorsEndInAnErrorThatNamesTheCell) {
     for (const Precision precision : calo::infer::kPrecisions)
       for (const bool fuse : {true, false}) {
         SCOPED_TRACE(contract + (fuse ? "" : ", interpreted"));
-        const Generator generator = Generator::load(folder / "runaway.onnx", {.precision = precision, .fuse = fuse});
+        const Generator generator =
+            Generator::load(folder / "runaway.onnx", {.precision = precision, .fuse = fuse});
         std::vector<Particle> particles;
         for (std::uint64_t event = 0; event < 600; ++event)
-          particles.push_back({.energy_mev = 64000, .theta_rad = 1.5f, .geometry = 1, .event = event, .particle = 2});
+          particles.push_back(
+              {.energy_mev = 64000, .theta_rad = 1.5f, .geometry = 1, .event = event, .particle = 2});
         Workspace workspace;
         SparseShowers showers;
         for (const std::size_t count : {1, 3, 600}) {
@@ -253,7 +260,8 @@ TEST(NotFinite, GeneratorsEndInAnErrorThatNamesTheCell) {
             dense = error.what();
           }
           EXPECT_EQ(sparse, dense);
-          for (const char* part : {"runaway.onnx", "event ", "particle 2", "64000 MeV", "SiW", "cell ", "r 0, phi "})
+          for (const char* part :
+               {"runaway.onnx", "event ", "particle 2", "64000 MeV", "SiW", "cell ", "r 0, phi "})
             EXPECT_THAT(sparse, HasSubstr(part));
         }
       }
@@ -277,7 +285,8 @@ TEST(NotFinite, TheCInterfaceHasACodeForIt) {
   calopipe_infer_workspace* workspace = calopipe_infer_workspace_new();
   const calopipe_infer_particle particle{.energy_mev = 64000, .theta_rad = 1.5f, .event = 7};
   calopipe_infer_showers showers;
-  EXPECT_EQ(calopipe_infer_generate(model, workspace, &particle, 1, 1, 0.5f, &showers), CALOPIPE_INFER_NOT_FINITE);
+  EXPECT_EQ(calopipe_infer_generate(model, workspace, &particle, 1, 1, 0.5f, &showers),
+            CALOPIPE_INFER_NOT_FINITE);
   EXPECT_EQ(showers.count, 0u);
   EXPECT_THAT(calopipe_infer_error(), HasSubstr("event 7, particle 0"));
   EXPECT_THAT(calopipe_infer_error(), HasSubstr("runaway.onnx"));
@@ -318,18 +327,20 @@ TEST(FiniteWeights, EveryWayToStoreThemIsLookedAt) {
     const std::string head = W::integer(1, 2) + W::integer(1, 2) + W::bytes(8, "w");
     std::string packed;
     for (const float x : {1.0f, 2.0f, 3.0f, bad}) packed += bytes_of(x);
-    EXPECT_THAT(refusal(product(W().initializer(head + W::integer(2, 1) + W::bytes(4, packed)))), HasSubstr("[1, 1]"));
+    EXPECT_THAT(refusal(product(W().initializer(head + W::integer(2, 1) + W::bytes(4, packed)))),
+                HasSubstr("[1, 1]"));
     EXPECT_THAT(refusal(product(W().initializer(head + W::integer(2, 1) + W::real(4, 1) + W::real(4, bad) +
                                                 W::real(4, 1) + W::real(4, 1)))),
                 HasSubstr("[0, 1]"));
     // As the value of a Constant, whole or in its attributes.
-    EXPECT_THAT(refusal(product(W().node("Constant", {}, {"w"},
-                                         {W::bytes(1, "value") + W::bytes(5, W::tensor("", {2, 2}, {1, 2, bad, 4})) +
-                                          W::integer(20, 4)}))),
-                HasSubstr("\"w\""));
+    EXPECT_THAT(
+        refusal(product(W().node("Constant", {}, {"w"},
+                                 {W::bytes(1, "value") + W::bytes(5, W::tensor("", {2, 2}, {1, 2, bad, 4})) +
+                                  W::integer(20, 4)}))),
+        HasSubstr("\"w\""));
     EXPECT_THAT(refusal(W().input(W::value("x", {1, 2}))
-                            .node("Constant", {}, {"w"}, {W::bytes(1, "value_floats") + W::bytes(7, packed) +
-                                                          W::integer(20, 6)})
+                            .node("Constant", {}, {"w"},
+                                  {W::bytes(1, "value_floats") + W::bytes(7, packed) + W::integer(20, 6)})
                             .node("Mul", {"x", "w"}, {"y"})
                             .output(W::value("y", {1, 4}))
                             .model()),

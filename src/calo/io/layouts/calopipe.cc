@@ -27,7 +27,9 @@ Content open(const File& file, const ReadOptions& options) {
   if (version != 1)
     file.fail_reading("format_version", fmt::format("is {}, and this program reads 1", version));
   Content content;
-  Rows rows{.dataset = "cells", .mesh = options.mesh_beside(VoxelMesh::from_json(json_attribute(file, "mesh")), file.path(), "cells")};
+  Rows rows{
+      .dataset = "cells",
+      .mesh = options.mesh_beside(VoxelMesh::from_json(json_attribute(file, "mesh")), file.path(), "cells")};
   for (const auto& name : json_attribute(file, "geometries")) {
     if (!name.is_string()) file.fail_reading("geometries", "attribute is no list of names");
     content.geometries.push_back(name.get<std::string>());
