@@ -86,7 +86,7 @@ CommandLine::CommandLine(CLI::App& app, Component& component) : component_(compo
                             ->type_name(field.type_name())
                             ->group("Parameters");
           // One text at a time: a list is split by the field, which also takes JSON.
-          added->expected(1);
+          added->expected(1)->allow_extra_args(false);
           if (field.is_list()) added->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
         }
         break;
