@@ -106,7 +106,7 @@ CellPosition VoxelMesh::position(std::uint32_t cell) const {
 
 std::string VoxelMesh::to_string() const {
   if (is_cylinder_)
-    return fmt::format("{} x {} x {} cells (r, phi, z) of {} x {} mm", cylinder_.n_r, cylinder_.n_phi,
+    return fmt::format("{} x {} x {} cells (r, phi, z) of {:.6g} x {:.6g} mm", cylinder_.n_r, cylinder_.n_phi,
                        cylinder_.n_z, cylinder_.size_r_mm, cylinder_.size_z_mm);
   return fmt::format("{} layers, {} cells", layers_.size(), num_cells_);
 }
