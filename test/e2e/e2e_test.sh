@@ -99,7 +99,7 @@ absent "$work/none.onnx"
 
 # Interrupted and resumed training ends in the same weights.
 cat > "$work/model.yaml" <<YAML
-epochs: 40
+epochs: 20
 YAML
 "$calopipe" model-parameters -q --parameters "$work/model.yaml" --out "$work/description.json" >/dev/null
 train=("$calopipe" train -q --threads 1 --prepared "$work/run/prepared" --description "$work/description.json")
