@@ -166,7 +166,7 @@ void Generator::check_inputs() {
            output.name);
   if (model_.program().output && model_.program().output->layer.cells() != cells_)
     refuse(model_, "makes another number of cells", output.name);
-  if (output.type != "float" || (output.shape.size() < 2 && !flat))
+  if (!is_real(model_.program().outputs[0].type) || (output.shape.size() < 2 && !flat))
     refuse(model_, "is no batch of cells", output.name);
 }
 
