@@ -92,6 +92,7 @@ struct Tensor {
   }
 };
 
+// NOLINTBEGIN(bugprone-branch-clone): the branches differ by their types.
 /// body(T()) with the type in which the numbers of an element type are kept: float, double, int64_t, or
 /// uint64_t.
 template <class Body>
@@ -113,6 +114,7 @@ void by_real(ElementType type, const Body& body) {
   else
     body(float());
 }
+// NOLINTEND(bugprone-branch-clone)
 
 /// Brings numbers into the range and precision of their type, as two's complement wraps around and float16
 /// rounds (to the nearest, half to even).
