@@ -40,6 +40,7 @@ void settle(Tensor& tensor) {
   const std::size_t count = tensor.size();
   const auto wrap = [&](auto narrow) {
     for (std::size_t i = 0; i < count; ++i)
+      // NOLINTNEXTLINE(bugprone-signed-char-misuse): the sign is kept on purpose.
       tensor.integers[i] = static_cast<decltype(narrow)>(static_cast<std::uint64_t>(tensor.integers[i]));
   };
   switch (tensor.type) {
