@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "app/reading_flags.h"
@@ -57,14 +56,6 @@ ShowersCommand::ShowersCommand(CLI::App& app)
 }
 
 void ShowersCommand::run(core::ThreadPool& pool, bool json) {
-  // Showers beside those they were made of would be read twice the next time.
-  const auto inside =
-      std::filesystem::weakly_canonical(out_).lexically_relative(std::filesystem::weakly_canonical(in_));
-  if (std::filesystem::is_directory(in_) && !inside.empty() && *inside.begin() != "..")
-    throw core::UsageError({.message = fmt::format("lies in {}, which is read", in_),
-                            .file = out_,
-                            .field = "out",
-                            .hint = "give another place"});
   calo::ConvertShowersOptions options{.layout = calo::parse_layout(layout_)};
   for (const std::string& name : drop_) options.drop.insert(calo::parse_droppable(name));
   calo::ReadOptions read = reading_.read_options();

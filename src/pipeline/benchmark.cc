@@ -5,7 +5,6 @@
 #include "calo/benchmark/benchmark_page.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
-#include "pipeline/foreign_models.h"
 
 namespace pipeline {
 
@@ -40,23 +39,7 @@ void Benchmark::describe(kfp::Visitor& v) {
   v.parameter(
       "energy_gev", energy_gev,
       {.help = "Energy of the showers; 0 = the geometric middle of the training", .unit = "GeV", .min = 0});
-  v.parameter(
-      "contract", contract,
-      {.help =
-           "How the model is called, where it is an ONNX file of somebody else; file = as its properties say "
-           "(doc/onnx.md)",
-       .choices = {"file", "par04-vae", "par04-calodit2", "par04-calodit"},
-       .operational = true});
-  v.parameter(
-      "mesh", mesh,
-      {.help = "Mesh of such a model: SiW, SciPb, SiW-lowgran, or cells and their sizes in mm (r x phi x z : "
-               "r x z) as in 18x50x45:2.325x3.4",
-       .operational = true});
-  v.parameter("energy_scale_gev", energy_scale_gev,
-              {.help = "What such a model of par04-vae has its energies divided by; 0 = 1024, as Par04",
-               .unit = "GeV",
-               .min = 0,
-               .operational = true});
+  foreign.describe(v);
   v.parameter("threshold_mev", threshold_mev, {.help = "Cells below are left out", .unit = "MeV", .min = 0});
   v.parameter("seconds", seconds,
               {.help = "Time for each measurement",
@@ -78,8 +61,8 @@ void Benchmark::describe(kfp::Visitor& v) {
 }
 
 void Benchmark::run(kfp::RunContext& context) {
-  const calo::infer::ForeignContract foreign = foreign_contract(contract, mesh, energy_scale_gev);
-  note_model(context.provenance, "onnx", onnx.path, foreign);
+  const calo::infer::ForeignContract contract = foreign.contract_of_file();
+  note_model(context.provenance, "onnx", onnx.path, contract);
   const calo::BenchmarkReport result = calo::run_benchmark(onnx.path, {.precisions = precisions,
                                                                        .against = against,
                                                                        .model = model ? model.path : "",
@@ -90,7 +73,7 @@ void Benchmark::run(kfp::RunContext& context) {
                                                                        .energy_gev = energy_gev,
                                                                        .threshold_mev = threshold_mev,
                                                                        .seconds = seconds,
-                                                                       .contract = foreign});
+                                                                       .contract = contract});
   nlohmann::json numbers = result.to_json();
   numbers["calopipe"] = context.provenance;
   if (metrics) core::write_file(metrics.path, numbers.dump(2) + "\n");

@@ -7,6 +7,7 @@
 
 #include "calo/model/model_description.h"
 #include "kfp/component/component.h"
+#include "pipeline/foreign_models.h"
 #include "pipeline/reading_options.h"
 
 /// The components of the fast-simulation pipeline: the only place that knows both kfp and calo.
@@ -135,9 +136,7 @@ struct Generate {
   std::string layout = "par04";
   double threshold_mev = 0.0005;
   std::string precision = "stored";
-  std::string contract = "file";
-  std::string mesh;
-  double energy_scale_gev = 0;
+  ForeignModelOptions foreign;
   std::int64_t seed = 42;
   std::int64_t batch_size = 256;
   kfp::OutputArtifact showers;
@@ -176,9 +175,7 @@ struct Optimise {
   double max_shift_sigma = 0.5;
   std::string objective = "size";
   std::string weights = "auto";
-  std::string contract = "file";
-  std::string mesh;
-  double energy_scale_gev = 0;
+  ForeignModelOptions foreign;
   double threshold_mev = 0.0005;
   std::int64_t batch_size = 128;
   std::int64_t seed = 42;
@@ -201,9 +198,7 @@ struct Benchmark {
   std::vector<std::int64_t> thread_counts;
   std::string geometry;
   double energy_gev = 0;
-  std::string contract = "file";
-  std::string mesh;
-  double energy_scale_gev = 0;
+  ForeignModelOptions foreign;
   double threshold_mev = 0.0005;
   double seconds = 0.3;
   std::string python = "python3";

@@ -4,8 +4,27 @@
 
 namespace pipeline {
 
-calo::infer::ForeignContract foreign_contract(const std::string& contract, const std::string& mesh,
-                                              double energy_scale_gev) {
+void ForeignModelOptions::describe(kfp::Visitor& v) {
+  v.parameter(
+      "contract", contract,
+      {.help =
+           "How the model is called, where it is an ONNX file of somebody else; file = as its properties say "
+           "(doc/onnx.md)",
+       .choices = {"file", "par04-vae", "par04-calodit2", "par04-calodit"},
+       .operational = true});
+  v.parameter(
+      "mesh", mesh,
+      {.help = "Mesh of such a model: SiW, SciPb, SiW-lowgran, or cells and their sizes in mm (r x phi x z : "
+               "r x z) as in 18x50x45:2.325x3.4",
+       .operational = true});
+  v.parameter("energy_scale_gev", energy_scale_gev,
+              {.help = "What such a model of par04-vae has its energies divided by; 0 = 1024, as Par04",
+               .unit = "GeV",
+               .min = 0,
+               .operational = true});
+}
+
+calo::infer::ForeignContract ForeignModelOptions::contract_of_file() const {
   return {.contract = contract == "file" ? "" : contract, .mesh = mesh, .energy_scale_gev = energy_scale_gev};
 }
 

@@ -5,15 +5,22 @@
 #include <string>
 
 #include "calo/infer/foreign_contract.h"
+#include "kfp/component/component.h"
 
 namespace pipeline {
 
-/// The options --contract, --mesh and --energy-scale-gev of components that take ONNX files.
-/// @param contract "file" = as the file's own properties say
-calo::infer::ForeignContract foreign_contract(const std::string& contract, const std::string& mesh,
-                                              double energy_scale_gev);
+/// How an ONNX file that somebody else wrote is called: the same options in every component that takes ONNX
+/// files.
+struct ForeignModelOptions {
+  std::string contract = "file";  ///< "file" = as the file's own properties say
+  std::string mesh;               ///< see calo::infer::ForeignContract::mesh
+  double energy_scale_gev = 0;    ///< 0 = 1024 GeV, as Par04
 
-/// Puts into a provenance what the options of foreign_contract() decided, where there was something to
+  void describe(kfp::Visitor& visitor);
+  calo::infer::ForeignContract contract_of_file() const;
+};
+
+/// Puts into a provenance what ForeignModelOptions decided, where there was something to
 /// decide, and makes the hash of the model cover the weights files beside it.
 /// @param input name of the model's input
 void note_model(nlohmann::json& provenance, const std::string& input, const std::filesystem::path& model,

@@ -3,7 +3,6 @@
 #include "calo/preprocess/preprocess.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
-#include "pipeline/foreign_models.h"
 
 namespace pipeline {
 
@@ -57,23 +56,7 @@ void Generate::describe(kfp::Visitor& v) {
       {.help = "How the large layer is calculated; stored = what an ONNX file is made for (optimise), "
                "fp32 for a model folder",
        .choices = {"stored", "fp32", "bf16", "int8", "w8a8"}});
-  v.parameter(
-      "contract", contract,
-      {.help =
-           "How the model is called, where it is an ONNX file of somebody else; file = as its properties say "
-           "(doc/onnx.md)",
-       .choices = {"file", "par04-vae", "par04-calodit2", "par04-calodit"},
-       .operational = true});
-  v.parameter(
-      "mesh", mesh,
-      {.help = "Mesh of such a model: SiW, SciPb, SiW-lowgran, or cells and their sizes in mm (r x phi x z : "
-               "r x z) as in 18x50x45:2.325x3.4",
-       .operational = true});
-  v.parameter("energy_scale_gev", energy_scale_gev,
-              {.help = "What such a model of par04-vae has its energies divided by; 0 = 1024, as Par04",
-               .unit = "GeV",
-               .min = 0,
-               .operational = true});
+  foreign.describe(v);
   v.parameter("seed", seed, {.help = "Seed of the latent noise", .min = 0});
   v.parameter("batch_size", batch_size,
               {.help = "Showers made at a time", .min = 1, .max = 65536, .operational = true});
@@ -89,9 +72,9 @@ void Generate::describe(kfp::Visitor& v) {
 void Generate::run(kfp::RunContext& context) {
   std::optional<calo::infer::Precision> wanted;
   if (precision != "stored") wanted = calo::infer::parse_precision(precision);
-  const calo::infer::ForeignContract foreign = foreign_contract(contract, mesh, energy_scale_gev);
-  const auto source = calo::ShowerSource::open(model.path, wanted, foreign);
-  note_model(context.provenance, "model", model.path, foreign);
+  const calo::infer::ForeignContract contract = foreign.contract_of_file();
+  const auto source = calo::ShowerSource::open(model.path, wanted, contract);
+  note_model(context.provenance, "model", model.path, contract);
   const calo::GenerateReport report = calo::generate(*source,
                                                      {.geometry = geometry,
                                                       .energies_gev = energy_gev,

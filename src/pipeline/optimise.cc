@@ -6,7 +6,6 @@
 #include "calo/preprocess/preprocess.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
-#include "pipeline/foreign_models.h"
 
 namespace pipeline {
 
@@ -57,23 +56,7 @@ void Optimise::describe(kfp::Visitor& v) {
            "float = as they were, to be narrowed as they are loaded (for Par04's onnxruntime, which would "
            "make floats of them in every event); auto = float for Par04's contracts, else narrow",
        .choices = {"auto", "narrow", "float"}});
-  v.parameter(
-      "contract", contract,
-      {.help =
-           "How the model is called, where it is an ONNX file of somebody else; file = as its properties say "
-           "(doc/onnx.md)",
-       .choices = {"file", "par04-vae", "par04-calodit2", "par04-calodit"},
-       .operational = true});
-  v.parameter(
-      "mesh", mesh,
-      {.help = "Mesh of such a model: SiW, SciPb, SiW-lowgran, or cells and their sizes in mm (r x phi x z : "
-               "r x z) as in 18x50x45:2.325x3.4",
-       .operational = true});
-  v.parameter("energy_scale_gev", energy_scale_gev,
-              {.help = "What such a model of par04-vae has its energies divided by; 0 = 1024, as Par04",
-               .unit = "GeV",
-               .min = 0,
-               .operational = true});
+  foreign.describe(v);
   v.parameter("threshold_mev", threshold_mev, {.help = "Cells below are left out", .unit = "MeV", .min = 0});
   v.parameter("batch_size", batch_size,
               {.help = "Showers at a time, of the throughput", .min = 1, .max = 65536, .operational = true});
@@ -87,9 +70,9 @@ void Optimise::describe(kfp::Visitor& v) {
 
 void Optimise::run(kfp::RunContext& context) {
   bool narrow = weights == "narrow";
-  const calo::infer::ForeignContract foreign = foreign_contract(contract, mesh, energy_scale_gev);
-  if (weights == "auto") narrow = calo::infer::Generator::load(onnx.path, {}, foreign).contract() == "plain";
-  note_model(context.provenance, "onnx", onnx.path, foreign);
+  const calo::infer::ForeignContract contract = foreign.contract_of_file();
+  if (weights == "auto") narrow = calo::infer::Generator::load(onnx.path, {}, contract).contract() == "plain";
+  note_model(context.provenance, "onnx", onnx.path, contract);
   const calo::OptimiseReport report = calo::optimise(onnx.path, calo::held_out_showers(full.path),
                                                      {.precisions = precisions,
                                                       .max_shift_sigma = max_shift_sigma,
@@ -99,7 +82,7 @@ void Optimise::run(kfp::RunContext& context) {
                                                       .batch_size = batch_size,
                                                       .threshold_mev = threshold_mev,
                                                       .seed = static_cast<std::uint64_t>(seed),
-                                                      .contract = foreign},
+                                                      .contract = contract},
                                                      optimised.path, context.pool);
   nlohmann::json numbers = report.to_json();
   numbers["calopipe"] = context.provenance;

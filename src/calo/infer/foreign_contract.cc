@@ -9,6 +9,7 @@
 #include <numbers>
 #include <vector>
 
+#include "calo/infer/program.h"
 #include "core/error.h"
 
 namespace calo::infer {
@@ -89,8 +90,7 @@ std::int64_t input_width(const ForeignContract& contract, const Model& model, co
   if (model.inputs().size() != 1)
     refuse(fmt::format("asks for one input, and the model has {}", model.inputs().size()));
   const TensorInfo& input = model.inputs()[0];
-  const bool real = input.type == "float" || input.type == "float16" || input.type == "float64";
-  const bool fits = real && input.shape.size() == 2 && input.shape[1] > 0;
+  const bool fits = is_real(model.program().inputs[0].type) && input.shape.size() == 2 && input.shape[1] > 0;
   if (!fits)
     refuse(fmt::format("asks for an input [1, n] of floats, and \"{}\" is [{}] of {}", input.name,
                        fmt::join(input.shape, ", "), input.type));

@@ -170,8 +170,14 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-// A file that is read would be replaced, or be read again the next time.
+// A file that is read would be replaced; and showers beside those they were made of would be read twice the
+// next time.
 void check_place(const DatasetInfo& info, const fs::path& out) {
+  if (fs::is_directory(info.path) && is_inside(out, info.path))
+    throw core::UsageError({.message = fmt::format("lies in {}, which is read", info.path.string()),
+                            .file = out,
+                            .field = "out",
+                            .hint = "give another place"});
   for (const fs::path& file : info.files) {
     std::error_code error;
     if (fs::equivalent(file, out, error) || is_inside(file, out))

@@ -34,9 +34,9 @@ struct ConvertShowersOptions {
 /// threshold, peak memory) is kept where all files say the same.
 /// @return number of showers
 /// @throws core::UsageError, before anything is written, where the layout cannot hold something of the
-/// showers and
-///         `drop` does not allow that it is lost; core::InputError where `out` is among the files that are
-///         read; core::UnavailableError; core::Interrupted
+/// showers
+///         and `drop` does not allow that it is lost, and where `out` is among the files that are read, or in
+///         the folder; core::UnavailableError; core::Interrupted
 std::int64_t convert_showers(ShowerReader& reader, const ConvertShowersOptions& options,
                              const std::filesystem::path& out, core::ThreadPool& pool);
 

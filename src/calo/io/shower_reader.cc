@@ -7,7 +7,6 @@
 #include <cmath>
 #include <deque>
 #include <numbers>
-#include <tuple>
 
 #include "calo/io/axes.h"
 #include "calo/io/dense_dataset.h"
@@ -177,12 +176,7 @@ class Hdf5Reader final : public ShowerReader {
     if (std::find(meshes_.begin(), meshes_.end(), rows.mesh) != meshes_.end()) return;
     meshes_.push_back(rows.mesh);
     if (meshes_.size() == 1) return;
-    const bool regular = rows.mesh.is_cylinder() && info_.mesh.is_cylinder();
-    const auto cells = [](const VoxelMesh& mesh) {
-      const VoxelMesh::Cylinder& c = mesh.cylinder();
-      return std::tuple(c.n_r, c.n_phi, c.n_z);
-    };
-    if (!regular || cells(rows.mesh) != cells(info_.mesh))
+    if (!rows.mesh.is_cylinder() || !rows.mesh.has_cells_of(info_.mesh))
       throw core::InputError({.message = fmt::format("has the mesh {}, and {} has {}", rows.mesh.to_string(),
                                                      info_.files.front().string(), info_.mesh.to_string()),
                               .file = file.path(),

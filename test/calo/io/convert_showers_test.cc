@@ -224,6 +224,9 @@ TEST_F(ConvertShowers, NeverWritesOverWhatItReads) {
   std::filesystem::create_directories(folder_ / "root" / "SiW");
   std::filesystem::copy_file(source, folder_ / "root" / "SiW" / "a.h5");
   expect_in_the_way(folder_ / "root" / "SiW" / "a.h5", "root", Layout::kMlFastSim);
+  // Beside the file of a folder that is read, it would be read the next time.
+  expect_in_the_way(folder_ / "root", "root/SiW/b.h5", Layout::kPar04);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "root" / "SiW" / "b.h5"));
   // An output that is in the way is replaced, as by other commands.
   convert(source, "again.h5", Layout::kPar04);
   EXPECT_EQ(lines(convert(source, "again.h5", Layout::kCalopipe)), lines(source));
