@@ -42,7 +42,7 @@ Window::Axes Window::axes(const OperatorCall& call, const Shape& input, const Sh
   for (std::size_t d = 0; d < rank; ++d) {
     Axis& axis = out[d];
     axis.in = input[d + 2];
-    axis.kernel = kernel.empty() ? (*weights)[d + 2] : kernel[d];
+    axis.kernel = weights != nullptr && kernel.empty() ? (*weights)[d + 2] : kernel[d];
     if (weights != nullptr && (*weights)[d + 2] != axis.kernel)
       call.fail(fmt::format("has weights {} for another kernel_shape", weights->to_string()));
     if (axis.kernel < 1) call.fail("has an empty kernel");

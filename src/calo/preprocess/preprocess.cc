@@ -278,7 +278,7 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
 }
 
 std::vector<std::string> default_encoding(const DatasetInfo& info) {
-  const std::vector<std::string> par04 = PreprocessOptions{}.one_hot_order;
+  std::vector<std::string> par04 = PreprocessOptions{}.one_hot_order;
   const auto has = [](const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
