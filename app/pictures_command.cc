@@ -64,6 +64,26 @@ class Browser {
   // @param output option that names `file`
   void draw(const std::string& address, const std::string& output, const fs::path& file,
             const std::vector<std::string>& options) const {
+    std::vector<std::string> all{output + file.string()};
+    all.insert(all.end(), options.begin(), options.end());
+    const std::string said = open(address, all);
+    if (!fs::exists(file) || fs::file_size(file) == 0)
+      throw core::UnavailableError({.message = fmt::format("drew no picture: {}", said), .file = program_});
+  }
+
+  // Names in the address that the page has no figure for, separated by commas.
+  std::string unknown_figures(const std::string& address) const {
+    const std::string said = open(address, {"--dump-dom"}), start = "data-unknown-figures=\"";
+    const std::size_t begin = said.find(start);
+    if (begin == std::string::npos)
+      throw core::UnavailableError(
+          {.message = fmt::format("did not show the report: {}", said.substr(0, 500)), .file = program_});
+    return said.substr(begin + start.size(), said.find('"', begin + start.size()) - begin - start.size());
+  }
+
+ private:
+  // Opens a page and returns what the browser printed.
+  std::string open(const std::string& address, const std::vector<std::string>& options) const {
     std::vector<std::string> arguments{program_.string(),
                                        "--headless=new",
                                        "--hide-scrollbars",
@@ -71,8 +91,7 @@ class Browser {
                                        "--use-angle=swiftshader",
                                        "--enable-unsafe-swiftshader",
                                        "--virtual-time-budget=30000",
-                                       "--user-data-dir=" + (work_ / "profile").string(),
-                                       output + file.string()};
+                                       "--user-data-dir=" + (work_ / "profile").string()};
     if (geteuid() == 0) arguments.emplace_back("--no-sandbox");  // Chromium refuses to run as root with it
     arguments.insert(arguments.end(), options.begin(), options.end());
     arguments.push_back(address);
@@ -83,12 +102,9 @@ class Browser {
         throw core::UnavailableError({.message = "did not finish in two minutes", .file = program_});
       std::this_thread::sleep_for(std::chrono::milliseconds(kStepMs));
     }
-    if (!fs::exists(file) || fs::file_size(file) == 0)
-      throw core::UnavailableError(
-          {.message = fmt::format("drew no picture: {}", core::read_file(work_ / "log")), .file = program_});
+    return core::read_file(work_ / "log");
   }
 
- private:
   fs::path program_, work_;
 };
 
@@ -123,10 +139,10 @@ PicturesCommand::PicturesCommand(CLI::App& app)
   subcommand_->add_option("--theme", theme_, "light or dark")
       ->check(CLI::IsMember({"light", "dark"}))
       ->capture_default_str();
-  subcommand_->add_option("--width", width_, "Of a PNG, pixels")
+  subcommand_->add_option("--width", width_, "Width of each PNG in pixels")
       ->check(CLI::Range(200, 8000))
       ->capture_default_str();
-  subcommand_->add_option("--height", height_, "Of a PNG, pixels")
+  subcommand_->add_option("--height", height_, "Height of each PNG in pixels")
       ->check(CLI::Range(200, 8000))
       ->capture_default_str();
   subcommand_->add_option("--browser", browser_, "Program of Chromium")->type_name("PROGRAM");
@@ -147,6 +163,18 @@ void PicturesCommand::run() {
   const auto address = [&](const std::string& figures) {
     return fmt::format("{}#only={}&condition={}&theme={}", address_of(report_), figures, condition_, theme_);
   };
+  if (!figures_.empty()) {
+    const std::string unknown = browser.unknown_figures(address(fmt::format("{}", fmt::join(figures_, ","))));
+    if (!unknown.empty()) {
+      std::vector<std::string> known;
+      for (const nlohmann::json& figure :
+           data.at("conditions").at(static_cast<std::size_t>(condition_)).at("figures"))
+        known.push_back(figure.at("name"));
+      throw core::UsageError({.message = fmt::format("the report has no figure called {}", unknown),
+                              .field = "figures",
+                              .hint = fmt::format("figures of this condition: {}", fmt::join(known, ", "))});
+    }
+  }
   if (!png_.empty()) {
     std::vector<std::string> names = figures_;
     if (names.empty())

@@ -9,7 +9,7 @@
 #include "bench/bench.h"
 #include "bench/eager_vae.h"
 #include "calo/io/shower_reader.h"
-#include "calo/model/vae.h"
+#include "calo/models/architectures.h"
 
 int main(int argc, char** argv) {
   core::ThreadPool pool;
@@ -24,13 +24,13 @@ int main(int argc, char** argv) {
   for (std::size_t i = 0; i < kBatch; ++i)
     batch.push_back(static_cast<std::uint32_t>(i * all.size() / kBatch));
 
-  calo::Vae vae(description, transform, 1, {}, pool);
-  bench::EagerVae eager(description, vae.weights());
+  const auto vae = calo::new_model({.description = description, .transform = transform, .seed = 1}, pool);
+  bench::EagerVae eager(description, vae->weights());
   calo::Optimizer optimizer(description);
   std::int64_t step = 0;
   const double ours = bench::best_seconds([&] {
     optimizer.begin_step(++step, description.lr);
-    vae.train_step(all, batch, static_cast<std::uint64_t>(step), optimizer);
+    vae->train_step(all, batch, static_cast<std::uint64_t>(step), optimizer);
   });
 
   torch::Tensor dense = torch::zeros({kBatch, cells}),

@@ -1,32 +1,71 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-# Under sanitizers, what does not compute is not optimised either: it compiles four times as fast, and that is where
-# the time goes.
-function(calopipe_optimise name)
-  if(CALOPIPE_SANITIZE AND name MATCHES "^kfp")
-    target_compile_options(${name} PRIVATE -O0)
+# calopipe_compile(<name> HEAVY|LIGHT|TEST|ALONE): how a target is compiled. Reading headers and optimising code that never
+# takes long is most of a build's time. LIGHT code (the IR of Kubeflow, options, pages) and TESTs are optimised little,
+# under sanitizers not at all; HEAVY code computes. All share a precompiled header by kind, but for those that stand
+# ALONE, without the libraries that are in it.
+function(calopipe_compile name kind)
+  if(kind MATCHES "LIGHT|TEST")
+    if(CALOPIPE_SANITIZE)
+      target_compile_options(${name} PRIVATE -O0)
+    elseif(CMAKE_BUILD_TYPE STREQUAL Release)
+      target_compile_options(${name} PRIVATE -O1)
+    endif()
   endif()
+  if(kind MATCHES "ALONE|OWNER" OR CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    return()
+  endif()
+  string(TOLOWER calopipe_precompiled_${kind} owner)
+  if(NOT TARGET ${owner})
+    set(source ${PROJECT_BINARY_DIR}/${owner}.cc)
+    file(CONFIGURE OUTPUT ${source} CONTENT "// This target exists for its precompiled header.\n")
+    add_library(${owner} OBJECT EXCLUDE_FROM_ALL ${source})
+    target_link_libraries(${owner} PRIVATE fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json)
+    set(headers <algorithm> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
+                <unordered_map> <variant> <vector> <fmt/format.h> <nlohmann/json.hpp>)
+    if(kind STREQUAL TEST)
+      target_link_libraries(${owner} PRIVATE GTest::gtest GTest::gmock)
+      list(APPEND headers <gmock/gmock.h> <gtest/gtest.h>)
+      # As programs are compiled, and not libraries.
+      set_target_properties(${owner} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${owner} PRIVATE -fPIE)
+    endif()
+    target_precompile_headers(${owner} PRIVATE ${headers})
+    calopipe_compile(${owner} "${kind} OWNER")
+  endif()
+  target_precompile_headers(${name} REUSE_FROM ${owner})
 endfunction()
 
-# calopipe_library(<name> SOURCES … [PUBLIC …] [PRIVATE …]): one library per folder of src/.
-# Headers stand beside their sources; includes are spelled from src/ ("calo/io/shower_reader.h").
+# calopipe_library(<name> SOURCES … [PUBLIC …] [PRIVATE …] [LIGHT|ALONE]): one library per folder of src/. The libraries of
+# kfp are LIGHT by themselves. Headers stand beside their sources; includes are spelled from src/
+# ("calo/io/shower_reader.h").
 function(calopipe_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "LIGHT;ALONE" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
-  calopipe_optimise(${name})
+  if(ARG_ALONE)
+    calopipe_compile(${name} ALONE)
+  elseif(ARG_LIGHT OR name MATCHES "^kfp_")
+    calopipe_compile(${name} LIGHT)
+  else()
+    calopipe_compile(${name} HEAVY)
+  endif()
 endfunction()
 
-# calopipe_test(<name> SOURCES … LINK …): one GoogleTest program per folder of test/, each test
+# calopipe_test(<name> SOURCES … LINK … [ALONE]): one GoogleTest program per folder of test/, each test
 # known to ctest by its own name. Tests run in the source tree's root.
 function(calopipe_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "ALONE" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/test)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main GTest::gmock)
-  calopipe_optimise(${name})
+  if(ARG_ALONE)
+    calopipe_compile(${name} ALONE)
+  else()
+    calopipe_compile(${name} TEST)
+  endif()
   target_compile_definitions(${name} PRIVATE
     CALOPIPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CALOPIPE_BINARY_DIR="${PROJECT_BINARY_DIR}")
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}

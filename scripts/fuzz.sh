@@ -15,7 +15,7 @@ goldens=${CALOPIPE_KFP_GOLDENS:-../shared/kfp-goldens}
 rm -rf "$work/seeds" && mkdir -p "$work"/seeds/{kfp,onnx,hdf5} "$work"/corpus/{kfp,onnx,hdf5}
 seeds=$work/seeds/kfp
 cp test/fuzz/seeds/* test/kfp/ir/*.yaml "$seeds"
-for file in "$goldens"/*.yaml; do
+for file in test/kfp/goldens/*.yaml "$goldens"/*.yaml; do
   [ ! -f "$file" ] || cp "$file" "$seeds"
 done
 # Conditions and selectors as they stand in pipelines.

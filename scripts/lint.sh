@@ -1,22 +1,52 @@
 #!/usr/bin/env bash
-# clang-tidy over the sources that a build/release configuration compiles. usage: lint.sh [FILES …]
+# clang-tidy over the sources that build/release compiles. usage: lint.sh [--all | FILES …]
+# Without arguments: those that changed, or include a header that changed, since the commit in .ci/linted, at which all
+# were clean. After --all has found nothing, .ci/linted names the present commit.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+all=
+[ "${1:-}" != --all ] || { all=1; shift; }
+
+# clang does not read the precompiled headers of g++.
+database=build/lint
+mkdir -p "$database"
+sed -E 's| -include [^ ]*/cmake_pch.hxx||; s/ -Winvalid-pch//; s/ -fpch-preprocess//' build/release/compile_commands.json \
+  >"$database/compile_commands.json"
+
+# Sources that changed, or include what changed, of those on standard input.
+changed_since() {
+  git diff --name-only "$1" >"$database/changed"
+  # Of each source the headers, as the compiler noted them.
+  ninja -C build/release -t deps | awk -v root="$PWD/" '
+    /^[^ ]/ { source = "" }
+    /^ / { sub(/^ +/, ""); if (index($0, root) != 1) next
+           file = substr($0, length(root) + 1); if (source == "") source = file; print source "\t" file }' |
+    awk -F'\t' 'NR == FNR { changed[$1]; next } $2 in changed { print $1 }' "$database/changed" - |
+    sort -u - <(grep '\.cc$' "$database/changed" || true) >"$database/affected"
+  grep -xF -f "$database/affected" || true
+}
+
 files=("$@")
-[ ${#files[@]} -gt 0 ] || mapfile -t files < <(
-  # clang 14 cannot compile the headers of LibTorch 1.13 as C++20: the files that include them are left out; and so
-  # are files that this configuration does not compile (geant4/ without Geant4).
-  git ls-files -- 'src/*.cc' 'app/*.cc' 'geant4/*.cc' |
-    grep -v -e calo/classify/cnn.cc -e calo/classify/mlp.cc -e calo/classify/torch_parameters.cc \
-      -e calo/model/vae.cc -e calo/model/torch_optimizer.cc -e calo/convert/torch_reference.cc |
-    while read -r file; do ! grep -qF "/$file\"" build/release/compile_commands.json || echo "$file"; done)
+if [ ${#files[@]} -eq 0 ]; then
+  # clang 14 cannot compile the headers of LibTorch 1.13 as C++20: calo/torch is left out; and so are files that this
+  # configuration does not compile (geant4/ without Geant4).
+  git ls-files -- 'src/*.cc' 'app/*.cc' 'geant4/*.cc' | grep -v '^src/calo/torch/' |
+    while read -r file; do ! grep -qF "/$file\"" "$database/compile_commands.json" || echo "$file"; done >"$database/files"
+  since=$(cat .ci/linted)
+  if [ -n "$all" ] || ! git cat-file -e "$since^{commit}" 2>/dev/null ||
+      ! git diff --quiet "$since" -- .clang-tidy scripts/lint.sh; then
+    mapfile -t files <"$database/files"
+  else
+    mapfile -t files < <(changed_since "$since" <"$database/files")
+  fi
+fi
 
 # tidy CHECKS FILES …: CHECKS on top of those of .clang-tidy. Warnings of g++ that clang does not know stand in
 # compile_commands.json.
 tidy() {
   local checks=$1; shift
   [ $# -eq 0 ] || printf '%s\0' "$@" |
-    xargs -0 -P "$(nproc)" -n 4 clang-tidy-14 --quiet -p build/release --checks="$checks" \
+    xargs -0 -P "$(nproc)" -n 4 clang-tidy-14 --quiet -p "$database" --checks="$checks" \
       --extra-arg=-Wno-unknown-warning-option 2>/dev/null
 }
 # The static analyser takes two thirds of the time. It is for code that handles memory itself.
@@ -29,4 +59,5 @@ for file in "${files[@]}"; do
 done
 tidy '' "${by_hand[@]}"
 tidy '-clang-analyzer-*' "${others[@]}"
+[ -z "$all" ] || git rev-parse HEAD >.ci/linted
 echo "lint: ${#files[@]} files clean"

@@ -17,6 +17,7 @@ kfp::ComponentInfo ModelParameters::info() {
 void ModelParameters::describe(kfp::Visitor& v) {
   const std::vector<std::string> initializers = {"random_normal", "glorot_uniform", "glorot_normal",
                                                  "he_normal",     "he_uniform",     "zeros"};
+  v.parameter("architecture", model.architecture, {.help = "Kind of model", .choices = {"vae"}});
   v.parameter("intermediate_dims", model.intermediate_dims,
               {.help = "Sizes of the encoder's hidden layers; the decoder has them in reverse",
                .min = 1,

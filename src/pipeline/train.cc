@@ -3,8 +3,8 @@
 #include <fstream>
 
 #include "calo/io/shower_reader.h"
-#include "calo/model/vae.h"
 #include "calo/preprocess/preprocess.h"
+#include "calo/torch/module.h"
 #include "calo/train/trainer.h"
 #include "core/error.h"
 #include "core/hash.h"

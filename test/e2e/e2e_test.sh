@@ -75,6 +75,8 @@ check "pictures" 0 "response.png" "$calopipe" pictures "$work/validation/report.
   --figures response,longitudinal_profile
 check "PNG" 0 "PNG" bash -c "head -c 4 '$work/pictures/response.png' | tail -c 3"
 check "PDF" 0 "%PDF" head -c 4 "$work/pictures/all.pdf"
+check "pictures that are not there" 2 "no figure called nosuch" "$calopipe" pictures "$work/validation/report.html" --png "$work/pictures" \
+  --figures response,nosuch
 check "pictures of no report" 3 "is no report" "$calopipe" pictures README.md --pdf "$work/none.pdf"
 
 # Models that leave.

@@ -29,7 +29,9 @@ function itemsOf(name) {
 
 export async function showOnly(app, names) {
   document.body.classList.add('only');
-  const items = names.flatMap(itemsOf);
+  const found = names.map(itemsOf), items = found.flat();
+  // `calopipe pictures` reads this.
+  app.dataset.unknownFigures = names.filter((_, i) => found[i].length === 0).join(',');
   app.replaceChildren(...items.map(item => item.node));
   if (items.length === 0) app.append(element('p', { textContent: `No figure is called ${names.join(' or ')}.` }));
   await drawAll();

@@ -9,12 +9,12 @@
 #include <set>
 
 #include "calo/benchmark/onnxruntime_peer.h"
-#include "calo/convert/torch_reference.h"
 #include "calo/generate/shower_source.h"
 #include "calo/infer/external_data.h"
 #include "calo/infer/generator.h"
 #include "calo/infer/noise.h"
 #include "calo/shower/energy.h"
+#include "calo/torch/module.h"
 #include "core/error.h"
 #include "core/process_memory.h"
 #include "core/progress.h"
@@ -123,7 +123,7 @@ EngineFigures measure_libtorch(const Particle& particle, const std::string& geom
                                const BenchmarkOptions& options) {
   const ModelFolder folder = ModelFolder::read(options.model);
   EngineFigures figures{
-      .name = "LibTorch", .version = TorchDecoder::version(), .variant = "fp32, dense, eager"};
+      .name = "LibTorch", .version = torch_module().torch_version(), .variant = "fp32, dense, eager"};
   const Transform& transform = folder.transform;
   std::vector<float> condition(static_cast<std::size_t>(transform.condition_dim()));
   transform.encode({.incident_energy_mev = particle.energy_mev, .theta_rad = particle.theta_rad}, geometry,
@@ -132,7 +132,7 @@ EngineFigures measure_libtorch(const Particle& particle, const std::string& geom
     std::unique_ptr<TorchDecoder> decoder;
     const std::int64_t memory = memory_growth([&] {
       const auto begin = std::chrono::steady_clock::now();
-      decoder = std::make_unique<TorchDecoder>(ModelFolder::read(options.model), static_cast<int>(threads));
+      decoder = torch_module().decoder(ModelFolder::read(options.model), static_cast<int>(threads));
       if (figures.start_s == 0)
         figures.start_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       const std::vector<float> latent(static_cast<std::size_t>(folder.description.latent_dim), 0.0f);

@@ -10,7 +10,7 @@
 
 #include "calo/convert/generator_graph.h"
 #include "calo/convert/reference_evaluator.h"
-#include "calo/convert/torch_reference.h"
+#include "calo/torch/module.h"
 #include "core/error.h"
 #include "core/philox.h"
 
@@ -111,7 +111,7 @@ double check_generator(const std::string& bytes, const ModelFolder& model, const
   for (std::size_t i = 0; i < random.conditions.size(); ++i)
     model.transform.encode(random.conditions[i], random.geometries[i],
                            {encoded.data() + i * condition_dim, condition_dim});
-  const std::vector<double> expected = decode_by_torch(model, random.latents, encoded);
+  const std::vector<double> expected = torch_module().decode(model, random.latents, encoded);
   const std::vector<double> found = energies_mev(bytes, mapping, random, model.description.latent_dim);
   if (found.size() != expected.size())
     refuse(

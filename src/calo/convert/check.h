@@ -14,7 +14,7 @@ constexpr double kConversionTolerance = 1e-5;
 
 /// Runs a converted model against the model it was made of: ONNX's own checker, then showers of random noise,
 /// energies, angles (over the range of the training) and geometries, called as the contract's user does,
-/// against LibTorch (decode_by_torch).
+/// against LibTorch (TorchModule::decode).
 ///
 /// @param bytes the ONNX file
 /// @returns the largest difference of any cell, relative to the largest cell of its shower

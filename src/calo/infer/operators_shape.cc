@@ -276,7 +276,8 @@ Operator constant_of_shape(const OnnxNode& node) {
     else if (is_double(type))
       real = value.doubles[0];
     else if (type == ElementType::kInt8)
-      integer = static_cast<std::int8_t>(value.narrow[0]);  // NOLINT(bugprone-signed-char-misuse): the sign is kept
+      integer =
+          static_cast<std::int8_t>(value.narrow[0]);  // NOLINT(bugprone-signed-char-misuse): the sign is kept
     else
       integer = value.integers[0];
   }

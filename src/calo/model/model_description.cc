@@ -16,6 +16,7 @@ using nlohmann::json;
 // One list of the fields for reading and writing.
 template <class Description, class Visit>
 void visit_fields(Description& d, const Visit& visit) {
+  visit("architecture", d.architecture);
   visit("intermediate_dims", d.intermediate_dims);
   visit("latent_dim", d.latent_dim);
   visit("activation", d.activation);
@@ -70,6 +71,7 @@ void ModelDescription::validate() const {
   constexpr double kLarge = 1e9;
   const std::vector<std::string> initializers = {"random_normal", "glorot_uniform", "glorot_normal",
                                                  "he_normal",     "he_uniform",     "zeros"};
+  one_of("architecture", architecture, {"vae"});
   if (intermediate_dims.empty() || intermediate_dims.size() > 16)
     throw core::UsageError({.message = "needs 1 to 16 layers", .field = "intermediate_dims"});
   for (const std::int64_t size : intermediate_dims)

@@ -11,6 +11,7 @@ namespace calo {
 /// VAE of MLFastSim (`core/model.py`, `core/constants.py`). Knows nothing of LibTorch.
 struct ModelDescription {
   // architecture
+  std::string architecture = "vae";  ///< kind of model: vae, the variational autoencoder of Par04
   std::vector<std::int64_t> intermediate_dims = {100, 50, 20,
                                                  14};  ///< encoder's hidden layers; the decoder's reversed
   std::int64_t latent_dim = 10;

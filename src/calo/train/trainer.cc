@@ -12,7 +12,7 @@
 #include <numeric>
 #include <optional>
 
-#include "calo/model/vae.h"
+#include "calo/models/architectures.h"
 #include "calo/train/checkpoint.h"
 #include "calo/train/metrics_log.h"
 #include "core/error.h"
@@ -75,8 +75,12 @@ class Fit {
         description_(description),
         options_(options),
         optimizer_(description),
-        vae_(description, transform, options.seed, cell_means(showers, training_), pool,
-             training_device(options.device)) {}
+        model_(new_model({.description = description,
+                          .transform = transform,
+                          .seed = options.seed,
+                          .cell_means = cell_means(showers, training_),
+                          .device = training_device(options.device)},
+                         pool)) {}
 
   TrainResult run(const std::string& label) {
     if (options_.resume) load();
@@ -102,7 +106,7 @@ class Fit {
     }
     if (!options_.checkpoint_folder.empty()) save(checkpoint_file());
     if (!description_.save_best || best_weights_.empty()) {
-      result_.weights = vae_.weights();
+      result_.weights = model_->weights();
       result_.best_epoch = epoch_;
     } else {
       result_.weights = std::move(best_weights_);
@@ -137,22 +141,18 @@ class Fit {
       const std::size_t begin = order.size() * batch / count;
       const std::size_t end = order.size() * (batch + 1) / count;
       optimizer_.begin_step(++step_, record.lr);
-      const Loss loss = vae_.train_step(showers_, {order.data() + begin, end - begin},
-                                        static_cast<std::uint64_t>(epoch_), optimizer_);
+      const Loss loss = model_->train_step(showers_, {order.data() + begin, end - begin},
+                                           static_cast<std::uint64_t>(epoch_), optimizer_);
       require_finite(loss, "loss");
-      const double share = static_cast<double>(end - begin) / static_cast<double>(order.size());
-      record.reconstruction += loss.reconstruction * share;
-      record.kl += loss.kl * share;
+      add(loss, static_cast<double>(end - begin) / static_cast<double>(order.size()), record.parts);
     }
-    record.loss = record.reconstruction + record.kl;
+    record.loss = total(record.parts);
     record.showers_per_second =
         static_cast<double>(order.size()) / std::chrono::duration<double>(Clock::now() - start).count();
     ++epoch_;
-    record.validation_loss = record.validation_reconstruction = record.validation_kl = kNan;
-    if (!validation_.empty()) {
-      validate(record);
-      require_finite({record.validation_reconstruction, record.validation_kl}, "validation loss");
-    }
+    record.validation_loss = kNan;
+    for (const std::string& name : parts_) record.validation_parts[name] = kNan;
+    if (!validation_.empty()) validate(record);
     record.time_unix_s = now_unix_s();
     judge(record);
     log(record);
@@ -161,26 +161,37 @@ class Fit {
 
   void require_finite(const Loss& loss, const char* name) const {
     if (std::isfinite(loss.total())) return;
-    throw core::InputError(
-        {.message = fmt::format("the {} is not finite any more in epoch {} (reconstruction {}, kl {})", name,
-                                result_.history.size() + 1, loss.reconstruction, loss.kl),
-         .field = "loss",
-         .hint = kDivergedHint});
+    std::string parts;
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+      parts += fmt::format("{}{} {}", i == 0 ? "" : ", ", parts_[i], loss.parts[i]);
+    throw core::InputError({.message = fmt::format("the {} is not finite any more in epoch {} ({})", name,
+                                                   result_.history.size() + 1, parts),
+                            .field = "loss",
+                            .hint = kDivergedHint});
+  }
+
+  // Adds `share` of a batch's loss to the parts by name.
+  void add(const Loss& loss, double share, std::map<std::string, double>& to) const {
+    for (std::size_t i = 0; i < parts_.size(); ++i) to[parts_[i]] += loss.parts[i] * share;
+  }
+  // In the model's own order, so that the sum rounds as the model's.
+  double total(const std::map<std::string, double>& parts) const {
+    double sum = 0;
+    for (const std::string& name : parts_) sum += parts.at(name);
+    return sum;
   }
 
   void validate(EpochRecord& record) {
-    Loss sum;
+    record.validation_parts.clear();
     const auto size = static_cast<std::size_t>(description_.batch_size);
     for (std::size_t begin = 0; begin < validation_.size(); begin += size) {
       const std::size_t count = std::min(size, validation_.size() - begin);
-      const Loss loss = vae_.evaluate(showers_, {validation_.data() + begin, count});
-      const double share = static_cast<double>(count) / static_cast<double>(validation_.size());
-      sum.reconstruction += loss.reconstruction * share;
-      sum.kl += loss.kl * share;
+      const Loss loss = model_->evaluate(showers_, {validation_.data() + begin, count});
+      require_finite(loss, "validation loss");
+      add(loss, static_cast<double>(count) / static_cast<double>(validation_.size()),
+          record.validation_parts);
     }
-    record.validation_reconstruction = sum.reconstruction;
-    record.validation_kl = sum.kl;
-    record.validation_loss = sum.total();
+    record.validation_loss = total(record.validation_parts);
   }
 
   void judge(const EpochRecord& record) {
@@ -191,7 +202,7 @@ class Fit {
     if (loss < best_loss_) {
       result_.best_epoch = record.epoch;
       best_loss_ = loss;
-      if (description_.save_best) best_weights_ = vae_.weights();
+      if (description_.save_best) best_weights_ = model_->weights();
     }
     if (loss < patience_loss_ - description_.min_delta) {
       patience_loss_ = loss;
@@ -221,7 +232,7 @@ class Fit {
   }
 
   void save(const std::filesystem::path& file) {
-    write_checkpoint(file, vae_.parameters(),
+    write_checkpoint(file, model_->parameters(),
                      {{"format_version", 1},
                       {"description", resumable_description()},
                       {"seed", options_.seed},
@@ -259,7 +270,7 @@ class Fit {
       return;
     }
     json state;
-    vae_.set_parameters(
+    model_->set_parameters(
         [&](std::vector<Parameter>& parameters) { state = read_checkpoint(file, parameters); });
     const auto refuse = [&](const char* what) {
       throw core::InputError({.message = fmt::format("is of a training with another {}", what),
@@ -279,11 +290,12 @@ class Fit {
     patience_loss_ = infinite_if_null(number_of(state, "patience_loss"));
     waited_ = state.at("waited");
     result_.stopped_early = state.at("stopped_early").get<bool>() && description_.early_stop;
-    for (const json& record : state.at("history")) result_.history.push_back(EpochRecord::from_json(record));
+    for (const json& record : state.at("history"))
+      result_.history.push_back(EpochRecord::from_json(record, parts_));
     if (const auto best_file = file.parent_path() / "best-checkpoint.h5";
         description_.save_best && result_.best_epoch > 0) {
       std::vector<Parameter> best;
-      for (const auto& [name, tensor] : vae_.weights())
+      for (const auto& [name, tensor] : model_->weights())
         best.push_back({.name = name, .shape = tensor.shape, .values = tensor.values});
       read_checkpoint(best_file, best);
       for (Parameter& parameter : best)
@@ -310,14 +322,13 @@ class Fit {
   void log(const EpochRecord& record) {
     if (!events_) return;
     lines_ << record.to_json().dump() << '\n' << std::flush;
-    events_->add(record.epoch, record.time_unix_s,
-                 {{"loss/train", record.loss},
-                  {"loss/validation", record.validation_loss},
-                  {"reconstruction/train", record.reconstruction},
-                  {"reconstruction/validation", record.validation_reconstruction},
-                  {"kl/train", record.kl},
-                  {"kl/validation", record.validation_kl},
-                  {"lr", record.lr}});
+    std::map<std::string, double> scalars = {
+        {"loss/train", record.loss}, {"loss/validation", record.validation_loss}, {"lr", record.lr}};
+    for (const std::string& name : parts_) {
+      scalars[name + "/train"] = record.parts.at(name);
+      scalars[name + "/validation"] = record.validation_parts.at(name);
+    }
+    events_->add(record.epoch, record.time_unix_s, scalars);
   }
 
   const Showers& showers_;
@@ -325,7 +336,8 @@ class Fit {
   ModelDescription description_;
   TrainOptions options_;
   Optimizer optimizer_;
-  Vae vae_;
+  std::unique_ptr<TrainableModel> model_;
+  std::vector<std::string> parts_ = model_->loss_parts();
   TrainResult result_;
   Weights best_weights_;
   double best_loss_ = std::numeric_limits<double>::infinity();
@@ -338,29 +350,29 @@ class Fit {
 }  // namespace
 
 json EpochRecord::to_json() const {
-  return {{"epoch", epoch},
-          {"lr", lr},
-          {"loss", loss},
-          {"reconstruction", reconstruction},
-          {"kl", kl},
-          {"validation_loss", number_or_null(validation_loss)},
-          {"validation_reconstruction", number_or_null(validation_reconstruction)},
-          {"validation_kl", number_or_null(validation_kl)},
-          {"showers_per_second", showers_per_second},
-          {"time_unix_s", time_unix_s}};
+  json object = {{"epoch", epoch},
+                 {"lr", lr},
+                 {"loss", loss},
+                 {"validation_loss", number_or_null(validation_loss)},
+                 {"showers_per_second", showers_per_second},
+                 {"time_unix_s", time_unix_s}};
+  for (const auto& [name, value] : parts) object[name] = value;
+  for (const auto& [name, value] : validation_parts) object["validation_" + name] = number_or_null(value);
+  return object;
 }
 
-EpochRecord EpochRecord::from_json(const json& object) {
-  return {.epoch = object.at("epoch"),
-          .lr = object.at("lr"),
-          .loss = object.at("loss"),
-          .reconstruction = object.at("reconstruction"),
-          .kl = object.at("kl"),
-          .validation_loss = number_of(object, "validation_loss"),
-          .validation_reconstruction = number_of(object, "validation_reconstruction"),
-          .validation_kl = number_of(object, "validation_kl"),
-          .showers_per_second = object.at("showers_per_second"),
-          .time_unix_s = object.value("time_unix_s", 0.0)};  // older checkpoints have none
+EpochRecord EpochRecord::from_json(const json& object, const std::vector<std::string>& parts) {
+  EpochRecord record{.epoch = object.at("epoch"),
+                     .lr = object.at("lr"),
+                     .loss = object.at("loss"),
+                     .validation_loss = number_of(object, "validation_loss"),
+                     .showers_per_second = object.at("showers_per_second"),
+                     .time_unix_s = object.value("time_unix_s", 0.0)};  // older checkpoints have none
+  for (const std::string& name : parts) {
+    record.parts[name] = object.at(name);
+    record.validation_parts[name] = number_of(object, ("validation_" + name).c_str());
+  }
+  return record;
 }
 
 double learning_rate(const ModelDescription& description, std::int64_t epoch) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -30,13 +31,16 @@ struct TrainOptions {
 struct EpochRecord {
   std::int64_t epoch = 0;  ///< from 1
   double lr = 0;
-  double loss = 0, reconstruction = 0, kl = 0;
-  double validation_loss = 0, validation_reconstruction = 0, validation_kl = 0;
+  double loss = 0, validation_loss = 0;
+  /// Parts of both losses by name (TrainableModel::loss_parts()).
+  std::map<std::string, double> parts, validation_parts;
   double showers_per_second = 0;  ///< of the training part
   double time_unix_s = 0;         ///< when the epoch ended, s since 1970
 
+  /// One flat object: the parts stand beside the other numbers, those of the validation as
+  /// `validation_<part>`.
   nlohmann::json to_json() const;
-  static EpochRecord from_json(const nlohmann::json& json);
+  static EpochRecord from_json(const nlohmann::json& json, const std::vector<std::string>& parts);
 };
 
 struct TrainResult {

@@ -9,7 +9,7 @@
 #include "calo/generate/decoder.h"
 #include "calo/io/shower_reader.h"
 #include "calo/io/shower_writer.h"
-#include "calo/model/vae.h"
+#include "calo/models/architectures.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/philox.h"
@@ -34,7 +34,9 @@ calo::ModelFolder model_for(const calo::VoxelMesh& mesh, const std::string& acti
                                         .min_trained_theta_deg = 90,
                                         .max_trained_theta_deg = 90,
                                         .trained_geometries = {"SiW"}}};
-  model.weights = calo::Vae(model.description, model.transform, 7, {}, pool).weights();
+  model.weights =
+      calo::new_model({.description = model.description, .transform = model.transform, .seed = 7}, pool)
+          ->weights();
   core::Philox random(1, 1);
   for (auto& [name, tensor] : model.weights)
     if (name.find(".norm.") != std::string::npos)

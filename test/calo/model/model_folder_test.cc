@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "calo/io/hdf5.h"
-#include "calo/model/vae.h"
+#include "calo/models/architectures.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "support/random_showers.h"
@@ -20,7 +20,9 @@ ModelFolder small_model() {
   core::ThreadPool pool(1);
   ModelFolder model{.description = {.intermediate_dims = {8, 5}, .latent_dim = 3},
                     .transform = {.mesh = test::small_mesh()}};
-  model.weights = calo::Vae(model.description, model.transform, 1, {}, pool).weights();
+  model.weights =
+      calo::new_model({.description = model.description, .transform = model.transform, .seed = 1}, pool)
+          ->weights();
   return model;
 }
 

@@ -78,8 +78,6 @@ TEST(PipelineCommand, ShowStaysSmallAndEndsForBadPipelines) {
 }
 
 TEST(PipelineCommand, ShowsEveryGolden) {
-  if (test::goldens().empty())
-    GTEST_SKIP() << "CALOPIPE_KFP_GOLDENS is not set and ../shared/kfp-goldens is not there";
   for (const auto& file : test::goldens()) {
     SCOPED_TRACE(file.filename());
     const kfp::ir::Pipeline pipeline = kfp::ir::read_pipeline(file);

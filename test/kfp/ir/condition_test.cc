@@ -150,7 +150,6 @@ void collect(const kfp::ir::Dag& dag, std::vector<std::string>& conditions,
 }
 
 TEST(Condition, AllOfTheSdksPipelinesAreRead) {
-  if (test::goldens().empty()) GTEST_SKIP() << "CALOPIPE_KFP_GOLDENS is not set";
   std::vector<std::string> conditions, selectors;
   for (const auto& file : test::goldens()) {
     const kfp::ir::Pipeline pipeline = kfp::ir::read_pipeline(file);

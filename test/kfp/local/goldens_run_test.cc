@@ -18,7 +18,7 @@ class GoldensRunTest : public test::LocalRun {
  protected:
   void SetUp() override {
     LocalRun::SetUp();
-    if (test::goldens_folder().empty()) GTEST_SKIP() << "there are no goldens";
+    if (test::goldens_folder().empty()) GTEST_SKIP() << "the pipelines of the SDK's tests are not here";
   }
   void run_golden(const std::string& name, const json& parameters = json::object()) {
     run(kfp::ir::read_pipeline(test::goldens_folder() / (name + ".yaml")), parameters);

@@ -1,4 +1,4 @@
-#include "calo/model/torch_optimizer.h"
+#include "calo/torch/optimizer.h"
 
 namespace calo {
 

@@ -1,4 +1,4 @@
-#include "calo/classify/torch_parameters.h"
+#include "calo/torch/parameters.h"
 
 #include <omp.h>
 

@@ -1,11 +1,10 @@
-#include "calo/convert/torch_reference.h"
-
 #include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <map>
 
-#include "calo/model/torch_activation.h"
+#include "calo/torch/activation.h"
+#include "calo/torch/networks.h"
 
 namespace calo {
 namespace {
@@ -56,35 +55,33 @@ class Decoding {
   std::map<std::string, torch::Tensor> weights_;
 };
 
+class Decoder : public TorchDecoder {
+ public:
+  explicit Decoder(const ModelFolder& model) : model_(model), decoding_(model_, torch::kFloat32) {}
+
+  void run(std::span<const float> latents, std::span<const float> conditions,
+           std::span<const float> energies_mev) const override {
+    const torch::InferenceMode inference;
+    decoding_(latents, conditions).mul_(rows(energies_mev, 1, torch::kFloat32));
+  }
+
+ private:
+  ModelFolder model_;
+  Decoding decoding_;
+};
+
 }  // namespace
 
-std::vector<double> decode_by_torch(const ModelFolder& model, std::span<const float> latents,
-                                    std::span<const float> conditions) {
+std::vector<double> torch_decode(const ModelFolder& model, std::span<const float> latents,
+                                 std::span<const float> conditions) {
   const torch::NoGradGuard no_gradients;
   const torch::Tensor x = Decoding(model, torch::kFloat64)(latents, conditions).contiguous();
   return {x.data_ptr<double>(), x.data_ptr<double>() + x.numel()};
 }
 
-struct TorchDecoder::Layers {
-  ModelFolder model;
-  Decoding decoding;
-
-  explicit Layers(const ModelFolder& from) : model(from), decoding(model, torch::kFloat32) {}
-};
-
-TorchDecoder::TorchDecoder(const ModelFolder& model, int threads) : layers_(std::make_unique<Layers>(model)) {
+std::unique_ptr<TorchDecoder> torch_decoder(const ModelFolder& model, int threads) {
   at::set_num_threads(threads);
-}
-TorchDecoder::~TorchDecoder() = default;
-
-void TorchDecoder::run(std::span<const float> latents, std::span<const float> conditions,
-                       std::span<const float> energies_mev) const {
-  const torch::InferenceMode inference;
-  layers_->decoding(latents, conditions).mul_(rows(energies_mev, 1, torch::kFloat32));
-}
-
-std::string TorchDecoder::version() {
-  return TORCH_VERSION;
+  return std::make_unique<Decoder>(model);
 }
 
 }  // namespace calo

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "calo/classify/network.h"
-#include "calo/classify/torch_parameters.h"
+#include "calo/torch/networks.h"
+#include "calo/torch/parameters.h"
 #include "core/philox.h"
 #include "core/simd.h"
 
@@ -139,8 +139,8 @@ class Mlp : public ClassifierNetwork {
 
 }  // namespace
 
-std::unique_ptr<ClassifierNetwork> make_mlp(const std::vector<bool>& used, const NetworkOptions& options,
-                                            core::ThreadPool& pool) {
+std::unique_ptr<ClassifierNetwork> torch_mlp(const std::vector<bool>& used, const NetworkOptions& options,
+                                             core::ThreadPool& pool) {
   return std::make_unique<Mlp>(used, options, pool);
 }
 

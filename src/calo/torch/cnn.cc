@@ -6,8 +6,8 @@
 #include <numeric>
 #include <optional>
 
-#include "calo/classify/network.h"
-#include "calo/classify/torch_parameters.h"
+#include "calo/torch/networks.h"
+#include "calo/torch/parameters.h"
 
 namespace calo {
 namespace {
@@ -241,8 +241,8 @@ class Cnn : public ClassifierNetwork {
 
 }  // namespace
 
-std::unique_ptr<ClassifierNetwork> make_cnn(const VoxelMesh::Cylinder& cylinder,
-                                            const NetworkOptions& options, core::ThreadPool& pool) {
+std::unique_ptr<ClassifierNetwork> torch_cnn(const VoxelMesh::Cylinder& cylinder,
+                                             const NetworkOptions& options, core::ThreadPool& pool) {
   return std::make_unique<Cnn>(cylinder, options, pool);
 }
 
