@@ -11,6 +11,7 @@
 #include "calo/report/page_data.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/json_file.h"
 #include "core/provenance.h"
 #include "core/staged_output.h"
 
@@ -30,14 +31,6 @@ std::filesystem::path plots_file(const std::filesystem::path& path) {
          .file = path,
          .hint = "give the folder that `calopipe validate --out` or `calopipe run --out` wrote"});
   return file;
-}
-
-json read_plots(const std::filesystem::path& file) {
-  try {
-    return json::parse(core::read_file(file));
-  } catch (const json::exception& error) {
-    throw core::InputError({.message = fmt::format("is no JSON: {}", error.what()), .file = file});
-  }
 }
 
 // Name of the folder or file that was given: "runs/a/" is "a".
@@ -78,7 +71,7 @@ void CompareCommand::run(bool as_json) {
   json inputs = json::array();
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     const std::filesystem::path file = plots_file(paths_[i]);
-    json one = read_plots(file);
+    json one = core::read_json(file);
     inputs.push_back({{"sha256", core::sha256_of_path(file)}, {"calopipe", one.value("calopipe", json())}});
     if (one.is_object() && one.contains("models") && one.at("models").size() == 1)
       one["models"][0]["label"] = labels_.empty() ? name_of(paths_[i]) : labels_[i];

@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "core/temp_folder.h"
 #include "kfp/local/process.h"
 
 namespace app {
@@ -48,18 +49,7 @@ std::string address_of(const fs::path& file) {
 // Chromium, started once for each picture, with a profile of its own.
 class Browser {
  public:
-  explicit Browser(const std::string& program) : program_(find_browser(program)) {
-    std::string pattern = (fs::temp_directory_path() / "calopipe-pictures-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr)
-      throw core::UnavailableError({.message = "cannot be made", .file = pattern});
-    work_ = pattern;
-  }
-  ~Browser() {
-    std::error_code ignored;
-    fs::remove_all(work_, ignored);
-  }
-  Browser(const Browser&) = delete;
-  Browser& operator=(const Browser&) = delete;
+  explicit Browser(const std::string& program) : program_(find_browser(program)) {}
 
   // @param output option that names `file`
   void draw(const std::string& address, const std::string& output, const fs::path& file,
@@ -105,7 +95,8 @@ class Browser {
     return core::read_file(work_ / "log");
   }
 
-  fs::path program_, work_;
+  fs::path program_;
+  core::TempFolder work_{"pictures"};
 };
 
 // What the report shows, from the page.

@@ -1,33 +1,20 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "core/temp_folder.h"
+
 namespace bench {
 
-/// A folder of its own, removed at the end.
-class TempFolder {
+/// A folder of its own for one benchmark.
+class TempFolder : public core::TempFolder {
  public:
-  TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "calopipe-bench-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
+  TempFolder() : core::TempFolder("bench") {}
 };
 
 /// The Python with the SDK; null where CALOPIPE_PYTHON is not set.

@@ -7,10 +7,10 @@ cd "$(dirname "$0")/.."
 all=
 [ "${1:-}" != --all ] || { all=1; shift; }
 
-# clang does not read the precompiled headers of g++.
+# clang-tidy takes neither the precompiled headers of g++ nor a command in front of the compiler.
 database=build/lint
 mkdir -p "$database"
-sed -E 's| -include [^ ]*/cmake_pch.hxx||; s/ -Winvalid-pch//; s/ -fpch-preprocess//' build/release/compile_commands.json \
+sed -E 's|("command": ")[^"]*/ccache |\1|; s| -include [^ ]*/cmake_pch.hxx||; s/ -Winvalid-pch//; s/ -fpch-preprocess//' build/release/compile_commands.json \
   >"$database/compile_commands.json"
 
 # Sources that changed, or include what changed, of those on standard input.

@@ -6,6 +6,7 @@
 
 #include "calo/io/shower_reader.h"
 #include "core/error.h"
+#include "core/json_file.h"
 #include "core/staged_output.h"
 
 namespace geant4 {
@@ -53,7 +54,7 @@ PartStore::PartStore(Options options) : options_(std::move(options)) {
     fs::remove_all(options_.folder, ignored);
   }
   if (fs::exists(plan_file)) {
-    const json before = json::parse(core::read_file(plan_file), nullptr, false);
+    const json before = core::read_json(plan_file);
     if (!options_.resume)
       throw core::UsageError(
           {.message = fmt::format("holds {} events of a simulation that was not finished", events_done()),
@@ -112,7 +113,7 @@ void PartStore::write(std::int64_t part, const calo::Showers& showers, core::Thr
 std::optional<double> PartStore::number(const std::string& name) const {
   const fs::path path = options_.folder / (name + ".json");
   if (!fs::exists(path)) return std::nullopt;
-  const json value = json::parse(core::read_file(path), nullptr, false);
+  const json value = core::read_json(path);
   if (!value.is_number())
     throw core::InputError({.message = "is no number", .file = path, .hint = "delete it"});
   return value.get<double>();

@@ -61,6 +61,13 @@ class Philox {
     return static_cast<std::uint32_t>(product >> 32);
   }
 
+  /// Puts `items` into random order (Fisher-Yates).
+  template <class Items>
+  void shuffle(Items& items) {
+    for (std::size_t i = items.size(); i > 1; --i)
+      std::swap(items[i - 1], items[below(static_cast<std::uint32_t>(i))]);
+  }
+
   using Block = std::array<std::uint32_t, 4>;
   using Key = std::array<std::uint32_t, 2>;
 

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/staged_output.h"
+#include "core/temp_folder.h"
 #include "kfp/local/process.h"
 
 namespace pipeline {
@@ -25,28 +26,6 @@ constexpr const char* kProgram = "calopipe-fullsim";
 bool can_run(const fs::path& program) {
   return fs::is_regular_file(program) && access(program.c_str(), X_OK) == 0;
 }
-
-// A folder for the program's report.
-class ReportFolder {
- public:
-  ReportFolder() {
-    std::string pattern = (fs::temp_directory_path() / "calopipe-simulate-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr)
-      throw core::UnavailableError({.message = "no folder can be made", .file = fs::temp_directory_path()});
-    path_ = pattern;
-  }
-  ~ReportFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ReportFolder(const ReportFolder&) = delete;
-  ReportFolder& operator=(const ReportFolder&) = delete;
-
-  fs::path file() const { return path_ / "report.json"; }
-
- private:
-  fs::path path_;
-};
 
 [[noreturn]] void fail(const json& error) {
   core::ErrorDetails details{.message = error.value("message", "simulation failed"),
@@ -100,14 +79,15 @@ std::filesystem::path find_full_sim() {
 }
 
 json run_full_sim(const fs::path& program, const std::vector<std::string>& arguments) {
-  const ReportFolder report;
+  const core::TempFolder folder("simulate");
+  const fs::path report = folder / "report.json";
   std::vector<std::string> all = {kProgram};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  all.insert(all.end(), {"--report", report.file().string()});
+  all.insert(all.end(), {"--report", report.string()});
   kfp::local::Process process({.program = program, .arguments = all});
   const kfp::local::ProcessEnd end = wait_for(process);
   json figures;
-  if (fs::exists(report.file())) figures = json::parse(core::read_file(report.file()), nullptr, false);
+  if (fs::exists(report)) figures = json::parse(core::read_file(report), nullptr, false);
   if (figures.is_object() && figures.contains("error")) fail(figures.at("error"));
   if (end.exit_code == 0 && figures.is_object()) return figures;
   throw core::UnavailableError(

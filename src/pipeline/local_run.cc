@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/json_file.h"
 #include "core/provenance.h"
 #include "core/staged_output.h"
 #include "kfp/compile/compile.h"
@@ -282,7 +283,7 @@ json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner,
                     kfp::local::Store& store) {
   const kfp::local::RunRecord run = store.run(run_id);
   json delivery = {{"out", ""}, {"products", json::array()}};
-  if (fs::exists(run.folder / kDelivery)) delivery = json::parse(core::read_file(run.folder / kDelivery));
+  if (fs::exists(run.folder / kDelivery)) delivery = core::read_json(run.folder / kDelivery);
   const auto observer = status(quiet);
   const kfp::local::RunResult result = kfp::local::resume(run.id, runner, store, observer.get());
   return finish(result, delivery, store);

@@ -90,8 +90,6 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   const Task train = builder.add("train", kPrefixed, {"checkpoints", "resume"})
                          .set("prepared", preprocess.artifact("prepared"))
                          .set("description", model.artifact("description"));
-  // One shower for each that was held out, under the same conditions; so the layout must hold whatever they
-  // are.
   const Task convert =
       builder
           .add("convert", kPrefixed,
@@ -100,6 +98,7 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   const Task optimise = builder.add("optimise", kPrefixed, kAsPrepared)
                             .set("onnx", convert.artifact("onnx"))
                             .set("full", preprocess.artifact("prepared"));
+  // One shower for each that was held out, under the same conditions: the layout must hold whatever they are.
   const Task generate = builder
                             .add("generate", kPrefixed,
                                  {"geometry", "particle", "axes", "energy_gev", "angle_deg", "min_energy_gev",

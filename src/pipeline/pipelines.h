@@ -35,7 +35,7 @@ struct ProjectPipeline {
   std::vector<Product> products;
 };
 
-/// The seed's pipeline: input-parameters, preprocess, model-parameters, train, generate, validate; and
+/// The training pipeline: input-parameters, preprocess, model-parameters, train, generate, validate; and
 /// convert. Every value of input-parameters and model-parameters is a parameter of it under the same name;
 /// those of the other components are `<component>_<name>`. Large data goes from task to task as artifacts.
 ProjectPipeline training(const kfp::Registry& registry, const Program& program);

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/json_file.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
 
@@ -74,7 +75,7 @@ void Preprocess::run(kfp::RunContext& context) {
                                   .seed = static_cast<std::uint64_t>(seed),
                                   .provenance = context.provenance};
   if (configuration) {
-    const auto values = nlohmann::json::parse(core::read_file(configuration.path), nullptr, false);
+    const auto values = core::read_json(configuration.path);
     try {
       values.at("geometries").get_to(read.geometries);
       values.at("angles_deg").get_to(read.angles_deg);

@@ -8,6 +8,7 @@
 #include "calo/train/trainer.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/json_file.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
 
@@ -62,15 +63,10 @@ void Train::run(kfp::RunContext& context) {
   const calo::Transform transform = calo::read_transform(prepared.path);
   calo::ModelDescription wanted;
   if (description) {
-    const auto json = nlohmann::json::parse(core::read_file(description.path), nullptr, false);
-    try {
-      wanted = calo::ModelDescription::from_json(json);
+    core::in_file(description.path, [&] {
+      wanted = calo::ModelDescription::from_json(core::read_json(description.path));
       wanted.validate();
-    } catch (const core::Error& error) {
-      core::ErrorDetails details = error.details();
-      details.file = description.path;
-      throw core::InputError(details);
-    }
+    });
   }
   if (epochs > 0) wanted.epochs = epochs;
   const std::filesystem::path data = prepared.path / "train.h5";

@@ -56,7 +56,7 @@ check "inspect --json" 0 '"num|"showers": 2100' "$calopipe" inspect -q data/mlfa
 for layout in mlfastsim par04 calochallenge calopipe; do
   check "generate $layout" 0 "showers" "$calopipe" generate -q --model "$work/run/model" --geometry SiW --energy-gev 64 \
     --angle-deg 90 --events 40 --layout $layout --out "$work/$layout.h5"
-  check "inspect generated $layout" 0 "calopipe|mlfastsim|par04|calochallenge" "$calopipe" inspect -q "$work/$layout.h5" --geometry SiW
+  check "inspect generated $layout" 0 "$layout" "$calopipe" inspect -q "$work/$layout.h5" --geometry SiW
 done
 check "validate" 0 "report" "$calopipe" validate -q --full "$work/run/prepared/holdout.h5" --fast "$work/run/generated.h5" --out "$work/validation"
 

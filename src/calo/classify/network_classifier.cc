@@ -102,9 +102,7 @@ class Training {
 
   // Mean loss of the steps, in units of ln 2.
   double run_epoch(int epoch) {
-    core::Philox random(options_.seed, static_cast<std::uint64_t>(epoch), kOrderStream);
-    for (std::size_t i = train_.size(); i > 1; --i)
-      std::swap(train_[i - 1], train_[random.below(static_cast<std::uint32_t>(i))]);
+    core::Philox(options_.seed, static_cast<std::uint64_t>(epoch), kOrderStream).shuffle(train_);
     const std::size_t count = batches();
     double loss = 0;
     std::vector<float> labels;

@@ -12,6 +12,7 @@
 #include "calo/io/shower_writer.h"
 #include "core/error.h"
 #include "core/interrupt.h"
+#include "core/json_file.h"
 #include "core/philox.h"
 #include "core/process_memory.h"
 #include "core/progress.h"
@@ -197,7 +198,7 @@ nlohmann::json GenerateReport::to_json() const {
 }
 
 GenerateReport GenerateReport::read(const std::filesystem::path& file) {
-  const nlohmann::json object = nlohmann::json::parse(core::read_file(file), nullptr, false);
+  const nlohmann::json object = core::read_json(file);
   const auto number = [&](const char* field) {
     const auto found = object.is_object() ? object.find(field) : object.end();
     if (found == object.end() || !found->is_number() || !(found->get<double>() >= 0))

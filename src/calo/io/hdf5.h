@@ -72,6 +72,11 @@ class File {
   /// Writes a whole dataset, uncompressed.
   void write(const std::string& name, std::span<const float> values, const std::vector<hsize_t>& shape);
 
+  /// A dataset that is one text, without the limit of attributes (64 KiB).
+  /// @throws core::InputError if it is not there or no such text
+  std::string read_text(const std::string& name) const;
+  void write_text(const std::string& name, const std::string& text);
+
   /// Attributes of the root group: one text, one number. None where there is none, or an empty one. What is
   /// there and is neither (an array, another type) is warned of, once, and not used.
   std::optional<std::string> text_attribute(const std::string& name) const;

@@ -117,16 +117,51 @@ std::vector<float> File::attribute_floats(const std::string& name, const std::st
   return numbers;
 }
 
-void File::set_attribute(const std::string& name, const std::string& text) {
-  const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+namespace {
+
+// The type of a text of fixed length. HDF5 has none of length 0: an empty text is one NUL.
+Handle fixed_text(const std::string& text) {
+  Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type, std::max<std::size_t>(1, text.size()));
   H5Tset_cset(type, H5T_CSET_UTF8);
   H5Tset_strpad(type, H5T_STR_NULLPAD);
+  return type;
+}
+
+}  // namespace
+
+void File::set_attribute(const std::string& name, const std::string& text) {
+  const Handle type = fixed_text(text);
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const Handle attribute(H5Acreate2(id_, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  const std::string padded = text.empty() ? std::string(1, '\0') : text;
-  if (!attribute.valid() || H5Awrite(attribute, type, padded.data()) < 0)
+  if (!attribute.valid() || H5Awrite(attribute, type, text.c_str()) < 0)
     fail_writing(name, "attribute cannot be written: " + last_error());
+}
+
+void File::write_text(const std::string& name, const std::string& text) {
+  const Handle type = fixed_text(text);
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(properties, false);
+  const Handle target(H5Dcreate2(id_, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT),
+                      H5Dclose);
+  if (!target.valid() || H5Dwrite(target, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text.c_str()) < 0)
+    fail_writing(name, "cannot be written: " + last_error());
+}
+
+std::string File::read_text(const std::string& name) const {
+  const Handle source = dataset(name);
+  const Handle type(H5Dget_type(source), H5Tclose), space(H5Dget_space(source), H5Sclose);
+  constexpr std::size_t kLongest = std::size_t{1} << 30;
+  const std::size_t size = type.valid() ? H5Tget_size(type) : 0;
+  if (!space.valid() || H5Sget_simple_extent_npoints(space) != 1 || H5Tget_class(type) != H5T_STRING ||
+      H5Tis_variable_str(type) != 0 || size == 0 || size > kLongest)
+    fail_reading(name, "is not one text");
+  std::string text(size, '\0');
+  if (H5Dread(source, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text.data()) < 0)
+    fail_hdf5(name, "cannot be read");
+  text.resize(std::min(size, text.find_last_not_of('\0') + 1));
+  return text;
 }
 
 void File::set_attribute(const std::string& name, double number) {

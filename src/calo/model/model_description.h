@@ -7,7 +7,7 @@
 
 namespace calo {
 
-/// Everything that defines a model and its training: the seed's model parameters. Defaults are the Par04
+/// Everything that defines a model and its training. Defaults are the Par04
 /// VAE of MLFastSim (`core/model.py`, `core/constants.py`). Knows nothing of LibTorch.
 struct ModelDescription {
   // architecture

@@ -6,6 +6,7 @@
 
 #include "calo/io/hdf5.h"
 #include "core/error.h"
+#include "core/json_file.h"
 #include "core/staged_output.h"
 
 namespace calo {
@@ -68,7 +69,7 @@ ModelFolder ModelFolder::read(const std::filesystem::path& folder) {
     throw core::InputError({.message = "is no model: model.json is missing",
                             .file = folder,
                             .hint = "train one with calopipe train"});
-  const json model = json::parse(core::read_file(model_file), nullptr, false);
+  const json model = core::read_json(model_file);
   if (!model.is_object()) throw core::InputError({.message = "is no JSON object", .file = model_file});
   if (model.value("format_version", 0) != kFormatVersion)
     throw core::InputError({.message = fmt::format("has the format version {}, and this program reads {}",
@@ -76,16 +77,12 @@ ModelFolder ModelFolder::read(const std::filesystem::path& folder) {
                             .file = model_file,
                             .field = "format_version"});
   ModelFolder result;
-  try {
+  core::in_file(model_file, [&] {
     result.description = ModelDescription::from_json(model.value("description", json()));
     result.description.validate();
     result.transform = Transform::from_json(model.value("transform", json()));
     result.training = model.value("training", json::object());
-  } catch (const core::Error& error) {
-    core::ErrorDetails details = error.details();
-    details.file = model_file;
-    throw core::InputError(details);
-  }
+  });
   const hdf5::File file = hdf5::File::open(folder / "weights.h5");
   for (const auto& [name, shape] : expected_shapes(result.description, result.transform)) {
     const auto stored = file.shape(name);
@@ -99,7 +96,7 @@ ModelFolder ModelFolder::read(const std::filesystem::path& folder) {
     result.weights[name] = std::move(tensor);
   }
   if (const auto provenance_file = folder / "calopipe.json"; std::filesystem::exists(provenance_file))
-    result.provenance = json::parse(core::read_file(provenance_file), nullptr, false);
+    result.provenance = core::read_json(provenance_file);
   return result;
 }
 

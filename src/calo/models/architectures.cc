@@ -29,8 +29,8 @@ std::unique_ptr<TrainableModel> new_model(const ModelStart& start, core::ThreadP
   const std::string& name = start.description.architecture;
   const auto found = makers().find(name);
   if (found == makers().end())
-    throw core::InputError(
-        {.message = fmt::format("\"{}\" is no architecture that can be trained", name), .field = "architecture"});
+    throw core::InputError({.message = fmt::format("\"{}\" is no architecture that can be trained", name),
+                            .field = "architecture"});
   return found->second(start, pool);
 }
 

@@ -24,7 +24,8 @@ struct ModelStart {
 };
 
 /// A new model of the architecture that the description asks for, ready for its first step.
-/// @throws core::InputError if the architecture is not known, core::UnavailableError if it needs LibTorch, which
+/// @throws core::InputError if the architecture is not known, core::UnavailableError if it needs LibTorch,
+/// which
 ///         is not there
 std::unique_ptr<TrainableModel> new_model(const ModelStart& start, core::ThreadPool& pool);
 

@@ -16,6 +16,7 @@
 #include "calo/shower/energy.h"
 #include "core/error.h"
 #include "core/interrupt.h"
+#include "core/json_file.h"
 #include "core/philox.h"
 #include "core/progress.h"
 #include "core/staged_output.h"
@@ -297,15 +298,9 @@ Transform read_transform(const std::filesystem::path& prepared_folder) {
     throw core::InputError({.message = "is no prepared data set: transform.json is missing",
                             .file = prepared_folder,
                             .hint = "make one with calopipe preprocess"});
-  const json object = json::parse(core::read_file(file), nullptr, false);
+  const json object = core::read_json(file);
   if (!object.is_object()) throw core::InputError({.message = "is no JSON object", .file = file});
-  try {
-    return Transform::from_json(object);
-  } catch (const core::InputError& error) {
-    core::ErrorDetails details = error.details();
-    details.file = file;
-    throw core::InputError(details);
-  }
+  return core::in_file(file, [&] { return Transform::from_json(object); });
 }
 
 std::filesystem::path held_out_showers(const std::filesystem::path& path) {

@@ -12,7 +12,7 @@
 namespace calo {
 
 /// What lies between showers and the network: fitted once by `preprocess`, stored with the model, inverted at
-/// generation. The Par04 encoding (`../formats.md`, "Conditions"): cell energies over the incident energy;
+/// generation. The Par04 encoding (MLFastSim, core/constants.py): cell energies over the incident energy;
 /// condition vector `[E / E_max, theta_deg / theta_max_deg, one-hot geometry]`. The one-hot has one place per
 /// geometry, in `one_hot_order`.
 struct Transform {

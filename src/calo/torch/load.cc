@@ -26,9 +26,10 @@ const TorchModule& load() {
   };
   if (!std::filesystem::exists(file))
     refuse("the part of calopipe that works with LibTorch is not there",
-           fmt::format("training and the neural-network classifiers need it; if it lies elsewhere, name it by the "
-                       "environment variable {}",
-                       kTorchModuleVariable));
+           fmt::format(
+               "training and the neural-network classifiers need it; if it lies elsewhere, name it by the "
+               "environment variable {}",
+               kTorchModuleVariable));
   void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) refuse(fmt::format("cannot be loaded: {}", ::dlerror()), "is LibTorch installed?");
   const auto entry = reinterpret_cast<TorchModuleEntry>(::dlsym(library, kTorchModuleEntry));

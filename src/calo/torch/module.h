@@ -6,13 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "calo/classify/network.h"
 #include "calo/model/trainable_model.h"
 #include "calo/preprocess/transform.h"
 #include "calo/torch/decoder.h"
 #include "core/thread_pool.h"
 
 namespace calo {
+
+class ClassifierNetwork;
+struct NetworkOptions;
 
 /// Where a model is trained.
 enum class TrainingDevice {
@@ -21,9 +23,9 @@ enum class TrainingDevice {
   kCpuByTorch,  ///< the step of kCuda on the CPU: to check it where there is no GPU
 };
 
-/// All that LibTorch does for calopipe. LibTorch drags in some 290 shared libraries and takes most of a second to
-/// load, so that it lies behind this interface in a library of its own (libcalopipe-torch.so), which is loaded
-/// when it is first asked for.
+/// All that LibTorch does for calopipe. LibTorch drags in some 290 shared libraries and takes most of a
+/// second to load, so that it lies behind this interface in a library of its own (libcalopipe-torch.so),
+/// which is loaded when it is first asked for.
 class TorchModule {
  public:
   TorchModule() = default;
@@ -38,14 +40,14 @@ class TorchModule {
 
   /// The Par04 variational autoencoder (MLFastSim, core/model.py) with its training step.
   ///
-  /// On the CPU the two layers that touch all cells are ours: the first works on hits only (showers are 97–99 %
-  /// zeros), the last runs in blocks of cells that stay in cache, with bias, sigmoid, cross-entropy, gradient
-  /// and optimiser in one go. The small layers between them are LibTorch's, gradients by its autograd. On a GPU
-  /// all layers are LibTorch's, over dense cells.
+  /// On the CPU the two layers that touch all cells are ours: the first works on hits only (showers are 97–99
+  /// % zeros), the last runs in blocks of cells that stay in cache, with bias, sigmoid, cross-entropy,
+  /// gradient and optimiser in one go. The small layers between them are LibTorch's, gradients by its
+  /// autograd. On a GPU all layers are LibTorch's, over dense cells.
   ///
-  /// Parts of its loss: `reconstruction` = number of cells x mean over them of the binary cross-entropy (sigmoid
-  /// output) or squared error (other outputs), weighted by w_reco; `kl` = Kullback–Leibler divergence summed
-  /// over the latent, weighted by w_kl.
+  /// Parts of its loss: `reconstruction` = number of cells x mean over them of the binary cross-entropy
+  /// (sigmoid output) or squared error (other outputs), weighted by w_reco; `kl` = Kullback–Leibler
+  /// divergence summed over the latent, weighted by w_kl.
   ///
   /// @param seed of the initial weights
   /// @param cell_means mean of cell / incident energy over the training showers, used if
@@ -61,8 +63,8 @@ class TorchModule {
                                                  const NetworkOptions& options,
                                                  core::ThreadPool& pool) const = 0;
 
-  /// The decoder of a stored model layer by layer as in training (normalisation with its running statistics), in
-  /// double precision: what a converted model is compared with.
+  /// The decoder of a stored model layer by layer as in training (normalisation with its running statistics),
+  /// in double precision: what a converted model is compared with.
   /// @param latents     `[N, latent_dim]`
   /// @param conditions  `[N, condition_dim]`, of Transform::encode
   /// @returns cell energies over the incident energy, `[N, cells]`; what is not above zero is zero
@@ -73,7 +75,8 @@ class TorchModule {
   virtual std::unique_ptr<TorchDecoder> decoder(const ModelFolder& model, int threads) const = 0;
 };
 
-/// Loads the library on the first call: the file named by the environment variable CALOPIPE_TORCH_MODULE, else
+/// Loads the library on the first call: the file named by the environment variable CALOPIPE_TORCH_MODULE,
+/// else
 /// `../lib/calopipe/libcalopipe-torch.so` from the folder of the program.
 /// @throws core::UnavailableError if it is not there, does not load, or belongs to another calopipe
 const TorchModule& torch_module();

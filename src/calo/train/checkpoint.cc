@@ -19,11 +19,7 @@ void write_checkpoint(const std::filesystem::path& file, const std::vector<Param
     hdf.write(parameter.name + "#first", parameter.first, shape);
     hdf.write(parameter.name + "#second", parameter.second, shape);
   }
-  // HDF5 limits an attribute to 64 KiB; the state's history can be longer, so it is a dataset of bytes'
-  // values.
-  const std::string text = state.dump();
-  std::vector<float> bytes(text.begin(), text.end());
-  hdf.write("state", bytes, {bytes.size()});
+  hdf.write_text("state", state.dump());
   hdf.close();
   output.commit();
 }
@@ -43,12 +39,7 @@ json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& 
     load(parameter.name + "#first", parameter.first);
     load(parameter.name + "#second", parameter.second);
   }
-  std::string text;
-  for (const float byte : hdf.read_floats("state")) {
-    if (!(byte >= -128 && byte <= 127)) hdf.fail_reading("state", "is damaged");
-    text += static_cast<char>(static_cast<int>(byte));
-  }
-  json state = json::parse(text, nullptr, false);
+  json state = json::parse(hdf.read_text("state"), nullptr, false);
   if (!state.is_object()) hdf.fail_reading("state", "is damaged");
   // In place: the network's tensors look at these very numbers.
   for (std::size_t i = 0; i < read.size(); ++i) {

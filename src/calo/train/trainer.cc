@@ -32,12 +32,6 @@ constexpr std::uint32_t kShuffleStream = 0x73687566;
 constexpr const char* kDivergedHint = "try a smaller lr, or another kernel_initializer";
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-void shuffle(Indices& indices, std::uint64_t seed, std::uint64_t index, std::uint32_t stream) {
-  core::Philox random(seed, index, stream);
-  for (std::size_t i = indices.size(); i > 1; --i)
-    std::swap(indices[i - 1], indices[random.below(static_cast<std::uint32_t>(i))]);
-}
-
 std::vector<float> cell_means(const Showers& showers, const Indices& indices) {
   std::vector<double> sums(static_cast<std::size_t>(showers.num_cells()), 0.0);
   for (const std::uint32_t shower : indices) {
@@ -134,7 +128,7 @@ class Fit {
   void run_epoch() {
     const auto start = Clock::now();
     Indices order = training_;
-    shuffle(order, options_.seed, static_cast<std::uint64_t>(epoch_), kShuffleStream);
+    core::Philox(options_.seed, static_cast<std::uint64_t>(epoch_), kShuffleStream).shuffle(order);
     EpochRecord record{.epoch = epoch_ + 1, .lr = learning_rate(description_, epoch_)};
     const std::size_t count = batches();
     for (std::size_t batch = 0; batch < count; ++batch) {
@@ -397,7 +391,7 @@ TrainResult train(const Showers& showers, const Transform& transform, const Mode
   description.validate();
   Indices all(showers.size());
   std::iota(all.begin(), all.end(), 0u);
-  shuffle(all, options.seed, 0, kSplitStream);
+  core::Philox(options.seed, 0, kSplitStream).shuffle(all);
   const auto held =
       static_cast<std::size_t>(std::round(description.validation_split * static_cast<double>(all.size())));
   if (all.size() < held + 2)

@@ -20,9 +20,7 @@ constexpr std::uint32_t kSplitStream = 0x53504c54;
 Split split_rows(std::size_t rows, std::uint64_t seed) {
   std::vector<std::size_t> order(rows);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  core::Philox random(seed, 0, kSplitStream);
-  for (std::size_t i = rows; i > 1; --i)
-    std::swap(order[i - 1], order[random.below(static_cast<std::uint32_t>(i))]);
+  core::Philox(seed, 0, kSplitStream).shuffle(order);
   const auto begin = order.begin();
   const auto validation = begin + static_cast<std::ptrdiff_t>(rows * 6 / 10);
   const auto test = begin + static_cast<std::ptrdiff_t>(rows * 8 / 10);

@@ -251,9 +251,7 @@ Replicas half_replicas(std::size_t showers, std::size_t replicas, std::uint64_t 
   for (std::size_t replica = 0; replica < replicas; ++replica) {
     std::vector<std::uint8_t>& chosen = result[replica];
     std::fill_n(chosen.begin(), showers / 2, std::uint8_t{1});
-    core::Philox random(seed, replica, kHalfStream);
-    for (std::size_t i = showers; i > 1; --i)
-      std::swap(chosen[i - 1], chosen[random.below(static_cast<std::uint32_t>(i))]);
+    core::Philox(seed, replica, kHalfStream).shuffle(chosen);
   }
   return result;
 }

@@ -72,9 +72,7 @@ Halves halves_of(const GroupCounts& counts, std::uint64_t seed) {
   for (const auto& [name, count] : counts) {
     std::vector<std::size_t> rows(count);
     std::iota(rows.begin(), rows.end(), begin);
-    core::Philox random(seed, group++, kHalvesStream);
-    for (std::size_t i = count; i > 1; --i)
-      std::swap(rows[i - 1], rows[random.below(static_cast<std::uint32_t>(i))]);
+    core::Philox(seed, group++, kHalvesStream).shuffle(rows);
     const auto half = static_cast<std::ptrdiff_t>(count / 2);
     halves.first.insert(halves.first.end(), rows.begin(), rows.begin() + half);
     halves.second.insert(halves.second.end(), rows.begin() + half, rows.begin() + 2 * half);

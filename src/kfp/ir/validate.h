@@ -28,7 +28,7 @@ struct Problem {
 
 /// Checks a pipeline as far as its text tells: references (components, executors, tasks, inputs, outputs),
 /// required inputs, types of parameters and artifacts on both ends, cycles, conditions, loops, placeholders,
-/// Kubernetes settings, and the traps of the open-source backend (shared facts: doc/kfp.md). In the order of
+/// Kubernetes settings, and the traps of the open-source backend (doc/kfp.md). In the order of
 /// the document. Reads only; never throws for what stands in the pipeline.
 std::vector<Problem> validate(const Pipeline& pipeline);
 

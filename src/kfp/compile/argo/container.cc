@@ -305,8 +305,12 @@ class ContainerCompiler {
       if (is_plain(name)) continue;
       if (is_list(definition.is_artifact_list))
         place_.refuse(fmt::format("the list of artifacts \"{}\" from a bucket", name), "use a volume");
+      // Argo's init container fetches it as another user, with modes that shut out the user of the image.
+      constexpr int kReadable = 0755;
       json artifact = {{"name", names_.input_artifact(name)},
                        {"path", input_file(name)},
+                       {"mode", kReadable},
+                       {"recurseMode", true},
                        {"s3", s3_location(input(names_.input_artifact(name)).text)}};
       if (definition.is_optional.value_or(false)) artifact["optional"] = true;
       result_.json["inputs"]["artifacts"].push_back(std::move(artifact));

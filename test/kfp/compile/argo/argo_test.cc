@@ -105,6 +105,8 @@ TEST_F(Argo, ArtifactsGoThroughABucket) {
       (json{
           {{"name", "data"},
            {"path", "/kfp/inputs/data"},
+           {"mode", 0755},
+           {"recurseMode", true},
            {"s3",
             {{"bucket", "runs"}, {"endpoint", "s3.example.org"}, {"key", "{{inputs.parameters.data}}"}}}}}));
   EXPECT_EQ(use["outputs"]["artifacts"][0]["s3"]["key"], "x/{{inputs.parameters.kfp-path}}/result");

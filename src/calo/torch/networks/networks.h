@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "calo/classify/network.h"
 #include "calo/torch/module.h"
 
 namespace calo {

@@ -6,8 +6,8 @@
 #include <numeric>
 #include <optional>
 
-#include "calo/torch/networks.h"
-#include "calo/torch/parameters.h"
+#include "calo/torch/networks/networks.h"
+#include "calo/torch/networks/parameters.h"
 
 namespace calo {
 namespace {

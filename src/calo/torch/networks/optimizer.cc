@@ -1,4 +1,4 @@
-#include "calo/torch/optimizer.h"
+#include "calo/torch/networks/optimizer.h"
 
 namespace calo {
 

@@ -1,4 +1,4 @@
-#include "calo/torch/parameters.h"
+#include "calo/torch/networks/parameters.h"
 
 #include <omp.h>
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "calo/torch/networks.h"
-#include "calo/torch/parameters.h"
+#include "calo/torch/networks/networks.h"
+#include "calo/torch/networks/parameters.h"
 #include "core/philox.h"
 #include "core/simd.h"
 

@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "calo/torch/activation.h"
-#include "calo/torch/networks.h"
+#include "calo/torch/networks/activation.h"
+#include "calo/torch/networks/networks.h"
 
 namespace calo {
 namespace {
