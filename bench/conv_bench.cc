@@ -1,6 +1,6 @@
-// Convolutional generators of three kinds on one thread: the inference engine on each of its instruction sets,
-// onnxruntime (all its optimisations), and the machine's limit of products and sums. Rounds of each in turn,
-// CPU time of the thread: other load disturbs less.
+// Convolutional generators of three kinds on one thread: the inference engine on each of its instruction
+// sets, onnxruntime (all its optimisations), and the machine's limit of products and sums. Rounds of each in
+// turn, CPU time of the thread: other load disturbs less.
 #include <fmt/format.h>
 #include <time.h>
 #if defined(__x86_64__)
@@ -157,18 +157,19 @@ class Graph {
 std::vector<Graph> graphs() {
   std::vector<Graph> out;
   const auto slope = W::float_attribute("alpha", 0.2f);
-  out.push_back(Graph("2-D generator from a latent vector (ConvTranspose, BatchNormalization)", 100, {1, 1}, 17)
-                    .transposed(256, 4, 1, 0)
-                    .batch_normalisation()
-                    .function("LeakyRelu", {slope})
-                    .transposed(128, 4, 2, 1)
-                    .batch_normalisation()
-                    .function("LeakyRelu", {slope})
-                    .transposed(64, 4, 2, 1)
-                    .batch_normalisation()
-                    .function("LeakyRelu", {slope})
-                    .transposed(1, 4, 2, 1)
-                    .function("Tanh"));
+  out.push_back(
+      Graph("2-D generator from a latent vector (ConvTranspose, BatchNormalization)", 100, {1, 1}, 17)
+          .transposed(256, 4, 1, 0)
+          .batch_normalisation()
+          .function("LeakyRelu", {slope})
+          .transposed(128, 4, 2, 1)
+          .batch_normalisation()
+          .function("LeakyRelu", {slope})
+          .transposed(64, 4, 2, 1)
+          .batch_normalisation()
+          .function("LeakyRelu", {slope})
+          .transposed(1, 4, 2, 1)
+          .function("Tanh"));
   out.push_back(Graph("2-D convolutions with GroupNormalization", 32, {24, 24}, 21)
                     .convolution(64, 3)
                     .group_normalisation(8)
@@ -278,19 +279,19 @@ int main() {
           calo::infer::Workspace workspace;
           const calo::infer::InputView view{.shape = shape, .floats = x};
           models[i].run({&view, 1}, {}, workspace);
-          ours[i] =
-              std::min(ours[i], median_seconds(0.25, [&] { models[i].run({&view, 1}, {}, workspace); }));
+          ours[i] = std::min(ours[i], median_seconds(0.25, [&] {
+                               models[i].run({&view, 1}, {}, workspace);
+                             }));
         }
         if (peer)
-          theirs = std::min(theirs,
-                            peer->ask({{"file", file.string()}, {"batch", batch}, {"seconds", 0.3}}).at("median")
-                                .get<double>());
+          theirs = std::min(theirs, peer->ask({{"file", file.string()}, {"batch", batch}, {"seconds", 0.3}})
+                                        .at("median")
+                                        .get<double>());
       }
       if (peer) fmt::print("  batch {:2}  {:<11} {:8.3f} ms\n", batch, "onnxruntime", 1e3 * theirs);
       for (std::size_t i = 0; i < isas.size(); ++i) {
         fmt::print("  batch {:2}  {:<11} {:8.3f} ms  {:3.0f} % of the limit", batch, to_string(isas[i]),
-                   1e3 * ours[i],
-                   100 * graph.operations * static_cast<double>(batch) / ours[i] / rates[i]);
+                   1e3 * ours[i], 100 * graph.operations * static_cast<double>(batch) / ours[i] / rates[i]);
         if (peer) fmt::print("  onnxruntime / this: {:.2f}", theirs / ours[i]);
         fmt::print("\n");
       }

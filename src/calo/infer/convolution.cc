@@ -81,7 +81,7 @@ Shape Convolution::output_shape(const Shape& input, const Shape& weights) const 
   return plan(call, input, weights).out;
 }
 
-Convolution::Packed Convolution::pack(const OperatorCall& call, const Tensor& weights) const {
+Convolution::Packed Convolution::pack(const OperatorCall& call, const Tensor& weights, Folded folded) const {
   if (weights.shape.rank < 3) call.fail(fmt::format("has weights {}", weights.shape.to_string()));
   Packed out;
   out.shape = weights.shape;
@@ -116,6 +116,8 @@ Convolution::Packed Convolution::pack(const OperatorCall& call, const Tensor& we
               numbers.push_back(number);
             });
       });
+  out.bias = std::move(folded.bias);
+  out.after = std::move(folded.after);
   out.weight = LargeArray<float>(weights.size());
   std::size_t place = 0;
   for (std::size_t phase = 0; phase < out.taps.size(); ++phase)
@@ -130,7 +132,11 @@ Convolution::Packed Convolution::pack(const OperatorCall& call, const Tensor& we
             for (std::int64_t m = first; m < first + kernels.outputs; ++m) {
               const std::int64_t at = transposed_ ? ((g * channels + c) * outputs + m) * taps + tap
                                                   : ((g * outputs + m) * channels + c) * taps + tap;
-              out.weight[place++] = weights.floats[static_cast<std::size_t>(at)];
+              const float weight = weights.floats[static_cast<std::size_t>(at)];
+              out.weight[place++] =
+                  folded.factor.empty()
+                      ? weight
+                      : static_cast<float>(weight * folded.factor[static_cast<std::size_t>(g * outputs + m)]);
             }
         first += kernels.outputs;
       }
@@ -428,7 +434,7 @@ void Convolution::run(OperatorCall& call, const Packed* packed) const {
   if (p.channels == 0) call.fail("has no channels");
   Packed own;
   if (packed == nullptr) {
-    own = pack(call, *weights);
+    own = pack(call, *weights, {});
     packed = &own;
   }
   std::unique_ptr<Kept> local;

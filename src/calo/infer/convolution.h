@@ -29,6 +29,13 @@ class Convolution {
     std::vector<float> scale, shift;  ///< by output channel; empty = 1 and 0
   };
 
+  /// What a packed convolution takes with it.
+  struct Folded {
+    std::vector<double> factor;  ///< of the weights, by output channel; empty = 1
+    std::vector<float> bias;     ///< instead of input 2; empty = that one
+    After after;
+  };
+
   /// Weights of some operator, ordered for the kernels.
   struct Packed {
     struct Block {  // some output channels in one phase of the output
@@ -52,7 +59,7 @@ class Convolution {
     return transposed_ ? weights[1] * group_ : weights[0];
   }
   /// @throws core::InputError where they do not fit the attributes
-  Packed pack(const OperatorCall& call, const Tensor& weights) const;
+  Packed pack(const OperatorCall& call, const Tensor& weights, Folded folded) const;
 
   /// @throws core::InputError where they do not fit together
   Shape output_shape(const Shape& input, const Shape& weights) const;

@@ -66,7 +66,9 @@ class ConvolutionGeometry {
   ConvolutionGeometry(const OperatorCall& call, const ConvolutionPlan& plan,
                       const std::vector<ConvolutionAxis>& axes, bool transposed, bool one_by_one);
 
-  const std::vector<Combination>& all() const { return all_; }  ///< in the order of all combinations of phases
+  const std::vector<Combination>& all() const {
+    return all_;
+  }  ///< in the order of all combinations of phases
   std::int64_t channel_stride() const { return plane_ * planes_; }
   std::int64_t plane() const { return plane_; }
   /// Every place of the output is made.

@@ -238,7 +238,7 @@ template <Kind kKind>
 }
 template <Kind kKind>
 [[gnu::target("avx512f,avx512bw")]] void avx512(const Activation& f, const float* x, float* y,
-                                                        std::size_t count) {
+                                                std::size_t count) {
   all_of<kKind, 16>(f, x, y, count);
 }
 #endif

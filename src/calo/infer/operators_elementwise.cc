@@ -253,7 +253,7 @@ Operator on_floats(const Activation& activation, Operator others) {
     for_each(call.pool, (in.size() + kPart - 1) / kPart, [&](std::size_t part) {
       const std::size_t begin = part * kPart;
       function(activation, in.floats.data() + begin, out.floats.data() + begin,
-                std::min(kPart, in.size() - begin));
+               std::min(kPart, in.size() - begin));
     });
   };
 }
@@ -361,8 +361,8 @@ void add_activations(OperatorTable& table) {
     };
   };
   using Kind = Activation::Kind;
-  plain("Relu", on_floats({Kind::kRelu},
-                          unary([](auto x) { return x < 0 ? decltype(x)(0) : x; }, Takes::kNumbers)));
+  plain("Relu",
+        on_floats({Kind::kRelu}, unary([](auto x) { return x < 0 ? decltype(x)(0) : x; }, Takes::kNumbers)));
   plain("Tanh", vectorised({Kind::kTanh}, [](auto x) { return std::tanh(x); }));
   plain("Sigmoid", vectorised({Kind::kSigmoid}, [](auto x) { return sigmoid(x); }));
   plain("Softplus", vectorised({Kind::kSoftplus}, [](auto x) { return softplus(x); }));

@@ -36,7 +36,9 @@ const Case kCases[] = {
     {{Kind::kCelu, 0.5f}, "celu", [](double x) { return x > 0 ? x : 0.5 * std::expm1(x / 0.5); }},
     {{Kind::kTanh}, "tanh", [](double x) { return std::tanh(x); }},
     {{Kind::kSigmoid}, "sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }},
-    {{Kind::kSoftplus}, "softplus", [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }},
+    {{Kind::kSoftplus},
+     "softplus",
+     [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }},
     {{Kind::kGelu}, "gelu", [](double x) { return 0.5 * x * std::erfc(-x * std::sqrt(0.5)); }, true},
     {{Kind::kGeluTanh},
      "gelu_tanh",
@@ -47,7 +49,10 @@ const Case kCases[] = {
      [](double x) { return x * std::tanh(std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)))); },
      true},
     {{Kind::kHardSigmoid, 0.25f, 0.5f}, "hard_sigmoid", [](double x) { return clamped(0.25 * x + 0.5); }},
-    {{Kind::kHardSwish}, "hard_swish", [](double x) { return x * clamped(double(1.0f / 6) * x + 0.5); }, true},
+    {{Kind::kHardSwish},
+     "hard_swish",
+     [](double x) { return x * clamped(double(1.0f / 6) * x + 0.5); },
+     true},
     {{Kind::kSoftsign}, "softsign", [](double x) { return x / (1 + std::abs(x)); }},
     {{Kind::kExp}, "exp", [](double x) { return std::exp(x); }},
     {{Kind::kErf}, "erf", [](double x) { return std::erf(x); }},
@@ -88,8 +93,8 @@ TEST(FloatFunctions, AreWithinTheBoundThatTheySay) {
       for (std::size_t i = 0; i < x.size(); ++i) {
         const double truth = c.truth(x[i]);
         if (std::isinf(y[i]) && std::abs(truth) > std::numeric_limits<float>::max() * (1 - 1e-6)) continue;
-        const double bound =
-            c.falls_off ? 4 * unit_of(truth) + 4e-7 * std::abs(static_cast<double>(x[i])) : 4 * unit_of(truth);
+        const double bound = c.falls_off ? 4 * unit_of(truth) + 4e-7 * std::abs(static_cast<double>(x[i]))
+                                         : 4 * unit_of(truth);
         const double error = std::abs(static_cast<double>(y[i]) - truth) / bound;
         if (!(error <= worst)) worst = error, where = x[i];
       }
@@ -109,10 +114,11 @@ TEST(FloatFunctions, KeepNoNumbersAndLimits) {
       EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1])) << c.name << " " << to_string(isa);
       for (std::size_t i = 2; i < x.size(); ++i) {
         const double truth = c.truth(x[i]);
-        if (std::isnan(truth))  // infinite by infinite, or infinite by 0, as the formula has it
+        if (std::isnan(truth)) {  // infinite by infinite, or infinite by 0, as the formula has it
           EXPECT_TRUE(std::isnan(y[i])) << c.name << " of " << x[i];
-        else
+        } else {
           EXPECT_EQ(y[i], static_cast<float>(truth)) << c.name << " " << to_string(isa) << " of " << x[i];
+        }
       }
     }
 }
