@@ -300,6 +300,7 @@ class Compiler : GraphValues {
       dense.shift.assign(shift.begin(), shift.end());
     }
     dense.layer = pack(*found);
+    dense.isa = options_.isa;
     steps[found->nodes.back()] = {.where = where(graph_.nodes[n]),
                                   .inputs = {id(found->input)},
                                   .outputs = {id(found->result)},

@@ -353,6 +353,21 @@ class Convolution::OneRun {
       for (std::int64_t k = 0; k < outputs; ++k) z[k] = z[k] * scale[k] + shift[k];
   }
 
+  // Channels that lie side by side, each to its own part of the output.
+  void spread(const float* z, std::int64_t count, std::int64_t outputs, const std::uint32_t* places,
+              float* to) const {
+    constexpr std::int64_t kAtOnce = 4;  // channels
+    for (std::int64_t m = 0; m < outputs; m += kAtOnce) {
+      float* const out[kAtOnce] = {to + m * inner_out_, to + (m + 1) * inner_out_, to + (m + 2) * inner_out_,
+                                   to + (m + 3) * inner_out_};
+      for (std::int64_t p = 0; p < count; ++p) {
+        const float* const from = z + p * outputs + m;
+        const std::uint32_t place = places[p];
+        for (std::int64_t k = 0; k < kAtOnce; ++k) out[k][place] = from[k];
+      }
+    }
+  }
+
   void channels_block(const Packed::Block& block, const ConvolutionGeometry::Combination& one,
                       ConvolutionTile& tile, float* to) const {
     const ConvolutionKernels& kernels = *block.kernels;
@@ -363,11 +378,7 @@ class Convolution::OneRun {
       tile.places = one.from.data() + at;
       kernels.by_count[count - 1](tile);
       finish(tile.z, count, channel(block), block.outputs);
-      const std::uint32_t* const places = one.to.data() + at;
-      for (std::int64_t m = 0; m < block.outputs; ++m) {
-        float* const out = to + m * inner_out_;
-        for (std::int64_t p = 0; p < count; ++p) out[places[p]] = tile.z[p * block.outputs + m];
-      }
+      spread(tile.z, count, block.outputs, one.to.data() + at, to);
       at += count;
     }
   }

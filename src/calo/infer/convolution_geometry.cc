@@ -1,6 +1,7 @@
 #include "calo/infer/convolution_geometry.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 
 namespace calo::infer {
@@ -74,6 +75,15 @@ ConvolutionGeometry::Lane ConvolutionGeometry::transposed_lane_of(const Window::
   return lane;
 }
 
+void ConvolutionGeometry::Lane::find_inside(std::int64_t in) {
+  for (const std::int64_t first : begin) {
+    const std::int64_t low = std::min(extent, first >= 0 ? 0 : (-first + step - 1) / step);
+    const std::int64_t high =
+        std::clamp<std::int64_t>(in > first ? (in - first + step - 1) / step : 0, low, extent);
+    inside.push_back({low, high - low});
+  }
+}
+
 ConvolutionGeometry::ConvolutionGeometry(const OperatorCall& call, const ConvolutionPlan& plan,
                                          const std::vector<ConvolutionAxis>& axes, bool transposed,
                                          bool one_by_one)
@@ -81,6 +91,7 @@ ConvolutionGeometry::ConvolutionGeometry(const OperatorCall& call, const Convolu
   double room = static_cast<double>(plan.inputs);
   for (std::size_t d = 0; d < rank_; ++d) {
     lanes_[d] = transposed ? transposed_lane_of(axes_[d], axes[d]) : lane_of(axes_[d], axes[d]);
+    lanes_[d].find_inside(axes_[d].in);
     room *= static_cast<double>(lanes_[d].extent) * static_cast<double>(lanes_[d].begin.size());
   }
   if (room > static_cast<double>(call.limits.elements))
@@ -167,46 +178,63 @@ std::size_t ConvolutionGeometry::runs(const Combination& combination, std::int64
   return found;
 }
 
+namespace {
+
+// Rows are often shorter than what memcpy is made for.
+inline void copy_row(const float* from, std::int64_t count, float* to) {
+  constexpr std::int64_t kPart = 4;
+  if (count < kPart) {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
+    return;
+  }
+  std::int64_t i = 0;
+  for (; i + kPart <= count; i += kPart) std::memcpy(to + i, from + i, kPart * sizeof(float));
+  std::memcpy(to + count - kPart, from + count - kPart, kPart * sizeof(float));  // the rest, and some again
+}
+
+}  // namespace
+
 void ConvolutionGeometry::fill(const float* input, std::int64_t channels, float* to) const {
   const std::size_t last = rank_ - 1;
+  std::array<std::int64_t, Window::kMaxRank> in_pitch{};
   std::int64_t inner = 1;
-  for (std::size_t d = 0; d < rank_; ++d) inner *= axes_[d].in;
-  const std::int64_t length = lanes_[last].extent, runs = plane_ / length;
-  for (std::int64_t c = 0; c < channels; ++c)
+  for (std::size_t d = rank_; d-- > 0;) {
+    in_pitch[d] = inner;
+    inner *= axes_[d].in;
+  }
+  for (std::int64_t c = 0; c < channels; ++c, input += inner) {
+    std::fill_n(to, channel_stride(), 0.0f);
     combinations(
         rank_, [&](std::size_t d) { return lanes_[d].begin.size(); },
         [&](const auto& which) {
-          std::array<std::int64_t, Window::kMaxRank> at{};
-          const std::int64_t begin = lanes_[last].begin[which[last]], step = lanes_[last].step;
-          // Elements [low, high) lie inside of the input.
-          const std::int64_t low = std::min(length, begin >= 0 ? 0 : (-begin + step - 1) / step);
-          const std::int64_t high = std::clamp<std::int64_t>(
-              axes_[last].in > begin ? (axes_[last].in - begin + step - 1) / step : 0, low, length);
-          for (std::int64_t run = 0; run < runs; ++run, to += length) {
-            std::int64_t from = 0;
-            bool inside = true;
-            for (std::size_t d = 0; d < last; ++d) {
-              const std::int64_t i = lanes_[d].begin[which[d]] + at[d] * lanes_[d].step;
-              inside = inside && i >= 0 && i < axes_[d].in;
-              from = from * axes_[d].in + i;
-            }
-            if (!inside) {
-              std::fill_n(to, length, 0.0f);
-            } else {
-              const float* const x = input + c * inner + from * axes_[last].in + begin;
-              std::fill_n(to, low, 0.0f);
-              if (step == 1)
-                std::copy(x + low, x + high, to + low);
-              else
-                for (std::int64_t i = low; i < high; ++i) to[i] = x[i * step];
-              std::fill(to + high, to + length, 0.0f);
-            }
-            for (std::size_t d = last; d-- > 0;) {
-              if (++at[d] < lanes_[d].extent) break;
-              at[d] = 0;
-            }
+          std::int64_t from = 0, into = 0;  // of the first elements inside
+          bool some = true;
+          for (std::size_t d = 0; d < rank_; ++d) {
+            const Lane::Inside& inside = lanes_[d].inside[which[d]];
+            some = some && inside.count > 0;
+            from += (lanes_[d].begin[which[d]] + inside.low * lanes_[d].step) * in_pitch[d];
+            into += inside.low * pitch_[d];
           }
+          const std::int64_t count = lanes_[last].inside[which[last]].count, step = lanes_[last].step;
+          if (some)
+            combinations(
+                last, [&](std::size_t d) { return static_cast<std::size_t>(lanes_[d].inside[which[d]].count); },
+                [&](const auto& at) {
+                  const float* x = input + from;
+                  float* y = to + into;
+                  for (std::size_t d = 0; d < last; ++d) {
+                    const auto i = static_cast<std::int64_t>(at[d]);
+                    x += i * lanes_[d].step * in_pitch[d];
+                    y += i * pitch_[d];
+                  }
+                  if (step == 1)
+                    copy_row(x, count, y);
+                  else
+                    for (std::int64_t i = 0; i < count; ++i) y[i] = x[i * step];
+                });
+          to += plane_;
         });
+  }
 }
 
 }  // namespace calo::infer

@@ -91,6 +91,11 @@ class ConvolutionGeometry {
     std::vector<std::int64_t> begin;  // by plane: which place of the input its first element is
     std::int64_t step = 1;            // between elements of a plane, in the input
     std::vector<Phase> phases;
+    struct Inside {  // of a plane: elements that are places of the input
+      std::int64_t low, count;
+    };
+    std::vector<Inside> inside;
+    void find_inside(std::int64_t in);
   };
   static Lane lane_of(const Window::Axis& axis, const ConvolutionAxis& phases);
   static Lane transposed_lane_of(const Window::Axis& axis, const ConvolutionAxis& phases);

@@ -55,14 +55,14 @@ CALOPIPE_INLINE void channels_tile(const ConvolutionTile& t) {
   for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 8
     for (int p = 0; p < kPositions; ++p) load(sum[p][v], t.bias + v * kLanes);
-  std::int64_t place[kPositions];
+  const float* at[kPositions];  // one register each, with one index for all
 #pragma GCC unroll 8
-  for (int p = 0; p < kPositions; ++p) place[p] = t.places[p];
+  for (int p = 0; p < kPositions; ++p) at[p] = t.x + t.places[p];
   const float* weight = t.weight;
-  for (std::int64_t c = 0; c < t.channels; ++c) {
-    const float* const x = t.x + c * t.channel_stride;
-    for (std::int64_t k = 0; k < t.taps; ++k, weight += kOutputs) {
-      const float* const at = x + t.offsets[k];
+  const std::int64_t* const end = t.offsets + t.taps;
+  for (std::int64_t c = 0, channel = 0; c < t.channels; ++c, channel += t.channel_stride) {
+    for (const std::int64_t* offset = t.offsets; offset != end; ++offset, weight += kOutputs) {
+      const std::int64_t index = channel + *offset;
       Vector w[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
@@ -72,7 +72,7 @@ CALOPIPE_INLINE void channels_tile(const ConvolutionTile& t) {
       }
 #pragma GCC unroll 8
       for (int p = 0; p < kPositions; ++p) {
-        const float in = at[place[p]];
+        const float in = at[p][index];
 #pragma GCC unroll 8
         for (int v = 0; v < kVectors; ++v) sum[p][v] += w[v] * in;
       }
