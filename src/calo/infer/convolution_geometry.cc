@@ -218,7 +218,8 @@ void ConvolutionGeometry::fill(const float* input, std::int64_t channels, float*
           const std::int64_t count = lanes_[last].inside[which[last]].count, step = lanes_[last].step;
           if (some)
             combinations(
-                last, [&](std::size_t d) { return static_cast<std::size_t>(lanes_[d].inside[which[d]].count); },
+                last,
+                [&](std::size_t d) { return static_cast<std::size_t>(lanes_[d].inside[which[d]].count); },
                 [&](const auto& at) {
                   const float* x = input + from;
                   float* y = to + into;

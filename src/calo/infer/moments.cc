@@ -25,8 +25,8 @@ struct Doubles<8> {
   using Float = float __attribute__((vector_size(32), aligned(4), may_alias));
 };
 
-// Of the numbers, or of the squares of their distances from a mean: the sums of those at i, i + 32, i + 64, …,
-// added in pairs.
+// Of the numbers' distances from a mean, or of the squares of those: the sums of those at i, i + 32, i + 64,
+// …, added in pairs.
 template <int kLanes, bool kSquares>
 CALOPIPE_INLINE double sum_of(const float* x, std::size_t count, double mean) {
   constexpr int kVectors = static_cast<int>(kSums) / kLanes;
@@ -38,19 +38,20 @@ CALOPIPE_INLINE double sum_of(const float* x, std::size_t count, double mean) {
     for (int v = 0; v < kVectors; ++v) {
       typename Doubles<kLanes>::Float some;
       load(some, x + i + static_cast<std::size_t>(v * kLanes));
-      const Double y = __builtin_convertvector(some, Double);
-      if constexpr (kSquares)
-        sums[v] += (y - mean) * (y - mean);
-      else
-        sums[v] += y;
+      const Double y = __builtin_convertvector(some, Double) - mean;
+      sums[v] += kSquares ? y * y : y;
     }
-  double all[kSums];
+  // The rest too by vectors, with zeros for what is not there.
+  double all[kSums] = {};
+  for (std::size_t k = 0; i + k < count; ++k) all[k] = static_cast<double>(x[i + k]) - mean;
+#pragma GCC unroll 16
+  for (int v = 0; v < kVectors; ++v) {
+    Double y;
+    load(y, all + v * kLanes);
+    sums[v] += kSquares ? y * y : y;
+  }
 #pragma GCC unroll 16
   for (int v = 0; v < kVectors; ++v) store(all + v * kLanes, sums[v]);
-  for (std::size_t k = 0; i < count; ++i, ++k) {
-    const double y = x[i];
-    all[k] += kSquares ? (y - mean) * (y - mean) : y;
-  }
   for (std::size_t half = kSums / 2; half > 0; half /= 2)
     for (std::size_t k = 0; k < half; ++k) all[k] += all[k + half];
   return all[0];
