@@ -30,7 +30,7 @@ def measure(file, batch, seconds):
     binding = run.io_binding()
     random = np.random.default_rng(1)
     for entry in run.get_inputs():
-        value = random.standard_normal((batch, entry.shape[1])).astype(np.float32)
+        value = random.standard_normal((batch, *entry.shape[1:])).astype(np.float32)
         if entry.name == "energy_mev":
             value = np.full((batch, 1), 64000, np.float32)
         binding.bind_cpu_input(entry.name, value)

@@ -5,6 +5,14 @@
 #include <limits>
 
 namespace calo::infer {
+namespace {
+
+float hard_sigmoid(float x, float alpha, float beta) {
+  const float y = alpha * x + beta;
+  return y < 0 ? 0 : y > 1 ? 1 : y;  // NaN stays
+}
+
+}  // namespace
 
 float Activation::operator()(float x) const {
   switch (kind) {
@@ -26,6 +34,22 @@ float Activation::operator()(float x) const {
       return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x)));
     case Kind::kGelu:
       return 0.5f * x * (1 + std::erf(x * 0.70710678118654752f));
+    case Kind::kGeluTanh:
+      return 0.5f * x * (1 + std::tanh(0.7978845608028654f * (x + 0.044715f * x * x * x)));
+    case Kind::kCelu:
+      return x > 0 ? x : alpha * std::expm1(x / alpha);
+    case Kind::kMish:
+      return x * std::tanh(std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))));
+    case Kind::kHardSigmoid:
+      return hard_sigmoid(x, alpha, gamma);
+    case Kind::kHardSwish:
+      return x * hard_sigmoid(x, 1.0f / 6, 0.5f);
+    case Kind::kSoftsign:
+      return x / (1 + std::abs(x));
+    case Kind::kExp:
+      return std::exp(x);
+    case Kind::kErf:
+      return std::erf(x);
   }
   return x;
 }

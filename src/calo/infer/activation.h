@@ -4,11 +4,29 @@ namespace calo::infer {
 
 /// Elementwise functions, as ONNX defines them.
 struct Activation {
-  enum class Kind { kIdentity, kRelu, kLeakyRelu, kElu, kSelu, kTanh, kSigmoid, kSoftplus, kGelu };
+  enum class Kind {
+    kIdentity,
+    kRelu,
+    kLeakyRelu,
+    kElu,
+    kSelu,
+    kCelu,
+    kTanh,
+    kSigmoid,
+    kSoftplus,
+    kGelu,
+    kGeluTanh,
+    kMish,
+    kHardSigmoid,
+    kHardSwish,
+    kSoftsign,
+    kExp,
+    kErf
+  };
 
   Kind kind = Kind::kIdentity;
-  float alpha = 0;                    ///< slope of leaky_relu, factor of elu and selu
-  float gamma = 1.0507009873554805f;  ///< of selu
+  float alpha = 0;                    ///< slope of leaky_relu and hard_sigmoid, factor of elu, selu and celu
+  float gamma = 1.0507009873554805f;  ///< factor of selu, what hard_sigmoid adds
 
   static constexpr float kSeluAlpha = 1.6732632423543772f;
 

@@ -34,7 +34,8 @@ class Compiler : GraphValues {
     std::map<std::size_t, Program::Step> steps;  // by the node that they stand for last
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       if (done_[n]) continue;
-      if (options_.fuse && (fuse_output(n, steps) || fuse_dense(n, steps))) continue;
+      if (options_.fuse && (fuse_output(n, steps) || fuse_dense(n, steps) || fuse_convolution(n, steps)))
+        continue;
       steps[n] = interpreted(n);
       done_[n] = true;
     }
@@ -168,6 +169,25 @@ class Compiler : GraphValues {
     return {};
   }
 
+  // Those, and others that only kernels for whole arrays know.
+  static std::optional<Activation> array_activation(const OnnxNode& node) {
+    using Kind = Activation::Kind;
+    const std::string& op = node.op_type;
+    if (op == "Celu") return Activation{Kind::kCelu, float_attribute(node, "alpha", 1)};
+    if (op == "Mish") return Activation{Kind::kMish};
+    if (op == "HardSwish") return Activation{Kind::kHardSwish};
+    if (op == "HardSigmoid")
+      return Activation{Kind::kHardSigmoid, float_attribute(node, "alpha", 0.2f),
+                        float_attribute(node, "beta", 0.5f)};
+    if (op == "Softsign") return Activation{Kind::kSoftsign};
+    if (op == "Exp") return Activation{Kind::kExp};
+    if (op == "Erf") return Activation{Kind::kErf};
+    if (op == "Gelu")
+      return Activation{string_attribute(node, "approximate", "none") == "tanh" ? Kind::kGeluTanh
+                                                                                : Kind::kGelu};
+    return activation(node);
+  }
+
   PackedLayer pack(const Product& product) {
     PackedLayer::Options options{.isa = options_.isa};
     const auto weights = static_cast<std::int64_t>(product.bias.size()) * product.in;
@@ -199,12 +219,13 @@ class Compiler : GraphValues {
     return layer;
   }
 
-  // scale · x + shift, where a node is that to every row.
-  bool affine(const OnnxNode& node, const std::string& x, bool is_matrix, std::vector<double>& scale,
-              std::vector<double>& shift) {
+  // scale · x + shift, where a node is that to every channel: the last dimension, or the second of `rank`
+  // (0 = what stands last, of which a BatchNormalization is known only with is_matrix).
+  bool affine(const OnnxNode& node, const std::string& x, bool is_matrix, std::size_t rank,
+              std::vector<double>& scale, std::vector<double>& shift) {
     const auto size = static_cast<std::int64_t>(scale.size());
     if (node.op_type == "BatchNormalization") {
-      if (!is_matrix || node.inputs.size() != 5 || node.inputs[0] != x) return false;
+      if ((rank == 0 && !is_matrix) || node.inputs.size() != 5 || node.inputs[0] != x) return false;
       std::vector<std::vector<float>> parts;
       for (std::size_t i = 1; i < 5; ++i) {
         auto part = floats(node.inputs[i], size);
@@ -226,8 +247,7 @@ class Compiler : GraphValues {
     if (other == x || (!first && (op == "Sub" || op == "Div"))) return false;
     const auto by = floats(other, size);
     if (!by || (by->size() != 1 && static_cast<std::int64_t>(by->size()) != size)) return false;
-    const Shape shape = constant_shape(other);
-    if (shape.rank > 2 || (shape.rank == 2 && shape[0] != 1)) return false;
+    if (!is_by_channel(constant_shape(other), rank)) return false;
     for (std::size_t i = 0; i < scale.size(); ++i) {
       const double y = (*by)[by->size() == 1 ? 0 : i];
       if (op == "Mul" || op == "Div") {
@@ -237,6 +257,15 @@ class Compiler : GraphValues {
         shift[i] += op == "Add" ? y : -y;
       }
     }
+    return true;
+  }
+
+  // Whether what is added or multiplied depends on the channel alone.
+  static bool is_by_channel(const Shape& shape, std::size_t rank) {
+    if (rank == 0) return shape.rank < 2 || (shape.rank == 2 && shape[0] == 1);
+    if (shape.rank > rank) return false;
+    for (std::size_t i = 0; i < shape.rank; ++i)
+      if (i + rank != shape.rank + 1 && shape[i] != 1) return false;
     return true;
   }
 
@@ -258,7 +287,7 @@ class Compiler : GraphValues {
       if (const auto function = activation(node); function && !has_function && !has_affine) {
         dense.activation = *function;
         has_function = true;
-      } else if (affine(node, found->result, found->is_matrix, scale, shift)) {
+      } else if (affine(node, found->result, found->is_matrix, 0, scale, shift)) {
         has_affine = true;
       } else {
         break;
@@ -271,12 +300,116 @@ class Compiler : GraphValues {
       dense.shift.assign(shift.begin(), shift.end());
     }
     dense.layer = pack(*found);
+    dense.isa = options_.isa;
     steps[found->nodes.back()] = {.where = where(graph_.nodes[n]),
                                   .inputs = {id(found->input)},
                                   .outputs = {id(found->result)},
                                   .dense = static_cast<int>(program_.dense.size())};
     program_.dense.push_back(std::move(dense));
     take(found->nodes);
+    return true;
+  }
+
+  // A convolution with constant weights, which are ordered for the kernels once: with the affine maps behind
+  // it in its weights and its bias, with a function, and with the maps behind that.
+  bool fuse_convolution(std::size_t n, std::map<std::size_t, Program::Step>& steps) {
+    const OnnxNode& node = graph_.nodes[n];
+    if ((node.op_type != "Conv" && node.op_type != "ConvTranspose") || node.inputs.size() < 2 ||
+        node.inputs.size() > 3 || node.outputs.size() != 1 || !is_constant(node.inputs[1]))
+      return false;
+    materialise(node.inputs[1]);
+    Tensor& weights = program_.constants[static_cast<std::size_t>(id(node.inputs[1]))];
+    if (!weights.is_float() || weights.shape.rank < 3 || weights.shape.rank > Shape::kMaxRank ||
+        weights.size() == 0)
+      return false;
+    const bool transposed = node.op_type == "ConvTranspose";
+    const auto convolution = std::make_shared<Convolution>(node, transposed, options_.isa);
+    Program::Step step{.where = where(node), .inputs = {id(node.inputs[0]), -1}};
+    const std::string bias = node.inputs.size() > 2 ? node.inputs[2] : "";
+    if (!bias.empty()) {
+      if (is_constant(bias)) materialise(bias);
+      step.inputs.push_back(id(bias));
+    }
+    std::vector<std::size_t> nodes = {n};
+    std::string result = node.outputs[0];
+    Convolution::Folded folded;
+    if (weights.type == ElementType::kFloat)
+      folded = fold_behind(*convolution, weights.shape, bias, nodes, result);
+    if (!folded.bias.empty()) step.inputs.resize(2);
+    const OperatorCall call{.where = step.where,
+                            .inputs = {},
+                            .outputs = {},
+                            .limits = options_.limits,
+                            .work = work_,
+                            .noise = {}};
+    const auto packed =
+        std::make_shared<const Convolution::Packed>(convolution->pack(call, weights, std::move(folded)));
+    program_.weight_bytes += packed->bytes();
+    step.op = [convolution, packed, type = weights.type](OperatorCall& now) {
+      if (now.input(0).type != type) now.fail("has weights of another type");
+      convolution->run(now, packed.get());
+    };
+    step.outputs = {id(result)};
+    steps[nodes.back()] = std::move(step);
+    take(nodes);
+    return true;
+  }
+
+  Convolution::Folded fold_behind(const Convolution& convolution, const Shape& weights,
+                                  const std::string& bias, std::vector<std::size_t>& nodes,
+                                  std::string& result) {
+    const auto outputs = static_cast<std::size_t>(convolution.output_channels(weights));
+    std::optional<std::vector<float>> own;  // bias that is known
+    if (bias.empty())
+      own.emplace(outputs, 0.0f);
+    else
+      own = floats(bias, static_cast<std::int64_t>(outputs));
+    const bool known = own && own->size() == outputs;
+    using Map = std::vector<double>;
+    Map before(outputs, 1.0), before_shift(outputs, 0.0), after(outputs, 1.0), after_shift(outputs, 0.0);
+    Convolution::Folded out;
+    if (known) before_shift.assign(own->begin(), own->end());
+    bool has_function = false, has_before = false, has_after = false;
+    while (const auto next = only_consumer(result)) {
+      const OnnxNode& node = graph_.nodes[*next];
+      if (node.outputs.size() != 1 || node.inputs.empty()) break;
+      if (const auto function = array_activation(node);
+          function && !has_function && !has_after && node.inputs[0] == result) {
+        out.after.activation = *function;
+        has_function = true;
+      } else if (has_function || !known) {
+        if (!finite_affine(node, result, weights.rank, after, after_shift)) break;
+        has_after = true;
+      } else {
+        if (!finite_affine(node, result, weights.rank, before, before_shift)) break;
+        has_before = true;
+      }
+      nodes.push_back(*next);
+      result = node.outputs[0];
+    }
+    if (has_before) {
+      out.factor = std::move(before);
+      out.bias.assign(before_shift.begin(), before_shift.end());
+    }
+    if (has_after) {
+      out.after.scale.assign(after.begin(), after.end());
+      out.after.shift.assign(after_shift.begin(), after_shift.end());
+    }
+    return out;
+  }
+
+  // Only as long as what is folded stays well within the range of floats.
+  bool finite_affine(const OnnxNode& node, const std::string& x, std::size_t rank, std::vector<double>& scale,
+                     std::vector<double>& shift) {
+    std::vector<double> factor = scale, sum = shift;
+    if (!affine(node, x, false, rank, factor, sum)) return false;
+    constexpr double kMost = 1e15, kLeast = 1e-15;
+    for (std::size_t i = 0; i < factor.size(); ++i)
+      if (!(std::abs(factor[i]) < kMost) || !(std::abs(sum[i]) < kMost) ||
+          (factor[i] != 0 && std::abs(factor[i]) < kLeast))
+        return false;
+    scale = std::move(factor);
+    shift = std::move(sum);
     return true;
   }
 
@@ -401,40 +534,10 @@ class Compiler : GraphValues {
         if (out.size() != in.size()) call.fail("does not fit its rows");
         copy(in, 0, out, 0, in.shape.count());
       };
-    } else if (options_.fuse && (node.op_type == "Conv" || node.op_type == "ConvTranspose") && packs(node)) {
-      step.op = packed_convolution(node);
-      step.inputs[1] = -1;  // the ordered ones are read instead
     } else {
       step.op = make_operator(node, graph_.opset);
     }
     return step;
-  }
-
-  bool packs(const OnnxNode& node) {
-    if (node.inputs.size() < 2 || !is_constant(node.inputs[1])) return false;
-    const Tensor& weights = program_.constants[static_cast<std::size_t>(id(node.inputs[1]))];
-    return weights.is_float() && weights.shape.rank > 2 && weights.shape.rank <= Shape::kMaxRank &&
-           weights.size() > 0;
-  }
-
-  // Its weights are ordered for the kernels once.
-  Operator packed_convolution(const OnnxNode& node) {
-    const auto convolution =
-        std::make_shared<Convolution>(node, node.op_type == "ConvTranspose", options_.isa);
-    const std::string where_node = where_of(node);
-    const OperatorCall call{.where = where_node,
-                            .inputs = {},
-                            .outputs = {},
-                            .limits = options_.limits,
-                            .work = work_,
-                            .noise = {}};
-    const Tensor& weights = program_.constants[static_cast<std::size_t>(id(node.inputs[1]))];
-    const auto packed = std::make_shared<const Convolution::Packed>(convolution->pack(call, weights));
-    program_.weight_bytes += packed->bytes();
-    return [convolution, packed, type = weights.type](OperatorCall& now) {
-      if (now.input(0).type != type) now.fail("has weights of another type");
-      convolution->run(now, packed.get());
-    };
   }
 
   void finish() {

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <optional>
 
+#include "calo/infer/float_functions.h"
 #include "calo/infer/parallel.h"
 
 namespace calo::infer {
@@ -21,21 +22,13 @@ Convolution::Convolution(const OnnxNode& node, bool transposed, Isa isa)
   output_shape_ = extents_attribute(node, "output_shape", 0, Window::kMost);
 }
 
-/// One call: extents, and where a kernel finds what it adds up.
-struct Convolution::Plan {
-  std::size_t rank = 0;
-  std::int64_t rows = 0, channels = 0, outputs = 0;  // channels and outputs of one group
-  Window::Axes axes;
-  Shape out;
-  std::int64_t taps = 1;
-};
-
 Convolution::Plan Convolution::plan(const OperatorCall& call, const Shape& input,
                                     const Shape& weights) const {
   Plan plan;
   plan.axes = transposed_ ? window_.axes(call, input, &weights) : window_.shrinking(call, input, &weights);
   plan.rank = input.rank - 2;
   plan.rows = input[0];
+  plan.inputs = input[1];
   if (input[1] % group_ != 0)
     call.fail(fmt::format("cannot divide {} channels into {} groups", input[1], group_));
   plan.channels = input[1] / group_;
@@ -88,39 +81,7 @@ Shape Convolution::output_shape(const Shape& input, const Shape& weights) const 
   return plan(call, input, weights).out;
 }
 
-namespace {
-
-// Taps of one dimension by phase of the output: all in one for Conv.
-Convolution::Packed::Axis phases_of(const Window::Axis& axis, bool transposed) {
-  Convolution::Packed::Axis out;
-  std::map<std::int64_t, std::size_t> places;
-  for (std::int64_t k = 0; k < axis.kernel; ++k) {
-    const std::int64_t phase = transposed ? k * axis.dilation % axis.stride : 0;
-    const auto [found, added] = places.emplace(phase, out.phases.size());
-    if (added) out.phases.push_back({.phase = phase, .taps = {}});
-    out.phases[found->second].taps.push_back(k);
-  }
-  return out;
-}
-
-// body(which) for each combination of which[d] in [0, size(d)), the last dimension fastest.
-template <class Size, class Body>
-void combinations(std::size_t rank, const Size& size, const Body& body) {
-  std::array<std::size_t, Window::kMaxRank> which{};
-  for (;;) {
-    body(which);
-    std::size_t d = rank;
-    while (d-- > 0) {
-      if (++which[d] < size(d)) break;
-      which[d] = 0;
-    }
-    if (d == std::size_t(-1)) return;
-  }
-}
-
-}  // namespace
-
-Convolution::Packed Convolution::pack(const OperatorCall& call, const Tensor& weights) const {
+Convolution::Packed Convolution::pack(const OperatorCall& call, const Tensor& weights, Folded folded) const {
   if (weights.shape.rank < 3) call.fail(fmt::format("has weights {}", weights.shape.to_string()));
   Packed out;
   out.shape = weights.shape;
@@ -155,192 +116,32 @@ Convolution::Packed Convolution::pack(const OperatorCall& call, const Tensor& we
               numbers.push_back(number);
             });
       });
+  out.bias = std::move(folded.bias);
+  out.after = std::move(folded.after);
   out.weight = LargeArray<float>(weights.size());
   std::size_t place = 0;
   for (std::size_t phase = 0; phase < out.taps.size(); ++phase)
     for (std::int64_t g = 0; g < group_; ++g)
       for (std::int64_t first = 0; first < outputs;) {
-        const ConvolutionKernels& kernels = convolution_kernels(outputs - first, isa_);
+        const ConvolutionKernels& kernels = convolution_kernels(
+            outputs - first, channels * static_cast<std::int64_t>(out.taps[phase].size()), isa_);
+        out.has_channel_kernels |= kernels.layout == ConvolutionKernels::Layout::kChannels;
         out.blocks.push_back({&kernels, g, first, kernels.outputs, phase, place});
         for (std::int64_t c = 0; c < channels; ++c)
           for (const std::int64_t tap : out.taps[phase])
             for (std::int64_t m = first; m < first + kernels.outputs; ++m) {
               const std::int64_t at = transposed_ ? ((g * channels + c) * outputs + m) * taps + tap
                                                   : ((g * outputs + m) * channels + c) * taps + tap;
-              out.weight[place++] = weights.floats[static_cast<std::size_t>(at)];
+              const float weight = weights.floats[static_cast<std::size_t>(at)];
+              out.weight[place++] =
+                  folded.factor.empty()
+                      ? weight
+                      : static_cast<float>(weight * folded.factor[static_cast<std::size_t>(g * outputs + m)]);
             }
         first += kernels.outputs;
       }
   return out;
 }
-
-namespace {
-
-// One dimension as kernels see it: planes of the input, positions of the output.
-struct Lane {
-  struct Phase {                             // of the output
-    std::int64_t positions = 0;              // how many
-    std::int64_t first = 0, step = 1;        // places in the output
-    std::vector<std::int64_t> plane, shift;  // of each tap
-  };
-  std::int64_t extent = 1;          // of a plane
-  std::vector<std::int64_t> begin;  // by plane: which place of the input its first element is
-  std::int64_t step = 1;            // between elements of a plane, in the input
-  std::vector<Phase> phases;
-};
-
-Lane lane_of(const Window::Axis& axis, const Convolution::Packed::Axis& packed, bool transposed) {
-  Lane lane;
-  if (!transposed) {
-    lane.step = axis.stride;
-    Lane::Phase phase{.positions = axis.out};
-    std::map<std::int64_t, std::int64_t> planes;  // by remainder
-    for (const std::int64_t k : packed.phases[0].taps) {
-      const std::int64_t reach = k * axis.dilation, remainder = reach % axis.stride;
-      const auto [found, added] = planes.emplace(remainder, static_cast<std::int64_t>(planes.size()));
-      if (added) lane.begin.push_back(remainder - axis.before);
-      phase.plane.push_back(found->second);
-      phase.shift.push_back(reach / axis.stride);
-      lane.extent = std::max(lane.extent, axis.out + reach / axis.stride);
-    }
-    lane.phases.push_back(std::move(phase));
-    return lane;
-  }
-  // Output place o is fed by input (o + before - k · dilation) / stride, where that is whole.
-  struct Range {
-    std::int64_t first, count;
-  };
-  std::vector<Range> ranges;
-  std::int64_t least = 0, most = 0;  // of input places, also outside of it
-  bool any = false;
-  for (const auto& phase : packed.phases) {
-    const std::int64_t from = axis.before - phase.phase, to = axis.out - 1 + axis.before - phase.phase;
-    const std::int64_t q = from <= 0 ? -(-from / axis.stride) : (from + axis.stride - 1) / axis.stride;
-    const std::int64_t last = to >= 0 ? to / axis.stride : -((-to + axis.stride - 1) / axis.stride);
-    ranges.push_back({q, std::max<std::int64_t>(0, last - q + 1)});
-    if (ranges.back().count == 0) continue;
-    for (const std::int64_t k : phase.taps) {
-      const std::int64_t t = (k * axis.dilation - phase.phase) / axis.stride;
-      least = any ? std::min(least, q - t) : q - t;
-      most = any ? std::max(most, last - t) : last - t;
-      any = true;
-    }
-  }
-  lane.begin = {least};
-  lane.extent = std::max<std::int64_t>(1, most - least + 1);
-  for (std::size_t p = 0; p < packed.phases.size(); ++p) {
-    Lane::Phase phase{.positions = ranges[p].count,
-                      .first = ranges[p].first * axis.stride + packed.phases[p].phase - axis.before,
-                      .step = axis.stride};
-    for (const std::int64_t k : packed.phases[p].taps) {
-      phase.plane.push_back(0);
-      phase.shift.push_back(ranges[p].first - (k * axis.dilation - packed.phases[p].phase) / axis.stride -
-                            least);
-    }
-    lane.phases.push_back(std::move(phase));
-  }
-  return lane;
-}
-
-// Dimensions of a call, with at least one.
-struct Lanes {
-  std::size_t rank = 0;
-  std::array<Lane, Window::kMaxRank> all;
-  std::array<std::int64_t, Window::kMaxRank> pitch{};  // of a plane
-  std::int64_t plane = 1, planes = 1;
-};
-
-// The planes of one row's channels.
-void fill_planes(const Lanes& lanes, const Window::Axes& axes, const float* input, std::int64_t channels,
-                 float* to) {
-  const std::size_t last = lanes.rank - 1;
-  std::int64_t inner = 1;
-  for (std::size_t d = 0; d < lanes.rank; ++d) inner *= axes[d].in;
-  const std::int64_t length = lanes.all[last].extent, runs = lanes.plane / length;
-  for (std::int64_t c = 0; c < channels; ++c)
-    combinations(
-        lanes.rank, [&](std::size_t d) { return lanes.all[d].begin.size(); },
-        [&](const auto& which) {
-          std::array<std::int64_t, Window::kMaxRank> at{};
-          const std::int64_t begin = lanes.all[last].begin[which[last]], step = lanes.all[last].step;
-          // Elements [low, high) lie inside of the input.
-          const std::int64_t low = std::min(length, begin >= 0 ? 0 : (-begin + step - 1) / step);
-          const std::int64_t high = std::clamp<std::int64_t>(
-              axes[last].in > begin ? (axes[last].in - begin + step - 1) / step : 0, low, length);
-          for (std::int64_t run = 0; run < runs; ++run, to += length) {
-            std::int64_t from = 0;
-            bool inside = true;
-            for (std::size_t d = 0; d < last; ++d) {
-              const std::int64_t i = lanes.all[d].begin[which[d]] + at[d] * lanes.all[d].step;
-              inside = inside && i >= 0 && i < axes[d].in;
-              from = from * axes[d].in + i;
-            }
-            if (!inside) {
-              std::fill_n(to, length, 0.0f);
-            } else {
-              const float* const x = input + c * inner + from * axes[last].in + begin;
-              std::fill_n(to, low, 0.0f);
-              if (step == 1)
-                std::copy(x + low, x + high, to + low);
-              else
-                for (std::int64_t i = low; i < high; ++i) to[i] = x[i * step];
-              std::fill(to + high, to + length, 0.0f);
-            }
-            for (std::size_t d = last; d-- > 0;) {
-              if (++at[d] < lanes.all[d].extent) break;
-              at[d] = 0;
-            }
-          }
-        });
-}
-
-// Some positions side by side, of one channel: those that are places of the output go there.
-class Scatter {
- public:
-  Scatter(const Lanes& lanes, const std::array<const Lane::Phase*, Window::kMaxRank>& phases,
-          const Window::Axes& axes)
-      : lanes_(lanes), phases_(phases) {
-    std::int64_t stride = 1;
-    for (std::size_t d = lanes.rank; d-- > 0;) {
-      strides_[d] = stride;
-      stride *= axes[d].out;
-    }
-  }
-  void operator()(const float* z, std::int64_t position, std::int64_t count, float* out) const {
-    const std::size_t last = lanes_.rank - 1;
-    const std::int64_t length = lanes_.all[last].extent, valid = phases_[last]->positions;
-    std::int64_t row = position / length, column = position % length;
-    for (std::int64_t done = 0; done < count; ++row, column = 0) {
-      const std::int64_t here = std::min(length - column, count - done);
-      std::int64_t place = phases_[last]->first * strides_[last], rest = row;
-      bool inside = true;
-      for (std::size_t d = last; d-- > 0;) {
-        const std::int64_t at = rest % lanes_.all[d].extent;
-        rest /= lanes_.all[d].extent;
-        inside = inside && at < phases_[d]->positions;
-        place += (phases_[d]->first + at * phases_[d]->step) * strides_[d];
-      }
-      const std::int64_t end = std::min(column + here, valid);
-      if (inside && column < end) {
-        const std::int64_t step = phases_[last]->step;
-        float* const to = out + place;
-        const float* const from = z + done - column;
-        if (step == 1)
-          std::copy(from + column, from + end, to + column);
-        else
-          for (std::int64_t i = column; i < end; ++i) to[i * step] = from[i];
-      }
-      done += here;
-    }
-  }
-
- private:
-  const Lanes& lanes_;
-  const std::array<const Lane::Phase*, Window::kMaxRank>& phases_;
-  std::array<std::int64_t, Window::kMaxRank> strides_{};
-};
-
-}  // namespace
 
 // For float64: each output by itself.
 template <class T>
@@ -389,6 +190,243 @@ void Convolution::run_plain(OperatorCall& call, const Plan& plan, Tensor& out) c
   }
 }
 
+// Kept from run to run.
+struct Convolution::Geometry : Kept {
+  std::shared_ptr<const int> of;  // which convolution
+  Shape row, weights;             // extents of a row; row[0] is any
+  ConvolutionPlan plan;
+  std::optional<ConvolutionGeometry> general;
+  // Of a transposed convolution of one place: by combination of phases and tap, which place of the output it
+  // makes, or -1.
+  std::vector<std::vector<std::int64_t>> places;
+  bool whole = true;  // every place of the output is made
+};
+
+const Convolution::Geometry& Convolution::geometry(OperatorCall& call, const Packed& packed, const Plan& p,
+                                                   std::unique_ptr<Kept>& local) const {
+  std::unique_ptr<Kept>& kept = call.kept != nullptr ? *call.kept : local;
+  const Shape& input = call.input(0).shape;
+  Shape row = input;
+  row[0] = 1;
+  if (auto* const known = dynamic_cast<Geometry*>(kept.get());
+      known != nullptr && known->of == identity_ && known->row == row && known->weights == packed.shape) {
+    known->plan = p;  // of as many rows
+    return *known;
+  }
+  auto made = std::make_unique<Geometry>();
+  made->of = identity_;
+  made->row = row;
+  made->weights = packed.shape;
+  made->plan = p;
+  if (transposed_ && input.count(2, input.rank) == 1) {
+    std::int64_t some = 0;
+    for (const std::vector<std::int64_t>& taps : packed.taps) {
+      std::vector<std::int64_t>& places = made->places.emplace_back();
+      for (const std::int64_t tap : taps) {
+        std::int64_t place = 0, pitch = 1, rest = tap;
+        bool inside = true;
+        for (std::size_t d = p.rank; d-- > 0;) {
+          const Window::Axis& axis = p.axes[d];
+          const std::int64_t at = rest % axis.kernel * axis.dilation - axis.before;
+          inside = inside && at >= 0 && at < axis.out;
+          place += at * pitch;
+          pitch *= axis.out;
+          rest /= axis.kernel;
+        }
+        places.push_back(inside ? place : -1);
+        if (inside) ++some;
+      }
+    }
+    made->whole = some == p.out.count(2, p.out.rank);
+  } else {
+    made->general.emplace(call, p, packed.axes, transposed_, packed.has_channel_kernels);
+    made->whole = made->general->whole();
+  }
+  kept = std::move(made);
+  return static_cast<const Geometry&>(*kept);
+}
+
+// What the blocks of one run share.
+class Convolution::OneRun {
+ public:
+  OneRun(const Geometry& geometry, const Packed& packed, const float* bias, Isa isa, float* out)
+      : geometry_(geometry),
+        plan_(geometry.plan),
+        packed_(packed),
+        bias_(bias),
+        function_(packed.after.activation.kind != Activation::Kind::kIdentity
+                      ? float_function(packed.after.activation.kind, isa)
+                      : nullptr),
+        isa_(isa),
+        out_(out),
+        inner_out_(plan_.out.count(2, plan_.out.rank)) {}
+
+  // Places that no tap reaches have the bias alone.
+  void fill_rest() const {
+    for (std::int64_t m = 0; m < plan_.out[1]; ++m) {
+      float value = bias_ != nullptr ? bias_[m] : 0.0f;
+      finish(&value, 1, m, 1);
+      for (std::int64_t row = 0; row < plan_.rows; ++row) std::fill_n(output(row, m), inner_out_, value);
+    }
+  }
+
+  // Inputs with one place: products of rows and a matrix of taps and output channels.
+  void one_place(const Packed::Block& block, const float* input, std::int64_t first_row,
+                 std::int64_t rows) const {
+    constexpr std::int64_t kMostColumns = 256, kRows = 4;
+    float z[kRows * kMostColumns];
+    const std::vector<std::int64_t>& places = geometry_.places[block.phase];
+    const auto taps = static_cast<std::int64_t>(places.size());
+    const std::int64_t at_once = std::max<std::int64_t>(1, kMostColumns / block.outputs);
+    const OnePlaceKernel kernel = one_place_kernel(isa_);
+    for (std::int64_t tap = 0; tap < taps; tap += at_once) {
+      const std::int64_t some = std::min(at_once, taps - tap), columns = some * block.outputs;
+      for (std::int64_t row = 0; row < rows; row += kRows) {
+        const std::int64_t count = std::min(kRows, rows - row);
+        for (std::int64_t t = 0; t < count * some; ++t) set_bias(block, z + t * block.outputs);
+        kernel({.weight = packed_.weight.data() + block.weight + tap * block.outputs,
+                .weight_stride = taps * block.outputs,
+                .x = input + (first_row + row) * plan_.inputs + block.group * plan_.channels,
+                .x_stride = plan_.inputs,
+                .rows = count,
+                .channels = plan_.channels,
+                .columns = columns,
+                .z = z,
+                .z_stride = columns});
+        finish(z, count * some, channel(block), block.outputs);
+        for (std::int64_t r = 0; r < count; ++r)
+          for (std::int64_t t = 0; t < some; ++t) {
+            const std::int64_t place = places[static_cast<std::size_t>(tap + t)];
+            if (place < 0) continue;
+            const float* const from = z + r * columns + t * block.outputs;
+            float* const to = output(first_row + row + r, channel(block)) + place;
+            for (std::int64_t m = 0; m < block.outputs; ++m) to[m * inner_out_] = from[m];
+          }
+      }
+    }
+  }
+
+  // One block of one row. @param planes  of the row
+  void block(const Packed::Block& block, const float* planes, std::int64_t row) const {
+    const ConvolutionGeometry& geometry = *geometry_.general;
+    const ConvolutionGeometry::Combination& one = geometry.all()[block.phase];
+    if (one.positions == 0) return;
+    alignas(64) float z[ConvolutionKernels::kMostSums];
+    alignas(64) float bias[kMostOutputs];
+    set_bias(block, bias);
+    ConvolutionTile tile{.weight = packed_.weight.data() + block.weight,
+                         .bias = bias,
+                         .x = planes + block.group * plan_.channels * geometry.channel_stride(),
+                         .channels = plan_.channels,
+                         .channel_stride = geometry.channel_stride(),
+                         .offsets = one.offsets.data(),
+                         .taps = static_cast<std::int64_t>(one.offsets.size()),
+                         .places = nullptr,
+                         .z = z};
+    float* const to = output(row, channel(block));
+    if (block.kernels->layout == ConvolutionKernels::Layout::kChannels)
+      channels_block(block, one, tile, to);
+    else
+      positions_block(block, one, tile, to);
+  }
+
+ private:
+  static constexpr std::int64_t kMostOutputs = 64;
+
+  std::int64_t channel(const Packed::Block& block) const { return block.group * plan_.outputs + block.first; }
+  float* output(std::int64_t row, std::int64_t m) const {
+    return out_ + (row * plan_.out[1] + m) * inner_out_;
+  }
+  void set_bias(const Packed::Block& block, float* to) const {
+    if (bias_ != nullptr)
+      std::copy_n(bias_ + channel(block), block.outputs, to);
+    else
+      std::fill_n(to, block.outputs, 0.0f);
+  }
+  // Of `outputs` channels from m on, side by side, `count` times.
+  void finish(float* z, std::int64_t count, std::int64_t m, std::int64_t outputs) const {
+    const After& after = packed_.after;
+    if (function_ != nullptr) function_(after.activation, z, z, static_cast<std::size_t>(count * outputs));
+    if (after.scale.empty()) return;
+    const float *const scale = after.scale.data() + m, *const shift = after.shift.data() + m;
+    for (std::int64_t i = 0; i < count; ++i, z += outputs)
+      for (std::int64_t k = 0; k < outputs; ++k) z[k] = z[k] * scale[k] + shift[k];
+  }
+
+  // Channels that lie side by side, each to its own part of the output.
+  void spread(const float* z, std::int64_t count, std::int64_t outputs, const std::uint32_t* places,
+              float* to) const {
+    constexpr std::int64_t kAtOnce = 4;  // channels
+    for (std::int64_t m = 0; m < outputs; m += kAtOnce) {
+      float* const out[kAtOnce] = {to + m * inner_out_, to + (m + 1) * inner_out_, to + (m + 2) * inner_out_,
+                                   to + (m + 3) * inner_out_};
+      for (std::int64_t p = 0; p < count; ++p) {
+        const float* const from = z + p * outputs + m;
+        const std::uint32_t place = places[p];
+        for (std::int64_t k = 0; k < kAtOnce; ++k) out[k][place] = from[k];
+      }
+    }
+  }
+
+  void channels_block(const Packed::Block& block, const ConvolutionGeometry::Combination& one,
+                      ConvolutionTile& tile, float* to) const {
+    const ConvolutionKernels& kernels = *block.kernels;
+    const auto all = static_cast<std::int64_t>(one.from.size());
+    std::int64_t tiles = (all + kernels.vectors - 1) / kernels.vectors;
+    for (std::int64_t at = 0; at < all; --tiles) {
+      const std::int64_t count = (all - at + tiles - 1) / tiles;  // tiles of nearly the same size
+      tile.places = one.from.data() + at;
+      kernels.by_count[count - 1](tile);
+      finish(tile.z, count, channel(block), block.outputs);
+      spread(tile.z, count, block.outputs, one.to.data() + at, to);
+      at += count;
+    }
+  }
+
+  void positions_block(const Packed::Block& block, const ConvolutionGeometry::Combination& one,
+                       ConvolutionTile& tile, float* to) const {
+    const ConvolutionKernels& kernels = *block.kernels;
+    ConvolutionGeometry::Run runs[ConvolutionKernels::kMostPositions];
+    const float* const x = tile.x;
+    for (std::int64_t position = 0; position < one.positions;) {
+      const std::int64_t left = (one.positions - position + kernels.lanes - 1) / kernels.lanes;
+      const std::int64_t vectors = std::min(kernels.vectors, left);
+      tile.x = x + position;
+      kernels.by_count[vectors - 1](tile);
+      const std::int64_t count = std::min(vectors * kernels.lanes, one.positions - position);
+      const std::size_t found = geometry_.general->runs(one, position, count, runs);
+      for (std::int64_t m = 0; m < block.outputs; ++m) {
+        float* const z = tile.z + m * ConvolutionKernels::kMostPositions;
+        float* const out = to + m * inner_out_;
+        if (function_ != nullptr)
+          function_(packed_.after.activation, z, z, static_cast<std::size_t>(vectors * kernels.lanes));
+        if (!packed_.after.scale.empty()) {
+          const auto c = static_cast<std::size_t>(channel(block) + m);
+          const float scale = packed_.after.scale[c], shift = packed_.after.shift[c];
+          for (std::int64_t i = 0; i < count; ++i) z[i] = z[i] * scale + shift;
+        }
+        for (std::size_t r = 0; r < found; ++r) {
+          const auto& run = runs[r];
+          if (run.step == 1)
+            std::copy_n(z + run.begin, run.count, out + run.place);
+          else
+            for (std::int64_t i = 0; i < run.count; ++i) out[run.place + i * run.step] = z[run.begin + i];
+        }
+      }
+      position += vectors * kernels.lanes;
+    }
+  }
+
+  const Geometry& geometry_;
+  const Plan& plan_;
+  const Packed& packed_;
+  const float* bias_;
+  FloatFunction function_;
+  Isa isa_;
+  float* out_;
+  std::int64_t inner_out_;
+};
+
 void Convolution::run(OperatorCall& call, const Packed* packed) const {
   call.inputs_between(2, 3);
   const Tensor& in = call.reals(0);
@@ -407,100 +445,58 @@ void Convolution::run(OperatorCall& call, const Packed* packed) const {
   if (p.channels == 0) call.fail("has no channels");
   Packed own;
   if (packed == nullptr) {
-    own = pack(call, *weights);
+    own = pack(call, *weights, {});
     packed = &own;
   }
-  Lanes lanes;
-  lanes.rank = p.rank;
-  double room = static_cast<double>(in.shape[1]);
-  for (std::size_t d = 0; d < p.rank; ++d) {
-    lanes.all[d] = lane_of(p.axes[d], packed->axes[d], transposed_);
-    room *= static_cast<double>(lanes.all[d].extent) * static_cast<double>(lanes.all[d].begin.size());
+  std::unique_ptr<Kept> local;
+  const Geometry& g = geometry(call, *packed, p, local);
+  const float* const bias_numbers = !packed->bias.empty() ? packed->bias.data()
+                                    : bias != nullptr     ? bias->floats.data()
+                                                          : nullptr;
+  const OneRun one_run(g, *packed, bias_numbers, isa_, out.floats.data());
+  if (!g.whole) one_run.fill_rest();
+  const std::vector<Packed::Block>& blocks = packed->blocks;
+  if (!g.general) {
+    call.spend(p.rows * p.out[1], p.channels, p.taps);
+    constexpr std::int64_t kRows = 16;
+    const auto parts = static_cast<std::size_t>((p.rows + kRows - 1) / kRows);
+    for_each(call.pool, blocks.size() * parts, [&](std::size_t i) {
+      const auto first = static_cast<std::int64_t>(i % parts) * kRows;
+      one_run.one_place(blocks[i / parts], in.floats.data(), first, std::min(kRows, p.rows - first));
+    });
+    return;
   }
-  if (room > static_cast<double>(call.limits.elements))
-    call.fail("has an input that with its pads is too large");
-  for (std::size_t d = p.rank; d-- > 0;) {
-    lanes.pitch[d] = lanes.plane;
-    lanes.plane *= lanes.all[d].extent;
-    lanes.planes *= static_cast<std::int64_t>(lanes.all[d].begin.size());
-  }
-  const std::int64_t channel_stride = lanes.plane * lanes.planes;
-  call.spend(p.rows * p.out[1], p.channels * p.taps, lanes.plane);
-  // Where the taps of each combination of phases lie, and which phases it has.
-  struct Combination {
-    std::array<const Lane::Phase*, Window::kMaxRank> phases{};
-    std::vector<std::int64_t> offsets;
-    std::int64_t positions = 0;
-  };
-  std::vector<Combination> all;
-  bool whole = true;  // every place of the output is made
-  combinations(
-      p.rank, [&](std::size_t d) { return packed->axes[d].phases.size(); },
-      [&](const auto& which) {
-        Combination& one = all.emplace_back();
-        bool some = true;
-        for (std::size_t d = 0; d < p.rank; ++d) {
-          one.phases[d] = &lanes.all[d].phases[which[d]];
-          some = some && one.phases[d]->positions > 0;
-          one.positions += (one.phases[d]->positions - 1) * lanes.pitch[d];
-        }
-        one.positions = some ? one.positions + 1 : 0;
-        combinations(
-            p.rank, [&](std::size_t d) { return one.phases[d]->shift.size(); },
-            [&](const auto& tap) {
-              std::int64_t plane = 0, offset = 0;
-              for (std::size_t d = 0; d < p.rank; ++d) {
-                plane = plane * static_cast<std::int64_t>(lanes.all[d].begin.size()) +
-                        one.phases[d]->plane[tap[d]];
-                offset += one.phases[d]->shift[tap[d]] * lanes.pitch[d];
-              }
-              one.offsets.push_back(plane * lanes.plane + offset);
-            });
-      });
-  if (transposed_)
-    for (std::size_t d = 0; d < p.rank; ++d)
-      whole = whole && static_cast<std::int64_t>(packed->axes[d].phases.size()) == p.axes[d].stride;
+  const ConvolutionGeometry& geometry = *g.general;
+  call.spend(p.rows * p.out[1], p.channels * p.taps, geometry.plane());
+  const std::int64_t inner_in = in.shape.count(1, in.shape.rank);
+  const bool only_channels = std::all_of(blocks.begin(), blocks.end(), [](const Packed::Block& block) {
+    return block.kernels->layout == ConvolutionKernels::Layout::kChannels;
+  });
+  const bool direct = geometry.direct() && only_channels;
+  // Weights are read for a few rows at once, while the planes of those stay in cache.
+  constexpr std::int64_t kMostRows = 16, kMostFloats = std::int64_t{1} << 18;
   constexpr std::int64_t kSlack = ConvolutionKernels::kMostPositions;  // kernels read whole vectors
-  LargeArray<std::byte> local;
-  LargeArray<std::byte>& scratch = call.scratch != nullptr ? *call.scratch : local;
-  const std::int64_t floats = in.shape[1] * channel_stride + kSlack;
-  scratch.make_room(static_cast<std::size_t>(floats) * sizeof(float));
+  const std::int64_t each = direct ? 0 : p.inputs * geometry.channel_stride();
+  const std::int64_t least_rows =
+      call.pool != nullptr ? (call.pool->size() * 2 + std::ssize(blocks) - 1) / std::ssize(blocks) : 1;
+  const std::int64_t at_once = std::clamp<std::int64_t>(
+      std::max(least_rows, kMostFloats / std::max<std::int64_t>(1, each)), 1, std::min(kMostRows, p.rows));
+  LargeArray<std::byte> local_scratch;
+  LargeArray<std::byte>& scratch = call.scratch != nullptr ? *call.scratch : local_scratch;
+  scratch.make_room(static_cast<std::size_t>(at_once * each + kSlack) * sizeof(float));
   auto* const planes = reinterpret_cast<float*>(scratch.data());
-  std::fill_n(planes + floats - kSlack, kSlack, 0.0f);
-  const std::int64_t inner_in = in.shape.count(1, in.shape.rank), inner_out = p.out.count(2, p.out.rank);
-  for (std::int64_t row = 0; row < p.rows; ++row) {
-    fill_planes(lanes, p.axes, in.floats.data() + row * inner_in, in.shape[1], planes);
-    float* const to = out.floats.data() + row * p.out[1] * inner_out;
-    if (!whole)
-      for (std::int64_t m = 0; m < p.out[1]; ++m)
-        std::fill_n(to + m * inner_out, inner_out,
-                    bias != nullptr ? bias->floats[static_cast<std::size_t>(m)] : 0.0f);
-    for_each(call.pool, packed->blocks.size(), [&](std::size_t b) {
-      const Packed::Block& block = packed->blocks[b];
-      const Combination& one = all[block.phase];
-      const Scatter scatter(lanes, one.phases, p.axes);
-      static constexpr float kNothing[8] = {};
-      alignas(64) float z[8 * ConvolutionKernels::kMostPositions];
-      const std::int64_t first = block.group * p.outputs + block.first;
-      ConvolutionTile tile{.weight = packed->weight.data() + block.weight,
-                           .bias = bias != nullptr ? bias->floats.data() + first : kNothing,
-                           .x = nullptr,
-                           .channels = p.channels,
-                           .channel_stride = channel_stride,
-                           .offsets = one.offsets.data(),
-                           .taps = static_cast<std::int64_t>(one.offsets.size()),
-                           .z = z};
-      const ConvolutionKernels& kernels = *block.kernels;
-      for (std::int64_t position = 0; position < one.positions;) {
-        const std::int64_t left = (one.positions - position + kernels.lanes - 1) / kernels.lanes;
-        const std::int64_t vectors = std::min(kernels.vectors, left);
-        tile.x = planes + block.group * p.channels * channel_stride + position;
-        kernels.by_count[vectors - 1](tile);
-        const std::int64_t count = std::min(vectors * kernels.lanes, one.positions - position);
-        for (std::int64_t m = 0; m < block.outputs; ++m)
-          scatter(z + m * ConvolutionKernels::kMostPositions, position, count, to + (first + m) * inner_out);
-        position += vectors * kernels.lanes;
-      }
+  if (!direct) std::fill_n(planes + at_once * each, kSlack, 0.0f);
+  for (std::int64_t row = 0; row < p.rows; row += at_once) {
+    const auto count = static_cast<std::size_t>(std::min(at_once, p.rows - row));
+    const float* const input = in.floats.data() + row * inner_in;
+    if (!direct)
+      for_each(call.pool, count, [&](std::size_t r) {
+        const auto i = static_cast<std::int64_t>(r);
+        geometry.fill(input + i * inner_in, p.inputs, planes + i * each);
+      });
+    for_each(call.pool, blocks.size() * count, [&](std::size_t item) {
+      const auto r = static_cast<std::int64_t>(item % count);
+      one_run.block(blocks[item / count], direct ? input + r * inner_in : planes + r * each, row + r);
     });
   }
 }

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "calo/infer/activation.h"
+#include "calo/infer/convolution_geometry.h"
 #include "calo/infer/convolution_kernels.h"
 #include "calo/infer/large_array.h"
 #include "calo/infer/operators.h"
@@ -20,15 +23,21 @@ class Convolution {
   /// @throws core::InputError where an attribute is not known or out of range
   Convolution(const OnnxNode& node, bool transposed, Isa isa = best_isa());
 
+  /// What is done to a sum before it is written: scale · f(sum) + shift.
+  struct After {
+    Activation activation;
+    std::vector<float> scale, shift;  ///< by output channel; empty = 1 and 0
+  };
+
+  /// What a packed convolution takes with it.
+  struct Folded {
+    std::vector<double> factor;  ///< of the weights, by output channel; empty = 1
+    std::vector<float> bias;     ///< instead of input 2; empty = that one
+    After after;
+  };
+
   /// Weights of some operator, ordered for the kernels.
   struct Packed {
-    struct Axis {  // one dimension: its taps by phase of the output
-      struct Phase {
-        std::int64_t phase = 0;
-        std::vector<std::int64_t> taps;
-      };
-      std::vector<Phase> phases;
-    };
     struct Block {  // some output channels in one phase of the output
       const ConvolutionKernels* kernels = nullptr;
       std::int64_t group = 0, first = 0, outputs = 0;
@@ -36,14 +45,21 @@ class Convolution {
       std::size_t weight = 0;
     };
     Shape shape;
-    std::vector<Axis> axes;
+    std::vector<ConvolutionAxis> axes;
     std::vector<std::vector<std::int64_t>> taps;  // of each combination of phases: tap numbers, all axes
     std::vector<Block> blocks;
     LargeArray<float> weight;
+    std::vector<float> bias;  // by output channel; empty = input 2
+    After after;
+    bool has_channel_kernels = false;
     std::size_t bytes() const { return weight.size() * sizeof(float); }
   };
+  /// Of weights of Conv or ConvTranspose.
+  std::int64_t output_channels(const Shape& weights) const {
+    return transposed_ ? weights[1] * group_ : weights[0];
+  }
   /// @throws core::InputError where they do not fit the attributes
-  Packed pack(const OperatorCall& call, const Tensor& weights) const;
+  Packed pack(const OperatorCall& call, const Tensor& weights, Folded folded) const;
 
   /// @throws core::InputError where they do not fit together
   Shape output_shape(const Shape& input, const Shape& weights) const;
@@ -52,8 +68,12 @@ class Convolution {
   void run(OperatorCall& call, const Packed* packed) const;
 
  private:
-  struct Plan;
+  struct Geometry;
+  class OneRun;
+  using Plan = ConvolutionPlan;
   Plan plan(const OperatorCall& call, const Shape& input, const Shape& weights) const;
+  const Geometry& geometry(OperatorCall& call, const Packed& packed, const Plan& plan,
+                           std::unique_ptr<Kept>& local) const;
   template <class T>
   void run_plain(OperatorCall& call, const Plan& plan, Tensor& out) const;
 
@@ -62,6 +82,7 @@ class Convolution {
   Window window_;
   std::int64_t group_ = 1;
   std::vector<std::int64_t> output_padding_, output_shape_;
+  std::shared_ptr<const int> identity_ = std::make_shared<int>();  // tells what was kept by another
 };
 
 }  // namespace calo::infer

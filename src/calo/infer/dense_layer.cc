@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "calo/infer/float_functions.h"
+
 namespace calo::infer {
 
 void DenseLayer::forward(const float* input, std::int64_t rows, float* output,
                          LargeArray<std::byte>& scratch) const {
+  const FloatFunction function = float_function(activation.kind, isa);
   const std::int64_t rows_at_once = layer.rows_at_once();
   constexpr auto kPanel = static_cast<std::size_t>(PackedLayer::kPanel);
   scratch.make_room(layer.prepared_bytes(rows));
@@ -23,12 +26,9 @@ void DenseLayer::forward(const float* input, std::int64_t rows, float* output,
       for (std::int64_t row = 0; row < count; ++row) {
         float* const to = output + static_cast<std::size_t>(begin + row) * out + first;
         const float* const from = z + row * PackedLayer::kPanel;
-        if (scale.empty()) {
-          for (std::size_t j = 0; j < columns; ++j) to[j] = activation(from[j]);
-        } else {
-          for (std::size_t j = 0; j < columns; ++j)
-            to[j] = activation(from[j]) * scale[first + j] + shift[first + j];
-        }
+        function(activation, from, to, columns);
+        if (scale.empty()) continue;
+        for (std::size_t j = 0; j < columns; ++j) to[j] = to[j] * scale[first + j] + shift[first + j];
       }
     }
   }

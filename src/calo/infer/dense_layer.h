@@ -15,6 +15,7 @@ struct DenseLayer {
   PackedLayer layer;
   Activation activation;
   std::vector<float> scale, shift;  ///< empty = 1 and 0
+  Isa isa = best_isa();             ///< of the function
 
   /// @param input `[rows, in]`  @param output `[rows, out]`  @param scratch grows to what is needed
   void forward(const float* input, std::int64_t rows, float* output, LargeArray<std::byte>& scratch) const;

@@ -47,6 +47,7 @@ Tensor to_tensor(const OnnxTensor& from) {
 GraphValues::GraphValues(OnnxGraph graph, const CompileOptions& options)
     : graph_(std::move(graph)), options_(options) {
   program_.limits = options.limits;
+  program_.isa = options.isa;
   program_.inputs = graph_.inputs;
   program_.outputs = graph_.outputs;
   program_.metadata = graph_.metadata;

@@ -3,17 +3,24 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "calo/infer/onnx_graph.h"
 #include "calo/infer/onnx_reader.h"
+#include "calo/infer/precision.h"
 #include "calo/infer/tensor.h"
 #include "core/philox.h"
 #include "core/thread_pool.h"
 
 namespace calo::infer {
+
+/// What an operator keeps from one run to the next, in the workspace: its own, where it made one.
+struct Kept {
+  virtual ~Kept() = default;
+};
 
 /// One call of an operator: what it reads and writes, within which limits.
 struct OperatorCall {
@@ -26,6 +33,8 @@ struct OperatorCall {
   bool noise_by_row = false;
   LargeArray<std::byte>* scratch = nullptr;  ///< kept from run to run; null where constants are folded
   core::ThreadPool* pool = nullptr;
+  Isa isa = best_isa();
+  std::unique_ptr<Kept>* kept = nullptr;  ///< null where constants are folded
 
   [[noreturn]] void fail(const std::string& message) const;
   const Tensor& input(std::size_t i) const;

@@ -6,7 +6,9 @@
 
 #include "calo/infer/activation.h"
 #include "calo/infer/broadcast.h"
+#include "calo/infer/float_functions.h"
 #include "calo/infer/operators.h"
+#include "calo/infer/parallel.h"
 
 namespace calo::infer {
 namespace {
@@ -239,6 +241,26 @@ Operator real_unary(const Function& function) {
     });
   };
 }
+// Floats by whole vectors, other types by another operator.
+Operator on_floats(const Activation& activation, Operator others) {
+  return [activation, others = std::move(others)](OperatorCall& call) {
+    call.inputs_between(1, 1);
+    const Tensor& in = call.input(0);
+    if (!in.is_float()) return others(call);
+    Tensor& out = call.output(0, in.type, in.shape);
+    const FloatFunction function = float_function(activation.kind, call.isa);
+    constexpr std::size_t kPart = std::size_t{1} << 14;
+    for_each(call.pool, (in.size() + kPart - 1) / kPart, [&](std::size_t part) {
+      const std::size_t begin = part * kPart;
+      function(activation, in.floats.data() + begin, out.floats.data() + begin,
+               std::min(kPart, in.size() - begin));
+    });
+  };
+}
+template <class Function>
+Operator vectorised(const Activation& activation, const Function& function) {
+  return on_floats(activation, real_unary(function));
+}
 template <class Function>
 Operator question(const Function& function) {
   return [function](OperatorCall& call) {
@@ -338,31 +360,35 @@ void add_activations(OperatorTable& table) {
       return op;
     };
   };
-  plain("Relu", unary([](auto x) { return x < 0 ? decltype(x)(0) : x; }, Takes::kNumbers));
-  plain("Tanh", real_unary([](auto x) { return std::tanh(x); }));
-  plain("Sigmoid", real_unary([](auto x) { return sigmoid(x); }));
-  plain("Softplus", real_unary([](auto x) { return softplus(x); }));
-  plain("Softsign", real_unary([](auto x) { return x / (1 + std::abs(x)); }));
-  plain("Mish", real_unary([](auto x) { return x * std::tanh(softplus(x)); }));
-  plain("HardSwish", real_unary([](auto x) {
+  using Kind = Activation::Kind;
+  plain("Relu",
+        on_floats({Kind::kRelu}, unary([](auto x) { return x < 0 ? decltype(x)(0) : x; }, Takes::kNumbers)));
+  plain("Tanh", vectorised({Kind::kTanh}, [](auto x) { return std::tanh(x); }));
+  plain("Sigmoid", vectorised({Kind::kSigmoid}, [](auto x) { return sigmoid(x); }));
+  plain("Softplus", vectorised({Kind::kSoftplus}, [](auto x) { return softplus(x); }));
+  plain("Softsign", vectorised({Kind::kSoftsign}, [](auto x) { return x / (1 + std::abs(x)); }));
+  plain("Mish", vectorised({Kind::kMish}, [](auto x) { return x * std::tanh(softplus(x)); }));
+  plain("HardSwish", vectorised({Kind::kHardSwish}, [](auto x) {
           return x * hard_sigmoid<decltype(x)>(x, decltype(x)(1.0 / 6), decltype(x)(0.5));
         }));
   plain("PRelu", parametric_relu);
   table["LeakyRelu"] = [](const OnnxNode& node, std::int64_t) {
     only_attributes(node, {"alpha"});
-    return real_unary([alpha = float_attribute(node, "alpha", 0.01f)](auto x) {
-      return x < 0 ? static_cast<decltype(x)>(alpha) * x : x;
-    });
+    const float slope = float_attribute(node, "alpha", 0.01f);
+    return vectorised({Kind::kLeakyRelu, slope},
+                      [alpha = slope](auto x) { return x < 0 ? static_cast<decltype(x)>(alpha) * x : x; });
   };
   table["Elu"] = [](const OnnxNode& node, std::int64_t) {
     only_attributes(node, {"alpha"});
-    return real_unary([alpha = float_attribute(node, "alpha", 1)](auto x) {
+    const float factor = float_attribute(node, "alpha", 1);
+    return vectorised({Kind::kElu, factor}, [alpha = factor](auto x) {
       return x < 0 ? static_cast<decltype(x)>(alpha) * std::expm1(x) : x;
     });
   };
   table["Celu"] = [](const OnnxNode& node, std::int64_t) {
     only_attributes(node, {"alpha"});
-    return real_unary([alpha = float_attribute(node, "alpha", 1)](auto x) {
+    const float factor = float_attribute(node, "alpha", 1);
+    return vectorised({Kind::kCelu, factor}, [alpha = factor](auto x) {
       using T = decltype(x);
       const auto a = static_cast<T>(alpha);
       return most_of(T(0), x) + least_of(T(0), a * std::expm1(x / a));
@@ -370,8 +396,9 @@ void add_activations(OperatorTable& table) {
   };
   table["Selu"] = [](const OnnxNode& node, std::int64_t) {
     only_attributes(node, {"alpha", "gamma"});
-    return real_unary([alpha = float_attribute(node, "alpha", Activation::kSeluAlpha),
-                       gamma = float_attribute(node, "gamma", Activation().gamma)](auto x) {
+    const float factor = float_attribute(node, "alpha", Activation::kSeluAlpha);
+    const float whole = float_attribute(node, "gamma", Activation().gamma);
+    return vectorised({Kind::kSelu, factor, whole}, [alpha = factor, gamma = whole](auto x) {
       using T = decltype(x);
       return static_cast<T>(gamma) * (x > 0 ? x : static_cast<T>(alpha) * std::expm1(x));
     });
@@ -384,8 +411,8 @@ void add_activations(OperatorTable& table) {
   };
   table["HardSigmoid"] = [](const OnnxNode& node, std::int64_t) {
     only_attributes(node, {"alpha", "beta"});
-    return real_unary([alpha = float_attribute(node, "alpha", 0.2f),
-                       beta = float_attribute(node, "beta", 0.5f)](auto x) {
+    const float slope = float_attribute(node, "alpha", 0.2f), middle = float_attribute(node, "beta", 0.5f);
+    return vectorised({Kind::kHardSigmoid, slope, middle}, [alpha = slope, beta = middle](auto x) {
       return hard_sigmoid<decltype(x)>(x, static_cast<decltype(x)>(alpha), static_cast<decltype(x)>(beta));
     });
   };
@@ -404,12 +431,12 @@ void add_activations(OperatorTable& table) {
     only_attributes(node, {"approximate"});
     const std::string how = string_attribute(node, "approximate", "none");
     if (how == "tanh")
-      return real_unary([](auto x) {
+      return vectorised({Kind::kGeluTanh}, [](auto x) {
         using T = decltype(x);
         return T(0.5) * x * (1 + std::tanh(T(0.7978845608028654) * (x + T(0.044715) * x * x * x)));
       });
     if (how != "none") refuse_node(node, "is approximated in a way that is not known: " + how);
-    return real_unary([](auto x) {
+    return vectorised({Kind::kGelu}, [](auto x) {
       using T = decltype(x);
       return T(0.5) * x * (1 + std::erf(x * T(0.70710678118654752)));
     });
@@ -466,10 +493,10 @@ void add_elementwise_operators(OperatorTable& table) {
                    kNumbers));
   plain("Sign",
         unary([](auto x) { return is_nan(x) ? x : static_cast<decltype(x)>((x > 0) - (x < 0)); }, kNumbers));
-  plain("Exp", real_unary([](auto x) { return std::exp(x); }));
+  plain("Exp", vectorised({Activation::Kind::kExp}, [](auto x) { return std::exp(x); }));
   plain("Log", real_unary([](auto x) { return std::log(x); }));
   plain("Sqrt", real_unary([](auto x) { return std::sqrt(x); }));
-  plain("Erf", real_unary([](auto x) { return std::erf(x); }));
+  plain("Erf", vectorised({Activation::Kind::kErf}, [](auto x) { return std::erf(x); }));
   plain("Sin", real_unary([](auto x) { return std::sin(x); }));
   plain("Cos", real_unary([](auto x) { return std::cos(x); }));
   plain("Tan", real_unary([](auto x) { return std::tan(x); }));

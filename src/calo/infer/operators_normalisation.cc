@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "calo/infer/moments.h"
 #include "calo/infer/operators.h"
 #include "calo/infer/parallel.h"
 
@@ -14,25 +15,21 @@ struct Moments {
   double mean = 0, variance = 0;
 };
 
-// In eight sums side by side, which are added in a fixed order.
-template <class T, class Part>
-double sum_of(const T* x, std::int64_t count, const Part& part) {
-  constexpr int kLanes = 8;
-  double lanes[kLanes] = {};
-  std::int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    for (int k = 0; k < kLanes; ++k) lanes[k] += part(static_cast<double>(x[i + k]));
-  for (; i < count; ++i) lanes[0] += part(static_cast<double>(x[i]));
-  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
-}
-
+// In sums side by side, which are added in a fixed order.
 template <class T>
-Moments moments_of(const T* x, std::int64_t count) {
-  Moments out;
-  out.mean = sum_of(x, count, [](double y) { return y; }) / static_cast<double>(count);
-  out.variance =
-      sum_of(x, count, [m = out.mean](double y) { return (y - m) * (y - m); }) / static_cast<double>(count);
-  return out;
+Moments moments_of(const T* x, std::int64_t count, Isa isa) {
+  if constexpr (std::is_same_v<T, float>) {
+    Moments out;
+    moments_kernel(isa)(x, static_cast<std::size_t>(count), out.mean, out.variance);
+    return out;
+  } else {
+    Moments out;
+    for (std::int64_t i = 0; i < count; ++i) out.mean += x[i];
+    out.mean /= static_cast<double>(count);
+    for (std::int64_t i = 0; i < count; ++i) out.variance += (x[i] - out.mean) * (x[i] - out.mean);
+    out.variance /= static_cast<double>(count);
+    return out;
+  }
 }
 
 Operator batch_normalization(const OnnxNode& node) {
@@ -88,14 +85,17 @@ void normalise_groups(const OperatorCall& call, std::int64_t groups, bool by_cha
       const auto at = static_cast<std::int64_t>(item);
       const T* const x = in.numbers<T>() + at * each * inner;
       T* const y = out.numbers<T>() + at * each * inner;
-      const Moments moments = moments_of(x, each * inner);
+      const Moments moments = moments_of(x, each * inner, call.isa);
       const double factor = 1 / std::sqrt(moments.variance + epsilon);
       for (std::int64_t c = 0; c < each; ++c) {
         const std::int64_t group = at % groups, channel = by_channel ? group * each + c : group;
         const double times = factor * scale.numbers<T>()[channel];
         const auto a = static_cast<T>(times);
         const auto b = static_cast<T>(bias.numbers<T>()[channel] - moments.mean * times);
-        for (std::int64_t i = c * inner; i < (c + 1) * inner; ++i) y[i] = x[i] * a + b;
+        if constexpr (std::is_same_v<T, float>)
+          affine_kernel(call.isa)(x + c * inner, static_cast<std::size_t>(inner), a, b, y + c * inner);
+        else
+          for (std::int64_t i = c * inner; i < (c + 1) * inner; ++i) y[i] = x[i] * a + b;
       }
     });
   });
@@ -180,7 +180,7 @@ Operator layer_normalization(const OnnxNode& node) {
       for (std::int64_t o = 0; o < outer; ++o) {
         const T* const x = in.numbers<T>() + o * inner;
         T* const y = out.numbers<T>() + o * inner;
-        const Moments moments = moments_of(x, inner);
+        const Moments moments = moments_of(x, inner, call.isa);
         const double factor = 1 / std::sqrt(moments.variance + epsilon);
         for (std::int64_t i = 0; i < inner; ++i)
           y[i] = static_cast<T>((x[i] - moments.mean) * factor) * scale.numbers<T>()[i] +

@@ -70,7 +70,9 @@ Shape with_rows(const Shape& row_shape, std::int64_t rows) {
 
 void run(const Program& program, RunState& state, const CellOptions& cells) {
   if (state.values.size() < program.num_values()) state.values.resize(program.num_values());
+  if (state.kept.size() < program.steps.size()) state.kept.resize(program.steps.size());
   std::int64_t work = program.limits.work;
+  std::size_t number = 0;
   for (const Program::Step& step : program.steps) {
     state.step_inputs.clear();
     state.step_outputs.clear();
@@ -90,7 +92,9 @@ void run(const Program& program, RunState& state, const CellOptions& cells) {
                       .noise = state.noise,
                       .noise_by_row = program.by_row,
                       .scratch = &state.scratch,
-                      .pool = state.pool};
+                      .pool = state.pool,
+                      .isa = program.isa,
+                      .kept = &state.kept[number++]};
     if (step.dense >= 0)
       run_dense(program, step, state, call);
     else if (step.is_output)

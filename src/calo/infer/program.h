@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,6 +42,7 @@ struct Program {
   };
 
   OnnxLimits limits;
+  Isa isa = best_isa();
   std::vector<OnnxValue> inputs, outputs;
   std::vector<int> input_values, output_values;
   std::map<std::string, std::string> metadata;
@@ -65,6 +67,7 @@ struct RunState {
   std::vector<float> scale;         ///< of the output layer, by row
   std::vector<float> to_mev;        ///< of the contract, by row
   LargeArray<std::byte> scratch;
+  std::vector<std::unique_ptr<Kept>> kept;  ///< by step
   OutputLayer::Work output_work;
   SparseShowers sparse;
   bool cells_are_finite = true;  ///< of the last run's dense cells

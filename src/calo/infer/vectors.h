@@ -15,18 +15,21 @@ template <>
 struct Vectors<4> {
   using Float = float __attribute__((vector_size(16), aligned(4), may_alias));
   using Int = std::uint32_t __attribute__((vector_size(16), aligned(4), may_alias));
+  using Signed = std::int32_t __attribute__((vector_size(16), aligned(4), may_alias));
   using Bytes = signed char __attribute__((vector_size(4), aligned(1), may_alias));
 };
 template <>
 struct Vectors<8> {
   using Float = float __attribute__((vector_size(32), aligned(4), may_alias));
   using Int = std::uint32_t __attribute__((vector_size(32), aligned(4), may_alias));
+  using Signed = std::int32_t __attribute__((vector_size(32), aligned(4), may_alias));
   using Bytes = signed char __attribute__((vector_size(8), aligned(1), may_alias));
 };
 template <>
 struct Vectors<16> {
   using Float = float __attribute__((vector_size(64), aligned(4), may_alias));
   using Int = std::uint32_t __attribute__((vector_size(64), aligned(4), may_alias));
+  using Signed = std::int32_t __attribute__((vector_size(64), aligned(4), may_alias));
   using Bytes = signed char __attribute__((vector_size(16), aligned(1), may_alias));
 };
 

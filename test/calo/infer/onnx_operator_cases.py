@@ -384,5 +384,81 @@ def add(case):
              normal(3, 14), {"dw": normal(14, 48), "db": normal(48), "s": np.array([-1, 2, 3, 8]), "w": normal(8, 4, 3, 3),
                              "cb": normal(1, 4, 1, 1), "z": np.array([-1, 96])})
 
-    for part in [convolutions, pools, normalisations, activations, logic, casts, shapes, reductions, einsums, recurrent, resizes, generators]:
+    def wide_convolutions():
+        """Many channels, which lie side by side in vectors; inputs of one place."""
+        for i in range(24):
+            rank, groups = 1 + i % 3, pick(1, 1, 1, 2)
+            each, outputs = int(RANDOM.integers(3, 25)), groups * int(RANDOM.integers(8, 101))
+            kernel, strides, dilations = some(1, 4, rank), some(1, 2, rank), some(1, 2, rank)
+            size = [int(RANDOM.integers((k - 1) * d + 1, (k - 1) * d + 6)) for k, d in zip(kernel, dilations)]
+            terms = each * int(np.prod(kernel))
+            constants = {"w": normal(outputs, each, *kernel, scale=terms**-0.5), **({"b": normal(outputs)} if i % 2 else {})}
+            rows(f"wide_conv_{i}", [node("Conv", ["x", *constants], strides=strides, dilations=dilations,
+                                         pads=some(0, 2, 2 * rank) if i % 4 else None, group=groups)],
+                 normal(int(RANDOM.integers(1, 4)), groups * each, *size), constants)
+        for i in range(24):
+            rank, groups = 1 + i % 3, pick(1, 1, 1, 2)
+            each, outputs = int(RANDOM.integers(3, 40)), int(RANDOM.integers(1, 101))
+            one = i % 4 < 2  # place
+            kernel, strides, dilations = some(2, 5 if one else 4, rank), some(1, 3, rank), some(1, 2, rank)
+            more = [int(RANDOM.integers(0, max(s, d))) for s, d in zip(strides, dilations)] if i % 5 == 0 else None
+            pads = some(0, 1, 2 * rank) if i % 3 else None
+            terms = each * int(np.prod(kernel) / np.prod(strides) + 1)
+            constants = {"w": normal(groups * each, outputs, *kernel, scale=terms**-0.5),
+                         **({"b": normal(groups * outputs)} if i % 2 else {})}
+            rows(f"wide_conv_transpose_{i}",
+                 [node("ConvTranspose", ["x", *constants], strides=strides, dilations=dilations, pads=pads, group=groups,
+                       output_padding=more)],
+                 normal(int(RANDOM.integers(1, 8)), groups * each, *([1] * rank if one else some(1, 5, rank))), constants)
+
+    def folded():
+        """What a convolution takes with it, and what it must not."""
+        w, b, t = normal(12, 6, 3, 3, scale=0.2), normal(12), normal(6, 12, 4, 4, scale=0.2)
+        x, latent = normal(2, 6, 7, 12), normal(5, 6, 1, 1)
+        statistics = {"bs": normal(12), "bb": normal(12), "bm": normal(12), "bv": np.abs(normal(12)) + 0.7}
+        batch = lambda i, o: node("BatchNormalization", [i, *statistics], (o,))
+        functions = [("LeakyRelu", {"alpha": 0.2}, 17), ("Relu", {}, 17), ("Tanh", {}, 17), ("Sigmoid", {}, 17), ("Softplus", {}, 17),
+                     ("Elu", {}, 17), ("Selu", {}, 17), ("Celu", {"alpha": 0.7}, 17), ("Mish", {}, 18), ("HardSwish", {}, 17),
+                     ("HardSigmoid", {"alpha": 0.3, "beta": 0.4}, 17), ("HardSigmoid", {}, 17), ("Softsign", {}, 17), ("Exp", {}, 17),
+                     ("Erf", {}, 17), ("Gelu", {}, 20), ("Gelu", {"approximate": "tanh"}, 20)]
+        for i, (op, attributes, opset) in enumerate(functions):
+            for name, value, first in [("conv", x, node("Conv", ["x", "w", "b"], ("c",), pads=[1] * 4)),
+                                       ("latent", latent, node("ConvTranspose", ["x", "w", "b"], ("c",), strides=[1, 2]))]:
+                constants = {"w": w if name == "conv" else t, "b": b, **statistics}
+                rows(f"folded_{name}_{i}_{op}", [first, batch("c", "n"), node(op, ["n"], **attributes)], value, constants, opset=opset)
+                rows(f"folded_{name}_{i}_{op}_first", [first, node(op, ["c"], ("n",), **attributes), batch("n", "y")], value, constants,
+                     opset=opset)
+        conv = lambda i: [node("Conv", ["x", "w", *(["b"] if i % 2 else [])], ("c",), pads=[1] * 4)]
+        for i, (op, other) in enumerate([(op, other) for op in ["Add", "Sub", "Mul", "Div"]
+                                         for other in [normal(12, 1, 1), normal(1, 12, 1, 1), normal(1), normal(12), normal(1, 1, 12),
+                                                       normal(7, 1), normal(1, 1, 7, 1), np.float32(0.7)]]):
+            other = (np.abs(other) + 0.5).astype(np.float32)
+            constants = {"w": w, "o": other, **({"b": b} if i % 2 else {})}
+            rows(f"folded_{op}_{i}", [*conv(i), node(op, ["c", "o"], ("n",)), node("Relu", ["n"])], x, constants)
+            rows(f"folded_{op}_{i}_turned", [*conv(i), node("Exp", ["c"], ("f",)), node(op, ["o", "f"])], x, constants)
+        # twice the same value; a value that others read too; an output behind which there is more; two functions
+        rows("folded_square", [*conv(0), node("Mul", ["c", "c"])], x, {"w": w})
+        rows("folded_shared", [*conv(0), node("Relu", ["c"], ("r",)), node("Add", ["c", "r"])], x, {"w": w})
+        case("folded_output", [*conv(0), node("Relu", ["c"])], {"x": x}, {"w": w}, outputs=("c", "y"))
+        rows("folded_two", [*conv(0), node("Relu", ["c"], ("r",)), node("Tanh", ["r"])], x, {"w": w})
+        rows("folded_affine_twice", [*conv(1), batch("c", "n"), node("Mul", ["n", "o"], ("m",)), node("LeakyRelu", ["m"], ("l",)),
+                                     batch("l", "k"), node("Add", ["k", "o"])], x, {"w": w, "b": b, "o": normal(12, 1, 1), **statistics})
+        # weights, biases and statistics that are not constant
+        case("folded_dynamic_bias", [node("Conv", ["x", "w", "b"], ("c",)), batch("c", "n"), node("Relu", ["n"])], {"x": x, "b": b},
+             {"w": w, **statistics})
+        case("folded_dynamic_function", [node("ConvTranspose", ["x", "w", "b"], ("c",)), node("Relu", ["c"])], {"x": latent, "b": b},
+             {"w": t})
+        case("folded_dynamic_statistics", [node("Conv", ["x", "w"], ("c",)), batch("c", "y")], {"x": x, "bm": statistics["bm"]},
+             {"w": w, **{k: v for k, v in statistics.items() if k != "bm"}})
+        # places of the output that no tap reaches
+        rows("folded_gaps", [node("ConvTranspose", ["x", "w", "b"], ("c",), strides=[3, 3], kernel_shape=[2, 2]), batch("c", "n"),
+                             node("Sigmoid", ["n"], ("s",)), node("Mul", ["s", "o"])], normal(2, 6, 3, 2),
+             {"w": normal(6, 12, 2, 2), "b": b, "o": normal(12, 1, 1), **statistics})
+        rows("folded_gaps_latent", [node("ConvTranspose", ["x", "w", "b"], ("c",), dilations=[2, 3]), node("Sigmoid", ["c"])], latent,
+             {"w": t, "b": b})
+        rows("folded_float16", [node("Conv", ["x", "w"], ("c",)), node("Relu", ["c"], ("r",)), node("Mul", ["r", "o"])],
+             x.astype(np.float16), {"w": w.astype(np.float16), "o": normal(12, 1, 1).astype(np.float16)})
+
+    for part in [convolutions, pools, normalisations, activations, logic, casts, shapes, reductions, einsums, recurrent, resizes, generators,
+                 wide_convolutions, folded]:
         part()

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -145,13 +146,21 @@ TEST(Operators, AgreeWithOnnxruntime) {
     for (const Numbers& input : inputs)
       views.push_back({.shape = input.shape, .floats = input.floats, .integers = input.integers});
     try {
-      for (const bool fuse : {true, false}) {
-        const Model model = Model::load(entry.path() / "model.onnx",
-                                        {.precision = calo::infer::Precision::kFp32, .fuse = fuse});
+      struct Way {
+        bool fuse;
+        calo::infer::Isa isa;
+      };
+      const auto best = calo::infer::best_isa();
+      for (const auto& [fuse, isa] : {Way{true, best}, Way{false, best}, Way{true, calo::infer::Isa::kPlain},
+                                      Way{true, std::min(best, calo::infer::Isa::kAvx2)}}) {
+        const Model model =
+            Model::load(entry.path() / "model.onnx",
+                        {.precision = calo::infer::Precision::kFp32, .isa = isa, .fuse = fuse});
         Workspace workspace;
         for (int again = 0; again < 2; ++again) model.run(views, {}, workspace);
         for (std::size_t i = 0; i < expected.size(); ++i)
-          expect_same(model.output(workspace, i), expected[i], name + (fuse ? "" : " without fusing"),
+          expect_same(model.output(workspace, i), expected[i],
+                      name + (fuse ? " on " : " without fusing on ") + to_string(isa),
                       description.at("half"));
         if (model.runs_any_batch()) {
           expect_rows_alone(model, inputs, name);

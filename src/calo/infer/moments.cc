@@ -1,0 +1,122 @@
+#include "calo/infer/moments.h"
+
+#include "calo/infer/vectors.h"
+
+namespace calo::infer {
+namespace {
+
+constexpr std::size_t kSums = 32;  // as many on each instruction set
+
+template <int kLanes>
+struct Doubles;
+template <>
+struct Doubles<2> {
+  using Double = double __attribute__((vector_size(16), aligned(4), may_alias));
+  using Float = float __attribute__((vector_size(8), aligned(4), may_alias));
+};
+template <>
+struct Doubles<4> {
+  using Double = double __attribute__((vector_size(32), aligned(4), may_alias));
+  using Float = float __attribute__((vector_size(16), aligned(4), may_alias));
+};
+template <>
+struct Doubles<8> {
+  using Double = double __attribute__((vector_size(64), aligned(4), may_alias));
+  using Float = float __attribute__((vector_size(32), aligned(4), may_alias));
+};
+
+// Of the numbers' distances from a mean, or of the squares of those: the sums of those at i, i + 32, i + 64,
+// …, added in pairs.
+template <int kLanes, bool kSquares>
+CALOPIPE_INLINE double sum_of(const float* x, std::size_t count, double mean) {
+  constexpr int kVectors = static_cast<int>(kSums) / kLanes;
+  using Double = typename Doubles<kLanes>::Double;
+  Double sums[kVectors] = {};
+  std::size_t i = 0;
+  for (; i + kSums <= count; i += kSums)
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      typename Doubles<kLanes>::Float some;
+      load(some, x + i + static_cast<std::size_t>(v * kLanes));
+      const Double y = __builtin_convertvector(some, Double) - mean;
+      sums[v] += kSquares ? y * y : y;
+    }
+  // The rest too by vectors, with zeros for what is not there.
+  double all[kSums] = {};
+  for (std::size_t k = 0; i + k < count; ++k) all[k] = static_cast<double>(x[i + k]) - mean;
+#pragma GCC unroll 16
+  for (int v = 0; v < kVectors; ++v) {
+    Double y;
+    load(y, all + v * kLanes);
+    sums[v] += kSquares ? y * y : y;
+  }
+#pragma GCC unroll 16
+  for (int v = 0; v < kVectors; ++v) store(all + v * kLanes, sums[v]);
+  for (std::size_t half = kSums / 2; half > 0; half /= 2)
+    for (std::size_t k = 0; k < half; ++k) all[k] += all[k + half];
+  return all[0];
+}
+
+template <int kLanes>
+CALOPIPE_INLINE void moments(const float* x, std::size_t count, double& mean, double& variance) {
+  mean = sum_of<kLanes, false>(x, count, 0) / static_cast<double>(count);
+  variance = sum_of<kLanes, true>(x, count, mean) / static_cast<double>(count);
+}
+
+template <int kLanes>
+CALOPIPE_INLINE void affine(const float* x, std::size_t count, float scale, float shift, float* y) {
+  using Float = typename Vectors<kLanes>::Float;
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    Float some;
+    load(some, x + i);
+    some = some * scale + shift;
+    store(y + i, some);
+  }
+  for (; i < count; ++i) y[i] = x[i] * scale + shift;
+}
+
+void moments_plain(const float* x, std::size_t count, double& mean, double& variance) {
+  moments<2>(x, count, mean, variance);
+}
+void affine_plain(const float* x, std::size_t count, float scale, float shift, float* y) {
+  affine<4>(x, count, scale, shift, y);
+}
+#if defined(__x86_64__)
+[[gnu::target("avx2,fma")]] void moments_avx2(const float* x, std::size_t count, double& mean,
+                                              double& variance) {
+  moments<4>(x, count, mean, variance);
+}
+[[gnu::target("avx2,fma")]] void affine_avx2(const float* x, std::size_t count, float scale, float shift,
+                                             float* y) {
+  affine<8>(x, count, scale, shift, y);
+}
+[[gnu::target("avx512f,avx512bw")]] void moments_avx512(const float* x, std::size_t count, double& mean,
+                                                        double& variance) {
+  moments<8>(x, count, mean, variance);
+}
+[[gnu::target("avx512f,avx512bw")]] void affine_avx512(const float* x, std::size_t count, float scale,
+                                                       float shift, float* y) {
+  affine<16>(x, count, scale, shift, y);
+}
+#endif
+
+}  // namespace
+
+MomentsKernel moments_kernel([[maybe_unused]] Isa isa) {
+#if defined(__x86_64__)
+  if (isa >= Isa::kAvx512) return moments_avx512;
+  if (isa >= Isa::kAvx2) return moments_avx2;
+#endif
+  return moments_plain;
+}
+
+AffineKernel affine_kernel([[maybe_unused]] Isa isa) {
+#if defined(__x86_64__)
+  if (isa >= Isa::kAvx512) return affine_avx512;
+  if (isa >= Isa::kAvx2) return affine_avx2;
+#endif
+  return affine_plain;
+}
+
+}  // namespace calo::infer
