@@ -1,6 +1,7 @@
 #include "app/showers_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
@@ -25,7 +26,9 @@ ShowersCommand::ShowersCommand(CLI::App& app)
                    "geometries or angles")
       ->required()
       ->type_name("OUT");
-  convert_->add_option("--layout", layout_, "Layout to write: mlfastsim, par04, calochallenge, calopipe")
+  convert_
+      ->add_option("--layout", layout_,
+                   fmt::format("Layout to write: {}", fmt::join(calo::layout_names(), ", ")))
       ->required()
       ->type_name("NAME");
   convert_

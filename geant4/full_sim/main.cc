@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <new>
 
+#include "calo/io/layout.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -66,7 +68,8 @@ void add_simulation(CLI::App& app, geant4::FullSimOptions& options) {
 }
 
 void add_output(CLI::App& app, Arguments& arguments) {
-  app.add_option("--layout", arguments.layout, "mlfastsim, par04, calochallenge or calopipe")
+  app.add_option("--layout", arguments.layout,
+                 fmt::format("Layout: {}", fmt::join(calo::layout_names(), ", ")))
       ->capture_default_str()
       ->group("Output");
   app.add_option("--out", arguments.options.out, "File, or for mlfastsim a folder")

@@ -10,8 +10,8 @@ namespace core {
 /// The content of a JSON file. @throws InputError if it is missing, unreadable or no JSON (with the place)
 nlohmann::json read_json(const std::filesystem::path& file);
 
-/// Calls body(). An error that it throws, also one of the JSON library (a field is missing or of another type), becomes
-/// an InputError that names `file`.
+/// Calls body(). An error that it throws, also one of the JSON library (a field is missing or of another
+/// type), becomes an InputError that names `file`.
 template <class Body>
 auto in_file(const std::filesystem::path& file, const Body& body) -> decltype(body()) {
   try {

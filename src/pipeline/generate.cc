@@ -1,5 +1,6 @@
 #include "calo/generate/generate.h"
 
+#include "calo/io/layout.h"
 #include "calo/preprocess/preprocess.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
@@ -47,8 +48,7 @@ void Generate::describe(kfp::Visitor& v) {
   v.parameter(
       "events", events,
       {.help = "Showers of each energy and angle (of each angle, for a range)", .min = 1, .max = 1e12});
-  v.parameter("layout", layout,
-              {.help = "Layout of the file", .choices = {"mlfastsim", "par04", "calochallenge", "calopipe"}});
+  v.parameter("layout", layout, {.help = "Layout of the file", .choices = calo::layout_names()});
   v.parameter("threshold_mev", threshold_mev,
               {.help = "Cells below are zero (Par04: 0.5 keV)", .unit = "MeV", .min = 0});
   v.parameter(

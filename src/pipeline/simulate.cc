@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "calo/io/layout.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
 #include "pipeline/full_sim_process.h"
@@ -73,8 +74,7 @@ void Simulate::describe(kfp::Visitor& v) {
               {.help = "Production cut in range", .unit = "mm", .min = 0, .above_min = true});
   v.parameter("fast_options", fast_options,
               {.help = "NAME=TEXT for the fast simulation, as the command /calopipe/NAME TEXT"});
-  v.parameter("layout", layout,
-              {.help = "Layout of the file", .choices = {"mlfastsim", "par04", "calochallenge", "calopipe"}});
+  v.parameter("layout", layout, {.help = "Layout of the file", .choices = calo::layout_names()});
   v.parameter("seed", seed, {.help = "Seed of the events", .min = 0});
   v.parameter("events_per_part", events_per_part,
               {.help = "Showers that are kept together", .min = 1, .max = 1e6, .operational = true});

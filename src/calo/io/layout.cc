@@ -1,31 +1,40 @@
 #include "calo/io/layout.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <utility>
 
 #include "core/error.h"
 
 namespace calo {
+namespace {
+
+constexpr std::pair<Layout, const char*> kNames[] = {{Layout::kMlFastSim, "mlfastsim"},
+                                                     {Layout::kPar04, "par04"},
+                                                     {Layout::kCaloChallenge, "calochallenge"},
+                                                     {Layout::kCalopipe, "calopipe"}};
+
+}  // namespace
 
 std::string to_string(Layout layout) {
-  switch (layout) {
-    case Layout::kMlFastSim:
-      return "mlfastsim";
-    case Layout::kPar04:
-      return "par04";
-    case Layout::kCaloChallenge:
-      return "calochallenge";
-    case Layout::kCalopipe:
-      return "calopipe";
-  }
-  return "calopipe";
+  for (const auto& [known, name] : kNames)
+    if (known == layout) return name;
+  return "";
+}
+
+std::vector<std::string> layout_names() {
+  std::vector<std::string> names;
+  for (const auto& [layout, name] : kNames) names.emplace_back(name);
+  return names;
 }
 
 Layout parse_layout(const std::string& name) {
-  for (const Layout layout : {Layout::kMlFastSim, Layout::kPar04, Layout::kCaloChallenge, Layout::kCalopipe})
-    if (name == to_string(layout)) return layout;
+  for (const auto& [layout, known] : kNames)
+    if (name == known) return layout;
   throw core::UsageError({.message = fmt::format("\"{}\" is no layout", name),
                           .field = "layout",
-                          .hint = "layouts: mlfastsim, par04, calochallenge, calopipe"});
+                          .hint = fmt::format("layouts: {}", fmt::join(layout_names(), ", "))});
 }
 
 }  // namespace calo

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace calo {
 
@@ -14,6 +15,8 @@ enum class Layout {
 
 /// "mlfastsim", "par04", "calochallenge", "calopipe".
 std::string to_string(Layout layout);
+/// The names of all layouts.
+std::vector<std::string> layout_names();
 /// @throws core::UsageError listing the names
 Layout parse_layout(const std::string& name);
 

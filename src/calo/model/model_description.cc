@@ -1,137 +1,95 @@
 #include "calo/model/model_description.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
-#include <cmath>
-
 #include "core/error.h"
 
 namespace calo {
-namespace {
 
-using nlohmann::json;
-
-// One list of the fields for reading and writing.
-template <class Description, class Visit>
-void visit_fields(Description& d, const Visit& visit) {
-  visit("architecture", d.architecture);
-  visit("intermediate_dims", d.intermediate_dims);
-  visit("latent_dim", d.latent_dim);
-  visit("activation", d.activation);
-  visit("activation_slope", d.activation_slope);
-  visit("out_activation", d.out_activation);
-  visit("batch_norm", d.batch_norm);
-  visit("batch_norm_momentum", d.batch_norm_momentum);
-  visit("batch_norm_epsilon", d.batch_norm_epsilon);
-  visit("kernel_initializer", d.kernel_initializer);
-  visit("bias_initializer", d.bias_initializer);
-  visit("output_bias", d.output_bias);
-  visit("w_reco", d.w_reco);
-  visit("w_kl", d.w_kl);
-  visit("rotate_phi", d.rotate_phi);
-  visit("optimizer", d.optimizer);
-  visit("lr", d.lr);
-  visit("momentum", d.momentum);
-  visit("weight_decay", d.weight_decay);
-  visit("lr_schedule", d.lr_schedule);
-  visit("lr_decay", d.lr_decay);
-  visit("lr_step_epochs", d.lr_step_epochs);
-  visit("lr_warmup_epochs", d.lr_warmup_epochs);
-  visit("batch_size", d.batch_size);
-  visit("epochs", d.epochs);
-  visit("validation_split", d.validation_split);
-  visit("early_stop", d.early_stop);
-  visit("patience", d.patience);
-  visit("min_delta", d.min_delta);
-  visit("k_folds", d.k_folds);
-  visit("save_best", d.save_best);
-  visit("save_every", d.save_every);
-}
-
-void one_of(const char* field, const std::string& value, const std::vector<std::string>& allowed) {
-  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
-    throw core::UsageError({.message = fmt::format("cannot be \"{}\"", value),
-                            .field = field,
-                            .hint = fmt::format("allowed: {}", fmt::join(allowed, ", "))});
-}
-
-void within(const char* field, double value, double low, double high, bool open_low = false) {
-  if (!(value >= low && value <= high) || (open_low && value == low))
-    throw core::UsageError(
-        {.message = fmt::format("cannot be {}", value),
-         .field = field,
-         .hint = fmt::format("allowed: {} {} to {}", open_low ? "above" : "from", low, high)});
-}
-
-}  // namespace
-
-void ModelDescription::validate() const {
-  constexpr double kLarge = 1e9;
+void ModelDescription::describe(core::ParameterVisitor& v) {
   const std::vector<std::string> initializers = {"random_normal", "glorot_uniform", "glorot_normal",
                                                  "he_normal",     "he_uniform",     "zeros"};
-  one_of("architecture", architecture, {"vae"});
+  v.parameter("architecture", architecture, {.help = "Kind of model", .choices = {"vae"}});
+  v.parameter("intermediate_dims", intermediate_dims,
+              {.help = "Sizes of the encoder's hidden layers; the decoder has them in reverse",
+               .min = 1,
+               .max = 65536});
+  v.parameter("latent_dim", latent_dim, {.help = "Size of the latent", .min = 1, .max = 65536});
+  v.parameter("activation", activation,
+              {.help = "Activation of hidden layers",
+               .choices = {"leaky_relu", "relu", "elu", "selu", "gelu", "tanh", "sigmoid"}});
+  v.parameter("activation_slope", activation_slope,
+              {.help = "Slope of leaky_relu below 0, alpha of elu", .min = 0, .max = 1});
+  v.parameter("out_activation", out_activation,
+              {.help = "Activation of the output, and with it the reconstruction loss: cross-entropy for "
+                       "sigmoid, squared error for the others",
+               .choices = {"sigmoid", "relu", "softplus", "linear"}});
+  v.parameter("batch_norm", batch_norm, {.help = "Batch normalisation after each hidden layer"});
+  v.parameter("batch_norm_momentum", batch_norm_momentum,
+              {.help = "Share of the old running statistics kept in each step", .min = 0, .max = 1});
+  v.parameter("batch_norm_epsilon", batch_norm_epsilon,
+              {.help = "Added to the variance", .min = 0, .max = 1, .above_min = true});
+  v.parameter("kernel_initializer", kernel_initializer,
+              {.help = "Initialiser of weights", .choices = initializers});
+  v.parameter("bias_initializer", bias_initializer,
+              {.help = "Initialiser of biases", .choices = initializers});
+  v.parameter("output_bias", output_bias,
+              {.help = "First bias of the output: as the others, or such that it gives the mean shower",
+               .choices = {"bias_initializer", "data_mean"}});
+  v.parameter("w_reco", w_reco, {.help = "Weight of the reconstruction in the loss", .min = 0, .max = 1e9});
+  v.parameter("w_kl", w_kl,
+              {.help = "Weight of the Kullback-Leibler divergence in the loss", .min = 0, .max = 1e9});
+  v.parameter("rotate_phi", rotate_phi,
+              {.help = "Turn each training shower at random around its axis (particles at 90 degrees only)"});
+  v.parameter("optimizer", optimizer,
+              {.help = "Optimiser", .choices = {"sgd", "rmsprop", "adam", "adamw", "adagrad"}});
+  v.parameter("lr", lr, {.help = "Learning rate", .min = 0, .max = 1000, .above_min = true});
+  v.parameter("momentum", momentum, {.help = "Momentum of sgd and rmsprop", .min = 0, .max = 1});
+  v.parameter("weight_decay", weight_decay,
+              {.help = "Weight decay (decoupled for adamw, else L2)", .min = 0, .max = 1});
+  v.parameter(
+      "lr_schedule", lr_schedule,
+      {.help = "Learning rate over the epochs", .choices = {"constant", "step", "exponential", "cosine"}});
+  v.parameter(
+      "lr_decay", lr_decay,
+      {.help = "Factor of each step, of the whole exponential, or floor of the cosine", .min = 0, .max = 1});
+  v.parameter("lr_step_epochs", lr_step_epochs, {.help = "Epochs between steps", .min = 1, .max = 1e9});
+  v.parameter("lr_warmup_epochs", lr_warmup_epochs,
+              {.help = "Epochs of linear warm-up", .min = 0, .max = 1e9});
+  v.parameter("batch_size", batch_size, {.help = "Showers a step", .min = 2, .max = 1048576});
+  v.parameter("epochs", epochs, {.help = "Passes over the training showers", .min = 1, .max = 1e9});
+  v.parameter("validation_split", validation_split,
+              {.help = "Share of the prepared showers that only judges the training", .min = 0, .max = 0.9});
+  v.parameter("early_stop", early_stop,
+              {.help = "Stop when the loss has not improved for `patience` epochs"});
+  v.parameter("patience", patience,
+              {.help = "Epochs without improvement before stopping", .min = 1, .max = 1e9});
+  v.parameter("min_delta", min_delta,
+              {.help = "Smallest improvement of the loss that counts", .min = 0, .max = 1e9});
+  v.parameter("k_folds", k_folds,
+              {.help = "Folds of a cross-validation before the training; 0 = none", .min = 0, .max = 1000});
+  v.parameter("save_best", save_best, {.help = "Keep the weights of the best epoch rather than of the last"});
+  v.parameter("save_every", save_every,
+              {.help = "Epochs between checkpoints that are kept; 0 = none", .min = 0, .max = 1e9});
+}
+
+void ModelDescription::validate() const {
+  ModelDescription copy = *this;  // a check looks through pointers that may change things
+  core::check(core::parameters_of(copy));
   if (intermediate_dims.empty() || intermediate_dims.size() > 16)
     throw core::UsageError({.message = "needs 1 to 16 layers", .field = "intermediate_dims"});
-  for (const std::int64_t size : intermediate_dims)
-    within("intermediate_dims", static_cast<double>(size), 1, 65536);
-  within("latent_dim", static_cast<double>(latent_dim), 1, 65536);
-  one_of("activation", activation, {"leaky_relu", "relu", "elu", "selu", "gelu", "tanh", "sigmoid"});
-  within("activation_slope", activation_slope, 0, 1);
-  one_of("out_activation", out_activation, {"sigmoid", "relu", "softplus", "linear"});
-  within("batch_norm_momentum", batch_norm_momentum, 0, 1);
-  within("batch_norm_epsilon", batch_norm_epsilon, 0, 1, true);
-  one_of("kernel_initializer", kernel_initializer, initializers);
-  one_of("bias_initializer", bias_initializer, initializers);
-  one_of("output_bias", output_bias, {"bias_initializer", "data_mean"});
-  within("w_reco", w_reco, 0, kLarge);
-  within("w_kl", w_kl, 0, kLarge);
-  one_of("optimizer", optimizer, {"sgd", "rmsprop", "adam", "adamw", "adagrad"});
-  within("lr", lr, 0, 1e3, true);
-  within("momentum", momentum, 0, 1);
-  within("weight_decay", weight_decay, 0, 1);
-  one_of("lr_schedule", lr_schedule, {"constant", "step", "exponential", "cosine"});
-  within("lr_decay", lr_decay, 0, 1, lr_schedule == "exponential");
-  within("lr_step_epochs", static_cast<double>(lr_step_epochs), 1, kLarge);
-  within("lr_warmup_epochs", static_cast<double>(lr_warmup_epochs), 0, kLarge);
-  within("batch_size", static_cast<double>(batch_size), 2, 1 << 20);
-  within("epochs", static_cast<double>(epochs), 1, kLarge);
-  within("validation_split", validation_split, 0, 0.9);
-  within("patience", static_cast<double>(patience), 1, kLarge);
-  within("min_delta", min_delta, 0, kLarge);
-  within("k_folds", static_cast<double>(k_folds), 0, 1000);
+  if (lr_schedule == "exponential" && lr_decay == 0)
+    throw core::UsageError({.message = "cannot be 0 with the exponential schedule", .field = "lr_decay"});
   if (k_folds == 1)
     throw core::UsageError({.message = "needs 2 folds at least, or 0 for none", .field = "k_folds"});
-  within("save_every", static_cast<double>(save_every), 0, kLarge);
 }
 
-json ModelDescription::to_json() const {
-  json object;
-  visit_fields(*this, [&](const char* name, const auto& value) { object[name] = value; });
-  return object;
+nlohmann::json ModelDescription::to_json() const {
+  ModelDescription copy = *this;
+  return core::to_json(core::parameters_of(copy));
 }
 
-ModelDescription ModelDescription::from_json(const json& object) {
-  if (!object.is_object()) throw core::InputError({.message = "is no model description (a JSON object)"});
+ModelDescription ModelDescription::from_json(const nlohmann::json& object) {
   ModelDescription description;
-  std::size_t known = 0;
-  visit_fields(description, [&](const char* name, auto& value) {
-    if (!object.contains(name)) return;
-    ++known;
-    try {
-      object.at(name).get_to(value);
-    } catch (const json::exception&) {
-      throw core::InputError(
-          {.message = fmt::format("is of the wrong type: {}", object.at(name).dump()), .field = name});
-    }
-  });
-  if (known != object.size()) {
-    const json names = ModelDescription().to_json();
-    for (const auto& [name, value] : object.items())
-      if (!names.contains(name))
-        throw core::InputError({.message = "is no field of a model description", .field = name});
-  }
+  core::set_from_json(core::parameters_of(description), object, "a model description");
   return description;
 }
 

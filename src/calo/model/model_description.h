@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/parameter_field.h"
+
 namespace calo {
 
 /// Everything that defines a model and its training. Defaults are the Par04
@@ -54,10 +56,14 @@ struct ModelDescription {
   bool save_best = true;
   std::int64_t save_every = 0;  ///< epochs between kept checkpoints; 0 = none kept
 
+  /// Declares every field: help, range and choices.
+  void describe(core::ParameterVisitor& v);
+  /// Checks each field, and what they ask for together.
   /// @throws core::UsageError naming the field, its value and what is allowed
   void validate() const;
   nlohmann::json to_json() const;
-  /// Missing fields keep their defaults. @throws core::InputError on unknown fields and wrong types
+  /// Missing fields keep their defaults.
+  /// @throws core::InputError on unknown fields, wrong types and values out of range
   static ModelDescription from_json(const nlohmann::json& json);
 };
 

@@ -30,35 +30,26 @@ struct RunContext {
 };
 
 /// Collects the fields of a component; what a component's `describe` is called with.
-class Visitor {
+class Visitor : public core::ParameterVisitor {
  public:
-  template <class T>
-  void parameter(const char* name, T& value, ParameterSpec spec) {
-    fields_.push_back({.name = name,
-                       .kind = Field::Kind::kParameter,
-                       .parameter = &value,
-                       .parameter_spec = std::move(spec)});
-  }
   /// A value that the component computes.
   template <class T>
   void output_parameter(const char* name, T& value, ParameterSpec spec) {
-    fields_.push_back({.name = name,
-                       .kind = Field::Kind::kOutputParameter,
-                       .parameter = &value,
-                       .parameter_spec = std::move(spec)});
+    fields_.push_back({{.name = name, .parameter = &value, .parameter_spec = std::move(spec)},
+                       Field::Kind::kOutputParameter});
   }
   void input(const char* name, InputArtifact& artifact, ArtifactSpec spec) {
-    fields_.push_back(
-        {.name = name, .kind = Field::Kind::kInput, .input = &artifact, .artifact_spec = std::move(spec)});
+    fields_.push_back({{.name = name}, Field::Kind::kInput, &artifact, nullptr, std::move(spec)});
   }
   void output(const char* name, OutputArtifact& artifact, ArtifactSpec spec) {
-    fields_.push_back(
-        {.name = name, .kind = Field::Kind::kOutput, .output = &artifact, .artifact_spec = std::move(spec)});
+    fields_.push_back({{.name = name}, Field::Kind::kOutput, nullptr, &artifact, std::move(spec)});
   }
 
   std::vector<Field> take() { return std::move(fields_); }
 
  private:
+  void add(core::ParameterField field) override { fields_.push_back({std::move(field)}); }
+
   std::vector<Field> fields_;
 };
 

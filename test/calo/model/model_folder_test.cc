@@ -43,7 +43,20 @@ TEST(ModelDescription, SurvivesJsonAndRefusesNonsense) {
                                              {"activation", "none"},
                                              {"epochs", 0},
                                              {"w_kl", -1}})
-    EXPECT_THROW(ModelDescription::from_json({{field, value}}).validate(), core::UsageError) << field;
+    EXPECT_ANY_THROW(ModelDescription::from_json({{field, value}}).validate()) << field;
+  EXPECT_THROW(ModelDescription{.lr = -1}.validate(), core::UsageError);
+  EXPECT_THROW(ModelDescription{.intermediate_dims = {}}.validate(), core::UsageError);
+}
+
+// What the file says in vain is named, with the name that was meant.
+TEST(ModelDescription, NamesWhatWasMeant) {
+  try {
+    ModelDescription::from_json({{"latent_dims", 5}});
+    FAIL();
+  } catch (const core::InputError& error) {
+    EXPECT_EQ(error.details().field, "latent_dims");
+    EXPECT_NE(error.details().hint.find("latent_dim"), std::string::npos);
+  }
 }
 
 TEST(ModelFolder, IsReadAsItWasWritten) {
