@@ -120,8 +120,9 @@ TEST(Convolution, TakesWhatWasKeptForItsOwnShapesOnly) {
     W writer;
     writer.input(W::value("x", {-1, 2, -1, -1}));
     writer.initializer(W::tensor("w", {9, 2, 3, 3}, normal(9 * 18, 14)));
-    writer.node("Conv", {"x", "w"}, {"y"},
-                {W::ints_attribute("strides", {stride, stride}), W::ints_attribute("pads", {pad, pad, pad, pad})});
+    writer.node(
+        "Conv", {"x", "w"}, {"y"},
+        {W::ints_attribute("strides", {stride, stride}), W::ints_attribute("pads", {pad, pad, pad, pad})});
     writer.output(W::value("y", {-1, 9, -1, -1}));
     return Model::from_bytes(test::as_bytes(writer.model()));
   };
@@ -154,8 +155,8 @@ TEST(Convolution, AddsUpWithinTheErrorOfFloats) {
         W writer;
         writer.input(W::value("x", {-1, kChannels, places}));
         writer.initializer(W::tensor(
-            "w",
-            transposed ? std::vector{kChannels, outputs, kTaps} : std::vector{outputs, kChannels, kTaps}, w));
+            "w", transposed ? std::vector{kChannels, outputs, kTaps} : std::vector{outputs, kChannels, kTaps},
+            w));
         writer.node(transposed ? "ConvTranspose" : "Conv", {"x", "w"}, {"y"},
                     {W::ints_attribute("pads", {1, 1})});
         writer.output(W::value("y", {-1, outputs, places}));
@@ -176,7 +177,8 @@ TEST(Convolution, AddsUpWithinTheErrorOfFloats) {
                   for (std::int64_t k = 0; k < kTaps; ++k) {
                     const std::int64_t i = transposed ? o + 1 - k : o - 1 + k;
                     if (i < 0 || i >= places) continue;
-                    const std::int64_t at = transposed ? (c * outputs + m) * kTaps + k : (m * kChannels + c) * kTaps + k;
+                    const std::int64_t at =
+                        transposed ? (c * outputs + m) * kTaps + k : (m * kChannels + c) * kTaps + k;
                     const double term = static_cast<double>(w[static_cast<std::size_t>(at)]) *
                                         x[static_cast<std::size_t>((row * kChannels + c) * places + i)];
                     sum += term;
