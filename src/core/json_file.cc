@@ -6,12 +6,12 @@
 
 namespace core {
 
-nlohmann::json read_json(const std::filesystem::path& file) {
+nlohmann::json read_json(const std::filesystem::path& file, const std::string& hint) {
   const std::string text = read_file(file);
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    throw InputError({.message = fmt::format("is no JSON: {}", error.what()), .file = file});
+    throw InputError({.message = fmt::format("is no JSON: {}", error.what()), .file = file, .hint = hint});
   }
 }
 

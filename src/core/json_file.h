@@ -2,13 +2,16 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "core/error.h"
 
 namespace core {
 
-/// The content of a JSON file. @throws InputError if it is missing, unreadable or no JSON (with the place)
-nlohmann::json read_json(const std::filesystem::path& file);
+/// The content of a JSON file.
+/// @param hint what the user can do if it is no JSON
+/// @throws InputError if it is missing, unreadable or no JSON (with the place)
+nlohmann::json read_json(const std::filesystem::path& file, const std::string& hint = "");
 
 /// Calls body(). An error that it throws, also one of the JSON library (a field is missing or of another
 /// type), becomes an InputError that names `file`.

@@ -24,8 +24,8 @@ Overloaded(Ts...) -> Overloaded<Ts...>;
 [[noreturn]] void refuse(const ParameterField& field, const std::string& given) {
   std::string hint = field.allowed();
   throw UsageError({.message = fmt::format("cannot be {}: expected {}", given, field.type_name()),
-                          .field = field.name,
-                          .hint = hint.empty() ? "" : "allowed: " + hint});
+                    .field = field.name,
+                    .hint = hint.empty() ? "" : "allowed: " + hint});
 }
 
 std::string shown(const json& value) {
@@ -45,11 +45,10 @@ void check_choice(const ParameterField& field, const std::string& value) {
   const auto& choices = field.parameter_spec.choices;
   if (choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
   const std::string near = nearest(value, choices);
-  throw UsageError(
-      {.message = fmt::format("cannot be \"{}\"{}", value,
-                              near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near)),
-       .field = field.name,
-       .hint = "allowed: " + field.allowed()});
+  throw UsageError({.message = fmt::format("cannot be \"{}\"{}", value,
+                                           near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near)),
+                    .field = field.name,
+                    .hint = "allowed: " + field.allowed()});
 }
 
 std::string as_string(const ParameterField& field, const json& value) {

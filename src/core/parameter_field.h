@@ -27,8 +27,8 @@ struct ParameterSpec {
   bool operational = false;
 };
 
-/// One typed member of a struct, as its `describe` declared it: once for the command line, parameter files, JSON,
-/// checks and reference pages.
+/// One typed member of a struct, as its `describe` declared it: once for the command line, parameter files,
+/// JSON, checks and reference pages.
 struct ParameterField {
   std::string name;  ///< snake_case; the option is `--name-with-dashes`
   ParameterPointer parameter;
@@ -48,7 +48,8 @@ struct ParameterField {
   /// Sets the parameter from a JSON value. A whole double is taken for an integer; an integer for a double.
   /// @throws UsageError naming the field, the value and what is allowed (type, range, choices, NaN)
   void set(const nlohmann::json& value) const;
-  /// Sets the parameter from an option's text: numbers, true|false, lists as `1,2,3` or JSON, structs as JSON.
+  /// Sets the parameter from an option's text: numbers, true|false, lists as `1,2,3` or JSON, structs as
+  /// JSON.
   /// @throws UsageError likewise
   void set_text(const std::string& text) const;
 };
@@ -90,7 +91,8 @@ ParameterFields parameters_of(T& described) {
 nlohmann::json to_json(const ParameterFields& fields);
 /// Sets those that the object has; the others stay as they are.
 /// @param what of which it is an object, for messages: "a model description"
-/// @throws InputError if it is no object, has a name that is not known, or a value of a wrong type or out of range
+/// @throws InputError if it is no object, has a name that is not known, or a value of a wrong type or out of
+/// range
 void set_from_json(const ParameterFields& fields, const nlohmann::json& object, const std::string& what);
 /// @throws UsageError naming the first field whose value is not allowed, with what is
 void check(const ParameterFields& fields);

@@ -198,14 +198,13 @@ nlohmann::json GenerateReport::to_json() const {
 }
 
 GenerateReport GenerateReport::read(const std::filesystem::path& file) {
-  const nlohmann::json object = core::read_json(file);
+  constexpr const char* kHint = "give the file that `calopipe generate --performance FILE` wrote";
+  const nlohmann::json object = core::read_json(file, kHint);
   const auto number = [&](const char* field) {
     const auto found = object.is_object() ? object.find(field) : object.end();
     if (found == object.end() || !found->is_number() || !(found->get<double>() >= 0))
-      throw core::InputError({.message = "is missing, or no number of 0 or more",
-                              .file = file,
-                              .field = field,
-                              .hint = "give the file that `calopipe generate --performance FILE` wrote"});
+      throw core::InputError(
+          {.message = "is missing, or no number of 0 or more", .file = file, .field = field, .hint = kHint});
     return found->get<double>();
   };
   return {.showers = static_cast<std::int64_t>(number("showers")),
