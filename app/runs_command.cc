@@ -52,7 +52,7 @@ bool has_display() {
   return is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
 }
 
-// @return false where there is no xdg-open, or it found no program for the file
+// @return false if there is no xdg-open, or it found no program for the file
 bool open_on_desktop(const fs::path& path) {
   std::string program = "xdg-open", file = path.string();
   char* arguments[] = {program.data(), file.data(), nullptr};

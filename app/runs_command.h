@@ -26,7 +26,7 @@ class RunsCommand {
   /// `runs resume` is there only where `resume` is given.
   explicit RunsCommand(CLI::App& app, Resume resume = {});
   CLI::App* subcommand() const { return subcommand_; }
-  /// For further options; null where there is none.
+  /// For further options; null if there is none.
   CLI::App* resume_subcommand() const { return resume_; }
 
   /// Prints to stdout. @return the exit code

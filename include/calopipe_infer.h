@@ -18,7 +18,7 @@ extern "C" {
 typedef enum calopipe_infer_status {
   CALOPIPE_INFER_OK = 0,
   CALOPIPE_INFER_INTERNAL = 1,
-  CALOPIPE_INFER_USAGE = 2, /* an argument cannot be */
+  CALOPIPE_INFER_USAGE = 2, /* an argument is invalid */
   CALOPIPE_INFER_INPUT = 3, /* the model file is not readable, damaged, or of a kind that is not known */
   CALOPIPE_INFER_UNAVAILABLE = 4, /* no memory */
   /* The model made cells that are NaN or infinite: nothing of the call is to be used, or energy would be

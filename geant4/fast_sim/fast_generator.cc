@@ -42,7 +42,7 @@ CylinderMesh mesh_of(const Generator& generator) {
                                  .size_r_mm = size("size_r_mm"),
                                  .size_z_mm = size("size_z_mm")};
   if (cells.n_r < 1 || !(cells.size_r_mm > 0) || !(cells.size_z_mm > 0))
-    throw core::InputError({.message = "says no regular mesh with sizes of cells",
+    throw core::InputError({.message = "does not name a regular mesh with the sizes of its cells",
                             .file = generator.model().file(),
                             .field = "calopipe.mesh",
                             .hint = "deposits need them: convert a model of a regular mesh"});

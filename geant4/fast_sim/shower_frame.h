@@ -37,7 +37,7 @@ class CylinderMesh {
     double size_r_mm = 0, size_z_mm = 0;  ///< of one cell
   };
 
-  /// @throws core::UsageError where a number or size is not above zero
+  /// @throws core::UsageError if a number or size is not above zero
   explicit CylinderMesh(const Size& size);
 
   const Size& size() const { return size_; }

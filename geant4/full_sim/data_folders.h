@@ -12,7 +12,7 @@ namespace geant4 {
 class DataFolders {
  public:
   /// @param missing  variables for which no folder is known otherwise
-  /// @throws core::UnavailableError where no temporary folder can be made
+  /// @throws core::UnavailableError if no temporary folder can be made
   explicit DataFolders(std::vector<std::string> missing);
   ~DataFolders();
   DataFolders(const DataFolders&) = delete;

@@ -17,7 +17,7 @@ using nlohmann::json;
 
 constexpr const char* kPlanFile = "plan.json";
 
-// The first entry that differs, and how; empty where none does.
+// The first entry that differs, and how; empty if none does.
 std::string difference(const json& before, const json& now, const std::string& path = "") {
   if (before.is_object() && now.is_object()) {
     for (const auto& [key, value] : now.items()) {
@@ -46,10 +46,10 @@ bool is_only_begun(const fs::path& folder) {
 
 PartStore::PartStore(Options options) : options_(std::move(options)) {
   const fs::path plan_file = options_.folder / kPlanFile;
-  // Of the number of events in one part it depends which file holds which.
+  // Which events a file holds depends on the number of events in a part.
   options_.plan["events_per_part"] = options_.events_per_part;
   if (fs::exists(plan_file) && is_only_begun(options_.folder)) {
-    // Begun, and nothing came of it.
+    // Nothing was finished yet: start anew.
     std::error_code ignored;
     fs::remove_all(options_.folder, ignored);
   }

@@ -29,7 +29,7 @@ class PartStore {
     bool resume = false;  ///< go on where parts are already there
   };
 
-  /// @throws core::UsageError where parts are there without `resume`, or of another plan (the difference is
+  /// @throws core::UsageError if parts are there without `resume`, or of another plan (the difference is
   ///         named); core::UnavailableError where the folder cannot be made
   explicit PartStore(Options options);
 
@@ -50,7 +50,7 @@ class PartStore {
 
   /// Appends all parts, in order, to `writer` (without committing it).
   /// @param progress called with the events appended so far
-  /// @throws core::InputError where a part is damaged
+  /// @throws core::InputError if a part is damaged
   void append_all(calo::ShowerWriter& writer, core::ThreadPool& pool,
                   const std::function<void(std::int64_t)>& progress) const;
 

@@ -89,7 +89,7 @@ std::vector<T> as_list(const ParameterField& field, const json& value, const Con
   return list;
 }
 
-// A number as JSON, integer where it is one; nullopt where the text is no number from end to end.
+// A number as JSON, integer where it is one; nullopt if the text is no number from end to end.
 std::optional<json> parse_number(const std::string& text) {
   const char* end = text.data() + text.size();
   std::int64_t integer = 0;
@@ -224,6 +224,7 @@ json to_json(const ParameterFields& fields) {
 void set_from_json(const ParameterFields& fields, const json& object, const std::string& what) {
   if (!object.is_object()) throw InputError({.message = fmt::format("is not {} (a JSON object)", what)});
   std::vector<std::string> known;
+  known.reserve(fields.size());
   for (const ParameterField& field : fields) known.push_back(field.name);
   for (const auto& [name, value] : object.items()) {
     const auto found = std::find(known.begin(), known.end(), name);

@@ -6,7 +6,7 @@
 
 namespace core {
 
-/// Resident memory of a process now, and its largest so far; 0 where it cannot be known (no such process, no
+/// Resident memory of a process now, and its largest so far; 0 if it cannot be known (no such process, no
 /// Linux).
 /// @param process 0 = this one
 std::int64_t resident_memory_bytes(pid_t process = 0);

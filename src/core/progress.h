@@ -7,7 +7,7 @@
 namespace core {
 
 /// Progress of long work on stderr: one line that is redrawn on a terminal, a plain line now and then
-/// elsewhere, nothing where `set_progress_enabled(false)` was called.
+/// elsewhere, nothing if `set_progress_enabled(false)` was called.
 class Progress {
  public:
   /// @param label what is being done ("reading", "epoch 3/100")

@@ -13,8 +13,8 @@ class StagedOutput {
   enum class Kind { kFile, kFolder };
 
   /// Makes missing parents of `final_path`; for a folder also makes `path()`.
-  /// @throws UnavailableError where the place cannot be written
-  /// @throws UsageError where `final_path` exists and is of the other kind, or neither file nor folder
+  /// @throws UnavailableError if the place cannot be written
+  /// @throws UsageError if `final_path` exists and is of the other kind, or neither file nor folder
   StagedOutput(std::filesystem::path final_path, Kind kind);
   ~StagedOutput();
   StagedOutput(const StagedOutput&) = delete;
@@ -36,7 +36,7 @@ class StagedOutput {
 /// Writes `text` to `path` through a StagedOutput. @throws UnavailableError, UsageError
 void write_file(const std::filesystem::path& path, const std::string& text);
 
-/// The whole file as text. @throws InputError where it is missing, a folder or unreadable
+/// The whole file as text. @throws InputError if it is missing, a folder or unreadable
 std::string read_file(const std::filesystem::path& path);
 
 }  // namespace core

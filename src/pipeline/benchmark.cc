@@ -34,7 +34,9 @@ void Benchmark::describe(kfp::Visitor& v) {
   v.parameter("precisions", precisions, {.help = "Precisions of our engine: fp32, bf16, int8, w8a8"});
   v.parameter("batch_sizes", batch_sizes, {.help = "Showers at a time", .min = 1, .max = 65536});
   v.parameter("thread_counts", thread_counts,
-              {.help = "Numbers of threads; none = 1, and all of the machine", .min = 1, .max = 4096});
+              {.help = "Numbers of threads to measure with; empty = one thread, and all that the machine has",
+               .min = 1,
+               .max = 4096});
   v.parameter("geometry", geometry, {.help = "Geometry of the showers; none = the model's first"});
   v.parameter(
       "energy_gev", energy_gev,

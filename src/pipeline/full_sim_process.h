@@ -9,7 +9,7 @@ namespace pipeline {
 
 /// The program calopipe-fullsim: what the environment variable CALOPIPE_FULLSIM names, else the one beside
 /// this program, else the first in PATH.
-/// @throws core::UnavailableError where there is none, saying how to get it
+/// @throws core::UnavailableError if there is none, saying how to get it
 std::filesystem::path find_full_sim();
 
 /// Runs calopipe-fullsim, whose progress goes to our stderr; an interruption of ours is passed on, and it

@@ -8,6 +8,9 @@
 namespace pipeline {
 
 kfp::ComponentInfo Generate::info() {
+  static constexpr const char* kOfOthers =
+      "calopipe generate --model theirs.onnx --contract par04-vae --mesh SiW --geometry SiW --energy-gev 10 "
+      "--out fast.h5";
   return {
       .name = "generate",
       .summary = "Makes showers with a trained model",
@@ -15,14 +18,9 @@ kfp::ComponentInfo Generate::info() {
           "Same model and seed, same showers, whatever the batch size or the number of threads. Showers are "
           "streamed to disk.",
       .examples = {
-          "calopipe generate --model model --geometry SiW --energy-gev 64 --angle-deg 90 --events "
-          "10000 --out fast.h5 --layout mlfastsim",
-          "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --events 5000 "
-          "--out fast.h5",
-          "calopipe generate --model optimised.onnx --geometry SiW --energy-gev 10 --out fast.h5",
-          "calopipe generate --model theirs.onnx --contract par04-vae --mesh SiW --geometry SiW --energy-gev "
-          "10 --out "
-          "fast.h5",
+          "calopipe generate --model model --geometry SiW --energy-gev 64 --events 10000 --out fast.h5",
+          "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --out fast.h5",
+          "calopipe generate --model optimised.onnx --geometry SiW --energy-gev 10 --out fast.h5", kOfOthers,
           "calopipe generate --model model --like prepared --out fast.h5 --performance generation.json"}};
 }
 
@@ -34,7 +32,8 @@ void Generate::describe(kfp::Visitor& v) {
        .help = "Model folder (train), or ONNX file (convert, optimise; of somebody else: with --contract)"});
   v.input("like", like,
           {.type = ArtifactType::kDataset,
-           .help = "Showers whose conditions are taken, one for one; of a prepared folder, the held-out ones",
+           .help = "Showers to imitate: one is generated under the conditions of each. Of a prepared folder "
+                   "these are the held-out ones",
            .optional = true});
   reading.describe(v, ReadingOptions::Geometry::kElsewhere);
   v.parameter("geometry", geometry, {.help = "Geometry; none = the model's only one"});

@@ -39,7 +39,7 @@ nlohmann::json resume_locally(const std::string& run_id, kfp::local::RunnerOptio
 
 /// Whether a user means a compiled pipeline in a file, not a pipeline of this project: something is there, or
 /// the name has a "/" or a ".".
-/// @throws core::InputError where such a file does not exist
+/// @throws core::InputError if such a file does not exist
 bool names_a_file(const std::string& name);
 
 /// Values for a compiled pipeline from a file and settings; texts are read as its declared types say.

@@ -45,9 +45,8 @@ void Optimise::describe(kfp::Visitor& v) {
            "mean",
        .min = 0});
   v.parameter("objective", objective,
-              {.help = "What is to be best: memory (the same choice on every machine), the time of one "
-                       "shower, or showers/s "
-                       "of many at a time (both as measured here)",
+              {.help = "What to optimise: size in memory (the same choice on every machine), latency of one "
+                       "shower, or throughput of many at a time (both as measured on this machine)",
                .choices = {"size", "latency", "throughput"}});
   v.parameter(
       "weights", weights,

@@ -80,7 +80,8 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   // What reads files that the pipeline wrote itself need not be told how.
   const std::set<std::string> kAsPrepared = {"geometry", "particle", "axes"};
 
-  // Looks at the data each time, in milliseconds: its fingerprint is what the caches of the others hang on.
+  // This task looks at the data in every run, in milliseconds: the caches of the others depend on its
+  // fingerprint.
   const Task input = builder.add("input-parameters", kOwn).caching(false);
   const Task preprocess = builder.add("preprocess", kPrefixed, {"data", "data_fingerprint", "particle"})
                               .set("data", builder.value("data"))

@@ -15,7 +15,7 @@ struct Program {
   std::string image;  ///< by default the image of this version
   std::vector<std::string> command = {"calopipe"};
 };
-/// `calopipe:<version>`: the image that a site replaces by where it pushed it.
+/// The default image, `calopipe:<version>`. A site replaces it by its own registry's copy.
 std::string default_image();
 
 /// A pipeline, and how it looks from the components' side.
@@ -30,7 +30,7 @@ struct ProjectPipeline {
   };
 
   kfp::dsl::Pipeline pipeline;
-  /// Which parameter of which component each parameter of the pipeline is.
+  /// Maps each parameter of the pipeline to the component's parameter that it sets.
   Parameters parameters;
   std::vector<Product> products;
 };
@@ -42,7 +42,7 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program);
 
 /// Names of all pipelines, with a line on each.
 const std::vector<std::pair<std::string, std::string>>& pipeline_names();
-/// @throws core::UsageError where there is no such pipeline
+/// @throws core::UsageError if there is no such pipeline
 ProjectPipeline make_pipeline(const std::string& name, const kfp::Registry& registry, const Program& program);
 
 }  // namespace pipeline

@@ -78,7 +78,9 @@ void Simulate::describe(kfp::Visitor& v) {
   v.parameter("seed", seed, {.help = "Seed of the events", .min = 0});
   v.parameter("events_per_part", events_per_part,
               {.help = "Showers that are kept together", .min = 1, .max = 1e6, .operational = true});
-  v.parameter("resume", resume, {.help = "Go on where finished parts are there", .operational = true});
+  v.parameter(
+      "resume", resume,
+      {.help = "Resume from the parts that an earlier, interrupted simulation left", .operational = true});
   v.output("showers", showers, {.type = ArtifactType::kDataset, .help = "The showers", .file = "showers.h5"});
 }
 
@@ -127,7 +129,7 @@ std::vector<std::string> Simulate::arguments(const std::filesystem::path& parts)
 
 void Simulate::run(kfp::RunContext& context) {
   const std::filesystem::path program = find_full_sim();
-  // What a failed try of the same task left is gone on with.
+  // Resume from the parts that an earlier, failed attempt of the same task left behind.
   const std::filesystem::path parts =
       context.scratch.empty() ? std::filesystem::path() : context.scratch / "parts";
   std::vector<std::string> all = arguments(parts);

@@ -64,7 +64,7 @@ check "report in a browser" 0 "as expected" node test/web/report_test.mjs "$work
 check "large report in a browser" 0 "as expected" node test/web/large_report_test.mjs "$(dirname "$modules")/dist/report.js" "$modules"
 check "classifiers of cells" 0 "report" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
   --classifiers voxels,cnn --classifier-trainings 1 --classifier-epochs 2 --label networks --out "$work/networks"
-check "no performance" 3 "seconds_per_shower|showers" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
+check "no performance" 3 "performance FILE" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
   --performance README.md --out "$work/none"
 check "unknown classifier" 2 "known: features" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
   --classifiers oracle --out "$work/none"

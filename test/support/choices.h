@@ -10,7 +10,7 @@
 
 namespace test {
 
-/// Choices that make up an input: random from a seed, or from a fuzzer's bytes (then 0 where these end).
+/// Choices that make up an input: random from a seed, or from a fuzzer's bytes (then 0 if these end).
 class Choices {
  public:
   explicit Choices(std::uint64_t seed) : random_(core::Philox(seed, 0)) {}

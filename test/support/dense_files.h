@@ -77,7 +77,7 @@ inline calo::DatasetInfo info_of(const std::filesystem::path& path, const calo::
   return calo::ShowerReader::open(path, options, pool)->info();
 }
 
-/// Message of the error that opening gives; empty where it gives none.
+/// Message of the error that opening gives; empty if it gives none.
 inline std::string refusal(const std::filesystem::path& path, const calo::ReadOptions& options = {}) {
   try {
     read(path, options);

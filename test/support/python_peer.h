@@ -10,7 +10,7 @@
 
 namespace test {
 
-/// Python of the peers' virtual environment; null where the environment does not name one.
+/// Python of the peers' virtual environment; null if the environment does not name one.
 inline const char* python() {
   return std::getenv("CALOPIPE_PYTHON");
 }

@@ -191,7 +191,7 @@ inline std::vector<float> read_by_hdf5(hid_t dataset, const std::vector<hsize_t>
   return cells;
 }
 
-/// Where our reading of a dataset is not HDF5's; empty where it is.
+/// Where our reading of a dataset is not HDF5's; empty if it is.
 inline std::string difference(const calo::hdf5::File& file, const std::string& name, core::ThreadPool& pool,
                               Choices& choices) {
   const calo::DenseDataset ours(file, name, {});

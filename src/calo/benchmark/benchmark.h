@@ -36,7 +36,7 @@ struct BatchTiming {
 /// One engine with one model.
 struct EngineFigures {
   std::string name;     ///< "calopipe-infer"
-  std::string version;  ///< empty where it has none of its own
+  std::string version;  ///< empty if it has none of its own
   std::string variant;  ///< "bf16, sparse"
   double start_s = 0;   ///< from the file to a model ready to run, median of several
   /// Largest growth of resident memory from before loading to after showers one by one, in bytes.

@@ -44,7 +44,7 @@ PeerProcess::PeerProcess(const std::string& python, const std::string& script) :
 }
 
 PeerProcess::~PeerProcess() {
-  std::fclose(out_);  // it reads the end and ends
+  std::fclose(out_);  // the end of its input makes it exit
   std::fclose(in_);
   waitpid(pid_, nullptr, 0);
 }
@@ -65,7 +65,7 @@ nlohmann::json PeerProcess::answer() {
 
 nlohmann::json PeerProcess::ask(const nlohmann::json& request) {
   const std::string line = request.dump() + "\n";
-  // A peer that has ended is found out by the answer that does not come.
+  // If the peer has exited, the missing answer below says so.
   struct sigaction ignore {
   }, before{};
   ignore.sa_handler = SIG_IGN;

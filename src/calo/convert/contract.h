@@ -51,7 +51,7 @@ struct ContractMapping {
 /// Par04InferenceSetup.hh; no macro command sets them) and always sets one place of the one-hot, so E_max,
 /// theta_max and the order of geometries of the model are converted to these.
 /// @param geometry which geometry Par04's place stands for; empty = SiW, its own detector
-/// @throws core::UsageError where the mesh is no cylinder, or the geometry is not known to the model
+/// @throws core::UsageError if the mesh is no cylinder, or the geometry is not known to the model
 ContractMapping map_contract(Contract contract, const Transform& transform, const std::string& geometry);
 
 }  // namespace calo

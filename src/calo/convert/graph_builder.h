@@ -41,7 +41,7 @@ class GraphBuilder {
   void output(const std::string& name, const Shape& shape);
   void metadata(const std::string& key, const std::string& value);
 
-  /// The model in ONNX's protobuf format. @throws core::InputError where it is over protobuf's 2 GiB
+  /// The model in ONNX's protobuf format. @throws core::InputError if it is over protobuf's 2 GiB
   std::string bytes() const;
 
  private:

@@ -26,7 +26,7 @@ class Evaluator {
   Evaluator(const onnx::ModelProto& model, const GraphValues& given) : values_(given) {
     for (const onnx::TensorProto& tensor : model.graph().initializer()) read(tensor);
     for (const onnx::NodeProto& node : model.graph().node()) {
-      if (node.output_size() != 1) fail(node, "has not one output");
+      if (node.output_size() != 1) fail(node, "does not have exactly one output");
       if (!values_.contains(node.output(0))) values_[node.output(0)] = run(node);
     }
   }

@@ -21,7 +21,7 @@ namespace calo {
 /// threads (see infer::PackedLayer).
 class Decoder {
  public:
-  /// @throws core::InputError where the model is of a kind that it does not know
+  /// @throws core::InputError if the model is of a kind that it does not know
   explicit Decoder(const ModelFolder& model, infer::Precision precision = infer::Precision::kFp32);
 
   std::int64_t latent_dim() const { return latent_dim_; }

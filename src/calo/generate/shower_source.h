@@ -36,7 +36,7 @@ class ShowerSource {
   virtual ~ShowerSource() = default;
 
   virtual const VoxelMesh& mesh() const = 0;
-  /// That it can be asked for.
+  /// Geometries that the model can generate.
   virtual const std::vector<std::string>& geometries() const = 0;
   virtual const TrainedRange& trained() const = 0;
   virtual infer::Precision precision() const = 0;
@@ -45,7 +45,7 @@ class ShowerSource {
   /// @param conditions  geometry indexes `geometries`, of which each is one of geometries()
   /// @param threshold_mev cells below are left out
   /// @param out  replaced; its memory is used again
-  /// @throws infer::NotFiniteError where a cell is NaN or infinite, with model, shower and cell
+  /// @throws infer::NotFiniteError if a cell is NaN or infinite, with model, shower and cell
   virtual void make(std::span<const Conditions> conditions, const std::vector<std::string>& geometries,
                     std::uint64_t first, std::uint64_t seed, double threshold_mev, core::ThreadPool& pool,
                     Showers& out) = 0;
@@ -53,7 +53,7 @@ class ShowerSource {
   /// A folder is a model folder, a file an ONNX model.
   /// @param precision none = what the file is made for; fp32 of a folder
   /// @param contract  of an ONNX file that does not say its own
-  /// @throws core::InputError where it is neither, or damaged, core::UsageError (a contract for a folder; see
+  /// @throws core::InputError if it is neither, or damaged, core::UsageError (a contract for a folder; see
   ///         infer::properties_under)
   static std::unique_ptr<ShowerSource> open(const std::filesystem::path& path,
                                             std::optional<infer::Precision> precision = {},

@@ -42,7 +42,7 @@ class Binning {
 
   /// The only mesh with this number of cells.
   /// @param data  file and dataset that have the number of cells, for the message
-  /// @throws core::InputError where none has it (both numbers are told), or meshes of several particles have
+  /// @throws core::InputError if none has it (both numbers are told), or meshes of several particles have
   /// it
   const VoxelMesh& mesh(std::uint64_t num_cells, const std::filesystem::path& data,
                         const std::string& dataset) const;

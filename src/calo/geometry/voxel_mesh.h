@@ -46,12 +46,12 @@ class VoxelMesh {
   /// The Par04 SiW mesh.
   VoxelMesh() : VoxelMesh(Cylinder{}) {}
 
-  /// @throws core::UsageError where a number of cells or a size is not positive, or there are 2^31 cells or
+  /// @throws core::UsageError if a number of cells or a size is not positive, or there are 2^31 cells or
   /// more
   explicit VoxelMesh(const Cylinder& cylinder);
 
   /// @param size_z_mm depth of one layer; 0 = unknown
-  /// @throws core::InputError where edges are no radii, do not ascend, or no layer has a cell
+  /// @throws core::InputError if edges are no radii, do not ascend, or no layer has a cell
   explicit VoxelMesh(std::vector<LayerBinning> layers, double size_z_mm = 0);
 
   bool is_cylinder() const { return is_cylinder_; }

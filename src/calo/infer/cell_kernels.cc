@@ -159,7 +159,8 @@ template <Kind kKind>
   return collect<kKind, 8>(activation, row);
 }
 
-// As apply(); a quick sigmoid is within 2e-4 (relative), which is little beside what narrow weights err.
+// As apply(); a quick sigmoid is within 2e-4 (relative), which is small compared with the error of narrow
+// weights.
 template <Kind kKind, bool kQuick>
 [[gnu::target("avx512f,avx512bw"), gnu::always_inline]] inline void apply_avx512(const Activation& activation,
                                                                                  Vectors<16>::Float& z,

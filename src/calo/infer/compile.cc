@@ -599,7 +599,7 @@ void try_out(const Program& program) {
       fits = output.shape[d] < 0 || output.shape[d] == made.shape[d];
     if (!fits)
       throw core::InputError(
-          {.message = fmt::format("says another type or shape than what the graph makes, {} {}",
+          {.message = fmt::format("declares another type or shape than what the graph computes, {} {}",
                                   to_string(made.type), made.shape.to_string()),
            .field = fmt::format("output \"{}\"", output.name)});
   }

@@ -20,7 +20,7 @@ namespace calo::infer {
 /// at fixed distances. A row's bits do not depend on the other rows.
 class Convolution {
  public:
-  /// @throws core::InputError where an attribute is not known or out of range
+  /// @throws core::InputError if an attribute is not known or out of range
   Convolution(const OnnxNode& node, bool transposed, Isa isa = best_isa());
 
   /// What is done to a sum before it is written: scale · f(sum) + shift.
@@ -58,10 +58,10 @@ class Convolution {
   std::int64_t output_channels(const Shape& weights) const {
     return transposed_ ? weights[1] * group_ : weights[0];
   }
-  /// @throws core::InputError where they do not fit the attributes
+  /// @throws core::InputError if they do not fit the attributes
   Packed pack(const OperatorCall& call, const Tensor& weights, Folded folded) const;
 
-  /// @throws core::InputError where they do not fit together
+  /// @throws core::InputError if they do not fit together
   Shape output_shape(const Shape& input, const Shape& weights) const;
 
   /// @param packed  of input 1, or null

@@ -39,7 +39,7 @@ ConvolutionGeometry::Lane ConvolutionGeometry::lane_of(const Window::Axis& axis,
 ConvolutionGeometry::Lane ConvolutionGeometry::transposed_lane_of(const Window::Axis& axis,
                                                                   const ConvolutionAxis& phases) {
   Lane lane;
-  // Output place o is fed by input (o + before - k · dilation) / stride, where that is whole.
+  // Output place o is fed by input (o + before - k · dilation) / stride, if that is whole.
   struct Range {
     std::int64_t first, count;
   };

@@ -62,7 +62,7 @@ class ConvolutionGeometry {
   };
 
   /// @param one_by_one  whether combinations need their lists `from` and `to`
-  /// @throws core::InputError where the input with its pads is too large
+  /// @throws core::InputError if the input with its pads is too large
   ConvolutionGeometry(const OperatorCall& call, const ConvolutionPlan& plan,
                       const std::vector<ConvolutionAxis>& axes, bool transposed, bool one_by_one);
 

@@ -27,7 +27,7 @@ constexpr const char* kTogether =
   throw core::InputError({.message = std::move(message), .field = std::move(field), .hint = hint});
 }
 
-// Why a location is none that is followed; empty where it is one.
+// Why a location is none that is followed; empty if it is one.
 std::string fault_of(const std::string& location) {
   constexpr std::size_t kLongest = 4096;
   if (location.empty()) return "is empty";

@@ -28,7 +28,7 @@ class ExternalFiles : public ExternalData {
   explicit ExternalFiles(const std::filesystem::path& model);
   ~ExternalFiles() override;
 
-  /// @throws core::InputError where the location is empty, absolute, has "..", a backslash or a control
+  /// @throws core::InputError if the location is empty, absolute, has "..", a backslash or a control
   ///         character, leads out of the folder by a link, or is missing or no plain file
   std::span<const std::byte> bytes_of(const std::string& location) override;
 
@@ -47,12 +47,12 @@ using ExternalPlace = std::map<std::string, std::string>;
 /// @param data  null = the model has no files beside it (it came from memory)
 /// @param size  bytes that the tensor's shape asks for
 /// @param where for messages
-/// @throws core::InputError where the place is not inside of the file, has another length than the shape, an
+/// @throws core::InputError if the place is not inside of the file, has another length than the shape, an
 ///         unknown key, or a checksum (SHA-1 of the whole file) that does not hold
 std::span<const std::byte> external_bytes(ExternalData* data, const ExternalPlace& place, std::size_t size,
                                           const std::string& where);
 
-/// Locations of the files that belong to a model, sorted; empty where it is one file.
+/// Locations of the files that belong to a model, sorted; empty if it is one file.
 /// @throws core::InputError as read_onnx
 std::vector<std::string> external_files(const std::filesystem::path& model);
 

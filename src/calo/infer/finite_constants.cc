@@ -129,7 +129,7 @@ class Uses {
     for (const OnnxValue& output : graph.outputs) outputs_.insert(output.name);
   }
 
-  // A node that takes a value otherwise than as a bound or mask; null where there is none. What has been
+  // A node that takes a value otherwise than as a bound or mask; null if there is none. What has been
   // found to be none is not looked at again.
   const OnnxNode* other_use(const std::string& name) {
     std::vector<Value> left = {{name, false}};

@@ -45,7 +45,7 @@ std::vector<T> numbers(const std::string& all, std::string_view text) {
   }
 }
 
-// As `calopipe convert` writes it; empty where it is none of Par04's.
+// As `calopipe convert` writes it; empty if it is none of Par04's.
 std::string kind_of(const std::string& contract) {
   if (contract == "par04-vae") return contract;
   if (contract == "par04-calodit" || contract == "par04-calodit2") return "par04-calodit";

@@ -33,7 +33,7 @@ struct CylinderCells {
   bool operator==(const CylinderCells&) const = default;
 };
 
-/// @param text  as ForeignContract::mesh  @throws core::UsageError where it is none
+/// @param text  as ForeignContract::mesh  @throws core::UsageError if it is none
 CylinderCells parse_mesh(const std::string& text);
 
 /// The properties of a model under a contract: those of its file, and those that `calopipe convert` would

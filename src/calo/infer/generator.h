@@ -41,7 +41,7 @@ struct MeshInfo {
 class Generator {
  public:
   /// @param contract  of a model that does not say its own
-  /// @throws core::InputError where the file is no such model, core::UsageError (see properties_under)
+  /// @throws core::InputError if the file is no such model, core::UsageError (see properties_under)
   explicit Generator(Model model, const ForeignContract& contract = {});
   static Generator load(const std::filesystem::path& file, const LoadOptions& options = {},
                         const ForeignContract& contract = {});
@@ -52,16 +52,16 @@ class Generator {
   const std::vector<std::string>& geometries() const { return geometries_; }
   const MeshInfo& mesh() const { return mesh_; }
   std::int64_t num_cells() const { return cells_; }
-  /// 0 where somebody else's graph draws its noise itself.
+  /// 0 if somebody else's graph draws its noise itself.
   std::int64_t latent_dim() const { return latent_; }
   /// plain, par04-vae or par04-calodit.
   const std::string& contract() const { return contract_; }
 
   /// Cells at or above the threshold, ascending. Allocates nothing once `workspace` and `out` have been used
   /// for as many particles.
-  /// @throws core::UsageError where a particle cannot be: energy not above zero, unknown geometry; or the
+  /// @throws core::UsageError if a particle is invalid (energy not above zero, unknown geometry) or the
   ///         threshold is NaN
-  /// @throws NotFiniteError where a cell is NaN or infinite, with model, particle and cell
+  /// @throws NotFiniteError if a cell is NaN or infinite, with model, particle and cell
   void generate(std::span<const Particle> particles, std::uint64_t seed, float threshold_mev,
                 Workspace& workspace, SparseShowers& out) const;
 

@@ -41,8 +41,8 @@ struct NoiseKey {
   std::uint32_t particle = 0;
 };
 
-/// Numbers of an input, `shape` long in all; floats (for float16 and float64 too) or, for integer inputs,
-/// integers.
+/// Values of one input, as many as the product of `shape`: floats (for float16 and float64 too) or, for
+/// integer inputs, integers.
 struct InputView {
   std::span<const std::int64_t> shape;
   std::span<const float> floats;
@@ -101,7 +101,7 @@ class Model {
   bool is_generator() const;
 
   /// Runs the graph; outputs stand in the workspace.
-  /// @param inputs in the order of inputs()  @param noise one key per row, or one; may be empty where nothing
+  /// @param inputs in the order of inputs()  @param noise one key per row, or one; may be empty if nothing
   ///        is drawn
   /// @throws core::UsageError (inputs of other shapes than inputs() says), core::InputError (see compile)
   void run(std::span<const InputView> inputs, std::span<const NoiseKey> noise, Workspace& workspace) const;

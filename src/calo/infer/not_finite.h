@@ -27,7 +27,7 @@ struct SpoiltShower {
   std::size_t num_showers = 0;  ///< of the call that are spoilt
   std::size_t of_showers = 0;   ///< of the call
   std::size_t cell = 0;         ///< the first
-  std::string place;            ///< of that cell: "r 1, phi 2, z 3"; empty where the mesh is not known
+  std::string place;            ///< of that cell: "r 1, phi 2, z 3"; empty if the mesh is not known
   float value = 0;              ///< of that cell
 };
 

@@ -467,7 +467,7 @@ OnnxNode read_node(Bytes bytes, const OnnxLimits& limits, ExternalData* external
   return node;
 }
 
-// A field that holds one message, found in the message around it; empty where it is missing.
+// A field that holds one message, found in the message around it; empty if it is missing.
 Bytes only(Bytes bytes, std::uint32_t number, const std::string& where) {
   WireReader reader(bytes, where);
   Bytes found;

@@ -25,16 +25,16 @@ struct Kept {
 /// One call of an operator: what it reads and writes, within which limits.
 struct OperatorCall {
   const std::string& where;               ///< node and operator, for messages
-  std::span<const Tensor* const> inputs;  ///< null where left out
-  std::span<Tensor* const> outputs;       ///< null where nobody reads it
+  std::span<const Tensor* const> inputs;  ///< null if left out
+  std::span<Tensor* const> outputs;       ///< null if nobody reads it
   const OnnxLimits& limits;
   std::int64_t& work;             ///< multiplications left; see OnnxLimits::work
   std::span<core::Philox> noise;  ///< by row; what is not by row takes the first
   bool noise_by_row = false;
-  LargeArray<std::byte>* scratch = nullptr;  ///< kept from run to run; null where constants are folded
+  LargeArray<std::byte>* scratch = nullptr;  ///< kept from run to run; null if constants are folded
   core::ThreadPool* pool = nullptr;
   Isa isa = best_isa();
-  std::unique_ptr<Kept>* kept = nullptr;  ///< null where constants are folded
+  std::unique_ptr<Kept>* kept = nullptr;  ///< null if constants are folded
 
   [[noreturn]] void fail(const std::string& message) const;
   const Tensor& input(std::size_t i) const;
@@ -50,9 +50,9 @@ struct OperatorCall {
   const Tensor& integers(std::size_t i) const;
   /// A constant list of integers: of at most one dimension.
   std::span<const std::int64_t> list(std::size_t i) const;
-  /// @throws core::InputError where there are fewer or more inputs
+  /// @throws core::InputError if there are fewer or more inputs
   void inputs_between(std::size_t least, std::size_t most) const;
-  /// Sets type and shape of an output and gives it memory. @throws core::InputError where it is too large
+  /// Sets type and shape of an output and gives it memory. @throws core::InputError if it is too large
   Tensor& output(std::size_t i, ElementType type, const Shape& shape) const;
   void spend(std::int64_t a, std::int64_t b, std::int64_t c) const;
 };
@@ -61,7 +61,7 @@ using Operator = std::function<void(OperatorCall& call)>;
 
 /// The simple interpreter's operators, each right for itself. What they make is settled (see tensor.h) by
 /// whoever calls them.
-/// @throws core::InputError where the operator is not known, or its attributes are not
+/// @throws core::InputError if the operator is not known, or its attributes are not
 Operator make_operator(const OnnxNode& node, std::int64_t opset);
 
 /// Every operator that make_operator() knows, in alphabetical order.
@@ -71,7 +71,7 @@ std::vector<std::string> operator_names();
 std::string where_of(const OnnxNode& node);
 [[noreturn]] void refuse_node(const OnnxNode& node, const std::string& message);
 
-/// Attributes with their defaults. @throws core::InputError where one is of another kind
+/// Attributes with their defaults. @throws core::InputError if one is of another kind
 float float_attribute(const OnnxNode& node, const std::string& name, float otherwise);
 std::int64_t int_attribute(const OnnxNode& node, const std::string& name, std::int64_t otherwise);
 /// 0 or 1.
@@ -81,9 +81,9 @@ std::vector<std::int64_t> ints_attribute(const OnnxNode& node, const std::string
 std::vector<float> floats_attribute(const OnnxNode& node, const std::string& name);
 std::vector<std::string> strings_attribute(const OnnxNode& node, const std::string& name);
 bool has_attribute(const OnnxNode& node, const std::string& name);
-/// A type to cast to or to make. @throws core::InputError where it is not known
+/// A type to cast to or to make. @throws core::InputError if it is not known
 ElementType type_attribute(const OnnxNode& node, const std::string& name, ElementType otherwise);
-/// @throws core::InputError where the node has another attribute than these
+/// @throws core::InputError if the node has another attribute than these
 void only_attributes(const OnnxNode& node, std::initializer_list<const char*> names);
 /// Kernels, strides, dilations, pads: as many as the dimensions that they belong to, or none; each in range.
 std::vector<std::int64_t> extents_attribute(const OnnxNode& node, const std::string& name, std::int64_t least,

@@ -15,7 +15,7 @@ enum class Precision { kFp32, kBf16, kInt8, kW8a8 };
 constexpr Precision kPrecisions[] = {Precision::kFp32, Precision::kBf16, Precision::kInt8, Precision::kW8a8};
 
 const char* to_string(Precision precision);
-/// @throws core::UsageError where it is none of fp32, bf16, int8, w8a8
+/// @throws core::UsageError if it is none of fp32, bf16, int8, w8a8
 Precision parse_precision(std::string_view text);
 
 /// Instruction sets that the kernels are written for, each with those before it.

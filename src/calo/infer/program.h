@@ -86,8 +86,7 @@ struct CompileOptions {
 /// Layers with fewer weights stay fp32.
 constexpr std::int64_t kSmallLayer = 65536;
 
-/// @throws core::InputError where an operator is not known, or runs into what it cannot do when tried with a
-///         batch of one
+/// @throws core::InputError if an operator is not known, or fails in a trial run with a batch of one
 Program compile(OnnxGraph graph, const CompileOptions& options);
 
 /// What becomes of the output layer's cells, where the program has one.

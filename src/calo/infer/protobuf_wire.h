@@ -25,10 +25,10 @@ class WireReader {
   /// @param where what is read, for messages
   WireReader(std::span<const std::byte> bytes, std::string_view where) : rest_(bytes), where_(where) {}
 
-  /// False at the end. @throws core::InputError where the bytes are no message
+  /// False at the end. @throws core::InputError if the bytes are no message
   bool next(Field& field);
 
-  /// @throws core::InputError where the field has another wire type
+  /// @throws core::InputError if the field has another wire type
   std::int64_t integer(const Field& field) const;
   float real(const Field& field) const;
   std::string text(const Field& field) const;

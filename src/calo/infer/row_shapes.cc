@@ -129,7 +129,7 @@ class Analysis {
     return in && in->rank > 1 && axis != 0 && axis > -static_cast<std::int64_t>(in->rank);
   }
 
-  // Axes within rows, counted from the first; nothing where they are not known, or the batch is one.
+  // Axes within rows, counted from the first; nothing if they are not known, or the batch is one.
   std::optional<std::vector<std::int64_t>> axes_of(const OnnxNode& node, std::size_t rank) const {
     std::vector<std::int64_t> axes = ints_attribute(node, "axes");
     if (node.inputs.size() > 1) {

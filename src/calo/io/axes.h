@@ -17,7 +17,7 @@ inline constexpr Axes kZPhiR{Axis::kZ, Axis::kPhi, Axis::kR};
 
 /// Reads "layer,phi,r": the names r, phi (or alpha) and z (or layer), each once, in any order and case,
 /// with commas between them.
-/// @throws core::UsageError where it is none
+/// @throws core::UsageError if it is none
 Axes parse_axes(const std::string& text);
 
 /// "r,phi,z", "layer,phi,r": z is called layer where it comes first.

@@ -16,7 +16,7 @@ struct ChunkCodec {
 
   /// Undoes the compression only: shuffled bytes stay shuffled (byte k of every element together, for each
   /// k).
-  /// @returns false where the bytes are damaged or of another size than `out`.
+  /// @returns false if the bytes are damaged or of another size than `out`.
   bool inflate(std::span<const std::uint8_t> stored, std::span<std::uint8_t> out) const;
   /// Undoes the filters. @returns false likewise
   bool decode(std::span<const std::uint8_t> stored, std::span<std::uint8_t> raw) const;

@@ -199,7 +199,7 @@ std::vector<DenseDataset::RowHits> DenseDataset::read_by_hdf5(std::int64_t begin
   return parts;
 }
 
-// The raw chunk; none where it was never written and its cells are zero.
+// The raw chunk; none if it was never written and its cells are zero.
 std::optional<DenseDataset::Chunk> DenseDataset::chunk_at(const std::vector<hsize_t>& offset) const {
   Chunk chunk{.offset = offset};
   hsize_t size = 0;

@@ -21,7 +21,7 @@ namespace calo {
 class DenseDataset {
  public:
   /// @param cell_of  canonical cell of each place in a row; empty = the same order
-  /// @throws core::InputError where it is no float dataset of rank 2 or more, or cannot be read to its end
+  /// @throws core::InputError if it is no float dataset of rank 2 or more, or cannot be read to its end
   ///         (File::checked_dataset)
   DenseDataset(const hdf5::File& file, std::string name, std::vector<std::uint32_t> cell_of);
 

@@ -34,7 +34,7 @@ H5T_conv_ret_t refuse_out_of_range(H5T_conv_except_t kind, hid_t, hid_t, void*, 
   return kind == H5T_CONV_EXCEPT_PRECISION ? H5T_CONV_UNHANDLED : H5T_CONV_ABORT;
 }
 
-// "a link to detector.h5:/showers, which is not there"; empty where the name is no link.
+// "a link to detector.h5:/showers, which is not there"; empty if the name is no link.
 std::string broken_link(hid_t group, const std::string& name) {
   H5L_info_t info{};
   if (H5Lget_info(group, name.c_str(), &info, H5P_DEFAULT) < 0 || info.type == H5L_TYPE_HARD) return "";

@@ -55,7 +55,7 @@ class File {
   bool has(const std::string& name) const;
   /// Names in the root group, sorted.
   std::vector<std::string> names() const;
-  /// @throws core::InputError where it is missing, not a dataset, or a link to what is not there
+  /// @throws core::InputError if it is missing, not a dataset, or a link to what is not there
   Handle dataset(const std::string& name) const;
   /// The same, after check_storage(); the sources of virtual datasets stay open as long as this file.
   /// @param constant  whether a dataset that was never written is meant so where the file sets a fill value
@@ -66,7 +66,7 @@ class File {
   std::vector<hsize_t> shape(const std::string& name) const;
 
   /// Whole dataset converted to float / 64-bit integers; at most what the file can hold (no bombs).
-  /// @throws core::InputError where it holds no numbers, or, for integers, one that is negative or too large
+  /// @throws core::InputError if it holds no numbers, or, for integers, one that is negative or too large
   std::vector<float> read_floats(const std::string& name) const;
   std::vector<std::uint64_t> read_integers(const std::string& name) const;
   /// Writes a whole dataset, uncompressed.
@@ -81,7 +81,7 @@ class File {
   /// there and is neither (an array, another type) is warned of, once, and not used.
   std::optional<std::string> text_attribute(const std::string& name) const;
   std::optional<double> number_attribute(const std::string& name) const;
-  /// Numbers of an attribute of a dataset; empty where it has none, or, with a warning, where it holds no
+  /// Numbers of an attribute of a dataset; empty if it has none, or, with a warning, where it holds no
   /// numbers.
   std::vector<float> attribute_floats(const std::string& name, const std::string& dataset) const;
   void set_attribute(const std::string& name, const std::string& text);

@@ -8,7 +8,7 @@ namespace calo::hdf5 {
 /// Why HDF5's last call failed, from its error stack.
 struct Failure {
   std::string message;  ///< the innermost message of the stack, and what it means where that is known
-  std::string hint;     ///< what helps; empty where nothing is known
+  std::string hint;     ///< what helps; empty if nothing is known
 };
 
 /// Reads and clears the error stack. Where a version in it is unknown to this program's HDF5, the message

@@ -31,7 +31,7 @@ std::size_t shrink_lzf(std::size_t bytes, std::size_t* buffer_bytes, void** buff
   return size;
 }
 
-// As H5Z_class2_t asks: replaces `*buffer`, and returns the new number of bytes, 0 where that fails.
+// As H5Z_class2_t asks: replaces `*buffer`, and returns the new number of bytes, 0 if that fails.
 std::size_t filter_lzf(unsigned flags, std::size_t num_values, const unsigned values[], std::size_t bytes,
                        std::size_t* buffer_bytes, void** buffer) {
   if (bytes == 0 || bytes > UINT32_MAX) return 0;

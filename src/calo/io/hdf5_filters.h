@@ -17,7 +17,7 @@ void register_filters();
 /// @param stored_name  the name that the file gives, for numbers that are not known here
 std::string filter_name(H5Z_filter_t filter, const std::string& stored_name = "");
 
-/// The first filter of a dataset that cannot be undone here, as filter_name() gives it; empty where there is
+/// The first filter of a dataset that cannot be undone here, as filter_name() gives it; empty if there is
 /// none. A filter that was optional to write and was left out in the first chunk counts as none.
 std::string missing_filter(hid_t dataset, hid_t properties);
 

@@ -25,6 +25,7 @@ std::string to_string(Layout layout) {
 
 std::vector<std::string> layout_names() {
   std::vector<std::string> names;
+  names.reserve(std::size(kNames));
   for (const auto& [layout, name] : kNames) names.emplace_back(name);
   return names;
 }

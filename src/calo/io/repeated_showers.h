@@ -21,7 +21,7 @@ class RepeatedShowers {
 
   /// Number of showers that were there before.
   std::int64_t count();
-  /// "12 showers are there more than once (shower 3 of b.h5 is shower 7 of a.h5 again)"; none where there are
+  /// "12 showers are there more than once (shower 3 of b.h5 is shower 7 of a.h5 again)"; none if there are
   /// none.
   std::optional<Remark> remark(const DatasetInfo& info);
 

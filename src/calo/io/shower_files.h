@@ -20,7 +20,7 @@ struct ShowerFiles {
 /// A file stands for itself, a folder for all files below it that are named as HDF5 (.h5, .hdf5, .hdf, .he5,
 /// in any case), links to files and folders included.
 /// @param tolerant  a link that leads nowhere is a remark
-/// @throws core::InputError where the path does not exist, a folder cannot be listed or has no HDF5 files, a
+/// @throws core::InputError if the path does not exist, a folder cannot be listed or has no HDF5 files, a
 ///         link leads nowhere
 ShowerFiles shower_files(const std::filesystem::path& path, bool tolerant);
 
@@ -32,7 +32,7 @@ struct Twin {
 
 /// For each file, another that is the same file or has equal content. Content is compared where the
 /// sizes are equal, and wholly only where samples of it are.
-/// @throws core::InputError where a file cannot be read
+/// @throws core::InputError if a file cannot be read
 std::vector<std::optional<Twin>> find_twins(const std::vector<std::filesystem::path>& files);
 
 }  // namespace calo

@@ -33,7 +33,7 @@ struct ReadOptions {
   /// For looking at data (inspect): what would be refused is a note instead, where the showers can be read.
   bool tolerant = false;
 
-  /// The mesh for showers of so many cells: `mesh` or that of `binning`; none where neither is given.
+  /// The mesh for showers of so many cells: `mesh` or that of `binning`; none if neither is given.
   /// @throws core::InputError with both numbers where it has others
   std::optional<VoxelMesh> given_mesh(std::uint64_t num_cells, const std::filesystem::path& file,
                                       const std::string& dataset) const;
@@ -70,7 +70,7 @@ std::vector<std::string> remarks_of(const DatasetInfo& info, std::size_t most = 
 /// Logs remarks_of() as warnings.
 void warn_of_remarks(const DatasetInfo& info);
 
-/// Mean of Conditions::sim_time_s, of showers whose time is finite and not negative; none where there are
+/// Mean of Conditions::sim_time_s, of showers whose time is finite and not negative; none if there are
 /// none.
 std::optional<double> mean_sim_time_s(const std::vector<Conditions>& conditions);
 

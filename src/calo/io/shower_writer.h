@@ -41,7 +41,7 @@ class ShowerWriter {
 
   /// Conditions::sim_time_s is stored as the dataset `sim_time_s` where it is known of any shower of a file
   /// (NaN of the others); MLFastSim: as an attribute of the energy, where it fits into one (16 000 showers).
-  /// @throws core::UsageError where the layout cannot hold these conditions; core::UnavailableError (disk
+  /// @throws core::UsageError if the layout cannot hold these conditions; core::UnavailableError (disk
   /// full)
   virtual void append(const Showers& showers) = 0;
   /// Finishes the file and puts it in place. @throws core::UnavailableError

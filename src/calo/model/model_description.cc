@@ -54,7 +54,7 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
   v.parameter("lr_step_epochs", lr_step_epochs, {.help = "Epochs between steps", .min = 1, .max = 1e9});
   v.parameter("lr_warmup_epochs", lr_warmup_epochs,
               {.help = "Epochs of linear warm-up", .min = 0, .max = 1e9});
-  v.parameter("batch_size", batch_size, {.help = "Showers a step", .min = 2, .max = 1048576});
+  v.parameter("batch_size", batch_size, {.help = "Showers in one step", .min = 2, .max = 1048576});
   v.parameter("epochs", epochs, {.help = "Passes over the training showers", .min = 1, .max = 1e9});
   v.parameter("validation_split", validation_split,
               {.help = "Share of the prepared showers that only judges the training", .min = 0, .max = 0.9});

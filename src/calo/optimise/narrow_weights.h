@@ -11,7 +11,7 @@ namespace calo {
 /// each output and a DequantizeLinear): a half or a quarter of the bytes. Any runtime of opset 13 computes
 /// with them; onnxruntime makes floats of them again.
 /// @param bytes an ONNX file  @returns another
-/// @throws core::InputError where it is no ONNX file, or of an opset below 13 and narrow weights are asked
+/// @throws core::InputError if it is no ONNX file, or of an opset below 13 and narrow weights are asked
 /// for
 std::string for_precision(const std::string& bytes, infer::Precision precision, bool narrow_weights);
 

@@ -43,7 +43,7 @@ struct ObservableShift {
   std::string condition, observable, unit;
   double full_mean = 0, full_error = 0;  ///< error: statistical, of the mean
   double fp32_mean = 0, mean = 0;
-  double ks = 0;              ///< Kolmogorov–Smirnov distance from fp32's showers; 0 where there is none
+  double ks = 0;              ///< Kolmogorov–Smirnov distance from fp32's showers; 0 if there is none
   double jensen_shannon = 0;  ///< from fp32's, bits
   double shift_sigma() const { return full_error > 0 ? (mean - fp32_mean) / full_error : 0; }
 };

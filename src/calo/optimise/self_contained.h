@@ -10,7 +10,7 @@ namespace calo {
 /// it are taken in, and properties that it does not have are added. A model that has it all stays as it is,
 /// to the byte.
 /// @param file where it lies  @param properties under which it was loaded (infer::Generator::properties)
-/// @throws core::InputError where it is no ONNX file, a weights file cannot be used (infer::external_bytes),
+/// @throws core::InputError if it is no ONNX file, a weights file cannot be used (infer::external_bytes),
 /// or
 ///         all together is over protobuf's 2 GiB
 std::string self_contained(const std::filesystem::path& file,

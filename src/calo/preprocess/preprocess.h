@@ -66,7 +66,7 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
 /// none of Par04's: always the data's own.
 std::vector<std::string> default_encoding(const DatasetInfo& info);
 
-/// Reads the transform of a prepared data set. @throws core::InputError where the folder is none
+/// Reads the transform of a prepared data set. @throws core::InputError if the folder is none
 Transform read_transform(const std::filesystem::path& prepared_folder);
 
 /// Name of the group that a shower belongs to: geometry, energy (its bin where `discrete` is false), angle.

@@ -75,7 +75,7 @@ Transform Transform::from_json(const json& object) {
       is_number(transform.readout_threshold_mev);
   if (!finite || !(transform.max_energy_mev > 0) || !(transform.max_theta_deg > 0) ||
       transform.one_hot_order.empty())
-    throw core::InputError({.message = "holds values that cannot be", .field = "transform"});
+    throw core::InputError({.message = "contains invalid values", .field = "transform"});
   return transform;
 }
 

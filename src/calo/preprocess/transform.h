@@ -31,7 +31,7 @@ struct Transform {
 
   std::int64_t condition_dim() const { return 2 + static_cast<std::int64_t>(one_hot_order.size()); }
 
-  /// Writes condition_dim() numbers. @throws core::InputError where the geometry is not in one_hot_order
+  /// Writes condition_dim() numbers. @throws core::InputError if the geometry is not in one_hot_order
   void encode(const Conditions& condition, const std::string& geometry, std::span<float> out) const;
 
   nlohmann::json to_json() const;

@@ -19,7 +19,7 @@ using nlohmann::json;
 constexpr double kAgreement = 0.05;
 constexpr double kSpreadAgreement = 0.2;
 
-// Standard deviation of the response over the showers, fast over full; NaN where full has none.
+// Standard deviation of the response over the showers, fast over full; NaN if full has none.
 double spread_ratio(const ConditionComparison& group) {
   const Comparison& response = group.observable("response");
   const double full = response.full_deviation();

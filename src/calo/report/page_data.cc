@@ -37,7 +37,7 @@ std::string base64(const void* data, std::size_t size) {
   return text;
 }
 
-// Numbers with as many digits as a plot can show; null where there is none.
+// Numbers with as many digits as a plot can show; null if there is none.
 json short_number(double value, int digits = 5) {
   if (!std::isfinite(value)) return nullptr;
   // Of numbers near 0 std::stod would throw.
@@ -100,7 +100,8 @@ json figure(const Comparison& c) {
                         double entries) {
     json result = {{"n", short_number(entries, 12)},
                    {"values", short_numbers(values, c.is_profile ? 5 : 12)}};
-    // Of counts the page takes the square roots; those of cells are larger.
+    // The page takes the square roots of plain counts itself; cells of one shower are correlated: their
+    // errors are larger.
     if (c.is_profile || c.name == "cell_energy") result["errors"] = short_numbers(errors, 3);
     return result;
   };
@@ -346,7 +347,7 @@ void append(json& list, const json& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
-// Appends what `other` has of a named entry, or null where it has none, to the arrays by model.
+// Appends what `other` has of a named entry, or null if it has none, to the arrays by model.
 void append_models(json& entry, const json* other, const char* field, std::size_t others) {
   if (other != nullptr)
     append(entry.at(field), other->at(field));

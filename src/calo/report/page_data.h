@@ -16,7 +16,7 @@ nlohmann::json plot_data(const Validation& validation, const std::string& label)
 /// Plots of several models against one Geant4 sample as those of one report.
 /// @param plots of plot_data(), at least one
 /// @param names of the files they are from, for errors
-/// @throws core::InputError where they were not made with the same full simulation, or by another version
+/// @throws core::InputError if they were not made with the same full simulation, or by another version
 nlohmann::json merge_plots(const std::vector<nlohmann::json>& plots, const std::vector<std::string>& names);
 
 }  // namespace calo

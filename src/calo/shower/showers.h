@@ -15,7 +15,7 @@ struct Conditions {
       0;  ///< polar angle of the incident particle; 90 degrees = perpendicular entry in the data sets
   float phi_rad = 0;
   std::uint16_t geometry = 0;  ///< index into Showers::geometries
-  /// Time that simulating it took on one thread; NaN where nobody knows.
+  /// Time that simulating it took on one thread; NaN if nobody knows.
   float sim_time_s = std::numeric_limits<float>::quiet_NaN();
 };
 

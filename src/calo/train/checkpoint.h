@@ -14,7 +14,7 @@ void write_checkpoint(const std::filesystem::path& file, const std::vector<Param
                       const nlohmann::json& state);
 
 /// Reads it back into parameters of the same names and shapes, and returns the state.
-/// @throws core::InputError where it does not fit or is damaged; then `parameters` are untouched
+/// @throws core::InputError if it does not fit or is damaged; then `parameters` are untouched
 nlohmann::json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& parameters);
 
 }  // namespace calo

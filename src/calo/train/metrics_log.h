@@ -13,7 +13,7 @@ namespace calo {
 class EventFile {
  public:
   /// @param time_unix_s  when the training began, s since 1970
-  /// @throws core::UnavailableError where the file cannot be written
+  /// @throws core::UnavailableError if the file cannot be written
   EventFile(const std::filesystem::path& folder, double time_unix_s);
   /// Adds scalars of one step that ended at this time, s since 1970. TensorBoard shows it, and the time from
   /// the first event on.

@@ -89,7 +89,7 @@ struct Classification {
   double accuracy = 0;  ///< at probability 0.5; of several trainings the mean
   /// logit_divergence() of the test part, and its error; of several trainings combined as the AUC is.
   double jensen_shannon = 0, jensen_shannon_error = 0;
-  /// The same after the probabilities were calibrated on the selection part; none where they were not.
+  /// The same after the probabilities were calibrated on the selection part; none if they were not.
   std::optional<LogitDivergence> calibrated_jensen_shannon;
   std::vector<TrainingResult> trainings;  ///< of a network; what follows up to `calibration` is the first's
   TrainingsEnd trainings_end = TrainingsEnd::kAll;

@@ -42,7 +42,7 @@ struct Comparison {
 
 /// Pearson correlations of the layers' shares of the incident energy.
 struct Correlations {
-  std::vector<double> full, fast;  ///< [layer, layer]; 0 where a layer has no spread
+  std::vector<double> full, fast;  ///< [layer, layer]; 0 if a layer has no spread
   Estimate mean_difference;        ///< mean of |fast − full| off the diagonal
 };
 

@@ -73,7 +73,7 @@ struct Estimate {
   double floor_error = 0;  ///< standard deviation of that
   bool has_floor = false;
 
-  /// Floor from the number between several pairs of halves; none where there are no pairs.
+  /// Floor from the number between several pairs of halves; none if there are no pairs.
   void set_floor(std::span<const double> between_halves);
 };
 

@@ -10,7 +10,7 @@ namespace calo {
 /// counting half.
 struct Auc {
   double value = 0.5;
-  /// Standard error (Hanley and McNeil, Radiology 143 (1982) 29); 0 where the two are fully separated.
+  /// Standard error (Hanley and McNeil, Radiology 143 (1982) 29); 0 if the two are fully separated.
   double error = 0;
 };
 /// @param negative,positive finite scores, at least one of each

@@ -13,7 +13,7 @@ class SameTerms {
   /// @param geometry  name of the geometry of a side that holds one, and of what is "unknown" on a side that
   /// holds
   ///                  several; empty = as the files say
-  /// @throws core::InputError where the meshes differ; where both name one geometry, and another one; where
+  /// @throws core::InputError if the meshes differ; where both name one geometry, and another one; where
   /// one side does not name its geometry and the other has several
   SameTerms(ShowerReader& full, ShowerReader& fast, const std::string& geometry = "");
 

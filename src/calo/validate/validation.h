@@ -18,7 +18,7 @@ namespace calo {
 struct ClassifiedShowers {
   const FeatureTable& full_features;  ///< calochallenge_table()
   const FeatureTable& fast_features;
-  const Showers& full;  ///< row for row; empty where no classifier asked for them
+  const Showers& full;  ///< row for row; empty if no classifier asked for them
   const Showers& fast;
   const VoxelMesh& mesh;
 };
@@ -67,9 +67,8 @@ struct Validation {
   std::vector<ConditionComparison> groups;
   std::vector<EnergyScan> scans;
   std::vector<Score> scores;
-  std::vector<Classification>
-      classifiers;                      ///< trained on all conditions; none where there are too few showers
-  std::int64_t classified_showers = 0;  ///< of each side
+  std::vector<Classification> classifiers;  ///< trained on all conditions; none if there are too few showers
+  std::int64_t classified_showers = 0;      ///< of each side
   std::vector<std::string> only_full, only_fast;  ///< groups without a partner
   BadCells full_bad_cells, fast_bad_cells;
   double threshold_mev = 0;
@@ -81,7 +80,7 @@ struct Validation {
   /// How many fast showers are made in the time of a full one; 0 = unknown.
   double speed_up() const;
 
-  /// Why there is no classifier; empty where there is one.
+  /// Why there is no classifier; empty if there is one.
   std::string no_classifier_reason() const;
 
   /// `{"groups": […], "scores": …, "summary": {name → number}}`; doc/validation.md describes it.

@@ -21,7 +21,7 @@ Port bare(const Port& port);
 std::string channel_input(const std::string& full_name);
 
 /// A group's conditions as one expression in CEL over the inputs that the group has for the channels.
-/// @throws core::UsageError where types cannot be compared
+/// @throws core::UsageError if types cannot be compared
 std::string condition_text(const graph::Group& group);
 
 /// Adds the Kubernetes settings of an executor.

@@ -123,6 +123,7 @@ class Check {
       throw core::UsageError({.message = fmt::format("\"{}\" is one word too many", word),
                               .hint = path_ + " --help tells what it takes"});
     std::vector<std::string> names;
+    names.reserve(commands.size());
     for (const CLI::App* command : commands) names.push_back(command->get_name());
     const std::string near = nearest(word, names);
     throw core::UsageError(

@@ -25,7 +25,7 @@ struct ComponentInfo {
 struct RunContext {
   core::ThreadPool& pool;
   nlohmann::json provenance;  ///< of what this run makes; stored with every output
-  /// A folder that outlives a failed or interrupted try of the same task; empty where there is none.
+  /// A folder that outlives a failed or interrupted try of the same task; empty if there is none.
   std::filesystem::path scratch;
 };
 
@@ -62,7 +62,7 @@ class Component {
   const ComponentInfo& info() const { return info_; }
   const std::vector<Field>& fields() const { return fields_; }
 
-  /// @throws core::UsageError where there is no such field; `source` (a file) is named in it
+  /// @throws core::UsageError if there is no such field; `source` (a file) is named in it
   const Field& field(const std::string& name, const std::filesystem::path& source = {}) const;
 
   /// Values of all parameters, by name.

@@ -18,7 +18,7 @@ constexpr const char* kWorkspace = "/kfp-workspace/.artifacts";
 // An output that no component declares: the launcher keeps the log there (PUBLISH_LOGS, on by default).
 constexpr const char* kLogs = "executor-logs";
 
-// The value under a chain of keys; null where it is absent. Lives as long as `value`.
+// The value under a chain of keys; null if it is absent. Lives as long as `value`.
 const json& at(const json& value, std::initializer_list<const char*> keys) {
   static const json kAbsent;
   const json* current = &value;
@@ -39,7 +39,7 @@ const json& object_at(const json& value, std::initializer_list<const char*> keys
   return found;
 }
 
-// The only artifact behind an input's or output's name; null where the list is empty.
+// The only artifact behind an input's or output's name; null if the list is empty.
 const json& only_artifact(const std::string& name, const json& holder) {
   static const json kNone;
   const json& list = at(holder, {"artifacts"});

@@ -15,7 +15,7 @@ enum class ArtifactType { kArtifact, kDataset, kModel, kMetrics, kClassification
 /// "Dataset", "HTML" …: the schema title without "system.".
 std::string to_string(ArtifactType type);
 
-/// An artifact that a component reads; `path` is empty where an optional one was not given.
+/// An artifact that a component reads; `path` is empty if an optional one was not given.
 struct InputArtifact {
   std::filesystem::path path;
 

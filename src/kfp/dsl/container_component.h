@@ -64,7 +64,7 @@ ContainerComponent checked(ContainerComponent component);
 bool needs_input(const ContainerComponent& component, const std::string& input);
 
 /// The container component of a component file (`calopipe components export`, or the Python SDK's).
-/// @throws core::InputError where it is a pipeline, or has no container
+/// @throws core::InputError if it is a pipeline, or has no container
 ContainerComponent component_from_ir(const ir::Pipeline& component);
 
 /// Inputs and outputs of a component or pipeline in the IR.

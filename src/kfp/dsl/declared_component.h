@@ -17,7 +17,7 @@ struct DeclaredComponentOptions {
 /// their types, defaults and descriptions (help, unit, allowed range). The container runs
 /// `<command> <component's name> --executor-input {{$}}`: the launcher fills in all inputs as one JSON.
 /// Optional artifacts and parameters that are not required may be left out by tasks.
-/// @throws core::UsageError where there is no image or command
+/// @throws core::UsageError if there is no image or command
 ContainerComponent from_declaration(const Component& component, const DeclaredComponentOptions& options);
 
 }  // namespace kfp::dsl

@@ -173,7 +173,7 @@ void check_visible(const Graph& graph, const Channel& channel, const Group& scop
 /// The text that stands for a channel inside longer texts until the pipeline is compiled.
 std::string token(const Graph& graph, const Channel& channel);
 /// The channels of the tokens in a text, or in the texts of a JSON value; each once, in order.
-/// @throws core::UsageError where one belongs to another pipeline
+/// @throws core::UsageError if one belongs to another pipeline
 std::vector<const Channel*> channels_in(const Graph& graph, const nlohmann::json& value,
                                         const std::string& consumer);
 /// `value` with each token replaced by what `text` gives for its channel.

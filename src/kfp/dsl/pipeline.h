@@ -88,7 +88,7 @@ class ExitHandler {
 /// @endcode
 class Pipeline {
  public:
-  /// @throws core::UsageError where the name is not made of lower case letters, digits and dashes (128 at
+  /// @throws core::UsageError if the name is not made of lower case letters, digits and dashes (128 at
   /// most)
   explicit Pipeline(const std::string& name, const PipelineOptions& options = {});
 
@@ -101,7 +101,7 @@ class Pipeline {
   Artifact artifact_input(const std::string& name, const std::string& type = "system.Artifact",
                           ArtifactOptions options = {});
 
-  /// Adds a task that runs a component. @throws core::UsageError where the component has mistakes
+  /// Adds a task that runs a component. @throws core::UsageError if the component has mistakes
   Task task(const ContainerComponent& component);
   /// Adds a task that runs another pipeline, as it is when this one is compiled.
   Task task(const Pipeline& pipeline);

@@ -18,7 +18,7 @@ using ir::ParameterType;
 /// have a type.
 struct ValueType {
   ParameterType type = ParameterType::kUnspecified;
-  std::vector<ValueType> of;  ///< of a list's items or a struct's values: one, or none where unknown
+  std::vector<ValueType> of;  ///< of a list's items or a struct's values: one, or none if unknown
 
   ValueType() = default;
   ValueType(ParameterType t) : type(t) {}  // NOLINT(google-explicit-constructor): written as a type
@@ -63,7 +63,7 @@ struct ArtifactOptions {
   std::string version = "0.0.1";
 };
 
-/// A parameter. @throws core::UsageError where the default is of another type
+/// A parameter. @throws core::UsageError if the default is of another type
 Port parameter(ValueType type = ParameterType::kString, ParameterOptions options = {});
 /// An artifact; `schema_title` is one of KFP's ("system.Artifact", "system.Model", "system.Dataset",
 /// "system.Metrics", "system.ClassificationMetrics", "system.SlicedClassificationMetrics", "system.HTML",
@@ -73,12 +73,12 @@ Port artifact(std::string schema_title = "system.Artifact", ArtifactOptions opti
 /// How the final status of another task reaches an exit task (as JSON: state, error, names).
 Port task_final_status();
 
-/// Why `given` cannot be passed to `wanted`; empty where it can.
+/// Why `given` cannot be passed to `wanted`; empty if it can.
 std::string mismatch(const Port& given, const Port& wanted);
 
 /// A constant as the IR holds it for a parameter of a type: numbers as doubles.
 /// @param what named in errors: "input "x" of task train"
-/// @throws core::UsageError where the type differs, a number is not finite or an integer beyond 2^53
+/// @throws core::UsageError if the type differs, a number is not finite or an integer beyond 2^53
 nlohmann::json constant_for(const ValueType& type, const nlohmann::json& value, const std::string& what);
 
 /// Lower case, digits and dashes, as Kubernetes wants names: "My Op_2" is "my-op-2".

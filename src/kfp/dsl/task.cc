@@ -179,7 +179,7 @@ Task Task::set(const std::string& input, const TaskInput& value) const {
 
 namespace {
 
-// The channel of an output: one per task and output, so that all who take it take the same.
+// The channel of an output: one for each task and output, shared by all consumers.
 const Channel* output_channel(const Task& task, const std::string& name, bool artifact) {
   TaskNode& node = task.node();
   const char* what = artifact ? "artifact" : "parameter";

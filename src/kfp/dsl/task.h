@@ -84,7 +84,7 @@ class Task {
   Task after(const Task& other) const;
   Task after(const ExitHandler& other) const;
   /// Runs as soon as all tasks that it waits for have ended, however they did. Inputs that come from them
-  /// need a default, and are to be set before. @throws core::UsageError where they have none
+  /// need a default, and are to be set before. @throws core::UsageError if they have none
   Task ignore_upstream_failure() const;
 
   /// Whether an earlier result of the same task with the same inputs may be taken. Default: yes.

@@ -126,7 +126,7 @@ Value collected(const Value& output);
 Artifact collected(const Artifact& output);
 
 /// The output of that branch of an if_ … else_ which ran; one of each branch, all of the same type.
-/// @throws core::UsageError where they are not of the branches of one if_, or there is no else_
+/// @throws core::UsageError if they are not of the branches of one if_, or there is no else_
 Value one_of(const std::vector<Value>& outputs);
 Artifact one_of(const std::vector<Artifact>& outputs);
 

@@ -52,7 +52,7 @@ std::string suggestion(const std::string& name, const std::map<std::string, T>& 
   return fmt::format("there are {}", fmt::join(names, ", "));
 }
 
-/// What stands around a task.
+/// The scope that a task is in.
 struct Scope {
   const PipelineSpec& spec;
   const ComponentSpec& component;  ///< whose DAG it is
@@ -67,12 +67,12 @@ const T* find(const std::map<std::string, T>& map, const std::string& key) {
   return found == map.end() ? nullptr : &found->second;
 }
 
-/// The interface of a component, empty where it has none.
+/// The interface of a component, empty if it has none.
 const ComponentInputs& inputs_of(const ComponentSpec& component);
 const ComponentOutputs& outputs_of(const ComponentSpec& component);
-/// The component of a task; null where it has none.
+/// The component of a task; null if it has none.
 const ComponentSpec* component_of(const PipelineSpec& spec, const Task& task);
-/// The executor of a component; null where it has none.
+/// The executor of a component; null if it has none.
 const Executor* executor_of(const PipelineSpec& spec, const ComponentSpec& component);
 
 /// Checks where a value comes from (references only), for inputs of tasks and Kubernetes settings. The type

@@ -69,7 +69,7 @@ struct Selector {
 Selector parse_selector(std::string_view selector);
 
 /// The part of `value` that the selector names. `value` may be JSON or its text, as both come out of tasks.
-/// @throws core::InputError where there is none
+/// @throws core::InputError if there is none
 nlohmann::json select(const Selector& selector, const nlohmann::json& value);
 nlohmann::json select(std::string_view selector, const nlohmann::json& value);
 

@@ -28,7 +28,7 @@ nlohmann::json to_json(const PipelineSpec& spec);
 nlohmann::json to_json(const PlatformSpec& spec);
 
 /// The YAML file: comment header, the spec, and the platform spec behind `---`. The same pipeline gives the
-/// same text. @throws core::InputError where a text is not UTF-8 or a number is not finite
+/// same text. @throws core::InputError if a text is not UTF-8 or a number is not finite
 std::string to_yaml(const Pipeline& pipeline);
 
 /// The comment that the Python SDK writes above a compiled pipeline: name, description, inputs with types and

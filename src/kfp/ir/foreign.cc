@@ -80,7 +80,7 @@ std::string text_at(const json& object, const json::json_pointer& place) {
   return object.contains(place) && object[place].is_string() ? object[place].get<std::string>() : "";
 }
 
-// The version of the SDK that compiled a workflow; empty where none did.
+// The version of the SDK that compiled a workflow; empty if none did.
 std::string sdk_version(const json& workflow) {
   for (const char* where : {"annotations", "labels"}) {
     if (!workflow.contains("metadata") || !workflow["metadata"].is_object()) continue;

@@ -6,7 +6,7 @@
 namespace kfp::ir {
 namespace {
 
-// The x of `['x']` or `["x"]` at the beginning of `text`, which is taken off; empty where there is none.
+// The x of `['x']` or `["x"]` at the beginning of `text`, which is taken off; empty if there is none.
 std::string take_name(std::string_view& text) {
   if (text.size() < 4 || text[0] != '[' || (text[1] != '\'' && text[1] != '"')) return "";
   const std::string_view closing = text[1] == '\'' ? "']" : "\"]";

@@ -5,15 +5,15 @@
 
 namespace kfp::ir {
 
-/// A Kubernetes quantity as a cluster reads it ("500m", "4Gi", "1e3"); nullopt where the text is none.
+/// A Kubernetes quantity as a cluster reads it ("500m", "4Gi", "1e3"); nullopt if the text is none.
 std::optional<double> quantity(std::string_view text);
 
-// What a pipeline may ask for is less:
+// Kubernetes takes more; a pipeline may ask for this:
 
-/// Cores of a Kubernetes quantity ("2", "0.5", "500m"); nullopt where the text is none.
+/// Cores of a Kubernetes quantity ("2", "0.5", "500m"); nullopt if the text is none.
 std::optional<double> cpu_cores(std::string_view quantity);
 
-/// Bytes of a Kubernetes quantity ("1000", "4Gi", "500M", suffixes K to E, Ki to Ei); nullopt where the text
+/// Bytes of a Kubernetes quantity ("1000", "4Gi", "500M", suffixes K to E, Ki to Ei); nullopt if the text
 /// is none.
 std::optional<double> memory_bytes(std::string_view quantity);
 

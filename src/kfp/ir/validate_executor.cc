@@ -72,7 +72,7 @@ void check_if_present(const std::string& text, const json& value, const Componen
                    suggestion(name, inputs.parameters));
   }
   if (text.find("$.outputs") != std::string::npos)
-    findings.warning(place, "IfPresent is skipped where the argument names outputs",
+    findings.warning(place, "IfPresent is skipped if the argument names outputs",
                      "pass the output in an argument of its own");
   for (const char* branch : {"Then", "Else"})
     if (value.contains(branch) && value[branch].dump().find("\"Concat\"") != std::string::npos)

@@ -16,7 +16,7 @@ struct Artifact {
   std::string uri;   ///< an absolute path, or what an importer got: "gs://bucket/object"
   nlohmann::json type = {{"schemaTitle", "system.Artifact"}, {"schemaVersion", "0.0.1"}};
   nlohmann::json metadata = nlohmann::json::object();
-  std::string sha256;  ///< of the content; empty where it is missing or not on this machine
+  std::string sha256;  ///< of the content; empty if it is missing or not on this machine
   std::int64_t bytes = 0;
 
   nlohmann::json to_json() const;

@@ -11,12 +11,12 @@ namespace kfp::local {
 
 /// What the placeholders in the constants of a task stand for.
 struct ConstantScope {
-  /// The value of an input parameter of the task; none where the task has no such input, null where it has no
+  /// The value of an input parameter of the task; none if the task has no such input, null if it has no
   /// value.
   std::function<std::optional<nlohmann::json>(const std::string& name)> parameter;
-  /// The uri or path of an input artifact; none where there is none.
+  /// The uri or path of an input artifact; none if there is none.
   std::function<std::optional<std::string>(const ir::Placeholder&)> artifact;
-  /// What a property of the run is ("{{$.pipeline_job_name}}"); none where it is not known.
+  /// What a property of the run is ("{{$.pipeline_job_name}}"); none if it is not known.
   std::function<std::optional<std::string>(const ir::Placeholder&)> run;
   /// Told of what stays in the text as it stands on the cluster, too.
   std::function<void(const std::string& message)> warn;

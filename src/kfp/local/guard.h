@@ -9,7 +9,7 @@ namespace kfp::local {
 /// (The kernel ends the programs themselves, but not what those have started.)
 class Guard {
  public:
-  /// Without a guard where the system gives no process: it is a second line only.
+  /// If the system gives no process there is no guard: it is only a second line of defence.
   Guard();
   /// Ends the guard without harm to anybody.
   ~Guard();

@@ -50,7 +50,7 @@ class Command {
   }
 
  private:
-  // `{"Concat": …}` or `{"IfPresent": …}`; null where the text is something else.
+  // `{"Concat": …}` or `{"IfPresent": …}`; null if the text is something else.
   static json structured(const std::string& text) {
     const std::size_t begin = text.find_first_not_of(" \t\r\n");
     if (begin == std::string::npos || text[begin] != '{' || text.starts_with("{{$")) return nullptr;

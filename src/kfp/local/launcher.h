@@ -26,7 +26,7 @@ nlohmann::json executor_input(const ir::ComponentSpec& component, const Values& 
 /// placeholder stays as it is. As on the cluster, the first element gets `{{$}}` only, and what the launcher
 /// does not know (`{{$.outputs.output_file}}`, run placeholders outside constants) is left alone. Unlike
 /// there, Concat and nested if-present are resolved.
-/// @throws core::InputError where an input that has no value is needed, or the container has no command:
+/// @throws core::InputError if an input that has no value is needed, or the container has no command:
 /// `args` alone are never run
 std::vector<std::string> command_line(const ir::Container& container, const nlohmann::json& executor_input);
 
@@ -35,7 +35,7 @@ void prepare_outputs(const nlohmann::json& executor_input, const std::filesystem
 
 /// Reads what a task that exited with 0 left: its executor output, which comes first, its parameter files,
 /// and its artifacts (hashed; those that are missing have no hash).
-/// @throws core::InputError where an output parameter is missing or of another type, the executor output is
+/// @throws core::InputError if an output parameter is missing or of another type, the executor output is
 /// not as its schema says, or an artifact was put outside of `root`
 Values collect_outputs(const ir::ComponentSpec& component, const nlohmann::json& executor_input,
                        const std::filesystem::path& root);
@@ -48,12 +48,12 @@ using Resolver = std::function<std::optional<std::string>(const ir::Placeholder&
 /// Replaces the placeholders of a text, in one pass: values are not looked at again.
 std::string substitute(std::string_view text, const Resolver& resolve);
 /// Every text of a JSON value, at any depth and keys included, by `text`.
-/// @throws core::InputError where two keys become one
+/// @throws core::InputError if two keys become one
 nlohmann::json map_texts(const nlohmann::json& value,
                          const std::function<std::string(const std::string&)>& text);
 
 /// Replaces `{{$.inputs.parameters['x']}}` in all texts of a JSON value (metadata of importers).
-/// @throws core::InputError where x has no value
+/// @throws core::InputError if x has no value
 nlohmann::json with_parameters(const nlohmann::json& value,
                                const std::map<std::string, nlohmann::json>& parameters);
 

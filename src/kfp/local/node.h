@@ -44,7 +44,7 @@ struct Node {
   const ir::Task* task = nullptr;  ///< null: the pipeline itself
   const ir::ComponentSpec* component = nullptr;
   const ir::Executor* executor = nullptr;  ///< null for DAGs
-  int iteration = -1;                      ///< of its parent, where that is a loop
+  int iteration = -1;                      ///< of its parent, if that is a loop
 
   Values inputs;
   Values outputs;

@@ -11,7 +11,7 @@ namespace kfp::local {
 /// and an integer a double;
 /// for STRING anything becomes text, as the backend's driver does it.
 /// @param what "input parameter epochs", for errors
-/// @throws core::InputError where it does not fit
+/// @throws core::InputError if it does not fit
 nlohmann::json convert_parameter(const nlohmann::json& value, ir::ParameterType type,
                                  const std::string& what);
 

@@ -63,7 +63,7 @@ class Process {
 };
 
 /// Where the program of a command lies: `programs` first, then a path as it is, then PATH.
-/// @throws core::InputError where there is none, or it may not be executed
+/// @throws core::InputError if there is none, or it may not be executed
 std::filesystem::path find_program(const std::string& name,
                                    const std::map<std::string, std::filesystem::path>& programs,
                                    const std::filesystem::path& working_folder);

@@ -8,7 +8,7 @@
 
 namespace kfp::local {
 
-/// JSON as the store keeps it. @throws core::InputError where a text in it is not UTF-8
+/// JSON as the store keeps it. @throws core::InputError if a text in it is not UTF-8
 inline std::string to_text(const nlohmann::json& value, const std::string& field) {
   try {
     return value.dump();
@@ -17,7 +17,7 @@ inline std::string to_text(const nlohmann::json& value, const std::string& field
   }
 }
 
-/// @throws core::InputError where the store is damaged
+/// @throws core::InputError if the store is damaged
 inline nlohmann::json json_from_text(const std::string& text, const std::filesystem::path& file) {
   try {
     return nlohmann::json::parse(text);

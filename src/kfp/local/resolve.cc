@@ -69,7 +69,7 @@ json of_parent(const Node& node, const std::string& name) {
   return found == node.parent->inputs.parameters.end() ? json() : found->second;
 }
 
-// The constant of a source; null where it is none.
+// The constant of a source; null if it is none.
 json constant_of(const ir::TaskInputParameter& source) {
   if (!source.runtime_value) return nullptr;
   const ir::ValueOrRuntimeParameter& value = *source.runtime_value;

@@ -23,7 +23,7 @@ struct LogOptions {
 void write_logs(const Store& store, const LogOptions& options,
                 const std::function<void(std::string_view)>& write);
 
-/// Where the last `lines` lines of a file begin, in bytes; 0 where it has no more than those.
+/// Where the last `lines` lines of a file begin, in bytes; 0 if it has no more than those.
 std::uintmax_t tail_offset(const std::filesystem::path& file, int lines);
 
 }  // namespace kfp::local

@@ -36,7 +36,7 @@ struct Comparison {
   std::vector<Artifact> artifacts;  ///< outputs
 };
 
-/// @throws core::UsageError where fewer than two runs are given
+/// @throws core::UsageError if fewer than two runs are given
 Comparison compare(const std::vector<RunReport>& reports);
 
 nlohmann::json to_json(const Comparison& comparison, double now_s);

@@ -68,7 +68,7 @@ void add_artifacts(const std::vector<const ArtifactRecord*>& artifacts, const Te
 double duration_s(const RunRecord& record, double now_s) {
   if (record.created_s == 0) return -1;
   const bool over = is_final(record.state);
-  // Of a run whose runner was killed nobody wrote the end.
+  // If the runner was killed, the run has no recorded end time.
   if (over && record.finished_s == 0) return -1;
   return std::max(0.0, (over ? record.finished_s : now_s) - record.created_s);
 }

@@ -25,10 +25,10 @@ struct RunReport {
 };
 
 /// Reads it. Tasks that a dead runner left unfinished are given as kCanceled, as their run is.
-/// @throws core::UsageError where there is no such run
+/// @throws core::UsageError if there is no such run
 RunReport read_report(const Store& store, const std::string& id);
 
-/// Every field by its name. `duration_s` is null where the run or task has not begun.
+/// Every field by its name. `duration_s` is null if the run or task has not begun.
 nlohmann::json to_json(const RunRecord& record, double now_s);
 nlohmann::json to_json(const TaskRecord& record, double now_s);
 nlohmann::json to_json(const ArtifactRecord& record);
@@ -62,7 +62,7 @@ nlohmann::json task_json(const RunReport& report, const TaskRecord& task, double
 
 /// The artifact to open: the one with this name ("report", "validate/report"), or, where none is named, the
 /// run's HTML output.
-/// @throws core::UsageError where there is none, or several (they are named)
+/// @throws core::UsageError if there is none, or several (they are named)
 ArtifactRecord find_artifact(const RunReport& report, const std::string& name);
 
 /// Which runs to delete where no ids are given; what is not set does not restrict.

@@ -16,7 +16,7 @@ struct sqlite3_stmt;
 
 namespace kfp::local {
 
-/// Others held a lock for as long as one waits.
+/// Another process held the lock for longer than we wait.
 class SqliteBusyError : public core::UnavailableError {
  public:
   using UnavailableError::UnavailableError;
@@ -32,7 +32,7 @@ class SqliteRows {
   SqliteRows(const SqliteRows&) = delete;
   SqliteRows& operator=(const SqliteRows&) = delete;
 
-  /// Goes to the next row (the first one at the first call). @return false where there is none
+  /// Goes to the next row (the first one at the first call). @return false if there is none
   bool next();
 
   std::string text(int column) const;

@@ -61,7 +61,7 @@ class SqliteStore : public Store {
 };
 
 /// What tells whether an artifact was changed without reading it: size and time of modification of the file,
-/// or a hash over those of every file in the folder; empty where it is missing.
+/// or a hash over those of every file in the folder; empty if it is missing.
 std::string artifact_stamp(const std::filesystem::path& path);
 
 }  // namespace kfp::local

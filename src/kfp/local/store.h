@@ -24,7 +24,7 @@ enum class State {
 
 /// "PENDING" …, as the KFP API spells them.
 std::string to_string(State state);
-/// @throws core::InputError where there is no such state
+/// @throws core::InputError if there is no such state
 State parse_state(const std::string& text);
 /// Whether nothing more will happen without a resume.
 bool is_final(State state);
@@ -79,7 +79,7 @@ struct ArtifactRecord {
   std::string name;            ///< of the task's input or output
   std::string type;            ///< "system.Model"
   std::filesystem::path path;  ///< where it lies
-  std::string sha256;          ///< of its content (core::sha256_of_path); empty where it is missing
+  std::string sha256;          ///< of its content (core::sha256_of_path); empty if it is missing
   std::int64_t bytes = 0;
   nlohmann::json metadata = nlohmann::json::object();
 };
@@ -99,15 +99,15 @@ class Store {
   virtual RunRecord create_run(RunRecord record) = 0;
   virtual void update_run(const RunRecord& record) = 0;
   /// Takes a run over (resume): sets its runner and state kRunning in one step.
-  /// @throws core::UsageError where another live process runs it
+  /// @throws core::UsageError if another live process runs it
   virtual RunRecord claim_run(const std::string& id) = 0;
 
   /// The run with this id, unique beginning of one, or "latest".
-  /// @throws core::UsageError where there is none, or several (they are named)
+  /// @throws core::UsageError if there is none, or several (they are named)
   virtual RunRecord run(const std::string& id) const = 0;
   /// Newest first. A run whose runner is dead without having finished is given as kCanceled.
   virtual std::vector<RunRecord> runs() const = 0;
-  /// Records and folder. @throws core::UsageError where it is running; artifacts that other runs use through
+  /// Records and folder. @throws core::UsageError if it is running; artifacts that other runs use through
   /// the cache are kept (moved to the oldest of those runs, whose records then name the new place)
   virtual void delete_run(const std::string& id) = 0;
 
@@ -116,7 +116,7 @@ class Store {
   /// In the order in which they were first put.
   virtual std::vector<TaskRecord> tasks(const std::string& run_id) const = 0;
   /// The task with this path, or whose last part or display name it is.
-  /// @throws core::UsageError where there is none, or several
+  /// @throws core::UsageError if there is none, or several
   virtual TaskRecord task(const std::string& run_id, const std::string& path) const = 0;
 
   /// Inserts or replaces, by run, task, direction and name.

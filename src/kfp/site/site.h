@@ -24,7 +24,7 @@ class Site {
   static Site from_json(const nlohmann::json& values, const std::filesystem::path& source = {},
                         const std::vector<std::string>& components = {});
 
-  /// Image of the program's components; empty where the site does not say.
+  /// Image of the program's components; empty if the site does not say.
   const std::string& image() const { return image_; }
   void set_image(std::string image) { image_ = std::move(image); }
   /// Settings for plain Argo Workflows (kfp::argo::options_from_json), an empty object where there are none.
@@ -33,7 +33,7 @@ class Site {
   /// Lays the settings over the executors whose image is `own_image`: those of the program's components.
   /// Lists (volumes, secrets, tolerations) are added to what the pipeline has, maps and single values
   /// replace.
-  /// @throws core::InputError where a setting and the pipeline contradict (two volumes at one path)
+  /// @throws core::InputError if a setting and the pipeline contradict (two volumes at one path)
   void apply(ir::Pipeline& pipeline, const std::string& own_image) const;
 
  private:

@@ -41,7 +41,7 @@ std::vector<nlohmann::json> parse_yaml(const std::string& text, const std::files
 /// `value` as YAML in block style: sorted keys, two columns a level, sequences at their key's column, texts
 /// of several lines as blocks. The same value gives the same text. Texts are quoted where YAML 1.1 or 1.2
 /// would take them for something else, doubles keep all digits and a point.
-/// @throws core::InputError where a text is not UTF-8 or a number is not finite
+/// @throws core::InputError if a text is not UTF-8 or a number is not finite
 std::string to_yaml(const nlohmann::json& value);
 
 }  // namespace kfp

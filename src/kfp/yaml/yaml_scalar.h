@@ -22,7 +22,7 @@ struct PythonScalar {
 };
 PythonScalar python_scalar(const std::string& text);
 
-/// What is to be said of a plain scalar that these readers, and the server, take differently; empty where all
+/// What is to be said of a plain scalar that these readers, and the server, take differently; empty if all
 /// agree. "0777 is 511 for the server, this program and the Python SDK, and 777 for YAML 1.2".
 std::string differing_readings(const std::string& text);
 

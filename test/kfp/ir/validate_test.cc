@@ -182,7 +182,7 @@ TEST_F(Validate, TrapsOfTheBackend) {
   EXPECT_THAT(
       with(args + "/1",
            R"({"IfPresent": {"InputName": "mode", "Then": ["{{$.outputs.artifacts['data'].uri}}"]}})"),
-      HasSubstr("IfPresent is skipped where the argument names outputs"));
+      HasSubstr("IfPresent is skipped if the argument names outputs"));
   EXPECT_THAT(with(command + "/1", R"({"IfPresent": {"InputName": "start", "Then": ["a"]}})"),
               HasSubstr("IfPresent of the artifact \"start\""));
   EXPECT_THAT(

@@ -61,7 +61,7 @@ std::vector<Axes> all_orders() {
   return orders;
 }
 
-// "give --axes layer,phi,r": the orders in which a row has these cells; empty where it has them in none.
+// "give --axes layer,phi,r": the orders in which a row has these cells; empty if it has them in none.
 std::string axes_hint(const Shape& row, const VoxelMesh::Cylinder& cylinder) {
   std::vector<std::string> fitting;
   for (const Axes& axes : all_orders())

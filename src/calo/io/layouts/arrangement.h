@@ -25,7 +25,7 @@ struct Arrangement {
 /// known of so many cells; or that of the shape, with the cell sizes that the geometry has in Par04. The
 /// order of the axes is the user's (ReadOptions::axes), or the layout's. A shape that would be a known mesh
 /// in another order of axes is refused: nobody would notice the mistake.
-/// @throws core::InputError where shape, mesh and axes do not fit together; core::UsageError for axes
+/// @throws core::InputError if shape, mesh and axes do not fit together; core::UsageError for axes
 Arrangement arrange(const hdf5::File& file, const std::string& dataset, const std::string& geometry,
                     const ReadOptions& options, const Axes& axes_of_layout);
 

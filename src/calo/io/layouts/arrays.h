@@ -15,7 +15,7 @@ struct ArrayNames {
 
 /// Datasets `incident_theta`, `incident_phi` (rad) and `sim_time_s` are read where a file has them; without,
 /// the angle is 90 degrees.
-/// @throws core::InputError where a column has not one entry a shower
+/// @throws core::InputError if a column has not one entry a shower
 Content open_arrays(const hdf5::File& file, const ReadOptions& options, const ArrayNames& names);
 
 /// The geometry of a file with one: the user's, its attribute `geometry`, what its name says, or "unknown".
@@ -24,7 +24,7 @@ std::string geometry_of(const hdf5::File& file, const ReadOptions& options, cons
                         std::vector<Remark>& notes);
 
 /// A column of one number a shower, [N] or [N, 1].
-/// @throws core::InputError where it has another shape
+/// @throws core::InputError if it has another shape
 std::vector<float> read_column(const hdf5::File& file, const std::string& name, std::size_t rows);
 
 }  // namespace calo::layouts

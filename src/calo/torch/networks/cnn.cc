@@ -20,7 +20,7 @@ constexpr double kLearningRate = 1e-3;
 // same whatever the number of threads.
 constexpr std::size_t kPiece = 16;
 
-// So many neighbours on both sides in phi, which closes on itself.
+// Pads phi, which closes on itself, with `before` and `after` neighbours from the other end.
 torch::Tensor wrap_phi(const torch::Tensor& x, std::int64_t before, std::int64_t after) {
   const std::int64_t n = x.size(3);
   std::vector<torch::Tensor> pieces;

@@ -344,7 +344,7 @@ class DagCompiler {
 
   // ---- values
 
-  // What a source gives; nothing where it is an optional input that nobody gave. `fallback` is for tasks that
+  // What a source gives; nothing if it is an optional input that nobody gave. `fallback` is for tasks that
   // run where their producers failed.
   std::optional<Reference> resolve(const std::string& key, const TaskInputParameter& source,
                                    ParameterType type, const ir::Value* fallback) {

@@ -49,7 +49,7 @@ struct ConditionInput {
 };
 
 /// A condition as an expression that is true or false, as ir::evaluate_condition() is.
-/// @throws core::InputError where types make no sense, or Argo cannot say it
+/// @throws core::InputError if types make no sense, or Argo cannot say it
 std::string to_expression(const ir::Condition& condition,
                           const std::function<ConditionInput(const std::string& name)>& input);
 

@@ -157,7 +157,7 @@ struct ArgoOptions {
 ArgoOptions options_from_json(const nlohmann::json& value, const std::filesystem::path& source = {},
                               const std::string& place = {});
 
-/// @throws core::InputError where they contradict themselves
+/// @throws core::InputError if they contradict themselves
 void check_options(const ArgoOptions& options);
 
 }  // namespace kfp::argo

@@ -114,7 +114,7 @@ const ir::Value* constant_of(const ir::TaskInputParameter& source);
 struct RunPlace {
   std::string task;
   std::string path;  ///< of the task
-  std::string root;  ///< where the run's artifacts lie; empty where there is no store
+  std::string root;  ///< where the run's artifacts lie; empty if there is no store
 
   /// Empty where there is none.
   std::string value(const ir::Placeholder& placeholder) const;
