@@ -70,7 +70,8 @@ TEST(SplitDensity, GradientsEqualFiniteDifferences) {
   for (std::uint64_t i = 0; i < 40; ++i) {
     core::Philox random(2, i);
     std::vector<float> out = random_outputs(random), gradient(out.size());
-    const float a = kThreshold * std::exp(6 * random.uniform()), b = i % 5 == 0 ? 0 : kThreshold * std::exp(7 * random.uniform());
+    const float a = kThreshold * std::exp(6 * random.uniform()),
+                b = i % 5 == 0 ? 0 : kThreshold * std::exp(7 * random.uniform());
     const int ring = static_cast<int>(i % kRings);
     SpectraGradient gathered(kRings);
     loss(out, a, b, ring, &spectra, gradient.data(), &gathered);
@@ -84,8 +85,10 @@ TEST(SplitDensity, GradientsEqualFiniteDifferences) {
         return value;
       };
       // Of fourth order, so that narrow components do not spoil it.
-      const double expected = (8 * (at(kStep) - at(-kStep)) - (at(2 * kStep) - at(-2 * kStep))) / (12 * kStep);
-      EXPECT_NEAR(gradient[k], expected, 2e-3 + 5e-3 * std::abs(expected)) << "output " << k << ", split " << i;
+      const double expected =
+          (8 * (at(kStep) - at(-kStep)) - (at(2 * kStep) - at(-2 * kStep))) / (12 * kStep);
+      EXPECT_NEAR(gradient[k], expected, 2e-3 + 5e-3 * std::abs(expected))
+          << "output " << k << ", split " << i;
     }
     std::vector<float> by_logit(logits.size());
     gathered.finish(spectra, by_logit);

@@ -126,19 +126,19 @@ class Lane {
     float* gradient = learn_ ? pass.output_gradient() : nullptr;
     if (net == 0) {
       for (std::size_t i = 0; i < pass.rows(); ++i)
-        loss_[kTotal] += total_loss(pass.outputs() + i * stride, rows.a_mev[i],
-                                    learn_ ? gradient + i * stride : nullptr);
+        loss_[kTotal] +=
+            total_loss(pass.outputs() + i * stride, rows.a_mev[i], learn_ ? gradient + i * stride : nullptr);
     } else {
       const bool has_spectra = shared_.nets[net].spectra > 0;
-      loss_[part_of(net)] += split_loss({.count = pass.rows(),
-                                         .outputs = pass.outputs(),
-                                         .stride = stride,
-                                         .a_mev = rows.a_mev.data(),
-                                         .b_mev = rows.b_mev.data(),
-                                         .ring = rows.ring.data()},
-                                        shared_.frame.threshold_mev,
-                                        has_spectra ? &shared_.spectra[net] : nullptr, gradient,
-                                        &spectra_gradients_[net]);
+      loss_[part_of(net)] +=
+          split_loss({.count = pass.rows(),
+                      .outputs = pass.outputs(),
+                      .stride = stride,
+                      .a_mev = rows.a_mev.data(),
+                      .b_mev = rows.b_mev.data(),
+                      .ring = rows.ring.data()},
+                     shared_.frame.threshold_mev, has_spectra ? &shared_.spectra[net] : nullptr, gradient,
+                     &spectra_gradients_[net]);
     }
     if (learn_) pass.backward(shared_.tensors[net], gradient_tensors_[net]);
     pass.clear();
@@ -173,10 +173,15 @@ class Cascade : public TrainableModel {
     frame_ = frame_of(weights(), mesh.n_z);
     pattern_ = std::make_unique<PatternFrame>(mesh, frame_.threshold_mev);
     for (const CascadeNet& net : nets_) places_.push_back(places_of(net));
-    shared_ = std::make_unique<Shared>(
-        Shared{.transform = transform_, .nets = nets_, .frame = frame_, .pattern = *pattern_, .tensors = {}, .spectra = {}});
+    shared_ = std::make_unique<Shared>(Shared{.transform = transform_,
+                                              .nets = nets_,
+                                              .frame = frame_,
+                                              .pattern = *pattern_,
+                                              .tensors = {},
+                                              .spectra = {}});
     look();
-    for (int i = 0; i < pool.size(); ++i) lanes_.push_back(std::make_unique<Lane>(*shared_, places_, parameters_));
+    for (int i = 0; i < pool.size(); ++i)
+      lanes_.push_back(std::make_unique<Lane>(*shared_, places_, parameters_));
   }
 
   std::vector<std::string> loss_parts() const override { return {"total", "layers", "rings", "phi"}; }
@@ -243,9 +248,10 @@ class Cascade : public TrainableModel {
       shared_->tensors.push_back(tensors_at<const float>(places_[net], [&](int place) -> const float* {
         return parameters_[static_cast<std::size_t>(place)].values.data();
       }));
-      shared_->spectra.push_back(places_[net].spectra < 0
-                                     ? Spectra()
-                                     : Spectra(parameters_[static_cast<std::size_t>(places_[net].spectra)].values));
+      shared_->spectra.push_back(
+          places_[net].spectra < 0
+              ? Spectra()
+              : Spectra(parameters_[static_cast<std::size_t>(places_[net].spectra)].values));
     }
   }
 

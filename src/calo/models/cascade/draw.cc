@@ -10,7 +10,8 @@ namespace {
 
 using O = SplitOutputs;
 
-// Chooses one of `count` outcomes by the softmax of weight(k); `u` goes on as what is left of it, uniform again.
+// Chooses one of `count` outcomes by the softmax of weight(k); `u` goes on as what is left of it, uniform
+// again.
 template <class Weight>
 int choose(int count, const Weight& weight, double& u) {
   double top = weight(0), p[O::kMost], sum = 0;
@@ -45,14 +46,16 @@ double draw_from(const Spectra& spectra, int ring, double top, double u) {
 Parts draw_split(const float* out, float energy_mev, float threshold_mev, const Spectra* spectra, int ring,
                  SplitNoise noise) {
   double u = noise.choice;
-  const int of = choose(O::kClasses, [&](int k) { return out[k]; }, u);
+  const int of = choose(
+      O::kClasses, [&](int k) { return out[k]; }, u);
   if (of == 0) return {energy_mev, 0};
   if (of == 1) return {0, energy_mev};
   const int components = O::kParametric + (spectra != nullptr ? 2 : 0);
   const double energy = energy_mev, log_e = std::log(energy / threshold_mev);
   const int k = choose(
       components,
-      [&](int i) { return i < O::kParametric ? out[O::kWeight + i] : out[O::kSpectra + i - O::kParametric]; }, u);
+      [&](int i) { return i < O::kParametric ? out[O::kWeight + i] : out[O::kSpectra + i - O::kParametric]; },
+      u);
   double part, rest;  // the one that the component speaks of
   bool is_a = true;
   if (k < O::kNormals) {
@@ -115,15 +118,18 @@ double total_loss(const float* out, float t, float* gradient) {
 double draw_total(const float* out, SplitNoise noise) {
   constexpr int kCount = CascadeSizes::kTotalComponents;
   double u = noise.choice;
-  const int k = choose(kCount, [&](int i) { return out[i]; }, u);
-  return out[kCount + k] + std::exp(std::clamp(out[2 * kCount + k], -4.0f, 2.0f)) * normal_quantile(noise.place);
+  const int k = choose(
+      kCount, [&](int i) { return out[i]; }, u);
+  return out[kCount + k] +
+         std::exp(std::clamp(out[2 * kCount + k], -4.0f, 2.0f)) * normal_quantile(noise.place);
 }
 
 double normal_quantile(double p) {
   // Newton's steps from a rational start (Hastings, within 4.5e-4), on the tail that is the smaller one.
   const double tail = std::min(p, 1 - p);
   const double t = std::sqrt(-2 * std::log(tail));
-  double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+  double x =
+      t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
   for (int step = 0; step < 2; ++step) {
     const double error = 0.5 * std::erfc(x * std::numbers::sqrt2 / 2) - tail;
     const double density = std::exp(-0.5 * x * x) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);

@@ -36,9 +36,10 @@ Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const V
   constexpr double kLeastOfMean = 1e-6;
   if (least < kLeastOfMean * sum / static_cast<double>(hits))
     throw core::InputError(
-        {.message = fmt::format("a cell has {:g} MeV and the mean is {:g}: a cascade needs showers with a readout "
-                                "threshold",
-                                least, sum / static_cast<double>(hits)),
+        {.message =
+             fmt::format("a cell has {:g} MeV and the mean is {:g}: a cascade needs showers with a readout "
+                         "threshold",
+                         least, sum / static_cast<double>(hits)),
          .field = "threshold_mev",
          .hint = "prepare the showers with preprocess --threshold-mev"});
   result.threshold_mev = least;

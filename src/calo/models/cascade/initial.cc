@@ -56,7 +56,8 @@ std::vector<Parameter> initial_parameters(const ModelDescription& description, c
     std::size_t count = 1;
     for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
     const std::vector<float> zeros(count);
-    all.push_back({.name = name, .shape = std::move(shape), .values = zeros, .first = zeros, .second = zeros});
+    all.push_back(
+        {.name = name, .shape = std::move(shape), .values = zeros, .first = zeros, .second = zeros});
     return all.back();
   };
   const auto fill_uniform = [&](Parameter& parameter, double bound) {

@@ -121,9 +121,11 @@ void LayerWalk::features(std::size_t node, float* x) const {
   const Frame::Interval& interval = frame_.intervals[node];
   const int layers = static_cast<int>(profile_.size());
   x = std::copy(code_.begin(), code_.end(), x);
-  const float energy = energies_[node], each = std::log(energy / static_cast<float>(interval.end - interval.begin));
+  const float energy = energies_[node],
+              each = std::log(energy / static_cast<float>(interval.end - interval.begin));
   std::fill_n(x, layers, 0.0f);
-  for (int layer = std::max(0, interval.begin - kReach); layer < std::min(layers, interval.end + kReach); ++layer) {
+  for (int layer = std::max(0, interval.begin - kReach); layer < std::min(layers, interval.end + kReach);
+       ++layer) {
     const auto at = static_cast<std::size_t>(layer);
     x[layer] = profile_[at] > 0 ? std::clamp((log_profile_[at] - each) * 0.25f, -2.0f, 2.0f) : -2.0f;
   }

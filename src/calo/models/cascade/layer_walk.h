@@ -48,8 +48,8 @@ struct ConditionFeatures {
                               const std::string& geometry);
 };
 
-/// The first two networks' features: of the total energy, and of the layers' energies while they are split from
-/// coarse to fine. The same walk serves training (parts are given) and sampling (they are drawn).
+/// The first two networks' features: of the total energy, and of the layers' energies while they are split
+/// from coarse to fine. The same walk serves training (parts are given) and sampling (they are drawn).
 class LayerWalk {
  public:
   LayerWalk(const Frame& frame, int layers);

@@ -17,6 +17,23 @@ CALOPIPE_SIMD_CLONES void swish(const float* __restrict x, float* __restrict h, 
   }
 }
 
+CALOPIPE_SIMD_CLONES void swish_of_sum(const float* __restrict x, const float* __restrict a,
+                                       const float* __restrict b, float* __restrict h, std::size_t count) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) {
+    const float sum = x[i] + a[i] + b[i], gate = std::min(std::max(sum + 3.0f, 0.0f), 6.0f);
+    h[i] = sum * gate * (1.0f / 6.0f);
+  }
+}
+CALOPIPE_SIMD_CLONES void swish_of_sum(const float* __restrict x, const float* __restrict a,
+                                       float* __restrict h, std::size_t count) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) {
+    const float sum = x[i] + a[i], gate = std::min(std::max(sum + 3.0f, 0.0f), 6.0f);
+    h[i] = sum * gate * (1.0f / 6.0f);
+  }
+}
+
 // h = before + hard_swish(x); `before` may be h.
 CALOPIPE_SIMD_CLONES void add_swish(const float* __restrict x, const float* before, float* h,
                                     std::size_t count) {
@@ -74,14 +91,17 @@ std::size_t size(std::int64_t n) {
 
 }  // namespace
 
-void hard_swish(const float* x, float* h, std::size_t count) {
-  swish(x, h, count);
-}
 void add_hard_swish(const float* x, float* h, std::size_t count) {
   add_swish(x, h, h, count);
 }
-void add_row_to(const float* row, float* to, std::size_t count) {
-  add(row, to, count);
+
+void hard_swish_of_sum(const float* x, const float* a, const float* b, float* h, std::size_t count) {
+  if (a != nullptr && b != nullptr)
+    swish_of_sum(x, a, b, h, count);
+  else if (a != nullptr || b != nullptr)
+    swish_of_sum(x, a != nullptr ? a : b, h, count);
+  else
+    swish(x, h, count);
 }
 
 NetworkPass::NetworkPass(const CascadeNet& net)
@@ -109,8 +129,8 @@ void NetworkPass::forward(const NetTensors<const float>& tensors) {
   };
   for (std::size_t i = 0; i < z_.size(); ++i) {
     with_bias(tensors.bias[i], z_[i].data(), width);
-    product(i == 0 ? x_.data() : h_[i - 1].data(), tensors.weight[i], z_[i].data(), rows_, i == 0 ? in : width,
-            width);
+    product(i == 0 ? x_.data() : h_[i - 1].data(), tensors.weight[i], z_[i].data(), rows_,
+            i == 0 ? in : width, width);
     if (i > 0) {
       add_swish(z_[i].data(), h_[i - 1].data(), h_[i].data(), rows_ * width);
       continue;
@@ -140,7 +160,8 @@ void NetworkPass::backward(const NetTensors<const float>& tensors, const NetTens
   for (std::size_t row = 0; row < rows_; ++row) {
     const float* from = lower_.data() + row * width;
     if (gradient.layer_table != nullptr) add(from, gradient.layer_table + layer_[row] * width, width);
-    if (gradient.position_table != nullptr) add(from, gradient.position_table + position_[row] * width, width);
+    if (gradient.position_table != nullptr)
+      add(from, gradient.position_table + position_[row] * width, width);
   }
 }
 

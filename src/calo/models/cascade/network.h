@@ -17,15 +17,13 @@ struct NetTensors {
   Number* spectra = nullptr;
 };
 
-/// h = x · min(max(x + 3, 0), 6) / 6, what every hidden layer has.
-void hard_swish(const float* x, float* h, std::size_t count);
-/// h += hard_swish(x)
+/// h += f(x) with f(x) = x · min(max(x + 3, 0), 6) / 6, hard-swish, which every hidden layer has.
 void add_hard_swish(const float* x, float* h, std::size_t count);
-/// to += row
-void add_row_to(const float* row, float* to, std::size_t count);
+/// h = f(x + a + b); a and b may be null.
+void hard_swish_of_sum(const float* x, const float* a, const float* b, float* h, std::size_t count);
 
-/// Forward and backward pass of one network over a few hundred rows: hidden layers with hard-swish, the first with
-/// a row of each table added, those after it added to what they got.
+/// Forward and backward pass of one network over a few hundred rows: hidden layers with hard-swish, the first
+/// with a row of each table added, those after it added to what they got.
 class NetworkPass {
  public:
   static constexpr std::size_t kRows = 512;
@@ -55,8 +53,8 @@ class NetworkPass {
   std::vector<std::vector<float>> z_, h_;  // of each hidden layer
 };
 
-/// OpenBLAS on one thread while this lives: its sums depend on the number of threads, and the pool already shares
-/// the work out.
+/// OpenBLAS on one thread while this lives: its sums depend on the number of threads, and the pool already
+/// shares the work out.
 class OneBlasThread {
  public:
   OneBlasThread();

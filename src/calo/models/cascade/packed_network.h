@@ -3,7 +3,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "calo/infer/dense_layer.h"
+#include "calo/infer/large_array.h"
+#include "calo/infer/packed_layer.h"
 #include "calo/model/cascade_nets.h"
 #include "calo/model/model_folder.h"
 
@@ -18,7 +19,7 @@ class PackedNetwork {
   struct Rows {
     std::vector<float> x;                        ///< `[rows, inputs]`
     std::vector<std::size_t> layers, positions;  ///< rows of the tables
-    std::vector<float> z, h, out;                ///< what forward() works in; out: `[rows, outputs]`
+    std::vector<float> h, out;                   ///< what forward() works in; out: `[rows, outputs]`
     infer::LargeArray<std::byte> scratch;
 
     void clear() { layers.clear(), positions.clear(); }
@@ -34,8 +35,10 @@ class PackedNetwork {
   }
 
  private:
+  const float* row_of(const std::vector<float>& table, std::size_t row, std::size_t column) const;
+
   CascadeNet net_;
-  std::vector<infer::DenseLayer> layers_;  // hidden ones, then the output
+  std::vector<infer::PackedLayer> layers_;  // hidden ones, then the output
   std::vector<float> layer_table_, position_table_;
 };
 

@@ -146,8 +146,8 @@ void PatternWalk::end_rings() {
   if (remaining_ > 0) set_ring(remaining_, 0);
 }
 
-// Writes a code where it lies, around the ring's end, and as the ring within the innermost: that one is seen across
-// the axis.
+// Writes a code where it lies, around the ring's end, and as the ring within the innermost: that one is seen
+// across the axis.
 void PatternWalk::put(std::size_t level, float* plane, PatternNode at, float code) const {
   const PatternFrame::Level& l = frame_.levels[level];
   const auto around = [&](std::size_t row, int node) {
@@ -208,7 +208,8 @@ void PatternWalk::node_features(int level, PatternNode at, float* x) const {
   x = std::copy_n(made, 2, x);
   x = std::copy_n(made + 2 * stride, 2, x);
   const std::size_t place = index(level + 1, {at.ring, child});
-  for (int before = 1; before <= 2; ++before) x = std::copy_n(hit_codes_[below][slot(before)].data() + place, 2, x);
+  for (int before = 1; before <= 2; ++before)
+    x = std::copy_n(hit_codes_[below][slot(before)].data() + place, 2, x);
   const auto ring_of = [&](const auto& of, int before, int ring) {
     return ring >= 0 && ring < frame_.n_r ? of[slot(before)][size(ring)] : 0.0f;
   };

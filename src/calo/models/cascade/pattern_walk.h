@@ -18,12 +18,12 @@ struct PatternFrame {
   PhiTree tree;
   struct Level {
     int nodes;
-    std::size_t stride, plane;     ///< of a ring, and of all rings, with the cells beyond the edges
-    std::vector<float> cos, sin;   ///< of the middle of each node
+    std::size_t stride, plane;             ///< of a ring, and of all rings, with the cells beyond the edges
+    std::vector<float> cos, sin;           ///< of the middle of each node
     std::vector<std::size_t> split_begin;  ///< place of each ring's nodes among the splits of a layer
   };
-  std::vector<Level> levels;  ///< depth + 1
-  std::vector<float> radius;  ///< of the middle of each ring, in units of 9.3 mm
+  std::vector<Level> levels;    ///< depth + 1
+  std::vector<float> radius;    ///< of the middle of each ring, in units of 9.3 mm
   std::size_t splits_of_layer;  ///< places that a layer's splits can have: rings, then level by level
 };
 
@@ -32,12 +32,13 @@ struct PatternNode {
   int ring, node;
 };
 
-/// Energies of one shower while they are split within its layers, in order of depth: rings, then halves in phi. The
-/// same walk serves training (parts are given) and sampling (they are drawn): features see only what has been set.
+/// Energies of one shower while they are split within its layers, in order of depth: rings, then halves in
+/// phi. The same walk serves training (parts are given) and sampling (they are drawn): features see only what
+/// has been set.
 ///
-/// Order: for each layer with energy begin_layer(); the rings from the inside while ring_energy() > 0; for each level
-/// begin_level(), then the nodes of colour 0, then those of colour 1, all features before the first set_node(); then
-/// end_layer(). Layers without energy: skip_layer().
+/// Order: for each layer with energy begin_layer(); the rings from the inside while ring_energy() > 0; for
+/// each level begin_level(), then the nodes of colour 0, then those of colour 1, all features before the
+/// first set_node(); then end_layer(). Layers without energy: skip_layer().
 class PatternWalk {
  public:
   explicit PatternWalk(const PatternFrame& frame);
@@ -90,9 +91,7 @@ class PatternWalk {
                static_cast<std::size_t>(frame_.levels[static_cast<std::size_t>(level)].nodes) +
            static_cast<std::size_t>(at.node);
   }
-  std::size_t slot(int before) const {
-    return static_cast<std::size_t>((layer_ - before + kSlots) % kSlots);
-  }
+  std::size_t slot(int before) const { return static_cast<std::size_t>((layer_ - before + kSlots) % kSlots); }
   float* plane(std::size_t level, std::size_t slot) {
     return codes_[level].data() + slot * frame_.levels[level].plane;
   }
@@ -109,9 +108,9 @@ class PatternWalk {
   std::vector<float> layer_energies_, layer_codes_, before_codes_, after_codes_;
   int layer_ = 0, ring_ = 0;
   float remaining_ = 0;
-  std::vector<std::vector<float>> energies_;             // by level: [r, node] of this layer
-  std::vector<std::vector<float>> codes_;                // by level: planes of this layer and those before
-  std::vector<std::vector<float>> sums_, sum_codes_;     // by level: of all layers before; codes as a plane
+  std::vector<std::vector<float>> energies_;          // by level: [r, node] of this layer
+  std::vector<std::vector<float>> codes_;             // by level: planes of this layer and those before
+  std::vector<std::vector<float>> sums_, sum_codes_;  // by level: of all layers before; codes as a plane
   std::vector<std::array<std::vector<float>, kSlots>> hit_codes_;  // by level: ln(1 + hits), [r, node]
   std::array<std::vector<float>, kSlots> ring_codes_, ring_hits_;
   std::vector<float> ring_sum_codes_;

@@ -15,12 +15,13 @@ constexpr std::size_t kGroup = 32;  // showers that one thread works through tog
 
 // Random numbers of one split; the same whatever was drawn before.
 SplitNoise noise_of(std::uint64_t seed, std::uint64_t event, std::size_t split) {
-  const core::Philox::Block block = core::Philox::round10(
-      {static_cast<std::uint32_t>(split), kSplitStream, static_cast<std::uint32_t>(event),
-       static_cast<std::uint32_t>(event >> 32)},
-      {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+  const core::Philox::Block block =
+      core::Philox::round10({static_cast<std::uint32_t>(split), kSplitStream,
+                             static_cast<std::uint32_t>(event), static_cast<std::uint32_t>(event >> 32)},
+                            {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
   const auto uniform = [](std::uint32_t high, std::uint32_t low) {
-    const std::uint64_t bits = (static_cast<std::uint64_t>(high) << 32 | low) >> 12;  // 52: 1 is never reached
+    const std::uint64_t bits =
+        (static_cast<std::uint64_t>(high) << 32 | low) >> 12;  // 52: 1 is never reached
     return (static_cast<double>(bits) + 0.5) * 0x1p-52;
   };
   return {.choice = uniform(block[0], block[1]), .place = uniform(block[2], block[3])};
@@ -124,7 +125,8 @@ void Sampler::run(Workspace& work, std::span<const Conditions> conditions,
   for (std::size_t i = 0; i < count; ++i) {
     Workspace::Shower& shower = *work.showers[i];
     shower.event = first + i;
-    shower.conditions = ConditionFeatures::of(transform_, conditions[i], geometries.at(conditions[i].geometry));
+    shower.conditions =
+        ConditionFeatures::of(transform_, conditions[i], geometries.at(conditions[i].geometry));
     shower.cells.assign(cells, 0.0f);
     LayerWalk::total_features(shower.conditions, networks_[0].add_row(work.rows, 0, 0));
   }
@@ -210,11 +212,13 @@ void Sampler::split_rings(Workspace& work, std::size_t count, std::uint64_t seed
   }
 }
 
-void Sampler::split_level(Workspace& work, std::size_t count, std::uint64_t seed, int layer, int level) const {
+void Sampler::split_level(Workspace& work, std::size_t count, std::uint64_t seed, int layer,
+                          int level) const {
   const std::size_t first_split =
       1 + frame_.intervals.size() + static_cast<std::size_t>(layer) * pattern_->splits_of_layer;
   const std::size_t net = 3 + static_cast<std::size_t>(level);
-  const auto nodes_of_ring = static_cast<std::size_t>(pattern_->levels[static_cast<std::size_t>(level)].nodes);
+  const auto nodes_of_ring =
+      static_cast<std::size_t>(pattern_->levels[static_cast<std::size_t>(level)].nodes);
   for (std::size_t i = 0; i < count; ++i)
     if (work.showers[i]->walk.layer_energy(layer) > 0) work.showers[i]->walk.begin_level(level);
   for (int colour = 0; colour < 2; ++colour) {
@@ -225,8 +229,10 @@ void Sampler::split_level(Workspace& work, std::size_t count, std::uint64_t seed
       if (!(walk.layer_energy(layer) > 0)) continue;
       walk.nodes(level, colour, work.nodes);
       for (const PatternNode& at : work.nodes) {
-        const std::size_t position = static_cast<std::size_t>(at.ring) * nodes_of_ring + static_cast<std::size_t>(at.node);
-        walk.node_features(level, at, networks_[net].add_row(work.rows, static_cast<std::size_t>(layer), position));
+        const std::size_t position =
+            static_cast<std::size_t>(at.ring) * nodes_of_ring + static_cast<std::size_t>(at.node);
+        walk.node_features(level, at,
+                           networks_[net].add_row(work.rows, static_cast<std::size_t>(layer), position));
         work.of_row.push_back({i, at});
       }
     }
@@ -236,8 +242,8 @@ void Sampler::split_level(Workspace& work, std::size_t count, std::uint64_t seed
       const auto& [index, at] = work.of_row[row];
       Workspace::Shower& shower = *work.showers[index];
       const Parts parts =
-          draw_split(networks_[net].outputs(work.rows, row), shower.walk.energy(level, at), frame_.threshold_mev,
-                     &spectra_[net], at.ring,
+          draw_split(networks_[net].outputs(work.rows, row), shower.walk.energy(level, at),
+                     frame_.threshold_mev, &spectra_[net], at.ring,
                      noise_of(seed, shower.event, first_split + shower.walk.split_of_node(level, at)));
       shower.walk.set_node(level, at, parts.a_mev, parts.b_mev);
     }

@@ -30,8 +30,8 @@ inline __attribute__((always_inline)) float softplus(float x) {
   return (x > 0 ? x : 0) + core::fast_log1p(core::fast_exp(x > 0 ? -x : x));
 }
 
-// Losses of a block and their derivatives by the outputs. log_density of the spectra is filled by the caller, and
-// holds the responsibilities at the end.
+// Losses of a block and their derivatives by the outputs. log_density of the spectra is filled by the caller,
+// and holds the responsibilities at the end.
 CALOPIPE_SIMD_CLONES void mixture(Block& block, int components) {
   for (int k = 0; k < O::kNormals; ++k)
     for (std::size_t i = 0; i < kLanes; ++i) {
@@ -52,7 +52,9 @@ CALOPIPE_SIMD_CLONES void mixture(Block& block, int components) {
           -log_width - z - 2 * softplus(-z) + softplus(-top) + other[i] - block.log_e[i];
     }
   }
-  const auto weight = [](int k) { return k < O::kParametric ? O::kWeight + k : O::kSpectra + k - O::kParametric; };
+  const auto weight = [](int k) {
+    return k < O::kParametric ? O::kWeight + k : O::kSpectra + k - O::kParametric;
+  };
   alignas(64) float top_weight[kLanes], weights[kLanes], top[kLanes], sum[kLanes];
   for (std::size_t i = 0; i < kLanes; ++i) top_weight[i] = top[i] = -std::numeric_limits<float>::max();
   for (int k = 0; k < components; ++k)
@@ -224,7 +226,8 @@ double split_loss(const SplitRows& rows, float threshold_mev, const Spectra* spe
         if (place.bin == Spectra::kBins || y < 0) return kNever;
         return spectra->log_probability(ring)[place.bin] + common + other;
       };
-      block.log_density[O::kParametric][lanes] = density(place_a[lanes], block.log_a[lanes], block.log_b[lanes]);
+      block.log_density[O::kParametric][lanes] =
+          density(place_a[lanes], block.log_a[lanes], block.log_b[lanes]);
       block.log_density[O::kParametric + 1][lanes] =
           density(place_b[lanes], block.log_b[lanes], block.log_a[lanes]);
     }

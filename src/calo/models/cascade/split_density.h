@@ -16,7 +16,8 @@ namespace calo::cascade {
 struct SplitOutputs {
   static constexpr int kClasses = 3;
   static constexpr int kNormals = CascadeSizes::kNormals;
-  static constexpr int kLogistics = 2 * CascadeSizes::kLogistics;  ///< those in ln(a/T), then those in ln(b/T)
+  static constexpr int kLogistics =
+      2 * CascadeSizes::kLogistics;  ///< those in ln(a/T), then those in ln(b/T)
   static constexpr int kParametric = kNormals + kLogistics;
   static constexpr int kWeight = kClasses;
   static constexpr int kCentre = kWeight + kParametric;
@@ -88,13 +89,13 @@ struct SplitNoise {
   double choice = 0.5, place = 0.5;
 };
 
-/// Draws the parts of `energy_mev` from the density. A part below the threshold joins the other; the parts sum
-/// to `energy_mev` to rounding, and none is negative.
+/// Draws the parts of `energy_mev` from the density. A part below the threshold joins the other; the parts
+/// sum to `energy_mev` to rounding, and none is negative.
 struct Parts {
   float a_mev = 0, b_mev = 0;
 };
-Parts draw_split(const float* outputs, float energy_mev, float threshold_mev, const Spectra* spectra, int ring,
-                 SplitNoise noise);
+Parts draw_split(const float* outputs, float energy_mev, float threshold_mev, const Spectra* spectra,
+                 int ring, SplitNoise noise);
 
 /// Density of the total energy: normals in t = ln(total / (incident x mean response)) / width(incident).
 /// Outputs: weights, centres, ln widths.

@@ -25,7 +25,8 @@ std::size_t Teacher::position(int level, PatternNode at) const {
 
 std::pair<float, float> Teacher::children(int level, PatternNode at) const {
   const int child = pattern_.tree.level(level)[static_cast<std::size_t>(at.node)].first_child;
-  const float* from = levels_[static_cast<std::size_t>(level) + 1].data() + position(level + 1, {at.ring, child});
+  const float* from =
+      levels_[static_cast<std::size_t>(level) + 1].data() + position(level + 1, {at.ring, child});
   return {from[0], from[1]};
 }
 

@@ -17,8 +17,8 @@ struct TeacherSplit {
   float a_mev, b_mev;
 };
 
-/// Walks through a given shower and hands out its splits with their features, in the order in which they would be
-/// drawn.
+/// Walks through a given shower and hands out its splits with their features, in the order in which they
+/// would be drawn.
 class Teacher {
  public:
   Teacher(const Frame& frame, const PatternFrame& pattern);
