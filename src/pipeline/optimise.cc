@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "calo/infer/generator.h"
+#include "calo/model/model_folder.h"
 #include "calo/preprocess/preprocess.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
@@ -68,6 +69,7 @@ void Optimise::describe(kfp::Visitor& v) {
 }
 
 void Optimise::run(kfp::RunContext& context) {
+  calo::require_onnx(onnx.path);
   bool narrow = weights == "narrow";
   const calo::infer::ForeignContract contract = foreign.contract_of_file();
   if (weights == "auto") narrow = calo::infer::Generator::load(onnx.path, {}, contract).contract() == "plain";

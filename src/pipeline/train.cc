@@ -3,8 +3,8 @@
 #include <fstream>
 
 #include "calo/io/shower_reader.h"
+#include "calo/models/architectures.h"
 #include "calo/preprocess/preprocess.h"
-#include "calo/torch/module.h"
 #include "calo/train/trainer.h"
 #include "core/error.h"
 #include "core/hash.h"
@@ -52,7 +52,14 @@ void Train::describe(kfp::Visitor& v) {
 }
 
 void Train::run(kfp::RunContext& context) {
-  calo::training_device(device);  // before anything is read
+  calo::ModelDescription wanted;
+  if (description) {
+    core::in_file(description.path, [&] {
+      wanted = calo::ModelDescription::from_json(core::read_json(description.path));
+      wanted.validate();
+    });
+  }
+  calo::device_of(wanted.architecture, device);  // before the showers are read
   if (resume && checkpoints.empty())
     throw core::UsageError(
         {.message = "needs the folder to resume from", .field = "resume", .hint = "give --checkpoints DIR"});
@@ -61,13 +68,6 @@ void Train::run(kfp::RunContext& context) {
     resume = true;
   }
   const calo::Transform transform = calo::read_transform(prepared.path);
-  calo::ModelDescription wanted;
-  if (description) {
-    core::in_file(description.path, [&] {
-      wanted = calo::ModelDescription::from_json(core::read_json(description.path));
-      wanted.validate();
-    });
-  }
   if (epochs > 0) wanted.epochs = epochs;
   const std::filesystem::path data = prepared.path / "train.h5";
   const auto reader = calo::ShowerReader::open(data, {}, context.pool);

@@ -174,6 +174,8 @@ void check(const BenchmarkOptions& options) {
 BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const BenchmarkOptions& wanted) {
   BenchmarkOptions options = wanted;
   check(options);
+  require_onnx(onnx);
+  require_onnx(options.model);
   if (options.threads.empty()) {
     std::set<std::int64_t> counts = {1, core::available_threads()};
     options.threads.assign(counts.begin(), counts.end());

@@ -11,6 +11,7 @@ namespace calo {
 
 ConvertReport convert(const ModelFolder& model, const ConvertOptions& options,
                       const std::filesystem::path& out) {
+  require_onnx(model.description.architecture, {});
   const ContractMapping mapping = map_contract(options.contract, model.transform, options.geometry);
   std::string macro;
   if (!options.macro_file.empty()) {

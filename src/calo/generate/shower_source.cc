@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 
+#include "calo/generate/cascade_source.h"
 #include "calo/generate/decoder.h"
 #include "calo/infer/external_data.h"
 #include "calo/infer/generator.h"
@@ -155,6 +156,12 @@ class OnnxSource : public ShowerSource {
   std::vector<infer::Particle> particles_;
 };
 
+std::unique_ptr<ShowerSource> source_of(ModelFolder model, infer::Precision precision,
+                                        const std::filesystem::path& folder) {
+  if (model.description.architecture == "cascade") return cascade_source(std::move(model), precision, folder);
+  return std::make_unique<FolderSource>(std::move(model), precision, folder);
+}
+
 }  // namespace
 
 infer::Particle typical_particle(const TrainedRange& trained) {
@@ -177,12 +184,11 @@ std::unique_ptr<ShowerSource> ShowerSource::open(const std::filesystem::path& pa
     throw core::UsageError({.message = "goes with an ONNX file; a model folder knows how it is called",
                             .file = path,
                             .field = "contract"});
-  return std::make_unique<FolderSource>(ModelFolder::read(path), precision.value_or(infer::Precision::kFp32),
-                                        path);
+  return source_of(ModelFolder::read(path), precision.value_or(infer::Precision::kFp32), path);
 }
 
 std::unique_ptr<ShowerSource> ShowerSource::of_folder(ModelFolder model, infer::Precision precision) {
-  return std::make_unique<FolderSource>(std::move(model), precision, "");
+  return source_of(std::move(model), precision, "");
 }
 
 std::string sha256_of_model(const std::filesystem::path& path) {

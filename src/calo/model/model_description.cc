@@ -7,7 +7,13 @@ namespace calo {
 void ModelDescription::describe(core::ParameterVisitor& v) {
   const std::vector<std::string> initializers = {"random_normal", "glorot_uniform", "glorot_normal",
                                                  "he_normal",     "he_uniform",     "zeros"};
-  v.parameter("architecture", architecture, {.help = "Kind of model", .choices = {"vae"}});
+  v.parameter("architecture", architecture, {.help = "Kind of model", .choices = {"vae", "cascade"}});
+  v.parameter("cascade_width", cascade_width,
+              {.help = "Size of the hidden layers of a cascade's networks", .min = 8, .max = 4096});
+  v.parameter("cascade_depth", cascade_depth,
+              {.help = "Hidden layers of a cascade's networks", .min = 1, .max = 16});
+  v.parameter("mirror_phi", mirror_phi,
+              {.help = "Mirror and turn each training shower of a cascade at random (at 90 degrees)"});
   v.parameter("intermediate_dims", intermediate_dims,
               {.help = "Sizes of the encoder's hidden layers; the decoder has them in reverse",
                .min = 1,

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "calo/models/cascade/cascade.h"
 #include "core/error.h"
 
 namespace calo {
@@ -19,11 +20,27 @@ const std::map<std::string, Maker>& makers() {
          return torch_module().vae(start.description, start.transform, start.seed, start.cell_means, pool,
                                    start.device);
        }},
+      {"cascade",
+       [](const ModelStart& start, core::ThreadPool& pool) {
+         if (start.showers == nullptr)
+           throw core::InputError({.message = "a cascade needs showers to start from", .field = "showers"});
+         return cascade::new_cascade(start.description, start.transform, start.seed, *start.showers,
+                                     start.training, pool);
+       }},
   };
   return all;
 }
 
 }  // namespace
+
+TrainingDevice device_of(const std::string& architecture, const std::string& device) {
+  if (architecture != "cascade") return training_device(device);
+  if (device == "cuda")
+    throw core::UnavailableError({.message = "a cascade is trained on the CPU only",
+                                  .field = "device",
+                                  .hint = "use --device auto or cpu"});
+  return TrainingDevice::kCpu;
+}
 
 std::unique_ptr<TrainableModel> new_model(const ModelStart& start, core::ThreadPool& pool) {
   const std::string& name = start.description.architecture;

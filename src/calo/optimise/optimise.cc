@@ -13,6 +13,7 @@
 #include "calo/generate/generate.h"
 #include "calo/infer/generator.h"
 #include "calo/io/shower_reader.h"
+#include "calo/model/model_folder.h"
 #include "calo/optimise/narrow_weights.h"
 #include "calo/optimise/self_contained.h"
 #include "calo/validate/validation.h"
@@ -159,6 +160,7 @@ Objective parse_objective(const std::string& name) {
 OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem::path& full,
                         const OptimiseOptions& options, const std::filesystem::path& out,
                         core::ThreadPool& pool) {
+  require_onnx(onnx);
   std::string contract_name, bytes;
   {
     const Generator generator = Generator::load(onnx, {}, options.contract);

@@ -73,7 +73,9 @@ class Fit {
                           .transform = transform,
                           .seed = options.seed,
                           .cell_means = cell_means(showers, training_),
-                          .device = training_device(options.device)},
+                          .device = device_of(description.architecture, options.device),
+                          .showers = &showers,
+                          .training = training_},
                          pool)) {}
 
   TrainResult run(const std::string& label) {

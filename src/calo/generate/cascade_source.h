@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "calo/generate/shower_source.h"
+
+namespace calo {
+
+/// A cascade of a model folder as a source of showers (cascade::Sampler).
+/// @throws core::InputError, core::UsageError if `precision` is not fp32
+std::unique_ptr<ShowerSource> cascade_source(ModelFolder model, infer::Precision precision,
+                                             const std::filesystem::path& folder);
+
+}  // namespace calo

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "calo/geometry/voxel_mesh.h"
+#include "calo/model/model_description.h"
+#include "calo/preprocess/transform.h"
+
+namespace calo {
+
+/// The cells of a ring as a tree of halves in phi: level 0 is the whole ring, the last level its cells. Halves
+/// may be uneven by one cell; a node of one cell goes on to the next level as it is.
+class PhiTree {
+ public:
+  struct Node {
+    int begin, end;   ///< cells [begin, end)
+    int first_child;  ///< in the next level, where there is one
+    bool is_split;    ///< into first_child and first_child + 1; else first_child is the node itself
+  };
+
+  explicit PhiTree(int n_phi);
+
+  /// Levels that have nodes to split: 4 for 16 cells, 6 for 50.
+  int depth() const { return static_cast<int>(levels_.size()) - 1; }
+  const std::vector<Node>& level(int level) const { return levels_[static_cast<std::size_t>(level)]; }
+  int nodes(int level) const { return static_cast<int>(levels_[static_cast<std::size_t>(level)].size()); }
+
+ private:
+  std::vector<std::vector<Node>> levels_;
+};
+
+/// One of the networks of a cascade (doc/cascade.md).
+struct CascadeNet {
+  std::string name;            ///< total, layers, rings, phi0, phi1 …
+  std::int64_t inputs = 0;     ///< features of a split
+  std::int64_t width = 0;      ///< of each hidden layer
+  std::int64_t depth = 0;      ///< hidden layers
+  std::int64_t outputs = 0;    ///< parameters of the density
+  std::int64_t layers = 0;     ///< rows of the table by layer; 0 = no table
+  std::int64_t positions = 0;  ///< rows of the table by position; 0 = no table
+  std::int64_t spectra = 0;    ///< learned hit spectra, one a ring; 0 = none
+};
+
+/// Numbers that shapes follow from.
+struct CascadeSizes {
+  static constexpr std::int64_t kTotalComponents = 8;  ///< normals of the density of the total energy
+  static constexpr std::int64_t kNormals = 5;          ///< in ln(a/b)
+  static constexpr std::int64_t kLogistics = 4;        ///< in ln(a/T), and as many in ln(b/T)
+  static constexpr std::int64_t kSpectrumBins = 160;   ///< of a learned hit spectrum
+};
+
+/// The networks that a description and a mesh ask for, in the order of the splits.
+/// @throws core::InputError if the mesh is no regular cylinder, or has no two layers and rings
+std::vector<CascadeNet> cascade_nets(const ModelDescription& description, const Transform& transform);
+
+/// Names and shapes of a cascade's tensors: `<net>.<i>.{weight,bias}`, `<net>.output.{weight,bias}`,
+/// `<net>.{layer_table,position_table,spectra}`; and, fitted to the data before training, `threshold_mev`,
+/// `response` (mean of total over incident energy, width of its logarithm at 1 GeV) and `layer_cuts` (first
+/// layer of the right side of each split in depth).
+std::map<std::string, std::vector<std::int64_t>> cascade_shapes(const ModelDescription& description,
+                                                                const Transform& transform);
+
+}  // namespace calo

@@ -1,0 +1,323 @@
+#include "calo/models/cascade/cascade.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "calo/model/cascade_nets.h"
+#include "calo/models/cascade/fit.h"
+#include "calo/models/cascade/initial.h"
+#include "calo/models/cascade/network.h"
+#include "calo/models/cascade/teacher.h"
+#include "core/philox.h"
+
+namespace calo::cascade {
+namespace {
+
+constexpr std::uint32_t kMirrorStream = 0x6d697272;
+enum Part : std::size_t { kTotal, kLayers, kRings, kPhi, kParts };
+
+Part part_of(std::size_t net) {
+  return static_cast<Part>(std::min<std::size_t>(net, kPhi));
+}
+
+// Where a network's tensors are among the parameters; -1 = it has none.
+struct Places {
+  std::vector<int> weight, bias;
+  int layer_table = -1, position_table = -1, spectra = -1;
+};
+
+template <class Number, class At>
+NetTensors<Number> tensors_at(const Places& places, const At& at) {
+  NetTensors<Number> tensors;
+  for (const int place : places.weight) tensors.weight.push_back(at(place));
+  for (const int place : places.bias) tensors.bias.push_back(at(place));
+  if (places.layer_table >= 0) tensors.layer_table = at(places.layer_table);
+  if (places.position_table >= 0) tensors.position_table = at(places.position_table);
+  if (places.spectra >= 0) tensors.spectra = at(places.spectra);
+  return tensors;
+}
+
+// What all threads read.
+struct Shared {
+  const Transform& transform;
+  const std::vector<CascadeNet>& nets;
+  const Frame& frame;
+  const PatternFrame& pattern;
+  std::vector<NetTensors<const float>> tensors;
+  std::vector<Spectra> spectra;  // by network; empty where it has none
+};
+
+// One thread's share of a batch: rows are gathered by network, and worked through when there are enough.
+class Lane {
+ public:
+  Lane(const Shared& shared, const std::vector<Places>& places, const std::vector<Parameter>& parameters)
+      : shared_(shared), teacher_(shared.frame, shared.pattern), shower_(shared.transform.mesh.cylinder()) {
+    for (const Parameter& parameter : parameters) gradients_.emplace_back(parameter.values.size());
+    for (std::size_t net = 0; net < shared.nets.size(); ++net) {
+      passes_.emplace_back(shared.nets[net]);
+      rows_.emplace_back();
+      gradient_tensors_.push_back(tensors_at<float>(
+          places[net], [&](int place) { return gradients_[static_cast<std::size_t>(place)].data(); }));
+      spectra_gradients_.emplace_back(static_cast<std::size_t>(shared.nets[net].spectra));
+    }
+  }
+
+  void begin(bool learn) {
+    learn_ = learn;
+    std::fill(loss_, loss_ + kParts, 0.0);
+    for (auto& gradient : gradients_) std::fill(gradient.begin(), gradient.end(), 0.0f);
+  }
+
+  void add(const Showers& showers, std::uint32_t index, bool mirror, int turn) {
+    shower_.read(showers, index, mirror, turn);
+    if (!(shower_.total_mev() > 0)) return;
+    const Conditions& condition = showers.conditions[index];
+    const auto conditions =
+        ConditionFeatures::of(shared_.transform, condition, showers.geometries.at(condition.geometry));
+    LayerWalk::total_features(conditions, row(0, 0, 0));
+    rows_[0].a_mev.back() = shared_.frame.code_of_total(shower_.total_mev(), condition.incident_energy_mev);
+    teacher_.walk(shower_, conditions, condition.incident_energy_mev, [&](const TeacherSplit& split) {
+      float* x = row(split.net, split.layer, split.position);
+      Rows& rows = rows_[split.net];
+      rows.a_mev.back() = split.a_mev;
+      rows.b_mev.back() = split.b_mev;
+      rows.ring.back() = static_cast<std::uint16_t>(split.ring);
+      return x;
+    });
+  }
+
+  void end() {
+    for (std::size_t net = 0; net < passes_.size(); ++net) {
+      flush(net);
+      if (learn_ && gradient_tensors_[net].spectra != nullptr)
+        spectra_gradients_[net].finish(
+            shared_.spectra[net],
+            {gradient_tensors_[net].spectra,
+             static_cast<std::size_t>(shared_.nets[net].spectra * CascadeSizes::kSpectrumBins)});
+    }
+  }
+
+  double loss(std::size_t part) const { return loss_[part]; }
+  const std::vector<float>& gradient(std::size_t parameter) const { return gradients_[parameter]; }
+
+ private:
+  struct Rows {
+    std::vector<float> a_mev, b_mev;  // of `total`: t, and nothing
+    std::vector<std::uint16_t> ring;
+  };
+
+  // A row of a network; one that is full is worked through before.
+  float* row(std::size_t net, std::size_t layer, std::size_t position) {
+    if (passes_[net].is_full()) flush(net);
+    Rows& rows = rows_[net];
+    rows.a_mev.push_back(0);
+    rows.b_mev.push_back(0);
+    rows.ring.push_back(0);
+    return passes_[net].add_row(layer, position);
+  }
+
+  void flush(std::size_t net) {
+    NetworkPass& pass = passes_[net];
+    Rows& rows = rows_[net];
+    if (pass.rows() == 0) return;
+    pass.forward(shared_.tensors[net]);
+    const auto stride = static_cast<std::size_t>(shared_.nets[net].outputs);
+    float* gradient = learn_ ? pass.output_gradient() : nullptr;
+    if (net == 0) {
+      for (std::size_t i = 0; i < pass.rows(); ++i)
+        loss_[kTotal] +=
+            total_loss(pass.outputs() + i * stride, rows.a_mev[i], learn_ ? gradient + i * stride : nullptr);
+    } else {
+      const bool has_spectra = shared_.nets[net].spectra > 0;
+      loss_[part_of(net)] +=
+          split_loss({.count = pass.rows(),
+                      .outputs = pass.outputs(),
+                      .stride = stride,
+                      .a_mev = rows.a_mev.data(),
+                      .b_mev = rows.b_mev.data(),
+                      .ring = rows.ring.data()},
+                     shared_.frame.threshold_mev, has_spectra ? &shared_.spectra[net] : nullptr, gradient,
+                     &spectra_gradients_[net]);
+    }
+    if (learn_) pass.backward(shared_.tensors[net], gradient_tensors_[net]);
+    pass.clear();
+    rows.a_mev.clear();
+    rows.b_mev.clear();
+    rows.ring.clear();
+  }
+
+  const Shared& shared_;
+  bool learn_ = false;
+  Teacher teacher_;
+  LayeredShower shower_;
+  std::vector<NetworkPass> passes_;
+  std::vector<Rows> rows_;
+  std::vector<std::vector<float>> gradients_;  // by parameter
+  std::vector<NetTensors<float>> gradient_tensors_;
+  std::vector<SpectraGradient> spectra_gradients_;
+  double loss_[kParts] = {};
+};
+
+class Cascade : public TrainableModel {
+ public:
+  Cascade(const ModelDescription& description, const Transform& transform, std::uint64_t seed,
+          const Showers& showers, std::span<const std::uint32_t> training, core::ThreadPool& pool)
+      : transform_(transform),
+        nets_(cascade_nets(description, transform)),
+        seed_(seed),
+        mirror_(description.mirror_phi),
+        pool_(pool) {
+    const VoxelMesh::Cylinder& mesh = transform_.mesh.cylinder();
+    parameters_ = initial_parameters(description, transform_, fit(showers, training, mesh), seed);
+    frame_ = frame_of(weights(), mesh.n_z);
+    pattern_ = std::make_unique<PatternFrame>(mesh, frame_.threshold_mev);
+    for (const CascadeNet& net : nets_) places_.push_back(places_of(net));
+    shared_ = std::make_unique<Shared>(Shared{.transform = transform_,
+                                              .nets = nets_,
+                                              .frame = frame_,
+                                              .pattern = *pattern_,
+                                              .tensors = {},
+                                              .spectra = {}});
+    look();
+    for (int i = 0; i < pool.size(); ++i)
+      lanes_.push_back(std::make_unique<Lane>(*shared_, places_, parameters_));
+  }
+
+  std::vector<std::string> loss_parts() const override { return {"total", "layers", "rings", "phi"}; }
+
+  Loss train_step(const Showers& showers, std::span<const std::uint32_t> batch, std::uint64_t epoch,
+                  const Optimizer& optimizer) override {
+    const Loss loss = run(showers, batch, true, epoch);
+    const float share = 1.0f / static_cast<float>(batch.size());
+    pool_.for_each(parameters_.size(), [&](std::size_t i) {
+      Parameter& parameter = parameters_[i];
+      if (parameter.first.empty()) return;  // fitted once, not trained
+      std::vector<float> gradient(parameter.values.size());
+      for (const auto& lane : lanes_)
+        for (std::size_t j = 0; j < gradient.size(); ++j) gradient[j] += lane->gradient(i)[j];
+      for (float& value : gradient) value *= share;
+      optimizer.update(parameter, 0, gradient.size(), gradient.data());
+    });
+    look();
+    return loss;
+  }
+
+  Loss evaluate(const Showers& showers, std::span<const std::uint32_t> batch) override {
+    return run(showers, batch, false, 0);
+  }
+
+  const std::vector<Parameter>& parameters() override { return parameters_; }
+  void set_parameters(const std::function<void(std::vector<Parameter>&)>& change) override {
+    change(parameters_);
+    frame_ = frame_of(weights(), transform_.mesh.num_layers());
+    pattern_->threshold_mev = frame_.threshold_mev;
+    look();
+  }
+  Weights weights() override {
+    Weights all;
+    for (const Parameter& parameter : parameters_)
+      all[parameter.name] = {.shape = parameter.shape, .values = parameter.values};
+    return all;
+  }
+
+ private:
+  Places places_of(const CascadeNet& net) const {
+    const auto find = [&](const std::string& name) {
+      const auto found = std::find_if(parameters_.begin(), parameters_.end(),
+                                      [&](const Parameter& p) { return p.name == net.name + "." + name; });
+      return static_cast<int>(found - parameters_.begin());
+    };
+    Places places;
+    for (std::int64_t i = 0; i <= net.depth; ++i) {
+      const std::string layer = i < net.depth ? std::to_string(i) : "output";
+      places.weight.push_back(find(layer + ".weight"));
+      places.bias.push_back(find(layer + ".bias"));
+    }
+    if (net.layers > 0) places.layer_table = find("layer_table");
+    if (net.positions > 0) places.position_table = find("position_table");
+    if (net.spectra > 0) places.spectra = find("spectra");
+    return places;
+  }
+
+  // What the threads read, after the parameters have changed.
+  void look() {
+    shared_->tensors.clear();
+    shared_->spectra.clear();
+    for (std::size_t net = 0; net < nets_.size(); ++net) {
+      shared_->tensors.push_back(tensors_at<const float>(places_[net], [&](int place) -> const float* {
+        return parameters_[static_cast<std::size_t>(place)].values.data();
+      }));
+      shared_->spectra.push_back(
+          places_[net].spectra < 0
+              ? Spectra()
+              : Spectra(parameters_[static_cast<std::size_t>(places_[net].spectra)].values));
+    }
+  }
+
+  Loss run(const Showers& showers, std::span<const std::uint32_t> batch, bool learn, std::uint64_t epoch) {
+    // Shared out by the number of hits, which the work grows with: the largest first, to who has least.
+    std::vector<std::vector<std::uint32_t>> shares(lanes_.size());
+    std::vector<std::size_t> hits(lanes_.size());
+    std::vector<std::uint32_t> order(batch.begin(), batch.end());
+    const auto hits_of = [&](std::uint32_t shower) { return showers.cells_of(shower).size(); };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return hits_of(a) > hits_of(b); });
+    for (const std::uint32_t shower : order) {
+      const auto lane = static_cast<std::size_t>(std::min_element(hits.begin(), hits.end()) - hits.begin());
+      shares[lane].push_back(shower);
+      hits[lane] += hits_of(shower) + 1;
+    }
+    const OneBlasThread one_blas_thread;
+    pool_.for_each(lanes_.size(), [&](std::size_t i) {
+      Lane& lane = *lanes_[i];
+      lane.begin(learn);
+      for (const std::uint32_t shower : shares[i]) {
+        bool mirror = false;
+        int turn = 0;
+        if (learn && mirror_ && is_perpendicular(showers.conditions[shower])) {
+          core::Philox random(seed_ ^ (epoch * 0x9e3779b97f4a7c15ull), shower, kMirrorStream);
+          const std::uint32_t bits = random.next_u32();
+          const int n_phi = transform_.mesh.cylinder().n_phi;
+          mirror = (bits & 1) != 0;
+          if ((bits & 2) != 0 && n_phi % 2 == 0) turn = n_phi / 2;
+        }
+        lane.add(showers, shower, mirror, turn);
+      }
+      lane.end();
+    });
+    Loss loss{.parts = std::vector<double>(kParts)};
+    for (std::size_t part = 0; part < kParts; ++part) {
+      for (const auto& lane : lanes_) loss.parts[part] += lane->loss(part);
+      loss.parts[part] /= static_cast<double>(batch.size());
+    }
+    return loss;
+  }
+
+  static bool is_perpendicular(const Conditions& condition) {
+    constexpr float kTolerance = 0.01f;  // about half a degree
+    return std::abs(condition.theta_rad - static_cast<float>(std::numbers::pi / 2)) < kTolerance;
+  }
+
+  Transform transform_;
+  std::vector<CascadeNet> nets_;
+  std::uint64_t seed_;
+  bool mirror_;
+  core::ThreadPool& pool_;
+  std::vector<Parameter> parameters_;
+  std::vector<Places> places_;
+  Frame frame_;
+  std::unique_ptr<PatternFrame> pattern_;
+  std::unique_ptr<Shared> shared_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace
+
+std::unique_ptr<TrainableModel> new_cascade(const ModelDescription& description, const Transform& transform,
+                                            std::uint64_t seed, const Showers& showers,
+                                            std::span<const std::uint32_t> training, core::ThreadPool& pool) {
+  return std::make_unique<Cascade>(description, transform, seed, showers, training, pool);
+}
+
+}  // namespace calo::cascade

@@ -1,0 +1,112 @@
+#include "calo/models/cascade/fit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+
+namespace calo::cascade {
+
+Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const VoxelMesh::Cylinder& mesh) {
+  Fit result;
+  float least = std::numeric_limits<float>::max();
+  double sum = 0, responses = 0;
+  std::size_t hits = 0, filled = 0;
+  std::vector<double> layers(static_cast<std::size_t>(mesh.n_z));
+  for (const std::uint32_t shower : training) {
+    const auto cells = showers.cells_of(shower);
+    const auto energies = showers.energies_of(shower);
+    double total = 0;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (!(energies[i] > 0)) continue;
+      least = std::min(least, energies[i]);
+      total += energies[i];
+      ++hits;
+      layers[cells[i] % static_cast<std::uint32_t>(mesh.n_z)] += energies[i];
+    }
+    if (!(total > 0)) continue;
+    ++filled;
+    sum += total;
+    responses += total / showers.conditions[shower].incident_energy_mev;
+  }
+  if (filled == 0) throw core::InputError({.message = "no shower has energy in a cell", .field = "showers"});
+  constexpr double kLeastOfMean = 1e-6;
+  if (least < kLeastOfMean * sum / static_cast<double>(hits))
+    throw core::InputError(
+        {.message =
+             fmt::format("a cell has {:g} MeV and the mean is {:g}: a cascade needs showers with a readout "
+                         "threshold",
+                         least, sum / static_cast<double>(hits)),
+         .field = "threshold_mev",
+         .hint = "prepare the showers with preprocess --threshold-mev"});
+  result.threshold_mev = least;
+  result.mean_response = static_cast<float>(responses / static_cast<double>(filled));
+  result.layer_cuts = Frame::cuts_of(layers);
+
+  double squares = 0;
+  result.spectra.assign(static_cast<std::size_t>(mesh.n_r) * Spectra::kBins, 0.0);
+  const auto column = static_cast<std::uint32_t>(mesh.n_phi * mesh.n_z);
+  for (const std::uint32_t shower : training) {
+    const auto cells = showers.cells_of(shower);
+    const auto energies = showers.energies_of(shower);
+    double total = 0;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (!(energies[i] > 0)) continue;
+      total += energies[i];
+      const float bin = std::log(energies[i] / least) / Spectra::kBinWidth;
+      result.spectra[cells[i] / column * Spectra::kBins +
+                     std::min<std::size_t>(static_cast<std::size_t>(bin), Spectra::kBins - 1)] += 1;
+    }
+    if (!(total > 0)) continue;
+    const double incident = showers.conditions[shower].incident_energy_mev;
+    const double offset = std::log(total / (incident * result.mean_response)) * std::sqrt(incident / 1000);
+    squares += offset * offset;
+  }
+  const double width = std::sqrt(squares / static_cast<double>(filled));
+  result.response_width = static_cast<float>(std::max(width, 1e-3));
+  return result;
+}
+
+Frame frame_of(const Weights& weights, int layers) {
+  const auto values = [&](const char* name) -> const std::vector<float>& { return weights.at(name).values; };
+  const auto positive = [](float value, const char* name) {
+    if (!(value > 0) || !std::isfinite(value))
+      throw core::InputError({.message = fmt::format("{} is not positive", value), .field = name});
+    return value;
+  };
+  return {.threshold_mev = positive(values("threshold_mev")[0], "threshold_mev"),
+          .mean_response = positive(values("response")[0], "response"),
+          .response_width = positive(values("response")[1], "response"),
+          .intervals = Frame::tree_of(values("layer_cuts"), layers)};
+}
+
+LayeredShower::LayeredShower(const VoxelMesh::Cylinder& mesh)
+    : mesh_(mesh),
+      columns_(static_cast<std::size_t>(mesh.n_r) * static_cast<std::size_t>(mesh.n_phi)),
+      cells_(columns_ * static_cast<std::size_t>(mesh.n_z)),
+      layer_energies_(static_cast<std::size_t>(mesh.n_z)) {}
+
+void LayeredShower::read(const Showers& showers, std::size_t shower, bool mirror, int turn) {
+  std::fill(cells_.begin(), cells_.end(), 0.0f);
+  std::fill(layer_energies_.begin(), layer_energies_.end(), 0.0f);
+  const auto cells = showers.cells_of(shower);
+  const auto energies = showers.energies_of(shower);
+  const auto n_z = static_cast<std::uint32_t>(mesh_.n_z), n_phi = static_cast<std::uint32_t>(mesh_.n_phi);
+  double total = 0;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (!(energies[i] > 0)) continue;
+    const std::uint32_t layer = cells[i] % n_z, column = cells[i] / n_z, ring = column / n_phi;
+    std::uint32_t phi = column % n_phi;
+    if (mirror) phi = n_phi - 1 - phi;
+    phi = (phi + static_cast<std::uint32_t>(turn)) % n_phi;
+    cells_[layer * columns_ + ring * n_phi + phi] = energies[i];
+    layer_energies_[layer] += energies[i];
+    total += energies[i];
+  }
+  total_mev_ = static_cast<float>(total);
+}
+
+}  // namespace calo::cascade

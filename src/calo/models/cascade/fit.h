@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "calo/model/model_folder.h"
+#include "calo/models/cascade/layer_walk.h"
+#include "calo/models/cascade/split_density.h"
+#include "calo/shower/showers.h"
+
+namespace calo::cascade {
+
+/// What a cascade takes from the training showers before it is trained.
+struct Fit {
+  float threshold_mev = 0;
+  float mean_response = 1, response_width = 1;
+  std::vector<float> layer_cuts;
+  std::vector<double> spectra;  ///< hits in each bin of Spectra, `[rings, bins]`
+};
+
+/// @throws core::InputError if the showers have no threshold, or there is none with energy
+Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const VoxelMesh::Cylinder& mesh);
+
+/// The frame of stored tensors. @throws core::InputError naming the tensor that cannot be
+Frame frame_of(const Weights& weights, int layers);
+
+/// Energies of one shower by layer, `[layer, r, phi]`, and the layers' sums.
+class LayeredShower {
+ public:
+  explicit LayeredShower(const VoxelMesh::Cylinder& mesh);
+
+  /// Cell phi of the shower comes to (mirror ? −1 − phi : phi) + turn, around the ring.
+  void read(const Showers& showers, std::size_t shower, bool mirror, int turn);
+  const float* cells(int layer) const { return cells_.data() + static_cast<std::size_t>(layer) * columns_; }
+  const std::vector<float>& layer_energies() const { return layer_energies_; }
+  float total_mev() const { return total_mev_; }
+
+ private:
+  VoxelMesh::Cylinder mesh_;
+  std::size_t columns_;
+  std::vector<float> cells_, layer_energies_;
+  float total_mev_ = 0;
+};
+
+}  // namespace calo::cascade

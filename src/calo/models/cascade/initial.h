@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "calo/model/optimizer.h"
+#include "calo/models/cascade/fit.h"
+#include "calo/preprocess/transform.h"
+
+namespace calo::cascade {
+
+/// All tensors of an untrained cascade (cascade_shapes), with the optimiser's moments where they are trained.
+/// Hidden layers are random; outputs do not depend on the features yet, and stand for a density that is broad
+/// in ln(a/b) and has the peak of the hit spectrum.
+std::vector<Parameter> initial_parameters(const ModelDescription& description, const Transform& transform,
+                                          const Fit& fit, std::uint64_t seed);
+
+}  // namespace calo::cascade

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "calo/infer/large_array.h"
+#include "calo/infer/packed_layer.h"
+#include "calo/model/cascade_nets.h"
+#include "calo/model/model_folder.h"
+
+namespace calo::cascade {
+
+/// A stored network for sampling. A row's outputs do not depend on the other rows, to the bit.
+class PackedNetwork {
+ public:
+  PackedNetwork(const CascadeNet& net, const Weights& weights);
+
+  /// Rows that are worked through together.
+  struct Rows {
+    std::vector<float> x;                        ///< `[rows, inputs]`
+    std::vector<std::size_t> layers, positions;  ///< rows of the tables
+    std::vector<float> h, out;                   ///< what forward() works in; out: `[rows, outputs]`
+    infer::LargeArray<std::byte> scratch;
+
+    void clear() { layers.clear(), positions.clear(); }
+    std::size_t count() const { return layers.size(); }
+  };
+
+  /// Where the features of the next row go.
+  float* add_row(Rows& rows, std::size_t layer, std::size_t position) const;
+  /// Calculates rows.out. @throws core::InputError if an output is not finite
+  void forward(Rows& rows) const;
+  const float* outputs(const Rows& rows, std::size_t row) const {
+    return rows.out.data() + row * static_cast<std::size_t>(net_.outputs);
+  }
+
+ private:
+  const float* row_of(const std::vector<float>& table, std::size_t row, std::size_t column) const;
+
+  CascadeNet net_;
+  std::vector<infer::PackedLayer> layers_;  // hidden ones, then the output
+  std::vector<float> layer_table_, position_table_;
+};
+
+}  // namespace calo::cascade

@@ -1,0 +1,241 @@
+#include "calo/models/cascade/split_density.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "core/simd.h"
+
+namespace calo::cascade {
+namespace {
+
+using O = SplitOutputs;
+constexpr std::size_t kLanes = 16;
+constexpr float kLogSqrtTwoPi = 0.91893853f;
+constexpr float kNever = -1e30f;  // ln of the density of a component that cannot have made a split
+constexpr int kComponents = O::kParametric + 2;
+
+// The splits with two parts, as many as a vector has lanes: outputs transposed.
+struct Block {
+  alignas(64) float out[O::kMost][kLanes];
+  alignas(64) float gradient[O::kMost][kLanes];
+  alignas(64) float log_density[kComponents][kLanes];
+  alignas(64) float log_a[kLanes], log_b[kLanes], log_e[kLanes];  // of energy / T
+  alignas(64) float loss[kLanes];
+};
+
+// ln(1 + e^x), and e^x / (1 + e^x).
+inline __attribute__((always_inline)) float softplus(float x) {
+  return (x > 0 ? x : 0) + core::fast_log1p(core::fast_exp(x > 0 ? -x : x));
+}
+
+// Losses of a block and their derivatives by the outputs. log_density of the spectra is filled by the caller,
+// and holds the responsibilities at the end.
+CALOPIPE_SIMD_CLONES void mixture(Block& block, int components) {
+  for (int k = 0; k < O::kNormals; ++k)
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      const float log_width = std::min(std::max(block.out[O::kLogWidth + k][i], O::kNarrowest), O::kWidest);
+      const float z =
+          (block.log_a[i] - block.log_b[i] - block.out[O::kCentre + k][i]) * core::fast_exp(-log_width);
+      block.log_density[k][i] = -log_width - 0.5f * z * z - kLogSqrtTwoPi;
+    }
+  for (int k = O::kNormals; k < O::kParametric; ++k) {
+    const bool in_a = k < O::kNormals + CascadeSizes::kLogistics;
+    const float* y = in_a ? block.log_a : block.log_b;
+    const float* other = in_a ? block.log_b : block.log_a;
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      const float log_width = std::min(std::max(block.out[O::kLogWidth + k][i], O::kNarrowest), O::kWidest);
+      const float inverse = core::fast_exp(-log_width), centre = block.out[O::kCentre + k][i];
+      const float z = (y[i] - centre) * inverse, top = (block.log_e[i] - centre) * inverse;
+      block.log_density[k][i] =
+          -log_width - z - 2 * softplus(-z) + softplus(-top) + other[i] - block.log_e[i];
+    }
+  }
+  const auto weight = [](int k) {
+    return k < O::kParametric ? O::kWeight + k : O::kSpectra + k - O::kParametric;
+  };
+  alignas(64) float top_weight[kLanes], weights[kLanes], top[kLanes], sum[kLanes];
+  for (std::size_t i = 0; i < kLanes; ++i) top_weight[i] = top[i] = -std::numeric_limits<float>::max();
+  for (int k = 0; k < components; ++k)
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      top_weight[i] = std::max(top_weight[i], block.out[weight(k)][i]);
+      block.log_density[k][i] += block.out[weight(k)][i];
+      top[i] = std::max(top[i], block.log_density[k][i]);
+    }
+  for (std::size_t i = 0; i < kLanes; ++i) weights[i] = sum[i] = 0;
+  for (int k = 0; k < components; ++k)
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      block.gradient[weight(k)][i] = core::fast_exp(block.out[weight(k)][i] - top_weight[i]);
+      weights[i] += block.gradient[weight(k)][i];
+      block.log_density[k][i] = core::fast_exp(block.log_density[k][i] - top[i]);
+      sum[i] += block.log_density[k][i];
+    }
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    block.loss[i] = top_weight[i] - top[i];
+    weights[i] = 1 / weights[i];
+    sum[i] = 1 / sum[i];
+  }
+  for (std::size_t i = 0; i < kLanes; ++i) block.loss[i] += std::log(sum[i] / weights[i]);
+  for (int k = 0; k < components; ++k)
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      block.log_density[k][i] *= sum[i];  // the component's responsibility
+      block.gradient[weight(k)][i] = block.gradient[weight(k)][i] * weights[i] - block.log_density[k][i];
+    }
+  for (int k = 0; k < O::kParametric; ++k) {
+    const bool in_a = k < O::kNormals + CascadeSizes::kLogistics, normal = k < O::kNormals;
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      const float raw = block.out[O::kLogWidth + k][i];
+      const float log_width = std::min(std::max(raw, O::kNarrowest), O::kWidest);
+      const float inverse = core::fast_exp(-log_width), centre = block.out[O::kCentre + k][i];
+      const float x = normal ? block.log_a[i] - block.log_b[i] : in_a ? block.log_a[i] : block.log_b[i];
+      const float z = (x - centre) * inverse, top_z = (block.log_e[i] - centre) * inverse;
+      const float slope = normal ? z : 1 - 2 * core::fast_sigmoid(-z);  // −d ln f / dz
+      const float cut = normal ? 0 : core::fast_sigmoid(-top_z);        // −d ln(truncation) / d top_z
+      const float by_centre = inverse * (slope + cut), by_width = z * slope + top_z * cut - 1;
+      const float share = block.log_density[k][i];
+      block.gradient[O::kCentre + k][i] = -share * by_centre;
+      block.gradient[O::kLogWidth + k][i] = raw == log_width ? -share * by_width : 0;
+    }
+  }
+}
+
+struct Place {
+  int bin;
+  float fraction;
+};
+
+// Where ln(E/T) lies in a spectrum; the end of the last bin if above.
+Place place_of(float y) {
+  const float at = std::max(y, 0.0f) / Spectra::kBinWidth;
+  if (!(at < Spectra::kBins)) return {Spectra::kBins, 0};
+  const int bin = static_cast<int>(at);
+  return {bin, at - static_cast<float>(bin)};
+}
+
+// Share of a spectrum below a place.
+float share_below(const float* below, Place place) {
+  const float low = below[place.bin];
+  return place.bin < Spectra::kBins ? low + place.fraction * (below[place.bin + 1] - low) : low;
+}
+
+constexpr float kLeastShare = 1e-8f;
+
+// The sum over the classes is one; returns −ln of the class's probability, adds to the gradient.
+double class_loss(const float* out, int of, float* gradient) {
+  const double top = std::max({out[0], out[1], out[2]});
+  double p[3], sum = 0;
+  for (int i = 0; i < 3; ++i) sum += p[i] = std::exp(out[i] - top);
+  if (gradient != nullptr)
+    for (int i = 0; i < 3; ++i) gradient[i] = static_cast<float>(p[i] / sum - (i == of ? 1 : 0));
+  return std::log(sum) - (out[of] - top);
+}
+
+}  // namespace
+
+Spectra::Spectra(std::span<const float> logits) {
+  const std::size_t rings = logits.size() / kBins;
+  log_probability_.resize(rings * kBins);
+  below_.resize(rings * (kBins + 1));
+  for (std::size_t ring = 0; ring < rings; ++ring) {
+    const float* from = logits.data() + ring * kBins;
+    const double top = *std::max_element(from, from + kBins);
+    double sum = 0, share = 0;
+    for (int bin = 0; bin < kBins; ++bin) sum += std::exp(from[bin] - top);
+    for (int bin = 0; bin < kBins; ++bin) {
+      const auto at = static_cast<std::size_t>(bin);
+      const double log_p = from[bin] - top - std::log(sum);
+      log_probability_[ring * kBins + at] = static_cast<float>(log_p);
+      below_[ring * (kBins + 1) + at] = static_cast<float>(share);
+      share += std::exp(log_p);
+    }
+    below_[ring * (kBins + 1) + kBins] = 1;
+  }
+}
+
+void SpectraGradient::finish(const Spectra& spectra, std::span<float> gradient) {
+  for (std::size_t ring = 0; ring < hits_.size() / Spectra::kBins; ++ring) {
+    float above = 0;
+    for (int bin = Spectra::kBins; bin-- > 0;) {
+      const auto at = ring * Spectra::kBins + static_cast<std::size_t>(bin);
+      above += whole_[at + ring + 1];
+      const float p = std::exp(spectra.log_probability(static_cast<int>(ring))[bin]);
+      gradient[at] += p * (above + part_[at]) - hits_[at];
+    }
+  }
+  std::fill(hits_.begin(), hits_.end(), 0.0f);
+  std::fill(whole_.begin(), whole_.end(), 0.0f);
+  std::fill(part_.begin(), part_.end(), 0.0f);
+}
+
+double split_loss(const SplitRows& rows, float threshold_mev, const Spectra* spectra, float* gradient,
+                  SpectraGradient* spectra_gradient) {
+  const int used = spectra != nullptr ? O::kMost : O::kSpectra;
+  const int components = spectra != nullptr ? kComponents : O::kParametric;
+  double sum = 0;
+  Block block = {};
+  std::size_t lane_row[kLanes], lanes = 0;
+  Place place_a[kLanes], place_b[kLanes], place_e[kLanes];
+  float below[kLanes];
+  const auto flush = [&] {
+    for (std::size_t i = lanes; i < kLanes; ++i) {  // the last lanes repeat the first
+      for (int k = 0; k < used; ++k) block.out[k][i] = block.out[k][0];
+      block.log_a[i] = block.log_a[0], block.log_b[i] = block.log_b[0], block.log_e[i] = block.log_e[0];
+      block.log_density[O::kParametric][i] = block.log_density[O::kParametric][0];
+      block.log_density[O::kParametric + 1][i] = block.log_density[O::kParametric + 1][0];
+    }
+    mixture(block, components);
+    for (std::size_t i = 0; i < lanes; ++i) {
+      sum += block.loss[i];
+      if (gradient == nullptr) continue;
+      float* to = gradient + lane_row[i] * rows.stride;
+      for (int k = O::kClasses; k < used; ++k) to[k] = block.gradient[k][i];
+      if (spectra == nullptr) continue;
+      const int ring = rows.ring[lane_row[i]];
+      for (int part = 0; part < 2; ++part) {
+        const Place place = part == 0 ? place_a[i] : place_b[i];
+        const float share = block.log_density[O::kParametric + part][i];
+        if (place.bin < Spectra::kBins && share > 0)
+          spectra_gradient->add(ring, share, place.bin, place_e[i].bin, place_e[i].fraction, below[i]);
+      }
+    }
+    lanes = 0;
+  };
+  for (std::size_t row = 0; row < rows.count; ++row) {
+    const float* out = rows.outputs + row * rows.stride;
+    const float a = rows.a_mev[row], b = rows.b_mev[row];
+    const int of = b <= 0 ? 0 : a <= 0 ? 1 : 2;
+    float* to = gradient != nullptr ? gradient + row * rows.stride : nullptr;
+    sum += class_loss(out, of, to);
+    if (of != 2) {
+      if (to != nullptr) std::fill(to + O::kClasses, to + rows.stride, 0.0f);
+      continue;
+    }
+    for (int k = 0; k < used; ++k) block.out[k][lanes] = out[k];
+    block.log_a[lanes] = std::log(a / threshold_mev);
+    block.log_b[lanes] = std::log(b / threshold_mev);
+    block.log_e[lanes] = std::log((a + b) / threshold_mev);
+    if (spectra != nullptr) {
+      const int ring = rows.ring[row];
+      place_a[lanes] = place_of(block.log_a[lanes]);
+      place_b[lanes] = place_of(block.log_b[lanes]);
+      place_e[lanes] = place_of(block.log_e[lanes]);
+      below[lanes] = std::max(share_below(spectra->below(ring), place_e[lanes]), kLeastShare);
+      const float common = -std::log(Spectra::kBinWidth * below[lanes]) - block.log_e[lanes];
+      const auto density = [&](Place place, float y, float other) {
+        if (place.bin == Spectra::kBins || y < 0) return kNever;
+        return spectra->log_probability(ring)[place.bin] + common + other;
+      };
+      block.log_density[O::kParametric][lanes] =
+          density(place_a[lanes], block.log_a[lanes], block.log_b[lanes]);
+      block.log_density[O::kParametric + 1][lanes] =
+          density(place_b[lanes], block.log_b[lanes], block.log_a[lanes]);
+    }
+    lane_row[lanes++] = row;
+    if (lanes == kLanes) flush();
+  }
+  if (lanes > 0) flush();
+  return sum;
+}
+
+}  // namespace calo::cascade
