@@ -42,7 +42,8 @@ class CascadeSource : public ShowerSource {
 std::unique_ptr<ShowerSource> cascade_source(ModelFolder model, infer::Precision precision,
                                              const std::filesystem::path& folder) {
   if (precision != infer::Precision::kFp32)
-    throw core::UsageError({.message = "a cascade runs in fp32 only yet", .file = folder, .field = "precision"});
+    throw core::UsageError(
+        {.message = "a cascade runs in fp32 only yet", .file = folder, .field = "precision"});
   return core::in_file(folder, [&]() -> std::unique_ptr<ShowerSource> {
     return std::make_unique<CascadeSource>(model, folder);
   });

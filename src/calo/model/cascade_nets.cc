@@ -27,8 +27,9 @@ PhiTree::PhiTree(int n_phi) {
 
 std::vector<CascadeNet> cascade_nets(const ModelDescription& description, const Transform& transform) {
   if (!transform.mesh.is_cylinder())
-    throw core::InputError({.message = "a cascade needs a regular cylinder, and this mesh is of layers that differ",
-                            .field = "mesh"});
+    throw core::InputError(
+        {.message = "a cascade needs a regular cylinder, and this mesh is of layers that differ",
+         .field = "mesh"});
   const VoxelMesh::Cylinder& mesh = transform.mesh.cylinder();
   if (mesh.n_r < 2 || mesh.n_z < 2)
     throw core::InputError({.message = "a cascade needs two rings and two layers at least", .field = "mesh"});

@@ -11,8 +11,8 @@
 
 namespace calo {
 
-/// The cells of a ring as a tree of halves in phi: level 0 is the whole ring, the last level its cells. Halves
-/// may be uneven by one cell; a node of one cell goes on to the next level as it is.
+/// The cells of a ring as a tree of halves in phi: level 0 is the whole ring, the last level its cells.
+/// Halves may be uneven by one cell; a node of one cell goes on to the next level as it is.
 class PhiTree {
  public:
   struct Node {
