@@ -16,13 +16,13 @@ struct ModelDescription {
   /// Kind of model: vae, the variational autoencoder of Par04; cascade, the splitting cascade
   /// (doc/cascade.md).
   std::string architecture = "vae";
-  // of the cascade; the fields from here to w_kl are the variational autoencoder's
+  // of the cascade
   std::int64_t cascade_width = 128;  ///< size of the hidden layers of each network
   std::int64_t cascade_depth = 2;    ///< hidden layers of each network
   /// Mirrors and half-turns of each training shower, anew in each epoch. Showers at 90 degrees only: others
   /// are taken as they are.
   bool mirror_phi = true;
-  // of the variational autoencoder
+  // of the variational autoencoder, down to rotate_phi
   std::vector<std::int64_t> intermediate_dims = {100, 50, 20,
                                                  14};  ///< encoder's hidden layers; the decoder's reversed
   std::int64_t latent_dim = 10;

@@ -68,7 +68,7 @@ class SpectraGradient {
   std::vector<float> hits_, whole_, part_;
 };
 
-/// Splits of one network: `count` of energies[i].first + energies[i].second.
+/// Splits of one network, of a_mev[i] + b_mev[i] into the two.
 struct SplitRows {
   std::size_t count = 0;
   const float* outputs = nullptr;  ///< `[count, stride]` of the network
@@ -89,11 +89,12 @@ struct SplitNoise {
   double choice = 0.5, place = 0.5;
 };
 
-/// Draws the parts of `energy_mev` from the density. A part below the threshold joins the other; the parts
-/// sum to `energy_mev` to rounding, and none is negative.
 struct Parts {
   float a_mev = 0, b_mev = 0;
 };
+
+/// Draws the parts of `energy_mev` from the density. A part below the threshold joins the other; the parts
+/// sum to `energy_mev` to rounding, and none is negative.
 Parts draw_split(const float* outputs, float energy_mev, float threshold_mev, const Spectra* spectra,
                  int ring, SplitNoise noise);
 
