@@ -11,7 +11,7 @@ namespace calo {
 
 /// Everything that defines a model and its training. Defaults are the Par04
 /// VAE of MLFastSim (`core/model.py`, `core/constants.py`). Knows nothing of LibTorch.
-struct ModelDescription {
+struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered by meaning
   // architecture
   /// Kind of model: vae, the variational autoencoder of Par04; cascade, the splitting cascade
   /// (doc/cascade.md).
