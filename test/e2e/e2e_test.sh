@@ -79,6 +79,15 @@ check "pictures that are not there" 2 "no figure called nosuch" "$calopipe" pict
   --figures response,nosuch
 check "pictures of no report" 3 "is no report" "$calopipe" pictures README.md --pdf "$work/none.pdf"
 
+# The splitting cascade, small and for one epoch.
+check "description of a cascade" 0 "description" "$calopipe" model-parameters -q --architecture cascade --optimizer adamw --lr 0.003 \
+  --batch-size 16 --epochs 1 --cascade-width 32 --out "$work/cascade.json"
+check "train a cascade" 0 "model" "$calopipe" train -q --prepared "$work/run/prepared" --description "$work/cascade.json" --out "$work/cascade"
+check "generate by a cascade" 0 "showers" "$calopipe" generate -q --model "$work/cascade/model" --like "$work/run/prepared" \
+  --layout calopipe --out "$work/cascade.h5"
+check "validate a cascade" 0 "report" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/cascade.h5" --out "$work/cascade-validation"
+check "a cascade as ONNX" 3 "cannot be converted" "$calopipe" convert --model "$work/cascade/model" --out "$work/cascade.onnx"
+
 # Models that leave.
 for contract in plain par04-vae par04-calodit; do
   check "convert $contract" 0 "within" "$calopipe" convert --model "$work/run/model" --contract $contract --out "$work/$contract.onnx"

@@ -188,7 +188,7 @@ class Cascade : public TrainableModel {
 
   Loss train_step(const Showers& showers, std::span<const std::uint32_t> batch, std::uint64_t epoch,
                   const Optimizer& optimizer) override {
-    const Loss loss = run(showers, batch, true, epoch);
+    Loss loss = run(showers, batch, true, epoch);
     const float share = 1.0f / static_cast<float>(batch.size());
     pool_.for_each(parameters_.size(), [&](std::size_t i) {
       Parameter& parameter = parameters_[i];

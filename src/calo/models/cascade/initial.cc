@@ -28,10 +28,10 @@ std::vector<float> split_bias(std::size_t outputs, float peak) {
     bias[O::kCentre + at] = -2.5f + 5.0f * static_cast<float>(k) / (O::kNormals - 1);
     bias[O::kLogWidth + at] = -0.7f;
   }
-  constexpr int kEach = CascadeSizes::kLogistics;
+  constexpr std::size_t kEach = CascadeSizes::kLogistics, kFirst = O::kNormals;
   constexpr float kAbove[kEach] = {0, 0.3f, 0.8f, 1.6f}, kWidth[kEach] = {0.08f, 0.12f, 0.2f, 0.4f};
-  for (int k = 0; k < 2 * kEach; ++k) {
-    const auto at = static_cast<std::size_t>(O::kNormals + k);
+  for (std::size_t k = 0; k < 2 * kEach; ++k) {
+    const std::size_t at = kFirst + k;
     bias[O::kCentre + at] = peak + kAbove[k % kEach];
     bias[O::kLogWidth + at] = std::log(kWidth[k % kEach]);
   }
@@ -39,10 +39,10 @@ std::vector<float> split_bias(std::size_t outputs, float peak) {
 }
 
 std::vector<float> total_bias() {
-  constexpr int kCount = CascadeSizes::kTotalComponents;
+  constexpr std::size_t kCount = CascadeSizes::kTotalComponents;
   std::vector<float> bias(3 * kCount, 0.0f);
-  for (int k = 0; k < kCount; ++k)
-    bias[static_cast<std::size_t>(kCount + k)] = -1.0f + 2.0f * static_cast<float>(k) / (kCount - 1);
+  for (std::size_t k = 0; k < kCount; ++k)
+    bias[kCount + k] = -1.0f + 2.0f * static_cast<float>(k) / (kCount - 1);
   return bias;
 }
 
