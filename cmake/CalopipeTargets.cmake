@@ -35,6 +35,9 @@ function(calopipe_compile name kind)
     calopipe_compile(${owner} "${kind} OWNER")
   endif()
   target_precompile_headers(${name} REUSE_FROM ${owner})
+  # g++ 12 is quiet about what it takes for mistakes inside the standard library, but not if that is precompiled.
+  target_compile_options(${name} PRIVATE -Wno-array-bounds -Wno-use-after-free -Wno-stringop-overflow
+                                         -Wno-stringop-overread)
 endfunction()
 
 # calopipe_library(<name> SOURCES … [PUBLIC …] [PRIVATE …] [LIGHT|ALONE]): one library per folder of src/. The libraries of
