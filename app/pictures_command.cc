@@ -154,26 +154,22 @@ void PicturesCommand::run() {
   const auto address = [&](const std::string& figures) {
     return fmt::format("{}#only={}&condition={}&theme={}", address_of(report_), figures, condition_, theme_);
   };
+  std::vector<std::string> of_condition;
+  for (const nlohmann::json& figure :
+       data.at("conditions").at(static_cast<std::size_t>(condition_)).at("figures"))
+    of_condition.push_back(figure.at("name"));
+  const std::string wanted = figures_.empty() ? "main" : fmt::format("{}", fmt::join(figures_, ","));
   if (!figures_.empty()) {
-    const std::string unknown = browser.unknown_figures(address(fmt::format("{}", fmt::join(figures_, ","))));
-    if (!unknown.empty()) {
-      std::vector<std::string> known;
-      for (const nlohmann::json& figure :
-           data.at("conditions").at(static_cast<std::size_t>(condition_)).at("figures"))
-        known.push_back(figure.at("name"));
-      throw core::UsageError({.message = fmt::format("the report has no figure called {}", unknown),
-                              .field = "figures",
-                              .hint = fmt::format("figures of this condition: {}", fmt::join(known, ", "))});
-    }
+    const std::string unknown = browser.unknown_figures(address(wanted));
+    if (!unknown.empty())
+      throw core::UsageError(
+          {.message = fmt::format("the report has no figure called {}", unknown),
+           .field = "figures",
+           .hint = fmt::format("figures of this condition: {}", fmt::join(of_condition, ", "))});
   }
   if (!png_.empty()) {
-    std::vector<std::string> names = figures_;
-    if (names.empty())
-      for (const nlohmann::json& figure :
-           data.at("conditions").at(static_cast<std::size_t>(condition_)).at("figures"))
-        names.push_back(figure.at("name"));
     fs::create_directories(png_);
-    for (const std::string& name : names) {
+    for (const std::string& name : figures_.empty() ? of_condition : figures_) {
       std::string file_name = name;
       std::replace(file_name.begin(), file_name.end(), ':', '_');
       core::StagedOutput file(fs::path(png_) / (file_name + ".png"), core::StagedOutput::Kind::kFile);
@@ -185,8 +181,7 @@ void PicturesCommand::run() {
   }
   if (!pdf_.empty()) {
     core::StagedOutput file(pdf_, core::StagedOutput::Kind::kFile);
-    browser.draw(address(figures_.empty() ? "main" : fmt::format("{}", fmt::join(figures_, ","))),
-                 "--print-to-pdf=", fs::absolute(file.path()), {"--no-pdf-header-footer"});
+    browser.draw(address(wanted), "--print-to-pdf=", fs::absolute(file.path()), {"--no-pdf-header-footer"});
     file.commit();
     fmt::print("{}\n", file.final_path().string());
   }

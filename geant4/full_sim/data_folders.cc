@@ -2,10 +2,6 @@
 
 #include <stdlib.h>
 
-#include <cerrno>
-#include <cstring>
-
-#include "core/error.h"
 #include "core/staged_output.h"
 
 namespace geant4 {
@@ -22,25 +18,18 @@ const std::vector<std::string>& data_variables() {
 
 DataFolders::DataFolders(std::vector<std::string> missing) : variables_(std::move(missing)) {
   if (variables_.empty()) return;
-  std::string pattern = (fs::temp_directory_path() / "calopipe-geant4-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr)
-    throw core::UnavailableError({.message = std::string("no folder can be made: ") + std::strerror(errno),
-                                  .file = fs::temp_directory_path()});
-  folder_ = pattern;
+  folder_.emplace("geant4");
   for (const std::string& variable : variables_) {
-    const fs::path folder = folder_ / variable;
+    const fs::path folder = *folder_ / variable;
     fs::create_directory(folder);
     setenv(variable.c_str(), folder.c_str(), 1);
   }
-  if (fs::exists(folder_ / "G4ENSDFSTATEDATA"))
-    core::write_file(folder_ / "G4ENSDFSTATEDATA" / "ENSDFSTATE.dat", "");
+  if (const fs::path states = *folder_ / "G4ENSDFSTATEDATA"; fs::exists(states))
+    core::write_file(states / "ENSDFSTATE.dat", "");
 }
 
 DataFolders::~DataFolders() {
-  if (folder_.empty()) return;
   for (const std::string& variable : variables_) unsetenv(variable.c_str());
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
 }
 
 }  // namespace geant4

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "core/temp_folder.h"
 
 namespace geant4 {
 
@@ -18,10 +21,11 @@ class DataFolders {
   DataFolders(const DataFolders&) = delete;
   DataFolders& operator=(const DataFolders&) = delete;
 
-  const std::filesystem::path& folder() const { return folder_; }
+  /// Empty if no variable was missing.
+  std::filesystem::path folder() const { return folder_ ? folder_->path() : std::filesystem::path(); }
 
  private:
-  std::filesystem::path folder_;
+  std::optional<core::TempFolder> folder_;
   std::vector<std::string> variables_;
 };
 

@@ -10,13 +10,10 @@ namespace {
 class CascadeSource : public ShowerSource {
  public:
   CascadeSource(const ModelFolder& model, std::filesystem::path folder)
-      : folder_(std::move(folder)), transform_(model.transform), sampler_(model) {
-    trained_ = {.geometries = transform_.trained_geometries,
-                .min_energy_mev = transform_.min_trained_energy_mev,
-                .max_energy_mev = transform_.max_trained_energy_mev,
-                .min_theta_deg = transform_.min_trained_theta_deg,
-                .max_theta_deg = transform_.max_trained_theta_deg};
-  }
+      : folder_(std::move(folder)),
+        transform_(model.transform),
+        sampler_(model),
+        trained_(trained_range(transform_)) {}
 
   const VoxelMesh& mesh() const override { return transform_.mesh; }
   const std::vector<std::string>& geometries() const override { return transform_.one_hot_order; }
@@ -39,7 +36,7 @@ class CascadeSource : public ShowerSource {
 
 }  // namespace
 
-std::unique_ptr<ShowerSource> cascade_source(ModelFolder model, infer::Precision precision,
+std::unique_ptr<ShowerSource> cascade_source(const ModelFolder& model, infer::Precision precision,
                                              const std::filesystem::path& folder) {
   if (precision != infer::Precision::kFp32)
     throw core::UsageError(

@@ -9,7 +9,7 @@ namespace calo {
 
 /// A cascade of a model folder as a source of showers (cascade::Sampler).
 /// @throws core::InputError, core::UsageError if `precision` is not fp32
-std::unique_ptr<ShowerSource> cascade_source(ModelFolder model, infer::Precision precision,
+std::unique_ptr<ShowerSource> cascade_source(const ModelFolder& model, infer::Precision precision,
                                              const std::filesystem::path& folder);
 
 }  // namespace calo

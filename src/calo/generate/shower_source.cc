@@ -24,13 +24,8 @@ class FolderSource : public ShowerSource {
       : folder_(std::move(folder)),
         decoder_(model, precision),
         transform_(std::move(model.transform)),
-        precision_(precision) {
-    trained_ = {.geometries = transform_.trained_geometries,
-                .min_energy_mev = transform_.min_trained_energy_mev,
-                .max_energy_mev = transform_.max_trained_energy_mev,
-                .min_theta_deg = transform_.min_trained_theta_deg,
-                .max_theta_deg = transform_.max_trained_theta_deg};
-  }
+        precision_(precision),
+        trained_(trained_range(transform_)) {}
 
   const VoxelMesh& mesh() const override { return transform_.mesh; }
   const std::vector<std::string>& geometries() const override { return transform_.one_hot_order; }
@@ -158,11 +153,19 @@ class OnnxSource : public ShowerSource {
 
 std::unique_ptr<ShowerSource> source_of(ModelFolder model, infer::Precision precision,
                                         const std::filesystem::path& folder) {
-  if (model.description.architecture == "cascade") return cascade_source(std::move(model), precision, folder);
+  if (model.description.architecture == "cascade") return cascade_source(model, precision, folder);
   return std::make_unique<FolderSource>(std::move(model), precision, folder);
 }
 
 }  // namespace
+
+TrainedRange trained_range(const Transform& transform) {
+  return {.geometries = transform.trained_geometries,
+          .min_energy_mev = transform.min_trained_energy_mev,
+          .max_energy_mev = transform.max_trained_energy_mev,
+          .min_theta_deg = transform.min_trained_theta_deg,
+          .max_theta_deg = transform.max_trained_theta_deg};
+}
 
 infer::Particle typical_particle(const TrainedRange& trained) {
   constexpr double kUsualMev = 10'000;

@@ -24,6 +24,9 @@ struct TrainedRange {
   double min_theta_deg = 0, max_theta_deg = 0;
 };
 
+/// What a model folder's transform says of it.
+TrainedRange trained_range(const Transform& transform);
+
 /// In the middle of the training: its geometric mean energy (10 GeV where its range is not known), its mean
 /// angle.
 infer::Particle typical_particle(const TrainedRange& trained);

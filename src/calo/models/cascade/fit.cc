@@ -9,6 +9,23 @@
 #include "core/error.h"
 
 namespace calo::cascade {
+namespace {
+
+// Calls body(cell, energy in MeV) for each cell of a shower with energy, and returns their sum.
+template <class Body>
+double each_hit(const Showers& showers, std::size_t shower, const Body& body) {
+  const auto cells = showers.cells_of(shower);
+  const auto energies = showers.energies_of(shower);
+  double total = 0;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (!(energies[i] > 0)) continue;
+    body(cells[i], energies[i]);
+    total += energies[i];
+  }
+  return total;
+}
+
+}  // namespace
 
 Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const VoxelMesh::Cylinder& mesh) {
   Fit result;
@@ -17,16 +34,11 @@ Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const V
   std::size_t hits = 0, filled = 0;
   std::vector<double> layers(static_cast<std::size_t>(mesh.n_z));
   for (const std::uint32_t shower : training) {
-    const auto cells = showers.cells_of(shower);
-    const auto energies = showers.energies_of(shower);
-    double total = 0;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      if (!(energies[i] > 0)) continue;
-      least = std::min(least, energies[i]);
-      total += energies[i];
+    const double total = each_hit(showers, shower, [&](std::uint32_t cell, float energy) {
+      least = std::min(least, energy);
       ++hits;
-      layers[cells[i] % static_cast<std::uint32_t>(mesh.n_z)] += energies[i];
-    }
+      layers[cell % static_cast<std::uint32_t>(mesh.n_z)] += energy;
+    });
     if (!(total > 0)) continue;
     ++filled;
     sum += total;
@@ -50,16 +62,11 @@ Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const V
   result.spectra.assign(static_cast<std::size_t>(mesh.n_r) * Spectra::kBins, 0.0);
   const auto column = static_cast<std::uint32_t>(mesh.n_phi * mesh.n_z);
   for (const std::uint32_t shower : training) {
-    const auto cells = showers.cells_of(shower);
-    const auto energies = showers.energies_of(shower);
-    double total = 0;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      if (!(energies[i] > 0)) continue;
-      total += energies[i];
-      const float bin = std::log(energies[i] / least) / Spectra::kBinWidth;
-      result.spectra[cells[i] / column * Spectra::kBins +
+    const double total = each_hit(showers, shower, [&](std::uint32_t cell, float energy) {
+      const float bin = std::log(energy / least) / Spectra::kBinWidth;
+      result.spectra[cell / column * Spectra::kBins +
                      std::min<std::size_t>(static_cast<std::size_t>(bin), Spectra::kBins - 1)] += 1;
-    }
+    });
     if (!(total > 0)) continue;
     const double incident = showers.conditions[shower].incident_energy_mev;
     const double offset = std::log(total / (incident * result.mean_response)) * std::sqrt(incident / 1000);
@@ -92,21 +99,15 @@ LayeredShower::LayeredShower(const VoxelMesh::Cylinder& mesh)
 void LayeredShower::read(const Showers& showers, std::size_t shower, bool mirror, int turn) {
   std::fill(cells_.begin(), cells_.end(), 0.0f);
   std::fill(layer_energies_.begin(), layer_energies_.end(), 0.0f);
-  const auto cells = showers.cells_of(shower);
-  const auto energies = showers.energies_of(shower);
   const auto n_z = static_cast<std::uint32_t>(mesh_.n_z), n_phi = static_cast<std::uint32_t>(mesh_.n_phi);
-  double total = 0;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (!(energies[i] > 0)) continue;
-    const std::uint32_t layer = cells[i] % n_z, column = cells[i] / n_z, ring = column / n_phi;
+  total_mev_ = static_cast<float>(each_hit(showers, shower, [&](std::uint32_t cell, float energy) {
+    const std::uint32_t layer = cell % n_z, column = cell / n_z, ring = column / n_phi;
     std::uint32_t phi = column % n_phi;
     if (mirror) phi = n_phi - 1 - phi;
     phi = (phi + static_cast<std::uint32_t>(turn)) % n_phi;
-    cells_[layer * columns_ + ring * n_phi + phi] = energies[i];
-    layer_energies_[layer] += energies[i];
-    total += energies[i];
-  }
-  total_mev_ = static_cast<float>(total);
+    cells_[layer * columns_ + ring * n_phi + phi] = energy;
+    layer_energies_[layer] += energy;
+  }));
 }
 
 }  // namespace calo::cascade
