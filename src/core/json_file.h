@@ -13,13 +13,15 @@ namespace core {
 /// @throws InputError if it is missing, unreadable or no JSON (with the place)
 nlohmann::json read_json(const std::filesystem::path& file, const std::string& hint = "");
 
-/// Calls body(). An error that it throws, also one of the JSON library (a field is missing or of another
-/// type), becomes an InputError that names `file`.
+/// Calls body(). If it finds what it is given wrong (UsageError, InputError, an exception of the JSON library
+/// for a field that is missing or of another type), that becomes an InputError that names `file`. Other
+/// errors, such as an interruption, pass through.
 template <class Body>
 auto in_file(const std::filesystem::path& file, const Body& body) -> decltype(body()) {
   try {
     return body();
   } catch (const Error& error) {
+    if (error.exit_code() != ExitCode::kUsage && error.exit_code() != ExitCode::kInput) throw;
     ErrorDetails details = error.details();
     details.file = file;
     throw InputError(details);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/json_file.h"
 
 namespace calo::layouts {
 namespace {
@@ -153,13 +154,7 @@ class Arranger {
       result_.notes.push_back(fmt::format("the attribute mesh, \"{}\", is not read", text->substr(0, 80)));
       return std::nullopt;
     }
-    try {
-      return VoxelMesh::from_json(json);
-    } catch (const core::Error& error) {
-      core::ErrorDetails details = error.details();
-      details.file = file_.path();
-      throw core::InputError(details);
-    }
+    return core::in_file(file_.path(), [&] { return VoxelMesh::from_json(json); });
   }
 
   // A mesh that somebody says.
