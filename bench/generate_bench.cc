@@ -9,7 +9,7 @@
 #include "bench/bench.h"
 #include "bench/eager_vae.h"
 #include "calo/generate/decoder.h"
-#include "calo/models/architectures.h"
+#include "calo/torch/module.h"
 #include "core/philox.h"
 
 int main() {
@@ -25,11 +25,9 @@ int main() {
     means[i] = 0.002f * std::exp(-0.9f * static_cast<float>(at.r) -
                                  0.02f * static_cast<float>((at.layer - 15) * (at.layer - 15)));
   }
-  model.weights =
-      calo::new_model(
-          {.description = model.description, .transform = model.transform, .seed = 1, .cell_means = means},
-          pool)
-          ->weights();
+  model.weights = calo::torch_module()
+                      .vae(model.description, model.transform, 1, means, pool, calo::TrainingDevice::kCpu)
+                      ->weights();
   const calo::Decoder decoder(model);
   bench::EagerVae eager(model.description, model.weights);
   const std::int64_t hidden = model.description.intermediate_dims.front();

@@ -32,20 +32,6 @@ constexpr std::uint32_t kShuffleStream = 0x73687566;
 constexpr const char* kDivergedHint = "try a smaller lr, or another kernel_initializer";
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-std::vector<float> cell_means(const Showers& showers, const Indices& indices) {
-  std::vector<double> sums(static_cast<std::size_t>(showers.num_cells()), 0.0);
-  for (const std::uint32_t shower : indices) {
-    const auto cells = showers.cells_of(shower);
-    const auto energies = showers.energies_of(shower);
-    const double inverse = 1.0 / showers.conditions[shower].incident_energy_mev;
-    for (std::size_t i = 0; i < cells.size(); ++i) sums[cells[i]] += energies[i] * inverse;
-  }
-  std::vector<float> means(sums.size());
-  for (std::size_t i = 0; i < sums.size(); ++i)
-    means[i] = static_cast<float>(sums[i] / static_cast<double>(indices.size()));
-  return means;
-}
-
 json number_or_null(double value) {
   return std::isfinite(value) ? json(value) : json(nullptr);
 }
@@ -72,7 +58,6 @@ class Fit {
         model_(new_model({.description = description,
                           .transform = transform,
                           .seed = options.seed,
-                          .cell_means = cell_means(showers, training_),
                           .device = device_of(description.architecture, options.device),
                           .showers = &showers,
                           .training = training_},
