@@ -134,6 +134,9 @@ void DenseDataset::plan_chunks(hid_t type) {
   unsigned options = 0;
   if (H5Pget_chunk_opts(properties, &options) < 0 || options != 0) direct_ = false;
   const int filters = H5Pget_nfilters(properties);
+  // HDF5 tells the size of a chunk without filters from the properties, and reads as much as the index of the
+  // file says, which may be more if it is damaged.
+  if (filters <= 0) direct_ = false;
   for (int i = 0; i < filters; ++i) {
     unsigned flags = 0, value = 0;
     std::size_t values = 1;

@@ -112,4 +112,33 @@ TEST(Hdf5Law, RandomVirtualDatasetsAreReadAsHdf5ReadsThem) {
   EXPECT_GT(read, 60);
 }
 
+// The index of the file says another size of a chunk without filters than its shape does.
+TEST(Hdf5Law, AChunkWithoutFiltersOfAnotherSizeIsReadAsHdf5ReadsIt) {
+  const test::TempFolder folder;
+  core::ThreadPool pool(2);
+  for (const std::size_t stored : {4, 12, 16, 20, 64, 4096}) {
+    SCOPED_TRACE(fmt::format("{} bytes instead of 16", stored));
+    const auto path = folder / "sizes.h5";
+    {
+      File file = File::create(path);
+      const hsize_t shape[2] = {2, 4}, chunk[2] = {1, 4}, offset[2] = {0, 0};
+      const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+      H5Pset_chunk(properties, 2, chunk);
+      const Handle space(H5Screate_simple(2, shape, nullptr), H5Sclose);
+      const Handle dataset(
+          H5Dcreate2(file.id(), "showers", H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT),
+          H5Dclose);
+      const std::vector<float> cells(stored / sizeof(float), 1.5f);
+      ASSERT_GE(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, offset, stored, cells.data()), 0);
+      file.close();
+    }
+    Choices choices(1);
+    const File file = File::open(path);
+    try {
+      EXPECT_EQ(test::difference(file, "showers", pool, choices), "");
+    } catch (const core::InputError&) {
+    }
+  }
+}
+
 }  // namespace
