@@ -175,7 +175,7 @@ inline RandomDataset make_dataset(hid_t file, const std::string& name, std::vect
   return out;
 }
 
-/// Rows [begin, end) as HDF5 reads them, into zeros as h5py does.
+/// Rows [begin, end) as HDF5 reads them, into zeros as h5py does; none if it cannot.
 inline std::vector<float> read_by_hdf5(hid_t dataset, const std::vector<hsize_t>& shape, std::int64_t begin,
                                        std::int64_t end) {
   using calo::hdf5::Handle;
@@ -186,12 +186,11 @@ inline std::vector<float> read_by_hdf5(hid_t dataset, const std::vector<hsize_t>
   const Handle space(H5Dget_space(dataset), H5Sclose);
   H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
   const Handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), H5Sclose);
-  if (H5Dread(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, cells.data()) < 0)
-    cells.assign(1, std::numeric_limits<float>::infinity());
+  if (H5Dread(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, cells.data()) < 0) cells.clear();
   return cells;
 }
 
-/// Where our reading of a dataset is not HDF5's; empty if it is.
+/// Where our reading of a dataset is not HDF5's; empty if it is. Throws core::InputError if ours refuses.
 inline std::string difference(const calo::hdf5::File& file, const std::string& name, core::ThreadPool& pool,
                               Choices& choices) {
   const calo::DenseDataset ours(file, name, {});
@@ -204,9 +203,11 @@ inline std::string difference(const calo::hdf5::File& file, const std::string& n
         part == 0 ? ours.rows() : begin + 1 + choices.below(rows - static_cast<std::uint32_t>(begin));
     const std::vector<float> expected = read_by_hdf5(dataset, shape, begin, end);
     const auto count = static_cast<std::size_t>(end - begin), cells = static_cast<std::size_t>(ours.cells());
-    if (expected.size() != count * cells) return "HDF5 cannot read it: " + calo::hdf5::last_error();
     calo::Showers showers(ours.cells(), {"SiW"});
     ours.read(begin, end, std::vector<calo::Conditions>(count), pool, showers);
+    // HDF5 1.10 cannot read everything that it wrote: an unfiltered chunk at the edge goes through its
+    // filters.
+    if (expected.empty()) return "is read, and HDF5 cannot";
     if (showers.size() != count) return "another number of rows";
     for (std::size_t row = 0; row < count; ++row) {
       std::vector<float> dense(cells, 0.0f);
