@@ -122,6 +122,19 @@ DenseDataset::DenseDataset(const hdf5::File& file, std::string name, std::vector
   plan_chunks(type);
 }
 
+// Chunks without filters are as large as their shape says. HDF5 takes their sizes from the file's index, and
+// reads over their ends if they are less.
+void DenseDataset::check_plain_chunks(hid_t type) const {
+  const hdf5::Handle space(H5Dget_space(dataset_), H5Sclose);
+  hsize_t chunks = 0, bytes = H5Tget_size(type);
+  if (H5Dget_num_chunks(dataset_, space, &chunks) < 0) file_.fail_hdf5(name_, "its chunks cannot be counted");
+  for (const hsize_t extent : chunk_) bytes *= extent;
+  if (const hsize_t stored = H5Dget_storage_size(dataset_); stored != chunks * bytes)
+    file_.fail_reading(
+        name_, fmt::format("its {} chunks have {} bytes, and should have {}: the file is damaged", chunks,
+                           stored, chunks * bytes));
+}
+
 // Whether chunks can be fetched raw, and how they are undone then.
 void DenseDataset::plan_chunks(hid_t type) {
   const hdf5::Handle properties(H5Dget_create_plist(dataset_), H5Pclose);
@@ -134,9 +147,10 @@ void DenseDataset::plan_chunks(hid_t type) {
   unsigned options = 0;
   if (H5Pget_chunk_opts(properties, &options) < 0 || options != 0) direct_ = false;
   const int filters = H5Pget_nfilters(properties);
-  // HDF5 tells the size of a chunk without filters from the properties, and reads as much as the index of the
-  // file says, which may be more if it is damaged.
-  if (filters <= 0) direct_ = false;
+  if (filters <= 0) {
+    direct_ = false;
+    check_plain_chunks(type);
+  }
   for (int i = 0; i < filters; ++i) {
     unsigned flags = 0, value = 0;
     std::size_t values = 1;

@@ -40,6 +40,7 @@ class DenseDataset {
   struct RowHits;
 
   void plan_chunks(hid_t type);
+  void check_plain_chunks(hid_t type) const;
   std::optional<Chunk> chunk_at(const std::vector<hsize_t>& offset) const;
   std::vector<RowHits> read_by_chunks(std::int64_t begin, std::int64_t end, core::ThreadPool& pool) const;
   RowHits hits_of(const Chunk& chunk, std::int64_t begin, std::int64_t end) const;
