@@ -10,13 +10,13 @@ namespace pipeline {
 kfp::ComponentInfo Convert::info() {
   return {
       .name = "convert",
-      .summary = "Writes a model's generator as ONNX, checked against LibTorch",
+      .summary = "Writes a model's generator as ONNX, checked against the model",
       .description =
           "The ONNX file holds the generator with the preprocessing inverted; mesh, conditions, units and "
           "provenance are in its properties. Contracts: `plain` takes inputs by name, any batch, and gives "
           "MeV; "
           "`par04-vae` and `par04-calodit` load into the unmodified Geant4 example Par04. Showers of random "
-          "noise are compared with LibTorch before anything is written. See `doc/onnx.md`.",
+          "noise are compared with the model's own before anything is written. See `doc/onnx.md`.",
       .examples = {
           "calopipe convert --model model --out model.onnx",
           "calopipe convert --model model --contract par04-vae --out model.onnx --par04-macro "
@@ -50,7 +50,7 @@ void Convert::describe(kfp::Visitor& v) {
               {.help = "The ONNX file as the macro names it; none = seen from the macro's folder",
                .operational = true});
   v.parameter("check_showers", check_showers,
-              {.help = "Showers that are compared with LibTorch", .min = 1, .max = 1e6});
+              {.help = "Showers that are compared with the model's own", .min = 1, .max = 1e6});
   v.parameter("seed", seed, {.help = "Seed of the compared showers", .min = 0});
   v.output("onnx", onnx, {.type = ArtifactType::kModel, .help = "ONNX file", .file = "model.onnx"});
   v.output("par04_macro", par04_macro,
@@ -78,11 +78,14 @@ void Convert::run(kfp::RunContext& context) {
         "Par04 cannot run a model of the contract plain: the macro is empty (use --contract par04-vae)");
     core::write_file(par04_macro.path, "# Par04 cannot run a model of the contract plain.\n");
   }
-  spdlog::info("converted: {} bytes, within {:.1e} of LibTorch (of the largest cell)", report.bytes,
-               report.largest_difference);
+  spdlog::info(
+      "converted: {} bytes; {} of {} showers are the model's own, within {:.1e} of their largest cell",
+      report.bytes, report.check.same, report.check.showers, report.check.largest_difference);
   onnx.metadata = {{"contract", calo::to_string(wanted)},
                    {"bytes", report.bytes},
-                   {"largest_difference", report.largest_difference}};
+                   {"largest_difference", report.check.largest_difference},
+                   {"showers_compared", report.check.showers},
+                   {"showers_same", report.check.same}};
 }
 
 }  // namespace pipeline

@@ -69,7 +69,6 @@ void Optimise::describe(kfp::Visitor& v) {
 }
 
 void Optimise::run(kfp::RunContext& context) {
-  calo::require_onnx(onnx.path);
   bool narrow = weights == "narrow";
   const calo::infer::ForeignContract contract = foreign.contract_of_file();
   if (weights == "auto") narrow = calo::infer::Generator::load(onnx.path, {}, contract).contract() == "plain";

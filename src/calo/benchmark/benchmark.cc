@@ -122,6 +122,12 @@ std::vector<EngineFigures> measure_ours(const std::filesystem::path& onnx, const
 EngineFigures measure_libtorch(const Particle& particle, const std::string& geometry,
                                const BenchmarkOptions& options) {
   const ModelFolder folder = ModelFolder::read(options.model);
+  if (folder.description.architecture != "vae")
+    throw core::InputError(
+        {.message = fmt::format("a {} does not run in LibTorch", folder.description.architecture),
+         .file = options.model,
+         .field = "against",
+         .hint = "leave libtorch out"});
   EngineFigures figures{
       .name = "LibTorch", .version = torch_module().torch_version(), .variant = "fp32, dense, eager"};
   const Transform& transform = folder.transform;
@@ -174,8 +180,6 @@ void check(const BenchmarkOptions& options) {
 BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const BenchmarkOptions& wanted) {
   BenchmarkOptions options = wanted;
   check(options);
-  require_onnx(onnx);
-  require_onnx(options.model);
   if (options.threads.empty()) {
     std::set<std::int64_t> counts = {1, core::available_threads()};
     options.threads.assign(counts.begin(), counts.end());

@@ -2,7 +2,6 @@
 
 #include <fstream>
 
-#include "calo/convert/check.h"
 #include "calo/convert/generator_graph.h"
 #include "core/error.h"
 #include "core/staged_output.h"
@@ -11,7 +10,6 @@ namespace calo {
 
 ConvertReport convert(const ModelFolder& model, const ConvertOptions& options,
                       const std::filesystem::path& out) {
-  require_onnx(model.description.architecture, {});
   const ContractMapping mapping = map_contract(options.contract, model.transform, options.geometry);
   std::string macro;
   if (!options.macro_file.empty()) {
@@ -37,7 +35,7 @@ ConvertReport convert(const ModelFolder& model, const ConvertOptions& options,
   }
   const std::string written = core::read_file(staged.path());
   ConvertReport report{.bytes = static_cast<std::int64_t>(written.size())};
-  report.largest_difference = check_generator(written, model, mapping, options.check_showers, options.seed);
+  report.check = check_generator(written, model, mapping, options.check_showers, options.seed);
   staged.commit();
   if (!macro.empty()) core::write_file(options.macro_file, macro);
   return report;

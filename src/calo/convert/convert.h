@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "calo/convert/check.h"
 #include "calo/convert/contract.h"
 #include "calo/convert/par04_macro.h"
 #include "calo/model/model_folder.h"
@@ -22,8 +23,8 @@ struct ConvertOptions {
 };
 
 struct ConvertReport {
-  double largest_difference = 0;  ///< from LibTorch, relative to the largest cell of the shower
-  std::int64_t bytes = 0;         ///< of the ONNX file
+  ConversionCheck check;
+  std::int64_t bytes = 0;  ///< of the ONNX file
 };
 
 /// Writes a model's generator as an ONNX file, after reading it back and checking it (check_generator).

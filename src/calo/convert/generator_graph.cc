@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "calo/convert/cascade_graph.h"
 #include "calo/convert/graph_builder.h"
 #include "core/error.h"
 #include "core/provenance.h"
@@ -96,17 +97,15 @@ Affine normalization(const ModelFolder& model, const std::string& name, std::siz
   return affine;
 }
 
-class Generator {
+class VaeGraph {
  public:
-  Generator(const ModelFolder& model, const ContractMapping& mapping)
-      : model_(model),
+  VaeGraph(GraphBuilder& graph, const ModelFolder& model, const ContractMapping& mapping)
+      : graph_(graph),
+        model_(model),
         mapping_(mapping),
-        graph_("calopipe_generator", "Calorimeter showers from latent noise and the incident particle"),
         batch_(mapping.contract == Contract::kPlain ? -1 : 1),
         cells_(model.transform.mesh.num_cells()),
         latent_(model.description.latent_dim) {}
-
-  GraphBuilder& graph() { return graph_; }
 
   void build() {
     std::string x = dense(input(), "decoder_0", first_layer(model_, mapping_));
@@ -226,9 +225,9 @@ class Generator {
     graph_.output(name, shape);
   }
 
+  GraphBuilder& graph_;
   const ModelFolder& model_;
   const ContractMapping& mapping_;
-  GraphBuilder graph_;
   std::int64_t batch_;
   std::int64_t cells_;
   std::int64_t latent_;
@@ -268,8 +267,8 @@ void add_metadata(GraphBuilder& graph, const ModelFolder& model, const ContractM
       {"contract", to_string(mapping.contract)},
       {"mesh", transform.mesh.to_json().dump()},
       {"cell_order", transform.mesh.is_cylinder() ? "r, phi, z (z fastest)" : "layer, phi, r (r fastest)"},
-      {"latent_dim", std::to_string(model.description.latent_dim)},
-      {"sampling", json({{"model", "vae"},
+      {"latent_dim", std::to_string(latent_dim(model))},
+      {"sampling", json({{"model", model.description.architecture},
                          {"latent", "standard normal"},
                          {"drawn", drawn_inside ? "inside" : "by the caller"}})
                        .dump()},
@@ -296,12 +295,20 @@ void add_metadata(GraphBuilder& graph, const ModelFolder& model, const ContractM
 
 }  // namespace
 
+std::int64_t latent_dim(const ModelFolder& model) {
+  return model.description.architecture == "cascade" ? cascade_latent_dim(model)
+                                                     : model.description.latent_dim;
+}
+
 std::string generator_graph(const ModelFolder& model, const ContractMapping& mapping,
                             const nlohmann::json& provenance) {
-  Generator generator(model, mapping);
-  generator.build();
-  add_metadata(generator.graph(), model, mapping, provenance);
-  return generator.graph().bytes();
+  GraphBuilder graph("calopipe_generator", "Calorimeter showers from latent noise and the incident particle");
+  if (model.description.architecture == "cascade")
+    cascade_graph(graph, model, mapping);
+  else
+    VaeGraph(graph, model, mapping).build();
+  add_metadata(graph, model, mapping, provenance);
+  return graph.bytes();
 }
 
 }  // namespace calo

@@ -12,6 +12,9 @@ namespace calo {
 /// the one input of `par04-vae`).
 constexpr const char* kLatentName = "latent";
 
+/// Normal numbers that the model makes one shower of.
+std::int64_t latent_dim(const ModelFolder& model);
+
 /// The generator half of a model as an ONNX file (its bytes), with the preprocessing inverted: what goes in
 /// and comes out is the contract's (doc/onnx.md). Batch normalisation and the encoding of the conditions are
 /// folded into the weights; what is not above zero (linear output) is zero, as in Decoder.

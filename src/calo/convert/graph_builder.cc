@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -59,19 +60,31 @@ GraphBuilder::GraphBuilder(const std::string& graph_name, const std::string& doc
 
 GraphBuilder::~GraphBuilder() = default;
 
+onnx::GraphProto& GraphBuilder::graph() {
+  return bodies_.empty() ? *model_->mutable_graph() : *bodies_.back().graph;
+}
+
 void GraphBuilder::claim(const std::string& name) {
   if (!is_identifier(name)) throw std::logic_error(fmt::format("ONNX name \"{}\" is no identifier", name));
-  if (!values_.emplace(name, true).second)
+  if (!names_.insert(name).second)
     throw std::logic_error(fmt::format("ONNX name \"{}\" is used twice", name));
 }
 
+void GraphBuilder::make(const std::string& name) {
+  claim(name);
+  (bodies_.empty() ? values_ : bodies_.back().made).insert(name);
+}
+
 void GraphBuilder::require(const std::string& name) const {
-  if (!values_.contains(name))
+  const bool in_body =
+      std::any_of(bodies_.begin(), bodies_.end(), [&](const Body& body) { return body.made.contains(name); });
+  if (!in_body && !values_.contains(name))
     throw std::logic_error(fmt::format("ONNX value \"{}\" is used before it is made", name));
 }
 
 std::string GraphBuilder::input(const std::string& name, const Shape& shape) {
   claim(name);
+  values_.insert(name);
   describe(*model_->mutable_graph()->add_input(), name, shape);
   return name;
 }
@@ -79,23 +92,29 @@ std::string GraphBuilder::input(const std::string& name, const Shape& shape) {
 std::string GraphBuilder::floats(const std::string& name, const Shape& shape,
                                  const std::vector<float>& values) {
   claim(name);
+  values_.insert(name);
   add_tensor(*model_->mutable_graph(), name, shape, onnx::TensorProto::FLOAT, values.data(),
              values.size() * sizeof(float));
   return name;
 }
 
 std::string GraphBuilder::integers(const std::string& name, const Shape& values) {
+  return integers(name, {static_cast<std::int64_t>(values.size())}, values);
+}
+
+std::string GraphBuilder::integers(const std::string& name, const Shape& shape, const Shape& values) {
   claim(name);
-  add_tensor(*model_->mutable_graph(), name, {static_cast<std::int64_t>(values.size())},
-             onnx::TensorProto::INT64, values.data(), values.size() * sizeof(std::int64_t));
+  values_.insert(name);
+  add_tensor(*model_->mutable_graph(), name, shape, onnx::TensorProto::INT64, values.data(),
+             values.size() * sizeof(std::int64_t));
   return name;
 }
 
 std::string GraphBuilder::node(const std::string& op, const std::vector<std::string>& inputs,
                                const std::string& output, const Attributes& attributes) {
   for (const std::string& input : inputs) require(input);
-  claim(output);
-  onnx::NodeProto& node = *model_->mutable_graph()->add_node();
+  make(output);
+  onnx::NodeProto& node = *graph().add_node();
   node.set_op_type(op);
   node.set_name(output + "_node");
   for (const std::string& input : inputs) node.add_input(input);
@@ -120,6 +139,66 @@ std::string GraphBuilder::node(const std::string& op, const std::vector<std::str
 void GraphBuilder::output(const std::string& name, const Shape& shape) {
   require(name);
   describe(*model_->mutable_graph()->add_output(), name, shape);
+}
+
+void GraphBuilder::begin_loop(const std::string& step, const std::vector<Carried>& carried) {
+  for (const Carried& value : carried) require(value.start);
+  bodies_.push_back({.graph = std::make_unique<onnx::GraphProto>(), .carried = carried, .made = {}});
+  Body& body = bodies_.back();
+  body.graph->set_name(step + "_body");
+  // ONNX finds the shapes of carried values itself; the other two are scalars.
+  const auto input = [&](const std::string& name, onnx::TensorProto::DataType type) {
+    make(name);
+    onnx::ValueInfoProto& info = *body.graph->add_input();
+    info.set_name(name);
+    auto& tensor = *info.mutable_type()->mutable_tensor_type();
+    tensor.set_elem_type(type);
+    if (type != onnx::TensorProto::FLOAT) tensor.mutable_shape();
+  };
+  input(step, onnx::TensorProto::INT64);
+  input(step + "_goes_on", onnx::TensorProto::BOOL);
+  for (const Carried& value : carried) input(value.name, onnx::TensorProto::FLOAT);
+  // As long as `steps` says.
+  body.graph->add_output()->set_name(node("Identity", {step + "_goes_on"}, step + "_goes_on_still"));
+  body.graph->mutable_output(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
+      onnx::TensorProto::BOOL);
+}
+
+std::vector<std::string> GraphBuilder::end_loop(const std::string& steps,
+                                                const std::vector<std::string>& next,
+                                                const std::vector<std::string>& collected,
+                                                const std::string& name) {
+  if (bodies_.empty() || next.size() != bodies_.back().carried.size())
+    throw std::logic_error("a loop ends that has not begun, or hands on another number of values");
+  for (const auto* values : {&next, &collected})
+    for (const std::string& value : *values) {
+      require(value);
+      // An output is made in the body, by a node.
+      onnx::ValueInfoProto& info = *bodies_.back().graph->add_output();
+      info.set_name(
+          node("Identity", {value}, fmt::format("{}_out_{}", name, bodies_.back().graph->output_size())));
+      info.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::FLOAT);
+    }
+  const Body body = std::move(bodies_.back());
+  bodies_.pop_back();
+  require(steps);
+  onnx::NodeProto& loop = *graph().add_node();
+  loop.set_op_type("Loop");
+  loop.set_name(name);
+  loop.add_input(steps);
+  loop.add_input("");
+  for (const Carried& value : body.carried) loop.add_input(value.start);
+  std::vector<std::string> outputs;
+  for (std::size_t i = 0; i < next.size() + collected.size(); ++i) {
+    outputs.push_back(fmt::format("{}_{}", name, i));
+    make(outputs.back());
+    loop.add_output(outputs.back());
+  }
+  onnx::AttributeProto& attribute = *loop.add_attribute();
+  attribute.set_name("body");
+  attribute.set_type(onnx::AttributeProto::GRAPH);
+  attribute.mutable_g()->Swap(body.graph.get());
+  return outputs;
 }
 
 void GraphBuilder::metadata(const std::string& key, const std::string& value) {

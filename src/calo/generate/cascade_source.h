@@ -8,7 +8,7 @@
 namespace calo {
 
 /// A cascade of a model folder as a source of showers (cascade::Sampler).
-/// @throws core::InputError, core::UsageError if `precision` is not fp32
+/// @throws core::InputError if the model cannot be
 std::unique_ptr<ShowerSource> cascade_source(const ModelFolder& model, infer::Precision precision,
                                              const std::filesystem::path& folder);
 

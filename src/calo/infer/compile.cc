@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "calo/infer/cascade/stored.h"
 #include "calo/infer/convolution.h"
 #include "calo/infer/graph_values.h"
 #include "calo/infer/program.h"
@@ -24,6 +25,11 @@ class Compiler : GraphValues {
     number_values();
     check_narrow_constants();
     wanted_ = options_.precision ? options_.precision : precision_of_file();
+    if (options_.fuse)
+      if (const auto cascade = cascade::stored_cascade(graph_))
+        program_.sampler = std::make_shared<cascade::Sampler>(
+            *cascade,
+            PackedLayer::Options{.precision = wanted_.value_or(Precision::kFp32), .isa = options_.isa});
     keep_what_is_needed();
     fold_constants();
     count_consumers();
@@ -562,6 +568,10 @@ class Compiler : GraphValues {
       if (!read[i]) program_.constants[i] = Tensor();
       program_.weight_bytes += program_.constants[i].floats.size() * sizeof(float);
     }
+    if (program_.sampler) {
+      program_.precision = wanted_.value_or(Precision::kFp32);
+      program_.weight_bytes += program_.sampler->weight_bytes();
+    }
   }
 
   std::optional<Precision> wanted_;
@@ -609,7 +619,7 @@ void try_out(const Program& program) {
 
 Program compile(OnnxGraph graph, const CompileOptions& options) {
   Program program = Compiler(std::move(graph), options).compile();
-  try_out(program);
+  if (!program.sampler) try_out(program);
   return program;
 }
 

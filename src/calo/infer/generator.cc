@@ -117,6 +117,16 @@ Generator::Generator(Model model, const ForeignContract& contract)
     refuse(model_, fmt::format("is not as it is written: {}", error.what()), "calopipe properties");
   }
   check_inputs();
+  if (const auto& sampler = model_.program().sampler) {
+    for (const std::string& name : geometries_) {
+      const auto& known = sampler->geometries();
+      const auto place = std::find(known.begin(), known.end(), name);
+      if (place == known.end()) refuse(model_, fmt::format("does not know {}", name), "calopipe.cascade");
+      sampler_geometries_.push_back(static_cast<std::uint32_t>(place - known.begin()));
+    }
+    if (sampler->num_cells() != cells_)
+      refuse(model_, "makes another number of cells than the output has", "calopipe.cascade");
+  }
 }
 
 // The file's inputs must be what its contract says.
@@ -268,6 +278,26 @@ void Generator::check_made(const OutputView& made, std::size_t rows) const {
            model_.outputs()[0].name);
 }
 
+// A cascade's showers, by the engine's own sampler.
+void Generator::sample(std::span<const Particle> particles, std::uint64_t seed, float threshold_mev,
+                       RunState& state, SparseShowers& out) const {
+  if (!state.sampler_work) state.sampler_work = std::make_unique<cascade::Sampler::Work>();
+  std::vector<cascade::WantedShower>& wanted = state.sampler_work->wanted;
+  wanted.clear();
+  for (const Particle& particle : particles)
+    wanted.push_back({.energy_mev = particle.energy_mev,
+                      .theta_rad = particle.theta_rad,
+                      .geometry = sampler_geometries_[particle.geometry],
+                      .key = {.seed = seed, .event = particle.event, .particle = particle.particle}});
+  try {
+    model_.program().sampler->sample(wanted, threshold_mev, state.pool, *state.sampler_work, out);
+  } catch (const core::InputError& error) {
+    core::ErrorDetails details = error.details();
+    details.file = model_.file();
+    throw core::InputError(details);
+  }
+}
+
 std::size_t Generator::rows_at_once() const {
   return model_.runs_any_batch() && model_.outputs()[0].shape.size() > 1 ? kMostRows : 1;
 }
@@ -287,6 +317,7 @@ void Generator::generate(std::span<const Particle> particles, std::uint64_t seed
   };
   RunState& state = workspace.state();
   const Program& program = model_.program();
+  if (program.sampler) return sample(particles, seed, threshold_mev, state, out);
   const bool direct = program.output.has_value() && particles.size() <= rows_at_once();
   const auto cells = static_cast<std::size_t>(cells_);
   if (!direct) {
@@ -353,6 +384,16 @@ void Generator::generate_dense(std::span<const Particle> particles, std::uint64_
                             .field = "out"});
   RunState& state = workspace.state();
   const Program& program = model_.program();
+  if (program.sampler) {
+    sample(particles, seed, 0, state, state.sparse);
+    std::fill(out.begin(), out.end(), 0.0f);
+    for (std::size_t i = 0; i < particles.size(); ++i) {
+      const auto hits = state.sparse.cells_of(i);
+      const auto energies = state.sparse.energies_of(i);
+      for (std::size_t k = 0; k < hits.size(); ++k) out[i * cells + hits[k]] = energies[k];
+    }
+    return;
+  }
   bool finite = true;
   for (std::size_t begin = 0; begin < particles.size(); begin += rows_at_once()) {
     const auto part = particles.subspan(begin, std::min(rows_at_once(), particles.size() - begin));

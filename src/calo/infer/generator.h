@@ -82,6 +82,8 @@ class Generator {
   void check(std::span<const Particle> particles) const;
   void encode(std::span<const Particle> particles, std::uint64_t seed, RunState& state) const;
   float column(const Column& column, const Particle& particle) const;
+  void sample(std::span<const Particle> particles, std::uint64_t seed, float threshold_mev, RunState& state,
+              SparseShowers& out) const;
   void check_made(const OutputView& made, std::size_t rows) const;
   std::size_t rows_at_once() const;
   /// @param counts  cells that are not finite, by shower; not all are 0  @param first  the first of them and
@@ -97,6 +99,7 @@ class Generator {
   std::string contract_;
   std::vector<std::string> geometries_;
   std::vector<Column> columns_;
+  std::vector<std::uint32_t> sampler_geometries_;  // of a cascade, by geometry
   MeshInfo mesh_;
   std::int64_t cells_ = 0;
   std::int64_t latent_ = 0;

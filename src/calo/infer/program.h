@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "calo/infer/cascade/sampler.h"
 #include "calo/infer/dense_layer.h"
 #include "calo/infer/onnx_graph.h"
 #include "calo/infer/onnx_reader.h"
@@ -51,8 +52,9 @@ struct Program {
   std::vector<Step> steps;
   std::vector<DenseLayer> dense;
   std::optional<Output> output;
-  bool by_row = false;                     ///< any batch size gives each row as if it were alone
-  Precision precision = Precision::kFp32;  ///< of the largest layer
+  std::shared_ptr<const cascade::Sampler> sampler;  ///< where the graph is a cascade's
+  bool by_row = false;                              ///< any batch size gives each row as if it were alone
+  Precision precision = Precision::kFp32;           ///< of the largest layer
   std::size_t weight_bytes = 0;
 
   std::size_t num_values() const { return constants.size(); }
@@ -72,6 +74,7 @@ struct RunState {
   SparseShowers sparse;
   bool cells_are_finite = true;  ///< of the last run's dense cells
   core::ThreadPool* pool = nullptr;
+  std::unique_ptr<cascade::Sampler::Work> sampler_work;
 };
 
 struct CompileOptions {

@@ -7,6 +7,10 @@
 
 #include "calo/infer/large_array.h"
 
+namespace calo::cascade {
+class Sampler;
+}
+
 namespace calo::infer {
 
 /// Numbers that are NaN or infinite.
@@ -47,6 +51,7 @@ class SparseShowers {
  private:
   friend class OutputLayer;
   friend class Generator;
+  friend class cascade::Sampler;
   std::vector<std::uint64_t> offsets_;
   LargeArray<std::uint32_t> cells_;
   LargeArray<float> energies_;

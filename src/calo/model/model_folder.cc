@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "calo/io/hdf5.h"
-#include "calo/model/cascade_nets.h"
+#include "calo/model/cascade_shape.h"
 #include "core/error.h"
 #include "core/json_file.h"
 #include "core/staged_output.h"
@@ -19,7 +19,8 @@ using Shape = std::vector<std::int64_t>;
 // Names and shapes of the tensors that a description asks for.
 std::map<std::string, Shape> expected_shapes(const ModelDescription& description,
                                              const Transform& transform) {
-  if (description.architecture == "cascade") return cascade_shapes(description, transform);
+  if (description.architecture == "cascade")
+    return cascade::cascade_shapes(cascade_shape(description, transform));
   std::map<std::string, Shape> shapes;
   const auto dense = [&](const std::string& name, std::int64_t in, std::int64_t out) {
     shapes[name + ".weight"] = {out, in};
@@ -100,21 +101,6 @@ ModelFolder ModelFolder::read(const std::filesystem::path& folder) {
   if (const auto provenance_file = folder / "calopipe.json"; std::filesystem::exists(provenance_file))
     result.provenance = core::read_json(provenance_file);
   return result;
-}
-
-void require_onnx(const std::string& architecture, const std::filesystem::path& folder) {
-  if (architecture != "cascade") return;
-  throw core::InputError({.message = "a cascade cannot be converted to ONNX yet",
-                          .file = folder,
-                          .field = "architecture",
-                          .hint = "calopipe generate --model runs its folder as it is"});
-}
-
-void require_onnx(const std::filesystem::path& path) {
-  const std::filesystem::path file = path / "model.json";
-  if (!std::filesystem::is_regular_file(file)) return;
-  const json model = core::read_json(file);
-  core::in_file(file, [&] { require_onnx(model.at("description").value("architecture", ""), path); });
 }
 
 }  // namespace calo

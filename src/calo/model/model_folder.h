@@ -43,9 +43,4 @@ struct ModelFolder {
   static ModelFolder read(const std::filesystem::path& folder);
 };
 
-/// @throws core::InputError if a model of this architecture cannot be converted to ONNX yet
-void require_onnx(const std::string& architecture, const std::filesystem::path& folder);
-/// The same of what lies at `path`, if that is a model folder. What is none is not looked at.
-void require_onnx(const std::filesystem::path& path);
-
 }  // namespace calo

@@ -160,7 +160,6 @@ Objective parse_objective(const std::string& name) {
 OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem::path& full,
                         const OptimiseOptions& options, const std::filesystem::path& out,
                         core::ThreadPool& pool) {
-  require_onnx(onnx);
   std::string contract_name, bytes;
   {
     const Generator generator = Generator::load(onnx, {}, options.contract);

@@ -26,7 +26,7 @@ void take(const json& object, const char* name, T& target) {
 
 }  // namespace
 
-void Transform::encode(const Conditions& condition, const std::string& geometry, std::span<float> out) const {
+std::size_t Transform::place_of(const std::string& geometry) const {
   const auto place = std::find(one_hot_order.begin(), one_hot_order.end(), geometry);
   if (place == one_hot_order.end())
     throw core::InputError({.message = fmt::format("\"{}\" is not known to the model", geometry),
@@ -34,10 +34,15 @@ void Transform::encode(const Conditions& condition, const std::string& geometry,
                             .hint = fmt::format("known: {}; --geometry names that of files that do not, "
                                                 "input-parameters.geometry_encoding lists others",
                                                 fmt::join(one_hot_order, ", "))});
+  return static_cast<std::size_t>(place - one_hot_order.begin());
+}
+
+void Transform::encode(const Conditions& condition, const std::string& geometry, std::span<float> out) const {
+  const std::size_t place = place_of(geometry);
   std::fill(out.begin(), out.end(), 0.0f);
   out[0] = static_cast<float>(condition.incident_energy_mev / max_energy_mev);
   out[1] = static_cast<float>(condition.theta_rad * 180 / std::numbers::pi / max_theta_deg);
-  out[2 + static_cast<std::size_t>(place - one_hot_order.begin())] = 1;
+  out[2 + place] = 1;
 }
 
 json Transform::to_json() const {

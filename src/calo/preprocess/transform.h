@@ -31,6 +31,8 @@ struct Transform {
 
   std::int64_t condition_dim() const { return 2 + static_cast<std::int64_t>(one_hot_order.size()); }
 
+  /// Place in one_hot_order. @throws core::InputError if the geometry is not in it
+  std::size_t place_of(const std::string& geometry) const;
   /// Writes condition_dim() numbers. @throws core::InputError if the geometry is not in one_hot_order
   void encode(const Conditions& condition, const std::string& geometry, std::span<float> out) const;
 

@@ -121,7 +121,7 @@ TEST(Convert, TakesLayeredMeshesForPlain) {
   const test::TempFolder folder;
   calo::Transform transform = siw_transform();
   transform.mesh = calo::VoxelMesh(std::vector<calo::LayerBinning>{{{0, 1, 3}, 4}, {{0, 2}, 1}});
-  EXPECT_LT(calo::convert(small_model(transform), {}, folder / "model.onnx").largest_difference, 1e-6);
+  EXPECT_LT(calo::convert(small_model(transform), {}, folder / "model.onnx").check.largest_difference, 1e-6);
   const auto outputs = calo::evaluate_graph(core::read_file(folder / "model.onnx"),
                                             {{"latent", {{2, 3}, std::vector<float>(6, 0.5f)}},
                                              {"energy_mev", {{2, 1}, {1000, 2000}}},
@@ -158,7 +158,9 @@ TEST(ConvertCheck, RefusesTheGraphOfAnotherModel) {
   for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit}) {
     const calo::ModelFolder model = small_model();
     const auto mapping = calo::map_contract(contract, model.transform, "");
-    EXPECT_LT(calo::check_generator(calo::generator_graph(model, mapping, {}), model, mapping, 8, 1), 1e-6);
+    EXPECT_LT(calo::check_generator(calo::generator_graph(model, mapping, {}), model, mapping, 8, 1)
+                  .largest_difference,
+              1e-6);
     for (const char* name : {"decoder.0.weight", "decoder.0.norm.running_var", "decoder.1.norm.bias",
                              "decoder.1.weight", "decoder.output.bias"}) {
       calo::ModelFolder other = model;

@@ -144,7 +144,7 @@ TEST_F(Onnxruntime, GivesOurDecodersShowersInPar04ForEveryActivation) {
         const std::string name = std::to_string(models.size() - 1);
         const calo::ConvertReport report =
             calo::convert(models.back(), {.contract = calo::Contract::kPar04Vae}, file(name + ".onnx"));
-        EXPECT_LT(report.largest_difference, 1e-5);
+        EXPECT_LT(report.check.largest_difference, 1e-5);
         jobs.push_back({{"model", file(name + ".onnx").string()},
                         {"inputs", {{"input", {file("rows").string(), {kParticles.size(), 8}}}}},
                         {"outputs", {{"energy_fractions", file(name + ".out").string()}}},

@@ -7,18 +7,16 @@
 #include <numbers>
 #include <numeric>
 
-#include "calo/convert/convert.h"
 #include "calo/generate/shower_source.h"
 #include "calo/io/shower_reader.h"
-#include "calo/model/cascade_nets.h"
+#include "calo/model/cascade_shape.h"
 #include "calo/models/architectures.h"
-#include "calo/train/trainer.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/philox.h"
 #include "support/random_showers.h"
 #include "support/temp_folder.h"
-#include "support/toy_showers.h"
+#include "support/toy_cascade.h"
 
 namespace {
 
@@ -27,28 +25,9 @@ using calo::ModelFolder;
 using calo::Showers;
 using calo::VoxelMesh;
 
-ModelDescription small_description() {
-  return {.architecture = "cascade",
-          .cascade_width = 24,
-          .lr = 4e-3,
-          .batch_size = 16,
-          .epochs = 6,
-          .validation_split = 0.25};
-}
-
-calo::TrainResult train(const ModelDescription& description, const calo::TrainOptions& options = {},
-                        int threads = 1, const VoxelMesh& mesh = test::uneven_mesh()) {
-  core::ThreadPool pool(threads);
-  return calo::train(test::toy_showers(mesh, 120, 3), test::toy_transform(mesh), description, options, pool);
-}
-
-ModelFolder trained_model(const VoxelMesh& mesh = test::uneven_mesh(), std::int64_t epochs = 6) {
-  ModelDescription description = small_description();
-  description.epochs = epochs;
-  return {.description = description,
-          .transform = test::toy_transform(mesh),
-          .weights = train(description, {}, 1, mesh).weights};
-}
+using test::small_cascade;
+using test::train_cascade;
+using test::trained_cascade;
 
 std::vector<calo::Conditions> conditions_of(std::size_t count) {
   std::vector<calo::Conditions> conditions;
@@ -65,7 +44,7 @@ TEST(Cascade, GradientsEqualFiniteDifferences) {
   std::vector<std::uint32_t> all(showers.size());
   std::iota(all.begin(), all.end(), 0u);
   core::ThreadPool pool(2);
-  ModelDescription description = small_description();
+  ModelDescription description = small_cascade();
   description.cascade_width = 8;
   description.optimizer = "adam";
   description.mirror_phi = false;
@@ -119,13 +98,13 @@ TEST(Cascade, GradientsEqualFiniteDifferences) {
 }
 
 TEST(Cascade, LearnsAndRepeatsItselfToTheBit) {
-  const calo::TrainResult a = train(small_description());
+  const calo::TrainResult a = train_cascade(small_cascade());
   ASSERT_EQ(a.history.size(), 6u);
   EXPECT_LT(a.history.back().validation_loss, a.history.front().validation_loss - 1);
   for (const char* part : {"total", "layers", "rings", "phi"}) EXPECT_TRUE(a.history[0].parts.contains(part));
   for (const int threads : {1, 3}) {
-    const calo::TrainResult one = train(small_description(), {}, threads);
-    const calo::TrainResult two = train(small_description(), {}, threads);
+    const calo::TrainResult one = train_cascade(small_cascade(), {}, threads);
+    const calo::TrainResult two = train_cascade(small_cascade(), {}, threads);
     for (const auto& [name, tensor] : one.weights)
       EXPECT_EQ(tensor.values, two.weights.at(name).values) << name;
   }
@@ -141,7 +120,7 @@ TEST(Cascade, LikelihoodOfHeldOutGeant4ShowersGrows) {
        i += std::max<std::size_t>(1, all.size() / 80))
     showers.append(all, i, i + 1);
   ASSERT_GE(showers.size(), 60u);
-  ModelDescription description = small_description();
+  ModelDescription description = small_cascade();
   description.batch_size = 4;
   description.epochs = 3;
   const calo::TrainResult result =
@@ -154,22 +133,22 @@ TEST(Cascade, LikelihoodOfHeldOutGeant4ShowersGrows) {
 
 TEST(Cascade, ResumedIsTheSameAsUnbrokenToTheBit) {
   const test::TempFolder folder;
-  const ModelDescription description = small_description();
-  const calo::TrainResult unbroken = train(description);
+  const ModelDescription description = small_cascade();
+  const calo::TrainResult unbroken = train_cascade(description);
   calo::TrainOptions options{.checkpoint_folder = folder.path(), .data_hash = "x"};
   core::set_interrupt(true);  // as if the signal came in the first epoch
-  EXPECT_THROW(train(description, options), core::Interrupted);
+  EXPECT_THROW(train_cascade(description, options), core::Interrupted);
   options.resume = true;
-  EXPECT_THROW(train(description, options), core::Interrupted);  // and again in the second
+  EXPECT_THROW(train_cascade(description, options), core::Interrupted);  // and again in the second
   core::set_interrupt(false);
-  const calo::TrainResult resumed = train(description, options);
+  const calo::TrainResult resumed = train_cascade(description, options);
   for (const auto& [name, tensor] : unbroken.weights)
     EXPECT_EQ(tensor.values, resumed.weights.at(name).values) << name;
   EXPECT_EQ(resumed.history.back().loss, unbroken.history.back().loss);
 }
 
 TEST(Cascade, ShowersDoNotDependOnBatchOrThreads) {
-  const auto source = calo::ShowerSource::of_folder(trained_model());
+  const auto source = calo::ShowerSource::of_folder(trained_cascade());
   const std::vector<calo::Conditions> conditions = conditions_of(70);
   core::ThreadPool one(1), three(3);
   Showers whole;
@@ -191,7 +170,7 @@ TEST(Cascade, ShowersDoNotDependOnBatchOrThreads) {
 }
 
 TEST(Cascade, ShowersHaveTheTrainingsThresholdAndMeans) {
-  const ModelFolder model = trained_model(test::small_mesh(), 60);
+  const ModelFolder model = trained_cascade(test::small_mesh(), 60);
   const auto source = calo::ShowerSource::of_folder(model);
   const Showers truth = test::toy_showers(test::small_mesh(), 1500, 77);
   core::ThreadPool pool(2);
@@ -211,7 +190,7 @@ TEST(Cascade, ShowersHaveTheTrainingsThresholdAndMeans) {
 }
 
 TEST(Cascade, CellsBelowTheThresholdAskedForAreLeftOut) {
-  const auto source = calo::ShowerSource::of_folder(trained_model());
+  const auto source = calo::ShowerSource::of_folder(trained_cascade());
   core::ThreadPool pool(1);
   const auto conditions = conditions_of(20);
   Showers all, cut;
@@ -226,7 +205,7 @@ TEST(Cascade, CellsBelowTheThresholdAskedForAreLeftOut) {
 
 TEST(Cascade, FolderIsReadBackAndMakesTheSameShowers) {
   const test::TempFolder folder;
-  const ModelFolder model = trained_model();
+  const ModelFolder model = trained_cascade();
   model.write(folder.path());
   const ModelFolder read = ModelFolder::read(folder.path());
   EXPECT_EQ(read.weights.size(), model.weights.size());
@@ -236,7 +215,6 @@ TEST(Cascade, FolderIsReadBackAndMakesTheSameShowers) {
   calo::ShowerSource::of_folder(model)->make(conditions, {"SiW"}, 0, 1, 0, pool, a);
   calo::ShowerSource::open(folder.path())->make(conditions, {"SiW"}, 0, 1, 0, pool, b);
   EXPECT_EQ(a.energies_mev, b.energies_mev);
-  EXPECT_THROW(calo::ShowerSource::open(folder.path(), calo::infer::Precision::kBf16), core::UsageError);
 }
 
 std::string message_of(const std::function<void()>& call) {
@@ -251,7 +229,7 @@ std::string message_of(const std::function<void()>& call) {
 TEST(Cascade, NamesWhatIsWrong) {
   using testing::HasSubstr;
   const test::TempFolder folder;
-  const ModelFolder model = trained_model();
+  const ModelFolder model = trained_cascade();
   const auto broken = [&](const auto& change) {
     ModelFolder other = model;
     change(other);
@@ -277,27 +255,14 @@ TEST(Cascade, NamesWhatIsWrong) {
 
   const VoxelMesh layered(std::vector<calo::LayerBinning>{{{0, 1, 2}, 4}, {{0, 3}, 2}});
   const calo::Transform of_layered = test::toy_transform(layered);
-  EXPECT_THAT(message_of([&] { calo::cascade_nets(small_description(), of_layered); }),
+  EXPECT_THAT(message_of([&] { calo::cascade_shape(small_cascade(), of_layered); }),
               HasSubstr("regular cylinder"));
   EXPECT_THAT(message_of([&] { calo::device_of("cascade", "cuda"); }), HasSubstr("CPU only"));
   const VoxelMesh mesh = test::uneven_mesh();
   Showers noisy = test::toy_showers(mesh, 20, 1);
   noisy.energies_mev[7] = 1e-12f;
-  EXPECT_THAT(
-      message_of([&] { calo::train(noisy, test::toy_transform(mesh), small_description(), {}, pool); }),
-      HasSubstr("--threshold-mev"));
-}
-
-TEST(Cascade, IsNotConvertedToOnnx) {
-  const test::TempFolder folder;
-  trained_model().write(folder.path());
-  const std::string expected = "a cascade cannot be converted to ONNX yet";
-  EXPECT_THAT(message_of([&] { calo::require_onnx(folder.path()); }), testing::HasSubstr(expected));
-  EXPECT_THAT(
-      message_of([&] { calo::convert(ModelFolder::read(folder.path()), {}, folder.path() / "x.onnx"); }),
-      testing::HasSubstr(expected));
-  EXPECT_FALSE(std::filesystem::exists(folder.path() / "x.onnx"));
-  EXPECT_NO_THROW(calo::require_onnx(folder.path() / "model.json"));
+  EXPECT_THAT(message_of([&] { calo::train(noisy, test::toy_transform(mesh), small_cascade(), {}, pool); }),
+              HasSubstr("--threshold-mev"));
 }
 
 }  // namespace

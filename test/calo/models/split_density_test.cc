@@ -209,7 +209,7 @@ TEST(SplitDensity, SmallerPartUnderTheThresholdJoinsTheLarger) {
 TEST(TotalDensity, IntegratesToOneAndHasTheRightGradient) {
   for (std::uint64_t i = 0; i < 10; ++i) {
     core::Philox random(9, i);
-    std::vector<float> out(3 * calo::CascadeSizes::kTotalComponents), gradient(out.size());
+    std::vector<float> out(3 * calo::cascade::CascadeSizes::kTotalComponents), gradient(out.size());
     for (float& value : out) value = random.normal();
     double sum = 0;
     constexpr double kStep = 1e-3;

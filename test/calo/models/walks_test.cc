@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "calo/model/cascade_nets.h"
+#include "calo/model/cascade_shape.h"
 #include "calo/models/cascade/teacher.h"
 #include "core/error.h"
 #include "core/philox.h"
@@ -21,7 +21,7 @@ using calo::cascade::TeacherSplit;
 
 TEST(PhiTree, HalvesEveryRingDownToItsCells) {
   for (const int n_phi : {1, 2, 3, 7, 16, 50}) {
-    const calo::PhiTree tree(n_phi);
+    const calo::cascade::PhiTree tree(n_phi);
     EXPECT_EQ(tree.depth(), n_phi == 1 ? 0 : std::ceil(std::log2(n_phi))) << n_phi;
     EXPECT_EQ(tree.nodes(tree.depth()), n_phi);
     for (int level = 0; level <= tree.depth(); ++level) {
@@ -77,9 +77,10 @@ TEST(Teacher, SplitsOfAShowerGiveTheShower) {
                                      .mean_response = fitted.mean_response,
                                      .response_width = fitted.response_width,
                                      .intervals = calo::cascade::Frame::tree_of(fitted.layer_cuts, c.n_z)};
-    const PatternFrame pattern(c, frame.threshold_mev);
+    const auto shape = calo::cascade_shape({.architecture = "cascade"}, test::toy_transform(mesh));
+    const PatternFrame pattern(shape, frame.threshold_mev);
     calo::cascade::Teacher teacher(frame, pattern);
-    const auto nets = calo::cascade_nets({.architecture = "cascade"}, test::toy_transform(mesh));
+    const auto nets = calo::cascade::cascade_nets(shape);
     for (const std::uint32_t shower : all) {
       calo::cascade::LayeredShower layered(c);
       layered.read(showers, shower, false, 0);
@@ -87,8 +88,9 @@ TEST(Teacher, SplitsOfAShowerGiveTheShower) {
       std::size_t cells = 0;
       double found = 0;
       std::vector<std::vector<float>> rows;
-      const auto conditions =
-          calo::cascade::ConditionFeatures::of(test::toy_transform(mesh), showers.conditions[shower], "SiW");
+      calo::cascade::ConditionFeatures conditions;
+      conditions.set(showers.conditions[shower].incident_energy_mev, showers.conditions[shower].theta_rad,
+                     test::toy_transform(mesh).place_of("SiW"), 2);
       const int last = 2 + pattern.tree.depth();
       teacher.walk(layered, conditions, showers.conditions[shower].incident_energy_mev,
                    [&](const TeacherSplit& split) {
@@ -123,7 +125,8 @@ TEST(Walks, EveryLevelHasTheEnergyOfTheShower) {
     const calo::cascade::Frame frame{
         .threshold_mev = 0.02f,
         .intervals = calo::cascade::Frame::tree_of(calo::cascade::Frame::cuts_of(mean), c.n_z)};
-    const PatternFrame pattern(c, frame.threshold_mev);
+    const auto shape = calo::cascade_shape({.architecture = "cascade"}, test::toy_transform(mesh));
+    const PatternFrame pattern(shape, frame.threshold_mev);
     const calo::cascade::ConditionFeatures conditions{.e = 0.5f, .others = {0, 1}};
     core::Philox random(1, 0);
     const auto draw = [&](float energy) {

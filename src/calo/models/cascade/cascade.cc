@@ -4,10 +4,11 @@
 #include <cmath>
 #include <numbers>
 
-#include "calo/model/cascade_nets.h"
+#include "calo/model/cascade_shape.h"
 #include "calo/models/cascade/fit.h"
 #include "calo/models/cascade/initial.h"
 #include "calo/models/cascade/network.h"
+#include "calo/models/cascade/split_density.h"
 #include "calo/models/cascade/teacher.h"
 #include "core/philox.h"
 
@@ -73,11 +74,12 @@ class Lane {
     shower_.read(showers, index, mirror, turn);
     if (!(shower_.total_mev() > 0)) return;
     const Conditions& condition = showers.conditions[index];
-    const auto conditions =
-        ConditionFeatures::of(shared_.transform, condition, showers.geometries.at(condition.geometry));
-    LayerWalk::total_features(conditions, row(0, 0, 0));
+    conditions_.set(condition.incident_energy_mev, condition.theta_rad,
+                    shared_.transform.place_of(showers.geometries.at(condition.geometry)),
+                    shared_.transform.one_hot_order.size());
+    LayerWalk::total_features(conditions_, row(0, 0, 0));
     rows_[0].a_mev.back() = shared_.frame.code_of_total(shower_.total_mev(), condition.incident_energy_mev);
-    teacher_.walk(shower_, conditions, condition.incident_energy_mev, [&](const TeacherSplit& split) {
+    teacher_.walk(shower_, conditions_, condition.incident_energy_mev, [&](const TeacherSplit& split) {
       float* x = row(split.net, split.layer, split.position);
       Rows& rows = rows_[split.net];
       rows.a_mev.back() = split.a_mev;
@@ -151,6 +153,7 @@ class Lane {
   bool learn_ = false;
   Teacher teacher_;
   LayeredShower shower_;
+  ConditionFeatures conditions_;
   std::vector<NetworkPass> passes_;
   std::vector<Rows> rows_;
   std::vector<std::vector<float>> gradients_;  // by parameter
@@ -164,14 +167,15 @@ class Cascade : public TrainableModel {
   Cascade(const ModelDescription& description, const Transform& transform, std::uint64_t seed,
           const Showers& showers, std::span<const std::uint32_t> training, core::ThreadPool& pool)
       : transform_(transform),
-        nets_(cascade_nets(description, transform)),
+        shape_(cascade_shape(description, transform)),
+        nets_(cascade_nets(shape_)),
         seed_(seed),
         mirror_(description.mirror_phi),
         pool_(pool) {
-    const VoxelMesh::Cylinder& mesh = transform_.mesh.cylinder();
-    parameters_ = initial_parameters(description, transform_, fit(showers, training, mesh), seed);
-    frame_ = frame_of(weights(), mesh.n_z);
-    pattern_ = std::make_unique<PatternFrame>(mesh, frame_.threshold_mev);
+    parameters_ =
+        initial_parameters(description, transform_, fit(showers, training, transform_.mesh.cylinder()), seed);
+    frame_ = frame();
+    pattern_ = std::make_unique<PatternFrame>(shape_, frame_.threshold_mev);
     for (const CascadeNet& net : nets_) places_.push_back(places_of(net));
     shared_ = std::make_unique<Shared>(Shared{.transform = transform_,
                                               .nets = nets_,
@@ -210,7 +214,7 @@ class Cascade : public TrainableModel {
   const std::vector<Parameter>& parameters() override { return parameters_; }
   void set_parameters(const std::function<void(std::vector<Parameter>&)>& change) override {
     change(parameters_);
-    frame_ = frame_of(weights(), transform_.mesh.num_layers());
+    frame_ = frame();
     pattern_->threshold_mev = frame_.threshold_mev;
     look();
   }
@@ -222,6 +226,12 @@ class Cascade : public TrainableModel {
   }
 
  private:
+  Frame frame() {
+    Trained model{.shape = shape_, .geometries = {}, .tensors = {}};
+    for (const Parameter& parameter : parameters_) model.tensors[parameter.name] = parameter.values;
+    return model.frame();
+  }
+
   Places places_of(const CascadeNet& net) const {
     const auto find = [&](const std::string& name) {
       const auto found = std::find_if(parameters_.begin(), parameters_.end(),
@@ -300,6 +310,7 @@ class Cascade : public TrainableModel {
   }
 
   Transform transform_;
+  CascadeShape shape_;
   std::vector<CascadeNet> nets_;
   std::uint64_t seed_;
   bool mirror_;

@@ -77,19 +77,6 @@ Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const V
   return result;
 }
 
-Frame frame_of(const Weights& weights, int layers) {
-  const auto values = [&](const char* name) -> const std::vector<float>& { return weights.at(name).values; };
-  const auto positive = [](float value, const char* name) {
-    if (!(value > 0) || !std::isfinite(value))
-      throw core::InputError({.message = fmt::format("{} is not positive", value), .field = name});
-    return value;
-  };
-  return {.threshold_mev = positive(values("threshold_mev")[0], "threshold_mev"),
-          .mean_response = positive(values("response")[0], "response"),
-          .response_width = positive(values("response")[1], "response"),
-          .intervals = Frame::tree_of(values("layer_cuts"), layers)};
-}
-
 LayeredShower::LayeredShower(const VoxelMesh::Cylinder& mesh)
     : mesh_(mesh),
       columns_(static_cast<std::size_t>(mesh.n_r) * static_cast<std::size_t>(mesh.n_phi)),

@@ -4,9 +4,9 @@
 #include <span>
 #include <vector>
 
+#include "calo/infer/cascade/draw.h"
+#include "calo/infer/cascade/layer_walk.h"
 #include "calo/model/model_folder.h"
-#include "calo/models/cascade/layer_walk.h"
-#include "calo/models/cascade/split_density.h"
 #include "calo/shower/showers.h"
 
 namespace calo::cascade {
@@ -21,9 +21,6 @@ struct Fit {
 
 /// @throws core::InputError if the showers have no threshold, or there is none with energy
 Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const VoxelMesh::Cylinder& mesh);
-
-/// The frame of stored tensors. @throws core::InputError naming the tensor that cannot be
-Frame frame_of(const Weights& weights, int layers);
 
 /// Energies of one shower by layer, `[layer, r, phi]`, and the layers' sums.
 class LayeredShower {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "calo/model/cascade_nets.h"
+#include "calo/model/cascade_shape.h"
 #include "core/philox.h"
 
 namespace calo::cascade {
@@ -64,7 +64,7 @@ std::vector<Parameter> initial_parameters(const ModelDescription& description, c
     core::Philox random(seed, number++, kInitialStream);
     for (float& value : parameter.values) value = static_cast<float>((2 * random.uniform() - 1) * bound);
   };
-  for (const CascadeNet& net : cascade_nets(description, transform)) {
+  for (const CascadeNet& net : cascade_nets(cascade_shape(description, transform))) {
     for (std::int64_t i = 0; i < net.depth; ++i) {
       const std::int64_t in = i == 0 ? net.inputs : net.width;
       const std::string layer = net.name + "." + std::to_string(i);

@@ -4,45 +4,11 @@
 
 #include <algorithm>
 
+#include "calo/infer/cascade/hard_swish.h"
 #include "core/simd.h"
 
 namespace calo::cascade {
 namespace {
-
-CALOPIPE_SIMD_CLONES void swish(const float* __restrict x, float* __restrict h, std::size_t count) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) {
-    const float gate = std::min(std::max(x[i] + 3.0f, 0.0f), 6.0f);
-    h[i] = x[i] * gate * (1.0f / 6.0f);
-  }
-}
-
-CALOPIPE_SIMD_CLONES void swish_of_sum(const float* __restrict x, const float* __restrict a,
-                                       const float* __restrict b, float* __restrict h, std::size_t count) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) {
-    const float sum = x[i] + a[i] + b[i], gate = std::min(std::max(sum + 3.0f, 0.0f), 6.0f);
-    h[i] = sum * gate * (1.0f / 6.0f);
-  }
-}
-CALOPIPE_SIMD_CLONES void swish_of_sum(const float* __restrict x, const float* __restrict a,
-                                       float* __restrict h, std::size_t count) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) {
-    const float sum = x[i] + a[i], gate = std::min(std::max(sum + 3.0f, 0.0f), 6.0f);
-    h[i] = sum * gate * (1.0f / 6.0f);
-  }
-}
-
-// h = before + hard_swish(x); `before` may be h.
-CALOPIPE_SIMD_CLONES void add_swish(const float* __restrict x, const float* before, float* h,
-                                    std::size_t count) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) {
-    const float gate = std::min(std::max(x[i] + 3.0f, 0.0f), 6.0f);
-    h[i] = before[i] + x[i] * gate * (1.0f / 6.0f);
-  }
-}
 
 // to = from · h'(x)
 CALOPIPE_SIMD_CLONES void swish_slope(const float* __restrict x, const float* __restrict from,
@@ -91,19 +57,6 @@ std::size_t size(std::int64_t n) {
 
 }  // namespace
 
-void add_hard_swish(const float* x, float* h, std::size_t count) {
-  add_swish(x, h, h, count);
-}
-
-void hard_swish_of_sum(const float* x, const float* a, const float* b, float* h, std::size_t count) {
-  if (a != nullptr && b != nullptr)
-    swish_of_sum(x, a, b, h, count);
-  else if (a != nullptr || b != nullptr)
-    swish_of_sum(x, a != nullptr ? a : b, h, count);
-  else
-    swish(x, h, count);
-}
-
 NetworkPass::NetworkPass(const CascadeNet& net)
     : net_(net),
       layer_(kRows),
@@ -132,7 +85,7 @@ void NetworkPass::forward(const NetTensors<const float>& tensors) {
     product(i == 0 ? x_.data() : h_[i - 1].data(), tensors.weight[i], z_[i].data(), rows_,
             i == 0 ? in : width, width);
     if (i > 0) {
-      add_swish(z_[i].data(), h_[i - 1].data(), h_[i].data(), rows_ * width);
+      add_hard_swish(z_[i].data(), h_[i - 1].data(), h_[i].data(), rows_ * width);
       continue;
     }
     for (std::size_t row = 0; row < rows_; ++row) {
@@ -140,7 +93,7 @@ void NetworkPass::forward(const NetTensors<const float>& tensors) {
       if (tensors.layer_table != nullptr) add(tensors.layer_table + layer_[row] * width, z, width);
       if (tensors.position_table != nullptr) add(tensors.position_table + position_[row] * width, z, width);
     }
-    swish(z_[0].data(), h_[0].data(), rows_ * width);
+    hard_swish_of_sum(z_[0].data(), nullptr, nullptr, h_[0].data(), rows_ * width);
   }
   with_bias(tensors.bias.back(), out_.data(), to);
   product(h_.back().data(), tensors.weight.back(), out_.data(), rows_, width, to);

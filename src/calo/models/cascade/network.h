@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "calo/model/cascade_nets.h"
+#include "calo/infer/cascade/nets.h"
 
 namespace calo::cascade {
 
@@ -16,11 +16,6 @@ struct NetTensors {
   Number* position_table = nullptr;
   Number* spectra = nullptr;
 };
-
-/// h += f(x) with f(x) = x · min(max(x + 3, 0), 6) / 6, hard-swish, which every hidden layer has.
-void add_hard_swish(const float* x, float* h, std::size_t count);
-/// h = f(x + a + b); a and b may be null.
-void hard_swish_of_sum(const float* x, const float* a, const float* b, float* h, std::size_t count);
 
 /// Forward and backward pass of one network over a few hundred rows: hidden layers with hard-swish, the first
 /// with a row of each table added, those after it added to what they got.

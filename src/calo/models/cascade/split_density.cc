@@ -133,26 +133,6 @@ double class_loss(const float* out, int of, float* gradient) {
 
 }  // namespace
 
-Spectra::Spectra(std::span<const float> logits) {
-  const std::size_t rings = logits.size() / kBins;
-  log_probability_.resize(rings * kBins);
-  below_.resize(rings * (kBins + 1));
-  for (std::size_t ring = 0; ring < rings; ++ring) {
-    const float* from = logits.data() + ring * kBins;
-    const double top = *std::max_element(from, from + kBins);
-    double sum = 0, share = 0;
-    for (int bin = 0; bin < kBins; ++bin) sum += std::exp(from[bin] - top);
-    for (int bin = 0; bin < kBins; ++bin) {
-      const auto at = static_cast<std::size_t>(bin);
-      const double log_p = from[bin] - top - std::log(sum);
-      log_probability_[ring * kBins + at] = static_cast<float>(log_p);
-      below_[ring * (kBins + 1) + at] = static_cast<float>(share);
-      share += std::exp(log_p);
-    }
-    below_[ring * (kBins + 1) + kBins] = 1;
-  }
-}
-
 void SpectraGradient::finish(const Spectra& spectra, std::span<float> gradient) {
   for (std::size_t ring = 0; ring < hits_.size() / Spectra::kBins; ++ring) {
     float above = 0;
@@ -236,6 +216,32 @@ double split_loss(const SplitRows& rows, float threshold_mev, const Spectra* spe
   }
   if (lanes > 0) flush();
   return sum;
+}
+
+double total_loss(const float* out, float t, float* gradient) {
+  constexpr int kCount = CascadeSizes::kTotalComponents;
+  double top_weight = out[0], top = -1e300, weight[kCount], share[kCount], z[kCount], weights = 0, sum = 0;
+  for (int k = 0; k < kCount; ++k) {
+    top_weight = std::max<double>(top_weight, out[k]);
+    const double log_width = std::clamp(out[2 * kCount + k], -4.0f, 2.0f);
+    z[k] = (t - out[kCount + k]) * std::exp(-log_width);
+    share[k] = out[k] - log_width - 0.5 * z[k] * z[k] - 0.5 * std::log(2 * std::numbers::pi);
+    top = std::max(top, share[k]);
+  }
+  for (int k = 0; k < kCount; ++k) {
+    weights += weight[k] = std::exp(out[k] - top_weight);
+    sum += share[k] = std::exp(share[k] - top);
+  }
+  if (gradient != nullptr)
+    for (int k = 0; k < kCount; ++k) {
+      const float raw = out[2 * kCount + k];
+      const bool inside = raw >= -4.0f && raw <= 2.0f;
+      share[k] /= sum;
+      gradient[k] = static_cast<float>(weight[k] / weights - share[k]);
+      gradient[kCount + k] = static_cast<float>(-share[k] * z[k] * std::exp(-std::clamp(raw, -4.0f, 2.0f)));
+      gradient[2 * kCount + k] = inside ? static_cast<float>(share[k] * (1 - z[k] * z[k])) : 0;
+    }
+  return std::log(weights) + top_weight - std::log(sum) - top;
 }
 
 }  // namespace calo::cascade

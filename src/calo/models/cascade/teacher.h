@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <vector>
 
+#include "calo/infer/cascade/layer_walk.h"
+#include "calo/infer/cascade/pattern_walk.h"
 #include "calo/models/cascade/fit.h"
-#include "calo/models/cascade/layer_walk.h"
-#include "calo/models/cascade/pattern_walk.h"
 
 namespace calo::cascade {
 

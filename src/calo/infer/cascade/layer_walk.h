@@ -4,9 +4,6 @@
 #include <span>
 #include <vector>
 
-#include "calo/preprocess/transform.h"
-#include "calo/shower/showers.h"
-
 namespace calo::cascade {
 
 /// Energy as the networks see it: ln(E/T) / 8, and 0 for none.
@@ -44,8 +41,8 @@ struct ConditionFeatures {
   float e = 0;
   std::vector<float> others;  ///< (theta − 90 degrees) / 90 degrees, one-hot geometry
 
-  static ConditionFeatures of(const Transform& transform, const Conditions& condition,
-                              const std::string& geometry);
+  /// @param geometry  place of the one-hot, which has `geometries`
+  void set(float energy_mev, float theta_rad, std::size_t geometry, std::size_t geometries);
 };
 
 /// The first two networks' features: of the total energy, and of the layers' energies while they are split

@@ -1,14 +1,18 @@
 // Drawing from the densities of splits and of the total energy.
+#include "calo/infer/cascade/draw.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-#include "calo/models/cascade/split_density.h"
+#include "core/philox.h"
 
 namespace calo::cascade {
 namespace {
 
 using O = SplitOutputs;
+
+constexpr std::uint32_t kSplitStream = 0x63617363;
 
 // Chooses one of `count` outcomes by the softmax of weight(k); `u` goes on as what is left of it, uniform
 // again.
@@ -42,6 +46,58 @@ double draw_from(const Spectra& spectra, int ring, double top, double u) {
 }
 
 }  // namespace
+
+Spectra::Spectra(std::span<const float> logits) {
+  const std::size_t rings = logits.size() / kBins;
+  log_probability_.resize(rings * kBins);
+  below_.resize(rings * (kBins + 1));
+  for (std::size_t ring = 0; ring < rings; ++ring) {
+    const float* from = logits.data() + ring * kBins;
+    const double top = *std::max_element(from, from + kBins);
+    double sum = 0, share = 0;
+    for (int bin = 0; bin < kBins; ++bin) sum += std::exp(from[bin] - top);
+    for (int bin = 0; bin < kBins; ++bin) {
+      const auto at = static_cast<std::size_t>(bin);
+      const double log_p = from[bin] - top - std::log(sum);
+      log_probability_[ring * kBins + at] = static_cast<float>(log_p);
+      below_[ring * (kBins + 1) + at] = static_cast<float>(share);
+      share += std::exp(log_p);
+    }
+    below_[ring * (kBins + 1) + kBins] = 1;
+  }
+}
+
+SplitNoise split_noise(const ShowerKey& shower, std::size_t split) {
+  const core::Philox::Block block = core::Philox::round10(
+      {static_cast<std::uint32_t>(split), kSplitStream + shower.particle,
+       static_cast<std::uint32_t>(shower.event), static_cast<std::uint32_t>(shower.event >> 32)},
+      {static_cast<std::uint32_t>(shower.seed), static_cast<std::uint32_t>(shower.seed >> 32)});
+  const auto uniform = [](std::uint32_t high, std::uint32_t low) {
+    const std::uint64_t bits =
+        (static_cast<std::uint64_t>(high) << 32 | low) >> 12;  // 52: 1 is never reached
+    return (static_cast<double>(bits) + 0.5) * 0x1p-52;
+  };
+  return {.choice = uniform(block[0], block[1]), .place = uniform(block[2], block[3])};
+}
+
+SplitNoise split_noise(const float latents[2]) {
+  // Inside (0, 1), whatever a latent number is.
+  const auto uniform = [](double normal) {
+    return std::clamp(0.5 * std::erfc(-normal * (std::numbers::sqrt2 / 2)), 0x1p-53, 1 - 0x1p-53);
+  };
+  return {.choice = uniform(latents[0]), .place = uniform(latents[1])};
+}
+
+std::vector<float> split_latents(const ShowerKey& shower, std::size_t splits) {
+  std::vector<float> latents;
+  latents.reserve(2 * splits);
+  for (std::size_t split = 0; split < splits; ++split) {
+    const SplitNoise noise = split_noise(shower, split);
+    latents.push_back(static_cast<float>(normal_quantile(noise.choice)));
+    latents.push_back(static_cast<float>(normal_quantile(noise.place)));
+  }
+  return latents;
+}
 
 Parts draw_split(const float* out, float energy_mev, float threshold_mev, const Spectra* spectra, int ring,
                  SplitNoise noise) {
@@ -87,32 +143,6 @@ Parts draw_split(const float* out, float energy_mev, float threshold_mev, const 
   }
   const auto small = static_cast<float>(b);
   return {energy_mev - small, small};
-}
-
-double total_loss(const float* out, float t, float* gradient) {
-  constexpr int kCount = CascadeSizes::kTotalComponents;
-  double top_weight = out[0], top = -1e300, weight[kCount], share[kCount], z[kCount], weights = 0, sum = 0;
-  for (int k = 0; k < kCount; ++k) {
-    top_weight = std::max<double>(top_weight, out[k]);
-    const double log_width = std::clamp(out[2 * kCount + k], -4.0f, 2.0f);
-    z[k] = (t - out[kCount + k]) * std::exp(-log_width);
-    share[k] = out[k] - log_width - 0.5 * z[k] * z[k] - 0.5 * std::log(2 * std::numbers::pi);
-    top = std::max(top, share[k]);
-  }
-  for (int k = 0; k < kCount; ++k) {
-    weights += weight[k] = std::exp(out[k] - top_weight);
-    sum += share[k] = std::exp(share[k] - top);
-  }
-  if (gradient != nullptr)
-    for (int k = 0; k < kCount; ++k) {
-      const float raw = out[2 * kCount + k];
-      const bool inside = raw >= -4.0f && raw <= 2.0f;
-      share[k] /= sum;
-      gradient[k] = static_cast<float>(weight[k] / weights - share[k]);
-      gradient[kCount + k] = static_cast<float>(-share[k] * z[k] * std::exp(-std::clamp(raw, -4.0f, 2.0f)));
-      gradient[2 * kCount + k] = inside ? static_cast<float>(share[k] * (1 - z[k] * z[k])) : 0;
-    }
-  return std::log(weights) + top_weight - std::log(sum) - top;
 }
 
 double draw_total(const float* out, SplitNoise noise) {

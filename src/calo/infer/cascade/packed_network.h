@@ -3,17 +3,20 @@
 #include <cstddef>
 #include <vector>
 
+#include "calo/infer/cascade/trained.h"
 #include "calo/infer/large_array.h"
 #include "calo/infer/packed_layer.h"
-#include "calo/model/cascade_nets.h"
-#include "calo/model/model_folder.h"
 
 namespace calo::cascade {
 
 /// A stored network for sampling. A row's outputs do not depend on the other rows, to the bit.
 class PackedNetwork {
  public:
-  PackedNetwork(const CascadeNet& net, const Weights& weights);
+  /// @throws core::InputError if a tensor is missing
+  PackedNetwork(const CascadeNet& net, const Trained& model, const infer::PackedLayer::Options& options);
+
+  /// Memory of the weights.
+  std::size_t bytes() const;
 
   /// Rows that are worked through together.
   struct Rows {

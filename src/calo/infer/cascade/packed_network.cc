@@ -1,21 +1,15 @@
-#include "calo/models/cascade/packed_network.h"
+#include "calo/infer/cascade/packed_network.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "calo/models/cascade/network.h"
+#include "calo/infer/cascade/hard_swish.h"
 #include "core/error.h"
 
 namespace calo::cascade {
 namespace {
-
-const std::vector<float>& values(const Weights& weights, const std::string& name) {
-  const auto found = weights.find(name);
-  if (found == weights.end()) throw core::InputError({.message = "is missing in the model", .field = name});
-  return found->second.values;
-}
 
 // Calls finish(row, column, z, columns) with bias + weight · x of each row, some columns at a time. x has
 // been read before the first call.
@@ -49,14 +43,25 @@ const float* PackedNetwork::row_of(const std::vector<float>& table, std::size_t 
   return table.empty() ? nullptr : table.data() + row * static_cast<std::size_t>(net_.width) + column;
 }
 
-PackedNetwork::PackedNetwork(const CascadeNet& net, const Weights& weights) : net_(net) {
+PackedNetwork::PackedNetwork(const CascadeNet& net, const Trained& model,
+                             const infer::PackedLayer::Options& options)
+    : net_(net) {
   for (std::int64_t i = 0; i <= net.depth; ++i) {
     const std::string layer = net.name + "." + (i < net.depth ? std::to_string(i) : "output");
-    layers_.emplace_back(values(weights, layer + ".weight"), values(weights, layer + ".bias"),
-                         i == 0 ? net.inputs : net.width);
+    const std::int64_t in = i == 0 ? net.inputs : net.width;
+    layers_.emplace_back(
+        infer::WeightView{.data = reinterpret_cast<const std::byte*>(model.tensor(layer + ".weight").data()),
+                          .out_stride = in},
+        model.tensor(layer + ".bias"), in, options);
   }
-  if (net.layers > 0) layer_table_ = values(weights, net.name + ".layer_table");
-  if (net.positions > 0) position_table_ = values(weights, net.name + ".position_table");
+  if (net.layers > 0) layer_table_ = model.tensor(net.name + ".layer_table");
+  if (net.positions > 0) position_table_ = model.tensor(net.name + ".position_table");
+}
+
+std::size_t PackedNetwork::bytes() const {
+  std::size_t sum = (layer_table_.size() + position_table_.size()) * sizeof(float);
+  for (const infer::PackedLayer& layer : layers_) sum += layer.bytes();
+  return sum;
 }
 
 float* PackedNetwork::add_row(Rows& rows, std::size_t layer, std::size_t position) const {
@@ -83,7 +88,7 @@ void PackedNetwork::forward(Rows& rows) const {
                }
                float* h = rows.h.data() + row * width + column;
                if (i > 0)
-                 add_hard_swish(z, h, columns);
+                 add_hard_swish(z, h, h, columns);
                else
                  hard_swish_of_sum(z, row_of(layer_table_, rows.layers[row], column),
                                    row_of(position_table_, rows.positions[row], column), h, columns);

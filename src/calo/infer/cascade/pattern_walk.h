@@ -4,14 +4,14 @@
 #include <cstddef>
 #include <vector>
 
-#include "calo/model/cascade_nets.h"
-#include "calo/models/cascade/layer_walk.h"
+#include "calo/infer/cascade/layer_walk.h"
+#include "calo/infer/cascade/nets.h"
 
 namespace calo::cascade {
 
 /// What all showers of a mesh have in common for PatternWalk.
 struct PatternFrame {
-  PatternFrame(const VoxelMesh::Cylinder& mesh, float threshold);
+  PatternFrame(const CascadeShape& shape, float threshold);
 
   int n_r, n_z;
   float threshold_mev;

@@ -1,4 +1,4 @@
-#include "calo/models/cascade/layer_walk.h"
+#include "calo/infer/cascade/layer_walk.h"
 
 #include <fmt/format.h>
 
@@ -73,14 +73,11 @@ float Frame::total_of_code(double code, float incident_energy_mev) const {
   return std::max(static_cast<float>(total), threshold_mev);
 }
 
-ConditionFeatures ConditionFeatures::of(const Transform& transform, const Conditions& condition,
-                                        const std::string& geometry) {
-  std::vector<float> encoded(static_cast<std::size_t>(transform.condition_dim()));
-  transform.encode(condition, geometry, encoded);
-  ConditionFeatures features{.e = std::log(condition.incident_energy_mev / 1000) / std::log(100.0f)};
-  features.others.push_back(condition.theta_rad * static_cast<float>(2 / std::numbers::pi) - 1);
-  features.others.insert(features.others.end(), encoded.begin() + 2, encoded.end());
-  return features;
+void ConditionFeatures::set(float energy_mev, float theta_rad, std::size_t geometry, std::size_t geometries) {
+  e = std::log(energy_mev / 1000) / std::log(100.0f);
+  others.assign(1 + geometries, 0.0f);
+  others[0] = theta_rad * static_cast<float>(2 / std::numbers::pi) - 1;
+  others.at(1 + geometry) = 1;
 }
 
 LayerWalk::LayerWalk(const Frame& frame, int layers)

@@ -1,10 +1,10 @@
-#include "calo/model/cascade_nets.h"
+#include "calo/infer/cascade/nets.h"
 
 #include <fmt/format.h>
 
 #include "core/error.h"
 
-namespace calo {
+namespace calo::cascade {
 
 PhiTree::PhiTree(int n_phi) {
   levels_.push_back({{.begin = 0, .end = n_phi, .first_child = 0, .is_split = n_phi > 1}});
@@ -25,19 +25,18 @@ PhiTree::PhiTree(int n_phi) {
   }
 }
 
-std::vector<CascadeNet> cascade_nets(const ModelDescription& description, const Transform& transform) {
-  if (!transform.mesh.is_cylinder())
-    throw core::InputError(
-        {.message = "a cascade needs a regular cylinder, and this mesh is of layers that differ",
-         .field = "mesh"});
-  const VoxelMesh::Cylinder& mesh = transform.mesh.cylinder();
-  if (mesh.n_r < 2 || mesh.n_z < 2)
+std::vector<CascadeNet> cascade_nets(const CascadeShape& shape) {
+  if (shape.n_r < 2 || shape.n_phi < 1 || shape.n_z < 2)
     throw core::InputError({.message = "a cascade needs two rings and two layers at least", .field = "mesh"});
+  if (shape.width < 1 || shape.depth < 1 || shape.geometries < 0 || !(shape.size_r_mm > 0))
+    throw core::InputError(
+        {.message = "a cascade needs networks with a width and a depth, and rings with a size",
+         .field = "cascade"});
   // Angle and geometry, which every network sees beside the energy.
-  const std::int64_t others = 1 + static_cast<std::int64_t>(transform.one_hot_order.size());
+  const std::int64_t others = 1 + shape.geometries;
   constexpr std::int64_t kParametric = CascadeSizes::kNormals + 2 * CascadeSizes::kLogistics;
   constexpr std::int64_t kWithout = 3 + 3 * kParametric, kWithSpectra = kWithout + 2;
-  const std::int64_t width = description.cascade_width, depth = description.cascade_depth;
+  const std::int64_t width = shape.width, depth = shape.depth;
   std::vector<CascadeNet> nets;
   nets.push_back({.name = "total",
                   .inputs = 3 + others,
@@ -45,36 +44,35 @@ std::vector<CascadeNet> cascade_nets(const ModelDescription& description, const 
                   .depth = depth,
                   .outputs = 3 * CascadeSizes::kTotalComponents});
   nets.push_back({.name = "layers",
-                  .inputs = 2 * mesh.n_z + 6 + others,
+                  .inputs = 2 * shape.n_z + 6 + others,
                   .width = width,
                   .depth = depth + 1,
                   .outputs = kWithout,
-                  .positions = mesh.n_z - 1});
+                  .positions = shape.n_z - 1});
   nets.push_back({.name = "rings",
-                  .inputs = 6 * mesh.n_r + 9 + others,
+                  .inputs = 6 * shape.n_r + 9 + others,
                   .width = width,
                   .depth = depth,
                   .outputs = kWithSpectra,
-                  .layers = mesh.n_z,
-                  .positions = mesh.n_r - 1,
-                  .spectra = mesh.n_r});
-  const PhiTree tree(mesh.n_phi);
+                  .layers = shape.n_z,
+                  .positions = shape.n_r - 1,
+                  .spectra = shape.n_r});
+  const PhiTree tree(shape.n_phi);
   for (int level = 0; level < tree.depth(); ++level)
     nets.push_back({.name = fmt::format("phi{}", level),
                     .inputs = 89 + others,
                     .width = width,
                     .depth = depth,
                     .outputs = kWithSpectra,
-                    .layers = mesh.n_z,
-                    .positions = static_cast<std::int64_t>(mesh.n_r) * tree.nodes(level),
-                    .spectra = mesh.n_r});
+                    .layers = shape.n_z,
+                    .positions = static_cast<std::int64_t>(shape.n_r) * tree.nodes(level),
+                    .spectra = shape.n_r});
   return nets;
 }
 
-std::map<std::string, std::vector<std::int64_t>> cascade_shapes(const ModelDescription& description,
-                                                                const Transform& transform) {
+std::map<std::string, std::vector<std::int64_t>> cascade_shapes(const CascadeShape& shape) {
   std::map<std::string, std::vector<std::int64_t>> shapes;
-  for (const CascadeNet& net : cascade_nets(description, transform)) {
+  for (const CascadeNet& net : cascade_nets(shape)) {
     const auto dense = [&](const std::string& name, std::int64_t in, std::int64_t out) {
       shapes[net.name + "." + name + ".weight"] = {out, in};
       shapes[net.name + "." + name + ".bias"] = {out};
@@ -88,8 +86,8 @@ std::map<std::string, std::vector<std::int64_t>> cascade_shapes(const ModelDescr
   }
   shapes["threshold_mev"] = {1};
   shapes["response"] = {2};
-  shapes["layer_cuts"] = {transform.mesh.num_layers() - 1};
+  shapes["layer_cuts"] = {shape.n_z - 1};
   return shapes;
 }
 
-}  // namespace calo
+}  // namespace calo::cascade

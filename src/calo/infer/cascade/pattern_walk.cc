@@ -1,4 +1,4 @@
-#include "calo/models/cascade/pattern_walk.h"
+#include "calo/infer/cascade/pattern_walk.h"
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +23,7 @@ float log_hits(int hits) {
 
 }  // namespace
 
-PatternFrame::PatternFrame(const VoxelMesh::Cylinder& mesh, float threshold)
+PatternFrame::PatternFrame(const CascadeShape& mesh, float threshold)
     : n_r(mesh.n_r), n_z(mesh.n_z), threshold_mev(threshold), tree(mesh.n_phi) {
   constexpr double kUnitMm = 9.3;  // about one Molière radius of a sampling calorimeter of tungsten
   splits_of_layer = size(n_r - 1);

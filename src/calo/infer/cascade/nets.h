@@ -5,11 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "calo/geometry/voxel_mesh.h"
-#include "calo/model/model_description.h"
-#include "calo/preprocess/transform.h"
-
-namespace calo {
+namespace calo::cascade {
 
 /// The cells of a ring as a tree of halves in phi: level 0 is the whole ring, the last level its cells.
 /// Halves may be uneven by one cell; a node of one cell goes on to the next level as it is.
@@ -52,15 +48,23 @@ struct CascadeSizes {
   static constexpr std::int64_t kSpectrumBins = 160;   ///< of a learned hit spectrum
 };
 
-/// The networks that a description and a mesh ask for, in the order of the splits.
-/// @throws core::InputError if the mesh is no regular cylinder, or has no two layers and rings
-std::vector<CascadeNet> cascade_nets(const ModelDescription& description, const Transform& transform);
+/// What the networks of a cascade follow from.
+struct CascadeShape {
+  int n_r = 0, n_phi = 0, n_z = 0;  ///< of the mesh
+  double size_r_mm = 0;             ///< of a ring
+  std::int64_t width = 0;           ///< of hidden layers
+  std::int64_t depth = 0;           ///< hidden layers
+  std::int64_t geometries = 0;      ///< places of the one-hot
+};
+
+/// The networks of a cascade, in the order of the splits.
+/// @throws core::InputError if the mesh has no two layers and rings, or a size is not positive
+std::vector<CascadeNet> cascade_nets(const CascadeShape& shape);
 
 /// Names and shapes of a cascade's tensors: `<net>.<i>.{weight,bias}`, `<net>.output.{weight,bias}`,
 /// `<net>.{layer_table,position_table,spectra}`; and, fitted to the data before training, `threshold_mev`,
 /// `response` (mean of total over incident energy, width of its logarithm at 1 GeV) and `layer_cuts` (first
 /// layer of the right side of each split in depth).
-std::map<std::string, std::vector<std::int64_t>> cascade_shapes(const ModelDescription& description,
-                                                                const Transform& transform);
+std::map<std::string, std::vector<std::int64_t>> cascade_shapes(const CascadeShape& shape);
 
-}  // namespace calo
+}  // namespace calo::cascade

@@ -1,0 +1,153 @@
+// A cascade as an ONNX graph: run by onnxruntime with the noise of the sampler, it makes the sampler's showers.
+#include "calo/convert/cascade_graph.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+#include "calo/convert/convert.h"
+#include "calo/convert/generator_graph.h"
+#include "calo/generate/shower_source.h"
+#include "calo/infer/cascade/draw.h"
+#include "core/philox.h"
+#include "core/staged_output.h"
+#include "support/python_peer.h"
+#include "support/random_showers.h"
+#include "support/temp_folder.h"
+#include "support/toy_cascade.h"
+
+namespace {
+
+using calo::Contract;
+using calo::VoxelMesh;
+
+constexpr std::uint64_t kSeed = 7, kFirst = 3;
+
+std::string raw(const std::vector<float>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
+
+std::vector<float> read_raw(const std::filesystem::path& file) {
+  const std::string bytes = core::read_file(file);
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+std::vector<calo::Conditions> conditions(std::size_t count) {
+  std::vector<calo::Conditions> made;
+  for (std::size_t i = 0; i < count; ++i)
+    made.push_back({.incident_energy_mev = 1000.0f + 900.0f * static_cast<float>(i % 8),
+                    .theta_rad = static_cast<float>(std::numbers::pi / 2)});
+  return made;
+}
+
+// Showers of which a cell differs by more than rounding: another choice was made where it was on the edge.
+std::size_t differing(const calo::Showers& expected, const std::vector<float>& cells_mev) {
+  const auto cells = static_cast<std::size_t>(expected.num_cells());
+  std::size_t count = 0;
+  std::vector<float> dense(cells);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    expected.to_dense(i, dense);
+    bool same = true;
+    for (std::size_t cell = 0; cell < cells; ++cell) {
+      const float found = cells_mev[i * cells + cell];
+      EXPECT_TRUE(std::isfinite(found) && found >= 0);
+      same = same && std::abs(found - dense[cell]) <= 2e-3f * dense[cell] + 1e-6f;
+    }
+    count += same ? 0 : 1;
+  }
+  return count;
+}
+
+class CascadeGraph : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
+  }
+
+  // Runs a job of run_onnx.py.
+  std::string run(const nlohmann::json& job) const {
+    core::write_file(folder_ / "jobs.json", nlohmann::json::array({job}).dump());
+    const std::string command =
+        fmt::format("'{}' {}/test/calo/convert/run_onnx.py '{}' > '{}'", test::python(), CALOPIPE_SOURCE_DIR,
+                    (folder_ / "jobs.json").string(), (folder_ / "said").string());
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return core::read_file(folder_ / "said");
+  }
+
+  test::TempFolder folder_;
+};
+
+TEST_F(CascadeGraph, MakesTheSamplersShowersInEveryContract) {
+  for (const VoxelMesh& mesh : {test::uneven_mesh(), test::small_mesh()}) {
+    const calo::ModelFolder model = test::trained_cascade(mesh, 12);
+    constexpr std::size_t kShowers = 40;
+    core::ThreadPool pool(1);
+    const auto wanted = conditions(kShowers);
+    calo::Showers expected;
+    calo::ShowerSource::of_folder(model)->make(wanted, {"SiW"}, kFirst, kSeed, 0, pool, expected);
+    const auto latent_dim = static_cast<std::size_t>(calo::cascade_latent_dim(model));
+    std::vector<float> latents;
+    for (std::size_t i = 0; i < kShowers; ++i) {
+      const auto of_shower = calo::cascade::split_latents({.seed = kSeed, .event = kFirst + i}, latent_dim / 2);
+      latents.insert(latents.end(), of_shower.begin(), of_shower.end());
+    }
+    for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit}) {
+      SCOPED_TRACE(fmt::format("{}, {}", mesh.to_string(), calo::to_string(contract)));
+      const calo::ContractMapping mapping = calo::map_contract(contract, model.transform, "");
+      core::write_file(folder_ / "model.onnx", calo::generator_graph(model, mapping, {}));
+      std::vector<float> rows, energies, thetas, geometries;
+      for (std::size_t i = 0; i < kShowers; ++i) {
+        std::vector<float> columns(mapping.columns.size());
+        mapping.encode(wanted[i], 0, "SiW", columns);
+        if (contract == Contract::kPar04Vae)
+          rows.insert(rows.end(), latents.begin() + static_cast<std::ptrdiff_t>(i * latent_dim),
+                      latents.begin() + static_cast<std::ptrdiff_t>((i + 1) * latent_dim));
+        rows.insert(rows.end(), columns.begin(), columns.end());
+        energies.push_back(columns[0]);
+        thetas.push_back(columns[1]);
+        geometries.insert(geometries.end(), columns.begin() + 2, columns.end());
+      }
+      core::write_file(folder_ / "latents", raw(latents));
+      core::write_file(folder_ / "rows", raw(rows));
+      core::write_file(folder_ / "energies", raw(energies));
+      core::write_file(folder_ / "thetas", raw(thetas));
+      core::write_file(folder_ / "geometries", raw(geometries));
+      const auto input = [&](const char* name, std::size_t width) {
+        return nlohmann::json{(folder_ / name).string(), {kShowers, width}};
+      };
+      nlohmann::json job = {{"model", (folder_ / "model.onnx").string()},
+                            {"per_row", contract != Contract::kPlain},
+                            {"outputs",
+                             {{contract == Contract::kPlain      ? "energies_mev"
+                               : contract == Contract::kPar04Vae ? "energy_fractions"
+                                                                 : "energies_gev",
+                               (folder_ / "cells").string()}}}};
+      if (contract == Contract::kPlain)
+        job["inputs"] = {{"latent", input("latents", latent_dim)},
+                         {"energy_mev", input("energies", 1)},
+                         {"theta_rad", input("thetas", 1)},
+                         {"geometry", input("geometries", mapping.columns.size() - 2)}};
+      else
+        job["inputs"] = {{"input", input("rows", rows.size() / kShowers)}};
+      run(job);
+      std::vector<float> cells = read_raw(folder_ / "cells");
+      ASSERT_EQ(cells.size(), kShowers * static_cast<std::size_t>(expected.num_cells()));
+      for (std::size_t i = 0; i < cells.size(); ++i)
+        cells[i] = static_cast<float>(mapping.to_mev(
+            cells[i], wanted[i / static_cast<std::size_t>(expected.num_cells())].incident_energy_mev));
+      const std::size_t other = differing(expected, cells);
+      if (contract == Contract::kPar04CaloDit)
+        EXPECT_GT(other, kShowers / 2);  // it draws its own noise
+      else
+        EXPECT_LE(other, 2u);
+    }
+  }
+}
+
+}  // namespace
