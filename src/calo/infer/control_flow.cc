@@ -74,8 +74,8 @@ const Tensor& output_of(const OperatorCall& call, const Program& body, const Run
   const Tensor& made = tensor_of(body, state, body.output_values[i]);
   const OnnxValue& said = body.outputs[i];
   if (said.is_typed && said.type != made.type)
-    call.fail(fmt::format("has a body that declares {} as its output {} and makes {}", to_string(said.type), i,
-                          to_string(made.type)));
+    call.fail(fmt::format("has a body that declares {} as its output {} and makes {}", to_string(said.type),
+                          i, to_string(made.type)));
   return made;
 }
 
@@ -98,7 +98,7 @@ class Loop {
       const int from = program().output_values[1 + i], to = program().input_values[2 + i];
       carried_.push_back({.in = static_cast<std::size_t>(to),
                           .out = static_cast<std::size_t>(from),
-                          .way = from == to                                 ? Way::kStays
+                          .way = from == to                                ? Way::kStays
                                  : made.contains(from) && times[from] == 1 ? Way::kSwapped
                                                                            : Way::kCopied});
     }
@@ -220,7 +220,8 @@ class Loop {
                             to_string(all.type), each.to_string()));
     const std::int64_t size = one.shape.count(), most = call.limits.elements;
     if (size > 0 && iteration >= most / size)
-      call.fail(fmt::format("makes more than {} elements: {} times {}", most, iteration + 1, each.to_string()));
+      call.fail(
+          fmt::format("makes more than {} elements: {} times {}", most, iteration + 1, each.to_string()));
     const std::int64_t begin = size * iteration, end = begin + size;
     by_storage(all.type, [&](auto kind) {
       using T = decltype(kind);
@@ -285,8 +286,8 @@ void check_bodies(const OnnxNode& node) {
   for (std::size_t i = 0; i < carried; ++i)
     if (node.inputs[2 + i].empty()) refuse_node(node, fmt::format("misses its input {}", 2 + i));
   if (body.inputs.size() != 2 + carried)
-    refuse_node(node, fmt::format("carries {} values, and its body has {} inputs, which should be {}", carried,
-                                  body.inputs.size(), 2 + carried));
+    refuse_node(node, fmt::format("carries {} values, and its body has {} inputs, which should be {}",
+                                  carried, body.inputs.size(), 2 + carried));
   if (body.outputs.size() < 1 + carried || body.outputs.size() - 1 != node.outputs.size())
     refuse_node(node, fmt::format("carries {} values and has {} outputs, and its body {}", carried,
                                   node.outputs.size(), body.outputs.size()));

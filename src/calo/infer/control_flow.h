@@ -10,7 +10,8 @@
 namespace calo::infer {
 
 /// Checks what Loop and If say of their bodies, before these are compiled.
-/// @throws core::InputError if a body is missing, or has another number of inputs or outputs than the node, or
+/// @throws core::InputError if a body is missing, or has another number of inputs or outputs than the node,
+/// or
 ///         inputs or outputs of another type than the operator asks for
 void check_bodies(const OnnxNode& node);
 
@@ -24,6 +25,7 @@ struct Body {
 /// onnxruntime does it. Without iterations, extents of scan outputs that the body leaves open are 0.
 Operator make_loop(const OnnxNode& node, Body body);
 
+/// Runs one of its branches, which may make other shapes than the other one.
 Operator make_if(Body then_branch, Body else_branch);
 
 }  // namespace calo::infer
