@@ -45,6 +45,10 @@ class OnnxWriter {
     return out + integer(20, 7);
   }
 
+  static std::string graph_attribute(const std::string& name, const std::string& graph) {
+    return bytes(1, name) + bytes(6, graph) + integer(20, 5);
+  }
+
   static std::string tensor(const std::string& name, const std::vector<std::int64_t>& shape,
                             const std::vector<float>& values) {
     std::string out = dims(shape) + integer(2, 1) + bytes(8, name), raw(values.size() * 4, '\0');
@@ -86,8 +90,10 @@ class OnnxWriter {
   }
 
   std::string model(int opset = 13) const {
-    return integer(1, 7) + bytes(7, graph_ + bytes(2, "graph")) + bytes(8, integer(2, opset)) + after_;
+    return integer(1, 7) + bytes(7, graph()) + bytes(8, integer(2, opset)) + after_;
   }
+  /// Of graph_attribute().
+  std::string graph() const { return graph_ + bytes(2, "graph"); }
 
  private:
   static std::string dims(const std::vector<std::int64_t>& shape) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "calo/infer/cascade/stored.h"
+#include "calo/infer/control_flow.h"
 #include "calo/infer/convolution.h"
 #include "calo/infer/graph_values.h"
 #include "calo/infer/program.h"
@@ -19,13 +20,17 @@ namespace {
 
 class Compiler : GraphValues {
  public:
-  Compiler(OnnxGraph graph, const CompileOptions& options) : GraphValues(std::move(graph), options) {}
+  /// @param outer  of a body: what compiles the graph around it
+  Compiler(OnnxGraph graph, const CompileOptions& options, Compiler* outer = nullptr)
+      : GraphValues(std::move(graph), options, outer), outer_(outer) {}
 
   Program compile() {
     number_values();
     check_narrow_constants();
-    wanted_ = options_.precision ? options_.precision : precision_of_file();
-    if (options_.fuse)
+    wanted_ = outer_ != nullptr    ? outer_->wanted_
+              : options_.precision ? options_.precision
+                                   : precision_of_file();
+    if (options_.fuse && outer_ == nullptr)
       if (const auto cascade = cascade::stored_cascade(graph_))
         program_.sampler = std::make_shared<cascade::Sampler>(
             *cascade,
@@ -33,7 +38,9 @@ class Compiler : GraphValues {
     keep_what_is_needed();
     fold_constants();
     count_consumers();
-    rows_ = options_.fuse ? find_row_shapes(graph_, constant_shapes(), constant_lists()) : RowShapes();
+    // What a body is given is not by row: nothing is known of it.
+    if (options_.fuse && outer_ == nullptr)
+      rows_ = find_row_shapes(graph_, constant_shapes(), constant_lists());
     program_.by_row = !graph_.outputs.empty() &&
                       std::all_of(graph_.outputs.begin(), graph_.outputs.end(),
                                   [&](const OnnxValue& output) { return rows_.contains(output.name); });
@@ -82,21 +89,20 @@ class Compiler : GraphValues {
     const std::int64_t size = shape[turned ? 0 : 1];
     out.view.out_stride = turned ? out.in : 1;
     out.view.in_stride = turned ? 1 : size;
-    const auto at = static_cast<std::size_t>(id(weight));
-    if (stored_.contains(id(weight)) && !program_.is_constant[at] &&
-        !view_stored(graph_.nodes[stored_.at(id(weight))], turned ? 0 : 1, size, out))
+    if (const OnnxNode* const by = stored_by(weight);
+        by != nullptr && !maker_of(weight).view_stored(*by, turned ? 0 : 1, size, out))
       materialise(weight);
-    if (stored_.contains(id(weight)) && !program_.is_constant[at]) {
+    if (stored_by(weight) != nullptr) {
       // seen where it is stored
-    } else if (program_.is_constant[at]) {
-      if (!program_.constants[at].is_float()) return {};
-      out.is_half = program_.constants[at].type == ElementType::kFloat16;
-      out.view.data = reinterpret_cast<const std::byte*>(program_.constants[at].floats.data());
+    } else if (const Tensor* const tensor = known(weight)) {
+      if (!tensor->is_float()) return {};
+      out.is_half = tensor->type == ElementType::kFloat16;
+      out.view.data = reinterpret_cast<const std::byte*>(tensor->floats.data());
     } else {
-      const ElementType type = values_[at].constant->type;
-      if (type != ElementType::kFloat && type != ElementType::kFloat16) return {};
-      out.is_half = type == ElementType::kFloat16;
-      out.view.data = values_[at].constant->floats.data();
+      const OnnxTensor& constant = *value(weight).constant;
+      if (constant.type != ElementType::kFloat && constant.type != ElementType::kFloat16) return {};
+      out.is_half = constant.type == ElementType::kFloat16;
+      out.view.data = constant.floats.data();
     }
     out.bias.assign(static_cast<std::size_t>(size), 0.0f);
     const auto take_bias = [&](const std::string& name, float factor) {
@@ -126,6 +132,13 @@ class Compiler : GraphValues {
       }
     }
     return out;
+  }
+
+  // The graph that has the value, of those around a body.
+  Compiler& maker_of(const std::string& name) {
+    Compiler* at = this;
+    while (at->is_captured(name)) at = at->outer_;
+    return *at;
   }
 
   // False where the weights are not what a layer's can be: other than one scale for each output, or a zero
@@ -210,7 +223,7 @@ class Compiler : GraphValues {
     }
     const Value& source = value(product.weight);
     if (options_.release && product.view.in_stride == 1 && source.consumers.size() == 1 &&
-        !source.is_output) {
+        !source.is_output && !is_captured(product.weight)) {
       // Weights that are packed already are not read again.
       options.packed = [this, released = std::int64_t{0}, &product](std::int64_t output) mutable {
         constexpr std::int64_t kAtOnce = std::int64_t{1} << 20;
@@ -324,7 +337,7 @@ class Compiler : GraphValues {
         node.inputs.size() > 3 || node.outputs.size() != 1 || !is_constant(node.inputs[1]))
       return false;
     materialise(node.inputs[1]);
-    Tensor& weights = program_.constants[static_cast<std::size_t>(id(node.inputs[1]))];
+    const Tensor& weights = *known(node.inputs[1]);
     if (!weights.is_float() || weights.shape.rank < 3 || weights.shape.rank > Shape::kMaxRank ||
         weights.size() == 0)
       return false;
@@ -523,14 +536,46 @@ class Compiler : GraphValues {
     return true;
   }
 
+  int taken(const std::string& name) {
+    if (!name.empty() && is_constant(name)) materialise(name);
+    return id(name);
+  }
+
+  // A body becomes a program of its own. What it captures is read by its step, once for all bodies.
+  Body compiled(OnnxGraph& graph, Program::Step& step, std::map<std::string, std::size_t>& places) {
+    Compiler inner(std::move(graph), options_, this);
+    Body body{.program = std::make_shared<const Program>(inner.compile())};
+    work_ = inner.work_;
+    program_.weight_bytes += body.program->weight_bytes;
+    if (inner.largest_ > largest_) {
+      largest_ = inner.largest_;
+      program_.precision = body.program->precision;
+    }
+    for (const int value : body.program->captured) {
+      const std::string& name = inner.captured_.at(value);
+      const auto [place, is_new] = places.emplace(name, step.inputs.size());
+      if (is_new) step.inputs.push_back(taken(name));
+      body.places.push_back(place->second);
+    }
+    return body;
+  }
+
   Program::Step interpreted(std::size_t n) {
     const OnnxNode& node = graph_.nodes[n];
     Program::Step step{.where = where_of(node)};
-    for (const std::string& name : node.inputs) {
-      if (!name.empty() && is_constant(name)) materialise(name);
-      step.inputs.push_back(id(name));
-    }
+    for (const std::string& name : node.inputs) step.inputs.push_back(taken(name));
     for (const std::string& name : node.outputs) step.outputs.push_back(id(name));
+    if (has_bodies(node)) {
+      std::map<std::string, std::size_t> places;
+      const auto body = [&](const char* name) { return compiled(*node.attributes.at(name).g, step, places); };
+      if (node.op_type == "Loop") {
+        step.op = make_loop(node, body("body"));
+      } else {
+        Body then_branch = body("then_branch");
+        step.op = make_if(std::move(then_branch), body("else_branch"));
+      }
+      return step;
+    }
     const auto shape = node.outputs.empty() ? rows_.end() : rows_.find(node.outputs[0]);
     if (shape != rows_.end() && node.op_type == "Reshape") {
       // A reshape to a batch of one would hold for one row only.
@@ -552,6 +597,7 @@ class Compiler : GraphValues {
       program_.output_values.push_back(id(output.name));
       if (!is_constant(output.name)) continue;
       materialise(output.name);
+      if (outer_ != nullptr) continue;
       Tensor& constant = program_.constants[static_cast<std::size_t>(id(output.name))];
       if (!is_double(constant.type)) continue;
       constant.floats = LargeArray<float>(constant.size());  // as outputs are given
@@ -564,6 +610,8 @@ class Compiler : GraphValues {
       for (const int at : step.inputs)
         if (at >= 0) read[static_cast<std::size_t>(at)] = true;
     for (const int at : program_.output_values) read[static_cast<std::size_t>(at)] = true;
+    for (const auto& [at, name] : captured_)
+      if (read[static_cast<std::size_t>(at)]) program_.captured.push_back(at);
     for (std::size_t i = 0; i < values_.size(); ++i) {
       if (!read[i]) program_.constants[i] = Tensor();
       program_.weight_bytes += program_.constants[i].floats.size() * sizeof(float);
@@ -574,13 +622,14 @@ class Compiler : GraphValues {
     }
   }
 
+  Compiler* outer_;
   std::optional<Precision> wanted_;
   std::int64_t largest_ = 0;  // weights of a layer so far
   RowShapes rows_;
 };
 
 // One run over zeros finds what cannot work for any input. Integers may be places or sizes, for which zero
-// may be wrong.
+// may be wrong. Loops that go on for long are left: zeros may never end them.
 void try_out(const Program& program) {
   if (std::any_of(program.inputs.begin(), program.inputs.end(),
                   [](const OnnxValue& input) { return !is_real(input.type); }))
@@ -599,7 +648,14 @@ void try_out(const Program& program) {
       std::fill_n(tensor.numbers<T>(), tensor.size(), T(0));
     });
   }
-  run(program, state);
+  constexpr std::int64_t kMostIterations = 1000;
+  std::int64_t work = program.limits.work;
+  std::int64_t iterations = std::min(program.limits.iterations, kMostIterations);
+  try {
+    run_steps(program, state, {.work = work, .iterations = iterations, .noise = state.noise});
+  } catch (const EndlessLoop&) {
+    return;
+  }
   for (std::size_t i = 0; i < program.outputs.size(); ++i) {
     const OnnxValue& output = program.outputs[i];
     const auto at = static_cast<std::size_t>(program.output_values[i]);

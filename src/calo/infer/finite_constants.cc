@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "calo/infer/printable.h"
@@ -118,33 +118,37 @@ bool is_carrier(const std::string& op) {
            "Trilu",     "Neg",      "Dropout",        "ConstantOfShape"});
 }
 
+// A graph, with those around it.
+struct Scope {
+  const OnnxGraph& graph;
+  const Scope* around = nullptr;
+  std::set<std::string> captured{graph.captured.begin(), graph.captured.end()};
+};
+
 class Uses {
  public:
-  using Value = std::pair<std::string, bool>;
-
   explicit Uses(const OnnxGraph& graph) {
-    for (const OnnxNode& node : graph.nodes)
-      for (const std::string& input : node.inputs)
-        if (!input.empty()) takers_[input].push_back(&node);
-    for (const OnnxValue& output : graph.outputs) outputs_.insert(output.name);
+    add({.graph = graph});
+    for (const OnnxValue& output : graph.outputs) outputs_.insert({&graph, output.name});
   }
 
   // A node that takes a value otherwise than as a bound or mask; null if there is none. What has been
   // found to be none is not looked at again.
-  const OnnxNode* other_use(const std::string& name) {
-    std::vector<Value> left = {{name, false}};
+  const OnnxNode* other_use(const OnnxGraph& graph, const std::string& name) {
+    std::vector<std::pair<Name, bool>> left = {{{&graph, name}, false}};
     while (!left.empty()) {
-      const Value value = std::move(left.back());
+      const auto value = std::move(left.back());
       left.pop_back();
       if (!seen_.insert(value).second) continue;
       const auto& [at, added] = value;  // added: to something, so that it must end in a Softmax
       if (outputs_.contains(at)) return &output_;
-      for (const OnnxNode* node : takers_[at]) {
+      for (const Name& same : passed_[at]) left.emplace_back(same, added);
+      for (const auto& [node, in] : takers_[at]) {
         const std::string& op = node->op_type;
         const bool sum = op == "Add" || op == "Sub";
         if (sum || is_carrier(op)) {
           for (const std::string& made : node->outputs)
-            if (!made.empty()) left.emplace_back(made, added || sum);
+            if (!made.empty()) left.emplace_back(Name(in, made), added || sum);
         } else if (!(added ? ends_a_mask(op) : is_bound(op))) {
           return node;
         }
@@ -154,21 +158,67 @@ class Uses {
   }
 
  private:
-  std::unordered_map<std::string, std::vector<const OnnxNode*>> takers_;
-  std::set<std::string> outputs_;
-  std::set<Value> seen_;
+  using Name = std::pair<const OnnxGraph*, std::string>;  // where it is made
+  struct Taker {
+    const OnnxNode* node;
+    const OnnxGraph* in;
+  };
+
+  static Name found(const Scope& scope, const std::string& name) {
+    const Scope* at = &scope;
+    while (at->around != nullptr && at->captured.contains(name)) at = at->around;
+    return {&at->graph, name};
+  }
+
+  void add(const Scope& scope) {
+    for (const OnnxNode& node : scope.graph.nodes) {
+      const OnnxGraph* loop = nullptr;
+      for (const auto& [key, attribute] : node.attributes)
+        if (attribute.g != nullptr) {
+          const Scope body{.graph = *attribute.g, .around = &scope};
+          add(body);
+          pass_on(scope, node, body);
+          if (node.op_type == "Loop") loop = attribute.g.get();
+        }
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        const std::string& input = node.inputs[i];
+        if (input.empty()) continue;
+        if (loop != nullptr && i >= 2) {
+          if (i < loop->inputs.size()) passed_[found(scope, input)].emplace_back(loop, loop->inputs[i].name);
+        } else {
+          takers_[found(scope, input)].push_back({&node, &scope.graph});
+        }
+      }
+    }
+  }
+
+  // What a body gives goes to the node's outputs, and into a loop's next iteration.
+  void pass_on(const Scope& scope, const OnnxNode& node, const Scope& body) {
+    const bool loop = node.op_type == "Loop";
+    for (std::size_t i = loop ? 1 : 0; i < body.graph.outputs.size(); ++i) {
+      std::vector<Name>& to = passed_[found(body, body.graph.outputs[i].name)];
+      const std::size_t at = loop ? i - 1 : i;
+      if (at < node.outputs.size() && !node.outputs[at].empty())
+        to.emplace_back(&scope.graph, node.outputs[at]);
+      if (loop && at + 2 < node.inputs.size() && at + 2 < body.graph.inputs.size())
+        to.emplace_back(&body.graph, body.graph.inputs[at + 2].name);
+    }
+  }
+
+  std::map<Name, std::vector<Taker>> takers_;
+  std::map<Name, std::vector<Name>> passed_;  // the same numbers under other names
+  std::set<Name> outputs_;
+  std::set<std::pair<Name, bool>> seen_;
   OnnxNode output_{.name = "of the graph", .op_type = "output"};
 };
 
-}  // namespace
-
-void check_finite(const OnnxGraph& graph) {
-  std::optional<Uses> uses;  // nearly always there is nothing to look for
+// @param uses  of the whole graph; nearly always there is nothing to look for
+void check(const OnnxGraph& whole, const OnnxGraph& graph, std::optional<Uses>& uses) {
   const auto check_use = [&](const std::string& value, const std::string& where, const Found& found,
                              const std::string& place, std::size_t of) {
     if (found.count_nan > 0) refuse(where, found, place, of);
-    if (!uses) uses.emplace(graph);
-    if (const OnnxNode* node = uses->other_use(value))
+    if (!uses) uses.emplace(whole);
+    if (const OnnxNode* node = uses->other_use(graph, value))
       refuse(fmt::format("{}, used by node \"{}\" ({})", where, node->name, printable(node->op_type)), found,
              place, of);
   };
@@ -183,6 +233,7 @@ void check_finite(const OnnxGraph& graph) {
       using Kind = OnnxAttribute::Kind;
       const std::string where = fmt::format("node \"{}\" ({}), attribute \"{}\"", node.name,
                                             printable(node.op_type), printable(name));
+      if (attribute.g != nullptr) check(whole, *attribute.g, uses);
       if (attribute.kind == Kind::kTensor) {
         const Found found = look(attribute.t);
         if (found.count > 0)
@@ -197,6 +248,13 @@ void check_finite(const OnnxGraph& graph) {
       if (found.count > 0 && (found.count_nan > 0 || !is_bound(node.op_type)))
         refuse(where, found, fmt::format("place {}", found.first), numbers.size());
     }
+}
+
+}  // namespace
+
+void check_finite(const OnnxGraph& graph) {
+  std::optional<Uses> uses;
+  check(graph, graph, uses);
 }
 
 }  // namespace calo::infer

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 
+#include "calo/infer/control_flow.h"
 #include "core/error.h"
 
 namespace calo::infer {
@@ -42,10 +43,26 @@ Tensor to_tensor(const OnnxTensor& from) {
   return tensor;
 }
 
+// Whatever the operator is, needed or not.
+void check_known(const OnnxNode& node, std::int64_t opset) {
+  if (!has_bodies(node)) {
+    make_operator(node, opset);
+    return;
+  }
+  check_bodies(node);
+  for (const auto& [name, attribute] : node.attributes)
+    for (const OnnxNode& inner : attribute.g->nodes) check_known(inner, opset);
+}
+
 }  // namespace
 
-GraphValues::GraphValues(OnnxGraph graph, const CompileOptions& options)
-    : graph_(std::move(graph)), options_(options) {
+GraphValues::GraphValues(OnnxGraph graph, const CompileOptions& options, GraphValues* around)
+    : graph_(std::move(graph)), around_(around), options_(options) {
+  program_.is_body = around != nullptr;
+  if (around != nullptr) {
+    graph_.opset = around->graph_.opset;
+    work_ = around->work_;
+  }
   program_.limits = options.limits;
   program_.isa = options.isa;
   program_.inputs = graph_.inputs;
@@ -62,6 +79,11 @@ void GraphValues::number_values() {
     value(constant.name).constant = &constant;
   }
   for (const OnnxValue& input : graph_.inputs) add(input.name);
+  for (const std::string& name : graph_.captured) {
+    add(name);
+    value(name).constant = around_->value(name).constant;
+    captured_[id(name)] = name;
+  }
   for (const OnnxNode& node : graph_.nodes)
     for (const std::string& name : node.outputs) add(name);
   for (const OnnxValue& output : graph_.outputs) value(output.name).is_output = true;
@@ -81,7 +103,7 @@ void GraphValues::check_narrow_constants() {
   };
   for (const OnnxNode& node : graph_.nodes)
     if (node.op_type != "Cast")
-      for (const std::string& name : node.inputs) refuse(name, where_of(node));
+      for (const std::string& name : node.inputs) refuse(name, where_of(node));  // bodies look for themselves
   for (const OnnxValue& output : graph_.outputs) refuse(output.name, "an output");
 }
 
@@ -100,23 +122,36 @@ void GraphValues::keep_what_is_needed() {
   for (const OnnxValue& output : graph_.outputs) needed.insert(output.name);
   for (std::size_t n = graph_.nodes.size(); n-- > 0;) {
     const OnnxNode& node = graph_.nodes[n];
-    make_operator(node, graph_.opset);  // known, needed or not
+    check_known(node, graph_.opset);
     if (std::none_of(node.outputs.begin(), node.outputs.end(),
                      [&](const std::string& name) { return needed.contains(name); }))
       done_[n] = true;
-    else
+    else {
       needed.insert(node.inputs.begin(), node.inputs.end());
+      needed.insert(node.captured.begin(), node.captured.end());
+    }
   }
 }
 
 bool GraphValues::is_constant(const std::string& name) {
   if (name.empty()) return false;
-  const Value& at = value(name);
-  return at.constant != nullptr || program_.is_constant[static_cast<std::size_t>(id(name))] ||
-         stored_.contains(id(name));
+  return value(name).constant != nullptr || known(name) != nullptr || stored_by(name) != nullptr;
+}
+
+const Tensor* GraphValues::known(const std::string& name) const {
+  if (is_captured(name)) return around_->known(name);
+  const auto at = static_cast<std::size_t>(id(name));
+  return program_.is_constant[at] ? &program_.constants[at] : nullptr;
+}
+
+const OnnxNode* GraphValues::stored_by(const std::string& name) const {
+  if (is_captured(name)) return around_->stored_by(name);
+  const auto found = stored_.find(id(name));
+  return found != stored_.end() && known(name) == nullptr ? &graph_.nodes[found->second] : nullptr;
 }
 
 void GraphValues::materialise(const std::string& name) {
+  if (is_captured(name)) return around_->materialise(name);
   const auto at = static_cast<std::size_t>(id(name));
   if (program_.is_constant[at]) return;
   if (const auto found = stored_.find(id(name)); found != stored_.end()) {
@@ -130,7 +165,7 @@ void GraphValues::materialise(const std::string& name) {
 void GraphValues::fold_constants() {
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     const OnnxNode& node = graph_.nodes[n];
-    if (done_[n] || node.inputs.empty() || node.op_type.starts_with("Random")) continue;
+    if (done_[n] || node.inputs.empty() || node.op_type.starts_with("Random") || has_bodies(node)) continue;
     if (!std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&](const std::string& name) { return name.empty() || is_constant(name); }))
       continue;
@@ -155,7 +190,7 @@ void GraphValues::fold(std::size_t n) {
   std::vector<const Tensor*> inputs;
   for (const std::string& name : node.inputs) {
     if (!name.empty()) materialise(name);
-    inputs.push_back(name.empty() ? nullptr : &program_.constants[static_cast<std::size_t>(id(name))]);
+    inputs.push_back(name.empty() ? nullptr : known(name));
   }
   std::vector<Tensor> made(node.outputs.size());
   std::vector<Tensor*> outputs;
@@ -182,8 +217,9 @@ void GraphValues::fold(std::size_t n) {
 void GraphValues::count_consumers() {
   for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
     if (done_[n]) continue;
-    for (const std::string& name : graph_.nodes[n].inputs)
-      if (!name.empty()) value(name).consumers.push_back(n);
+    for (const std::vector<std::string>* names : {&graph_.nodes[n].inputs, &graph_.nodes[n].captured})
+      for (const std::string& name : *names)
+        if (!name.empty()) value(name).consumers.push_back(n);
   }
 }
 
@@ -219,6 +255,7 @@ std::map<std::string, std::vector<std::int64_t>> GraphValues::constant_lists() {
 
 std::optional<std::vector<float>> GraphValues::floats(const std::string& name, std::int64_t most) {
   if (!is_constant(name)) return {};
+  if (is_captured(name)) return around_->floats(name, most);
   const auto at = static_cast<std::size_t>(id(name));
   if (!program_.is_constant[at]) {
     if (values_[at].constant == nullptr) return {};  // a stored weight, which is large
@@ -239,6 +276,7 @@ std::optional<float> GraphValues::scalar(const std::string& name) {
 }
 
 Shape GraphValues::constant_shape(const std::string& name) {
+  if (is_captured(name)) return around_->constant_shape(name);
   const auto at = static_cast<std::size_t>(id(name));
   if (program_.is_constant[at]) return program_.constants[at].shape;
   if (const auto found = stored_.find(id(name)); found != stored_.end())

@@ -16,7 +16,8 @@ namespace calo::infer {
 /// large weights stay where the file has them, until a layer packs them.
 class GraphValues {
  protected:
-  GraphValues(OnnxGraph graph, const CompileOptions& options);
+  /// @param around  of a body: where the values stand that it takes from outside
+  GraphValues(OnnxGraph graph, const CompileOptions& options, GraphValues* around = nullptr);
   ~GraphValues() = default;
 
   struct Value {
@@ -36,6 +37,13 @@ class GraphValues {
   /// Nodes that no output depends on are left out.
   void keep_what_is_needed();
   bool is_constant(const std::string& name);
+  /// A constant that is a tensor by now; else null.
+  const Tensor* known(const std::string& name) const;
+  /// The node that makes floats of a weight in a narrow type, where nobody has asked for the floats yet; else
+  /// null.
+  const OnnxNode* stored_by(const std::string& name) const;
+  /// Whether a body takes the value from the graph around it.
+  bool is_captured(const std::string& name) const { return !name.empty() && captured_.contains(id(name)); }
   /// Constants of the file become tensors where an operator asks for them; large weights are packed instead.
   void materialise(const std::string& name);
   void fold_constants();
@@ -53,6 +61,8 @@ class GraphValues {
   std::optional<std::size_t> only_consumer(const std::string& name);
 
   OnnxGraph graph_;
+  GraphValues* around_;
+  std::map<int, std::string> captured_;  ///< by value
   const CompileOptions& options_;
   Program program_;
   std::map<std::string, int> ids_;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -59,14 +60,17 @@ struct OnnxTensor {
   float float_at(std::int64_t i) const;
 };
 
+struct OnnxGraph;
+
 /// Of one kind each, as ONNX has it.
 struct OnnxAttribute {
-  enum class Kind { kFloat, kInt, kString, kTensor, kFloats, kInts, kStrings };
+  enum class Kind { kFloat, kInt, kString, kTensor, kGraph, kFloats, kInts, kStrings };
   Kind kind = Kind::kInt;
   float f = 0;
   std::int64_t i = 0;
   std::string s;
   OnnxTensor t;
+  std::shared_ptr<OnnxGraph> g;  ///< a body, of Loop and If
   std::vector<float> floats;
   std::vector<std::int64_t> ints;
   std::vector<std::string> strings;
@@ -78,17 +82,21 @@ struct OnnxNode {
   std::vector<std::string> inputs;  ///< empty names are inputs left out
   std::vector<std::string> outputs;
   std::map<std::string, OnnxAttribute> attributes;
+  /// What its bodies read of the graph that it stands in, beside its inputs.
+  std::vector<std::string> captured;
 };
 
 /// An input or output. -1 is an extent that is not fixed.
 struct OnnxValue {
   std::string name;
   ElementType type = ElementType::kFloat;
-  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> shape;  ///< empty = a scalar, or not said
+  bool is_typed = true;             ///< bodies may leave the type open
 };
 
 /// A graph that has been checked: names are unique, every node's inputs exist before it, constants are as
-/// large as they say.
+/// large as they say. So are the bodies of Loop and If, which may read what the graphs around them have made
+/// before; a body's name hides the same name around it.
 struct OnnxGraph {
   std::int64_t opset = 0;
   std::string producer;
@@ -97,6 +105,8 @@ struct OnnxGraph {
   std::vector<OnnxTensor> constants;
   std::vector<OnnxValue> inputs;  ///< without those that are constants
   std::vector<OnnxValue> outputs;
+  /// Of a body: names that stand for values of the graph around it.
+  std::vector<std::string> captured;
 };
 
 }  // namespace calo::infer

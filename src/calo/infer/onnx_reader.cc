@@ -327,8 +327,23 @@ OnnxTensor read_tensor(Bytes bytes, const OnnxLimits& limits, ExternalData* exte
   return tensor;
 }
 
-OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, ExternalData* external,
-                             const std::string& node, std::string& name) {
+// What is read, with what all graphs of the file hold together.
+struct Reading {
+  const OnnxLimits& limits;
+  ExternalData* external = nullptr;
+  std::size_t nodes = 0, constants = 0;
+  std::size_t depth = 0;  // of the graph that is being read
+};
+
+void read_graph(Bytes bytes, Reading& reading, OnnxGraph& graph);
+
+bool has_bodies(const std::string& op_type) {
+  return op_type == "Loop" || op_type == "If";
+}
+
+OnnxAttribute read_attribute(Bytes bytes, Reading& reading, const std::string& node,
+                             const std::string& op_type, std::string& name) {
+  const OnnxLimits& limits = reading.limits;
   OnnxAttribute attribute;
   WireReader reader(bytes, node);
   std::int64_t type = 0;
@@ -355,7 +370,8 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, ExternalData
         seen_s = true;
         break;
       case kT:
-        attribute.t = read_tensor(reader.bytes(field), limits, external, fmt::format("{}, a tensor", node));
+        attribute.t =
+            read_tensor(reader.bytes(field), limits, reading.external, fmt::format("{}, a tensor", node));
         seen_t = true;
         break;
       case kFloats:
@@ -365,8 +381,17 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, ExternalData
         reader.integers(field, attribute.ints, limits.attribute_numbers);
         break;
       case kG:
+        if (!has_bodies(op_type)) refuse("has a subgraph, which is known of Loop and If only", node);
+        if (attribute.g != nullptr) refuse("has an attribute of two graphs", node);
+        if (reading.depth >= limits.depth)
+          refuse(fmt::format("has a body in more than {} others", limits.depth - 1), node);
+        attribute.g = std::make_shared<OnnxGraph>();
+        ++reading.depth;
+        read_graph(reader.bytes(field), reading, *attribute.g);
+        --reading.depth;
+        break;
       case kGraphs:
-        refuse("has a subgraph; loops and branches are not known", node);
+        refuse("has several subgraphs as one attribute, which are not known", node);
       case kStrings:
         if (attribute.strings.size() >= kMostTexts) refuse("has an attribute of too many texts", node);
         attribute.strings.push_back(reader.text(field));
@@ -397,6 +422,10 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, ExternalData
       attribute.kind = Kind::kTensor;
       if (!seen_t) refuse("has a tensor attribute without a tensor", node);
       break;
+    case 5:
+      attribute.kind = Kind::kGraph;
+      if (attribute.g == nullptr) refuse("has a subgraph attribute without a graph", node);
+      break;
     case 6:
       attribute.kind = Kind::kFloats;
       break;
@@ -411,6 +440,7 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, ExternalData
                        : seen_i                     ? Kind::kInt
                        : seen_s                     ? Kind::kString
                        : seen_t                     ? Kind::kTensor
+                       : attribute.g != nullptr     ? Kind::kGraph
                        : !attribute.floats.empty()  ? Kind::kFloats
                        : !attribute.strings.empty() ? Kind::kStrings
                                                     : Kind::kInts;
@@ -421,7 +451,7 @@ OnnxAttribute read_attribute(Bytes bytes, const OnnxLimits& limits, ExternalData
   return attribute;
 }
 
-OnnxNode read_node(Bytes bytes, const OnnxLimits& limits, ExternalData* external, std::size_t place) {
+OnnxNode read_node(Bytes bytes, Reading& reading, std::size_t place) {
   OnnxNode node;
   const std::string where = fmt::format("node {}", place);
   WireReader reader(bytes, where);
@@ -460,7 +490,7 @@ OnnxNode read_node(Bytes bytes, const OnnxLimits& limits, ExternalData* external
     refuse(fmt::format("is an operator of the domain \"{}\", which is not known", printable(domain)), named);
   for (const Bytes at : attributes) {
     std::string name;
-    OnnxAttribute attribute = read_attribute(at, limits, external, named, name);
+    OnnxAttribute attribute = read_attribute(at, reading, named, node.op_type, name);
     if (!node.attributes.emplace(name, std::move(attribute)).second)
       refuse(fmt::format("has the attribute \"{}\" twice", printable(name)), named);
   }
@@ -481,7 +511,7 @@ Bytes only(Bytes bytes, std::uint32_t number, const std::string& where) {
   return found;
 }
 
-OnnxValue read_value(Bytes bytes, const OnnxLimits& limits) {
+OnnxValue read_value(Bytes bytes, const OnnxLimits& limits, bool of_body) {
   OnnxValue value;
   {
     WireReader reader(bytes, "an input or output");
@@ -491,12 +521,19 @@ OnnxValue read_value(Bytes bytes, const OnnxLimits& limits) {
   const std::string where = fmt::format("\"{}\"", printable(value.name));
   const Bytes type = only(bytes, 2, where);
   const Bytes tensor = only(type, 1, where);
+  if (type.empty() && of_body) {
+    value.is_typed = false;
+    return value;
+  }
   if (tensor.empty()) refuse("is no tensor", where);
   std::int64_t element = 0;
   WireReader reader(tensor, where);
   for (Field field; reader.next(field);)
     if (field.number == 1) element = reader.integer(field);
-  value.type = element_type(element, where);
+  if (element == 0 && of_body)
+    value.is_typed = false;
+  else
+    value.type = element_type(element, where);
   if (value.type == ElementType::kBfloat16) refuse("is bfloat16, which only weights may be", where);
   const Bytes shape = only(tensor, 2, where);
   WireReader dims(shape, where);
@@ -557,52 +594,102 @@ OnnxTensor constant_of(OnnxNode& node) {
   return tensor;
 }
 
-// Every name is made once, before it is used.
-void check_names(const OnnxGraph& graph) {
-  std::unordered_set<std::string> made;
-  const auto make = [&](const std::string& name, const std::string& where) {
-    if (name.empty()) refuse("has no name", where);
-    if (!made.insert(name).second) refuse(fmt::format("makes \"{}\" a second time", printable(name)), where);
-  };
-  for (const OnnxTensor& constant : graph.constants)
-    make(constant.name, fmt::format("tensor \"{}\"", printable(constant.name)));
-  for (const OnnxValue& input : graph.inputs)
-    make(input.name, fmt::format("input \"{}\"", printable(input.name)));
-  std::unordered_map<std::string, const OnnxNode*> makers;
-  for (const OnnxNode& node : graph.nodes)
-    for (const std::string& name : node.outputs) makers.emplace(name, &node);
-  for (const OnnxNode& node : graph.nodes) {
-    const std::string where = fmt::format("node \"{}\" ({})", node.name, printable(node.op_type));
-    for (const std::string& name : node.inputs) {
-      if (name.empty() || made.contains(name)) continue;
-      const auto maker = makers.find(name);
-      if (maker == makers.end())
-        refuse(fmt::format("takes \"{}\", which is neither an input nor a constant nor made by a node",
-                           printable(name)),
-               where);
-      refuse(fmt::format("takes \"{}\" before it is made by node \"{}\": the nodes are out of order or in a "
-                         "cycle",
-                         printable(name), maker->second->name),
-             where);
-    }
-    if (node.outputs.empty()) refuse("has no output", where);
-    for (const std::string& name : node.outputs)
-      if (!name.empty()) make(name, where);
-  }
-  std::set<std::string> outputs;
-  for (const OnnxValue& output : graph.outputs) {
-    const std::string where = fmt::format("output \"{}\"", printable(output.name));
-    if (!made.contains(output.name)) refuse("is made by no node", where);
-    if (!outputs.insert(output.name).second) refuse("is there twice", where);
-  }
-  if (graph.outputs.empty()) refuse("has no output", "graph");
-}
+// Every name is made once, before it is used. A body reads names of its own, and of what has been made around
+// it by then.
+class NameCheck {
+ public:
+  NameCheck(OnnxGraph& graph, NameCheck* around) : graph_(graph), around_(around) {}
 
-void read_graph(Bytes bytes, const OnnxLimits& limits, ExternalData* external, OnnxGraph& graph) {
+  void run(const std::string& where_graph) {
+    for (const OnnxTensor& constant : graph_.constants)
+      make(constant.name, fmt::format("tensor \"{}\"", printable(constant.name)));
+    for (const OnnxValue& input : graph_.inputs)
+      make(input.name, fmt::format("input \"{}\"", printable(input.name)));
+    for (const OnnxNode& node : graph_.nodes)
+      for (const std::string& name : node.outputs) makers_.emplace(name, &node);
+    for (OnnxNode& node : graph_.nodes) {
+      const std::string where = fmt::format("node \"{}\" ({})", node.name, printable(node.op_type));
+      for (const std::string& name : node.inputs)
+        if (!name.empty()) find(name, where);
+      std::set<std::string> captured;
+      for (auto& [name, attribute] : node.attributes) {
+        if (attribute.g == nullptr) continue;
+        NameCheck(*attribute.g, this).run(fmt::format("{}, its body \"{}\"", where, printable(name)));
+        captured.insert(attribute.g->captured.begin(), attribute.g->captured.end());
+      }
+      node.captured.assign(captured.begin(), captured.end());
+      if (node.outputs.empty()) refuse("has no output", where);
+      for (const std::string& name : node.outputs) {
+        if (name.empty()) continue;
+        for (const NameCheck* outer = around_; outer != nullptr; outer = outer->around_)
+          if (outer->made_.contains(name))
+            refuse(fmt::format("makes \"{}\", which the graph around it has made", printable(name)), where);
+        make(name, where);
+      }
+    }
+    std::set<std::string> outputs;
+    for (const OnnxValue& output : graph_.outputs) {
+      const std::string where = around_ == nullptr
+                                    ? fmt::format("output \"{}\"", printable(output.name))
+                                    : fmt::format("{}, output \"{}\"", where_graph, printable(output.name));
+      if (!made_.contains(output.name) && (around_ == nullptr || !around_->is_made(output.name)))
+        refuse("is made by no node", where);
+      if (!made_.contains(output.name)) captured_.insert(output.name);
+      // A body's value may be carried on and be kept as well.
+      if (!outputs.insert(output.name).second && around_ == nullptr) refuse("is there twice", where);
+    }
+    if (graph_.outputs.empty()) refuse("has no output", where_graph);
+    graph_.captured.assign(captured_.begin(), captured_.end());
+    for (const std::string& name : captured_) around_->note(name);
+  }
+
+ private:
+  void make(const std::string& name, const std::string& where) {
+    if (name.empty()) refuse("has no name", where);
+    if (!made_.insert(name).second) refuse(fmt::format("makes \"{}\" a second time", printable(name)), where);
+  }
+
+  bool is_made(const std::string& name) const {
+    return made_.contains(name) || (around_ != nullptr && around_->is_made(name));
+  }
+
+  // What a body reads, this graph has, or reads from around it in turn.
+  void note(const std::string& name) {
+    if (!made_.contains(name)) captured_.insert(name);
+  }
+
+  void find(const std::string& name, const std::string& where) {
+    if (made_.contains(name)) return;
+    for (NameCheck* scope = this; scope != nullptr; scope = scope->around_) {
+      if (scope->made_.contains(name)) {
+        captured_.insert(name);
+        return;
+      }
+      if (const auto maker = scope->makers_.find(name); maker != scope->makers_.end())
+        refuse(fmt::format(
+                   "takes \"{}\" before it is made by node \"{}\": the nodes are out of order or in a cycle",
+                   printable(name), maker->second->name),
+               where);
+    }
+    refuse(fmt::format("takes \"{}\", which is neither an input nor a constant nor made by a node",
+                       printable(name)),
+           where);
+  }
+
+  OnnxGraph& graph_;
+  NameCheck* around_;
+  std::unordered_set<std::string> made_;
+  std::unordered_map<std::string, const OnnxNode*> makers_;
+  std::set<std::string> captured_;
+};
+
+void read_graph(Bytes bytes, Reading& reading, OnnxGraph& graph) {
+  const OnnxLimits& limits = reading.limits;
+  const bool is_body = reading.depth > 0;
   WireReader reader(bytes, "graph");
   std::unordered_set<std::string> constants;
   const auto add_constant = [&](OnnxTensor tensor) {
-    if (graph.constants.size() >= limits.constants)
+    if (reading.constants++ >= limits.constants)
       refuse(fmt::format("has more than {} constants", limits.constants), "graph");
     constants.insert(tensor.name);
     graph.constants.push_back(std::move(tensor));
@@ -611,8 +698,9 @@ void read_graph(Bytes bytes, const OnnxLimits& limits, ExternalData* external, O
   for (Field field; reader.next(field);) {
     switch (field.number) {
       case kNode: {
-        if (place >= limits.nodes) refuse(fmt::format("has more than {} nodes", limits.nodes), "graph");
-        OnnxNode node = read_node(reader.bytes(field), limits, external, place++);
+        if (reading.nodes++ >= limits.nodes)
+          refuse(fmt::format("has more than {} nodes", limits.nodes), "graph");
+        OnnxNode node = read_node(reader.bytes(field), reading, place++);
         if (node.op_type == "Constant")
           add_constant(constant_of(node));
         else
@@ -620,24 +708,24 @@ void read_graph(Bytes bytes, const OnnxLimits& limits, ExternalData* external, O
         break;
       }
       case kInitializer:
-        add_constant(read_tensor(reader.bytes(field), limits, external,
+        add_constant(read_tensor(reader.bytes(field), limits, reading.external,
                                  fmt::format("initializer {}", graph.constants.size())));
         break;
       case kSparseInitializer:
         refuse("has sparse initializers, which are not known", "graph");
       case kInput:
-        graph.inputs.push_back(read_value(reader.bytes(field), limits));
+        graph.inputs.push_back(read_value(reader.bytes(field), limits, is_body));
         break;
       case kOutput:
-        graph.outputs.push_back(read_value(reader.bytes(field), limits));
+        graph.outputs.push_back(read_value(reader.bytes(field), limits, is_body));
         break;
       default:
         break;
     }
   }
-  // Inputs that have a constant of the same name are not asked for.
-  std::erase_if(graph.inputs, [&](const OnnxValue& input) { return constants.contains(input.name); });
-  check_names(graph);
+  // Inputs that have a constant of the same name are not asked for. Those of a body stand at their places.
+  if (!is_body)
+    std::erase_if(graph.inputs, [&](const OnnxValue& input) { return constants.contains(input.name); });
 }
 
 }  // namespace
@@ -734,7 +822,9 @@ OnnxGraph read_onnx(Bytes bytes, const OnnxLimits& limits, ExternalData* externa
     refuse(
         fmt::format("asks for the operator set {}; known are {} to {}", graph.opset, kFirstOpset, kLastOpset),
         "model");
-  read_graph(graph_bytes, limits, external, graph);
+  Reading reading{.limits = limits, .external = external};
+  read_graph(graph_bytes, reading, graph);
+  NameCheck(graph, nullptr).run("graph");
   check_finite(graph);
   return graph;
 }

@@ -238,6 +238,10 @@ const OperatorTable& operators() {
 
 }  // namespace
 
+bool has_bodies(const OnnxNode& node) {
+  return node.op_type == "Loop" || node.op_type == "If";
+}
+
 Operator make_operator(const OnnxNode& node, std::int64_t opset) {
   const auto found = operators().find(node.op_type);
   if (found == operators().end())
@@ -248,7 +252,7 @@ Operator make_operator(const OnnxNode& node, std::int64_t opset) {
 }
 
 std::vector<std::string> operator_names() {
-  std::vector<std::string> names = {"Constant"};  // of which the reader makes constants
+  std::vector<std::string> names = {"Constant", "If", "Loop"};  // made by the reader, and by compile()
   for (const auto& [name, maker] : operators()) names.push_back(name);
   std::sort(names.begin(), names.end());
   return names;

@@ -35,6 +35,7 @@ struct OperatorCall {
   core::ThreadPool* pool = nullptr;
   Isa isa = best_isa();
   std::unique_ptr<Kept>* kept = nullptr;  ///< null if constants are folded
+  std::int64_t* iterations = nullptr;     ///< left of all loops; see OnnxLimits. Null likewise
 
   [[noreturn]] void fail(const std::string& message) const;
   const Tensor& input(std::size_t i) const;
@@ -95,6 +96,9 @@ std::size_t axis_of(const OperatorCall& call, std::int64_t axis, std::size_t ran
 /// The shape that Reshape gives. @param allow_zero 0 is an extent, not "as before"
 Shape reshaped(const OperatorCall& call, const Shape& from, std::span<const std::int64_t> target,
                bool allow_zero);
+
+/// Whether the node runs graphs of its own: Loop and If, of which compile() makes operators.
+bool has_bodies(const OnnxNode& node);
 
 /// Copies `count` elements between tensors of one type.
 void copy(const Tensor& from, std::int64_t begin, Tensor& to, std::int64_t place, std::int64_t count);

@@ -68,42 +68,54 @@ Shape with_rows(const Shape& row_shape, std::int64_t rows) {
   return shape;
 }
 
-void run(const Program& program, RunState& state, const CellOptions& cells) {
+const Tensor& tensor_of(const Program& program, const RunState& state, int value) {
+  const auto at = static_cast<std::size_t>(value);
+  if (program.is_constant[at]) return program.constants[at];
+  return at < state.borrowed.size() && state.borrowed[at] != nullptr ? *state.borrowed[at] : state.values[at];
+}
+
+void run_steps(const Program& program, RunState& state, const RunBudget& budget, const CellOptions& cells) {
   if (state.values.size() < program.num_values()) state.values.resize(program.num_values());
   if (state.kept.size() < program.steps.size()) state.kept.resize(program.steps.size());
-  std::int64_t work = program.limits.work;
   std::size_t number = 0;
   for (const Program::Step& step : program.steps) {
     state.step_inputs.clear();
     state.step_outputs.clear();
-    for (const int value : step.inputs) {
-      const auto at = static_cast<std::size_t>(value);
-      state.step_inputs.push_back(value < 0                 ? nullptr
-                                  : program.is_constant[at] ? &program.constants[at]
-                                                            : &state.values[at]);
-    }
+    for (const int value : step.inputs)
+      state.step_inputs.push_back(value < 0 ? nullptr : &tensor_of(program, state, value));
     for (const int value : step.outputs)
       state.step_outputs.push_back(value < 0 ? nullptr : &state.values[static_cast<std::size_t>(value)]);
     OperatorCall call{.where = step.where,
                       .inputs = state.step_inputs,
                       .outputs = state.step_outputs,
                       .limits = program.limits,
-                      .work = work,
-                      .noise = state.noise,
+                      .work = budget.work,
+                      .noise = budget.noise,
                       .noise_by_row = program.by_row,
                       .scratch = &state.scratch,
                       .pool = state.pool,
                       .isa = program.isa,
-                      .kept = &state.kept[number++]};
+                      .kept = &state.kept[number++],
+                      .iterations = &budget.iterations};
     if (step.dense >= 0)
       run_dense(program, step, state, call);
     else if (step.is_output)
       run_output(program, state, call, cells);
     else
       step.op(call);
-    for (Tensor* const made : state.step_outputs)
-      if (made != nullptr) settle(*made);
+    for (Tensor* const made : state.step_outputs) {
+      if (made == nullptr) continue;
+      settle(*made);
+      // A loop makes much of a small file, and not only by products.
+      constexpr std::int64_t kStep = 64;
+      if (program.is_body) call.spend(1, 1, kStep + made->shape.count());
+    }
   }
+}
+
+void run(const Program& program, RunState& state, const CellOptions& cells) {
+  std::int64_t work = program.limits.work, iterations = program.limits.iterations;
+  run_steps(program, state, {.work = work, .iterations = iterations, .noise = state.noise}, cells);
   // Outputs of float64 are given as floats.
   for (const int value : program.output_values) {
     const auto at = static_cast<std::size_t>(value);

@@ -16,6 +16,7 @@
 #include "calo/infer/operators.h"
 #include "calo/infer/output_layer.h"
 #include "calo/infer/tensor.h"
+#include "core/error.h"
 #include "core/philox.h"
 #include "core/thread_pool.h"
 
@@ -46,6 +47,9 @@ struct Program {
   Isa isa = best_isa();
   std::vector<OnnxValue> inputs, outputs;
   std::vector<int> input_values, output_values;
+  /// Of a body: values that stand where it is called from, in the order in which they are given to it.
+  std::vector<int> captured;
+  bool is_body = false;
   std::map<std::string, std::string> metadata;
   std::vector<Tensor> constants;  ///< by value; empty ones are computed
   std::vector<bool> is_constant;  ///< by value
@@ -63,6 +67,7 @@ struct Program {
 /// What one thread needs to run a program; grows to what its largest batch needs.
 struct RunState {
   std::vector<Tensor> values;
+  std::vector<const Tensor*> borrowed;  ///< by value: what stands elsewhere, of bodies; else null
   std::vector<const Tensor*> step_inputs;
   std::vector<Tensor*> step_outputs;
   std::vector<core::Philox> noise;  ///< by row
@@ -99,6 +104,25 @@ struct CellOptions {
   float threshold = 0;
   float* dense = nullptr;  ///< where cells go that are not sparse; null = the output's value
 };
+
+/// A loop that goes on and on.
+struct EndlessLoop : core::InputError {
+  using InputError::InputError;
+};
+
+/// What a run may still use, and its noise: a loop's body has its part of both.
+struct RunBudget {
+  std::int64_t& work;        ///< multiplications
+  std::int64_t& iterations;  ///< of all loops
+  std::span<core::Philox> noise;
+};
+
+/// The steps alone, within what is left of a run.
+void run_steps(const Program& program, RunState& state, const RunBudget& budget,
+               const CellOptions& cells = {});
+
+/// Where a value stands after a run.
+const Tensor& tensor_of(const Program& program, const RunState& state, int value);
 
 /// Inputs stand in state.values, noise in state.noise. Afterwards outputs stand in state.values.
 /// @throws core::InputError naming the node

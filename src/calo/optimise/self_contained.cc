@@ -47,6 +47,18 @@ bool take_in(Tensor& tensor, infer::ExternalData& files) {
   return true;
 }
 
+// Those of loops' bodies too.
+bool take_in_all(onnx::GraphProto& graph, infer::ExternalData& files) {
+  bool changed = false;
+  for (Tensor& tensor : *graph.mutable_initializer()) changed |= take_in(tensor, files);
+  for (onnx::NodeProto& node : *graph.mutable_node())
+    for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_t()) changed |= take_in(*attribute.mutable_t(), files);
+      if (attribute.has_g()) changed |= take_in_all(*attribute.mutable_g(), files);
+    }
+  return changed;
+}
+
 }  // namespace
 
 std::string self_contained(const std::filesystem::path& file,
@@ -55,11 +67,7 @@ std::string self_contained(const std::filesystem::path& file,
   onnx::ModelProto model;
   if (!model.ParseFromString(bytes)) throw core::InputError({.message = "is no ONNX file", .file = file});
   infer::ExternalFiles files(file);
-  bool changed = false;
-  for (Tensor& tensor : *model.mutable_graph()->mutable_initializer()) changed |= take_in(tensor, files);
-  for (onnx::NodeProto& node : *model.mutable_graph()->mutable_node())
-    for (onnx::AttributeProto& attribute : *node.mutable_attribute())
-      if (attribute.has_t()) changed |= take_in(*attribute.mutable_t(), files);
+  bool changed = take_in_all(*model.mutable_graph(), files);
   std::set<std::string> known;
   for (const onnx::StringStringEntryProto& property : model.metadata_props()) known.insert(property.key());
   for (const auto& [key, value] : properties) {

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import onnx
+import onnx_loop_cases
 import onnx_operator_cases
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
@@ -39,6 +40,7 @@ def case(name, nodes, inputs, constants=None, opset=17, outputs=("y",), shapes=N
         if not value.type.tensor_type.elem_type:  # of operators that onnx infers no type for
             model.graph.output[i].CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, None))
             typed = False
+        typed = typed and value.type.tensor_type.HasField("shape")  # of loops it infers none
     if typed:
         onnx.checker.check_model(model, full_check=True)
     options = onnxruntime.SessionOptions()
@@ -276,4 +278,5 @@ shapes()
 products()
 fused()
 onnx_operator_cases.add(case)
+onnx_loop_cases.add(case)
 faults()
