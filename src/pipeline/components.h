@@ -96,7 +96,7 @@ struct Preprocess {
 
 /// One validated model description from its values.
 struct ModelParameters {
-  calo::ModelDescription model;
+  calo::ModelDescription model = calo::ModelDescription::unsaid();
   kfp::OutputArtifact description;
 
   static kfp::ComponentInfo info();

@@ -7,10 +7,15 @@ kfp::ComponentInfo ModelParameters::info() {
   return {.name = "model-parameters",
           .summary = "Checks the parameters of the model and its training and writes them as one file",
           .description =
-              "Defaults are the variational autoencoder of Geant4's example Par04 (MLFastSim). The loss is "
-              "`w_reco` x number of cells x binary cross-entropy + `w_kl` x Kullback-Leibler divergence.",
-          .examples = {"calopipe model-parameters --epochs 200 --lr 0.001 --out description.json",
-                       "calopipe model-parameters --parameters model.yaml --intermediate-dims 200,100 --out "
+              "The default is a splitting cascade (`doc/cascade.md`), whose loss is the negative logarithm "
+              "of its "
+              "likelihood. `--architecture vae` is the variational autoencoder of Geant4's example Par04 "
+              "(MLFastSim); its loss is `w_reco` x number of cells x binary cross-entropy + `w_kl` x "
+              "Kullback-Leibler divergence. What is left open of the optimisation is what suits the "
+              "architecture; "
+              "the file says it.",
+          .examples = {"calopipe model-parameters --epochs 60 --out description.json",
+                       "calopipe model-parameters --architecture vae --intermediate-dims 200,100 --out "
                        "description.json"}};
 }
 
@@ -22,6 +27,7 @@ void ModelParameters::describe(kfp::Visitor& v) {
 
 void ModelParameters::run(kfp::RunContext&) {
   model.validate();
+  model = model.resolved();
   core::write_file(description.path, model.to_json().dump(2) + "\n");
 }
 

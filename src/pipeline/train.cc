@@ -31,14 +31,15 @@ void Train::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
   v.input("prepared", prepared, {.type = ArtifactType::kDataset, .help = "Prepared showers (preprocess)"});
   v.input("description", description,
-          {.help = "Model description (model-parameters); none = the Par04 VAE", .optional = true});
+          {.help = "Model description (model-parameters); none = a cascade", .optional = true});
   v.parameter("epochs", epochs,
               {.help = "Epochs, instead of the description's; 0 = the description's", .min = 0, .max = 1e9});
   v.parameter("seed", seed, {.help = "Seed of initial weights, batches and latent noise", .min = 0});
-  v.parameter("device", device,
-              {.help = "Where to train; auto takes a GPU where LibTorch finds one",
-               .choices = {"auto", "cpu", "cuda"},
-               .operational = true});
+  v.parameter(
+      "device", device,
+      {.help = "Where to train; auto takes a GPU if the model is trained by LibTorch and that finds one",
+       .choices = {"auto", "cpu", "cuda"},
+       .operational = true});
   v.parameter("checkpoints", checkpoints,
               {.help = "Folder for the state of the training; none = not kept, in a pipeline on this machine "
                        "the task's own",
@@ -52,7 +53,7 @@ void Train::describe(kfp::Visitor& v) {
 }
 
 void Train::run(kfp::RunContext& context) {
-  calo::ModelDescription wanted;
+  calo::ModelDescription wanted = calo::ModelDescription::unsaid().resolved();
   if (description) {
     core::in_file(description.path, [&] {
       wanted = calo::ModelDescription::from_json(core::read_json(description.path));

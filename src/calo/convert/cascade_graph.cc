@@ -91,7 +91,9 @@ class Operators {
   }
   std::string unsqueeze(const std::string& x, std::int64_t at) { return node("Unsqueeze", {x, axis(at)}); }
   std::string squeeze(const std::string& x, std::int64_t at) { return node("Squeeze", {x, axis(at)}); }
-  std::string reshape(const std::string& x, const Shape& shape) { return node("Reshape", {x, indices(shape)}); }
+  std::string reshape(const std::string& x, const Shape& shape) {
+    return node("Reshape", {x, indices(shape)});
+  }
   // 1 / (1 + exp(-x)), whose relative error is small everywhere: see generator_graph().
   std::string sigmoid(const std::string& x) {
     return node("Reciprocal", {add(node("Exp", {node("Neg", {x})}), number(1))});
@@ -158,10 +160,10 @@ class CascadeGraph {
     std::string probability, below;
   };
   struct Level {
-    std::vector<Group> groups;         // by colour; empty if there is nothing to split
-    std::vector<std::string> gather;   // by number of colours done: the next level's energies, of their source
-    std::string cos_sin;               // [2, 2 * nodes of a ring]: along and across, of a vector
-    std::string moments;               // [nodes, 3]: x, y and 1
+    std::vector<Group> groups;        // by colour; empty if there is nothing to split
+    std::vector<std::string> gather;  // by number of colours done: the next level's energies, of their source
+    std::string cos_sin;              // [2, 2 * nodes of a ring]: along and across, of a vector
+    std::string moments;              // [nodes, 3]: x, y and 1
     std::string first_child, second_child;
   };
 
@@ -244,7 +246,8 @@ class CascadeGraph {
         made.weight.push_back(graph_.floats(fmt::format("{}_{}_weight", net.name, layer),
                                             {weight.shape.at(1), weight.shape.at(0)}, transposed(weight)));
         const WeightTensor& bias = tensor(fmt::format("{}.{}.bias", net.name, layer));
-        made.bias.push_back(graph_.floats(fmt::format("{}_{}_bias", net.name, layer), bias.shape, bias.values));
+        made.bias.push_back(
+            graph_.floats(fmt::format("{}_{}_bias", net.name, layer), bias.shape, bias.values));
       }
       const auto table = [&](const char* name) {
         const WeightTensor& of = tensor(fmt::format("{}.{}", net.name, name));
@@ -299,7 +302,8 @@ class CascadeGraph {
     // The sums grow along the row: the outcome is the number of those that are not above.
     const std::string number = o_.sum_last(o_.to_float(o_.node("GreaterOrEqual", {uniform, below})));
     const std::string one_hot = o_.to_float(o_.node("Equal", {number, constants->second.second}));
-    const std::string chosen_share = o_.node("Max", {o_.sum_last(o_.times(one_hot, share)), o_.number(1e-30)});
+    const std::string chosen_share =
+        o_.node("Max", {o_.sum_last(o_.times(one_hot, share)), o_.number(1e-30)});
     const std::string left = o_.subtract(uniform, o_.sum_last(o_.times(one_hot, below)));
     return {one_hot, o_.clip(o_.over(left, chosen_share), 0, 1)};
   }
@@ -325,7 +329,8 @@ class CascadeGraph {
       return o_.sum_last(o_.times(parametric, o_.slice_last(out, begin, begin + O::kParametric)));
     };
     const std::string centre = of_component(O::kCentre),
-                      width = o_.node("Exp", {o_.clip(of_component(O::kLogWidth), O::kNarrowest, O::kWidest)});
+                      width =
+                          o_.node("Exp", {o_.clip(of_component(O::kLogWidth), O::kNarrowest, O::kWidest)});
     const auto is_one_of = [&](std::int64_t begin, std::int64_t end) {
       return o_.sum_last(o_.slice_last(component, begin, end));
     };
@@ -341,8 +346,8 @@ class CascadeGraph {
         o_.subtract(o_.node("Log", {o_.node("Max", {energy, threshold_})}), log_threshold_);
     const std::string share =
         o_.clip(o_.times(inside, o_.sigmoid(o_.over(o_.subtract(top, centre), width))), 1e-30, 1 - 6e-8);
-    std::string y = o_.add(centre, o_.times(width, o_.node("Log", {o_.over(share, o_.subtract(o_.number(1),
-                                                                                             share))})));
+    std::string y =
+        o_.add(centre, o_.times(width, o_.node("Log", {o_.over(share, o_.subtract(o_.number(1), share))})));
     std::string is_first = is_one_of(O::kNormals, O::kNormals + O::kLogistics / 2);
     if (spectra) {
       if (bins_.empty()) {
@@ -351,8 +356,7 @@ class CascadeGraph {
         bins_ = o_.constant({kBins}, numbers);
       }
       const std::string at = o_.times(top, o_.number(1 / static_cast<double>(cascade::Spectra::kBinWidth)));
-      const std::string whole =
-          o_.sum_last(o_.times(probability, o_.clip(o_.subtract(at, bins_), 0, 1)));
+      const std::string whole = o_.sum_last(o_.times(probability, o_.clip(o_.subtract(at, bins_), 0, 1)));
       const std::string wanted = o_.times(inside, whole);
       const std::string found = o_.sum_last(o_.clip(
           o_.over(o_.subtract(wanted, below), o_.node("Max", {probability, o_.number(1e-30)})), 0, 1));
@@ -385,8 +389,7 @@ class CascadeGraph {
   std::string split_total() {
     constexpr std::int64_t kCount = CascadeSizes::kTotalComponents;
     zero_3_ = o_.unsqueeze(zero_, 1);
-    const std::string inverse_root =
-        o_.node("Exp", {o_.times(e_, o_.number(-0.5 * std::log(100.0)))});
+    const std::string inverse_root = o_.node("Exp", {o_.times(e_, o_.number(-0.5 * std::log(100.0)))});
     const std::string x = o_.unsqueeze(o_.concat({e_, o_.times(e_, e_), inverse_root, others_}, 1), 1);
     const std::string out = apply(0, x, made_[0].bias[0]);
     const std::string noise = o_.gather(noise_, o_.indices({0}), 1);
@@ -396,8 +399,8 @@ class CascadeGraph {
       return o_.sum_last(o_.times(chosen, o_.slice_last(out, begin, begin + kCount)));
     };
     const std::string width = o_.node("Exp", {o_.clip(of_component(2 * kCount), -4, 2)});
-    const std::string code =
-        o_.squeeze(o_.clip(o_.add(of_component(kCount), o_.times(width, o_.slice_last(noise, 1, 2))), -12, 12), 1);
+    const std::string code = o_.squeeze(
+        o_.clip(o_.add(of_component(kCount), o_.times(width, o_.slice_last(noise, 1, 2))), -12, 12), 1);
     const std::string mean_response = o_.slice_last("response", 0, 1),
                       response_width = o_.slice_last("response", 1, 2);
     const std::string gev = o_.times(energy_mev_, o_.number(0.001));
@@ -430,8 +433,8 @@ class CascadeGraph {
                       all_right = o_.constant(masks, right), all_reach = o_.constant(masks, reach),
                       all_lengths = o_.constant({count, 3}, lengths);
     const std::string tables = o_.add(made_[1].position_table, made_[1].bias[0]);
-    const std::string profile = o_.over(total, o_.constant({n_z_}, std::vector<float>(place(n_z_),
-                                                                                     static_cast<float>(n_z_))));
+    const std::string profile =
+        o_.over(total, o_.constant({n_z_}, std::vector<float>(place(n_z_), static_cast<float>(n_z_))));
     const std::string log_total = o_.node("Log", {total});
     const std::string of_shower =
         o_.times(o_.clip(total_code_, -5, 5), o_.number(1.0 / 3));  // the total's own features
@@ -445,16 +448,17 @@ class CascadeGraph {
     const std::string known = o_.is_positive("profile"), some = o_.is_positive(energy);
     const std::string log_energy = o_.node("Log", {o_.where(some, energy, threshold_)});
     const std::string log_each = o_.subtract(log_energy, o_.node("Log", {length}));
-    const std::string relative = o_.clip(
-        o_.times(o_.subtract(o_.node("Log", {o_.where(known, "profile", threshold_)}), log_each), o_.number(0.25)),
-        -2, 2);
+    const std::string relative =
+        o_.clip(o_.times(o_.subtract(o_.node("Log", {o_.where(known, "profile", threshold_)}), log_each),
+                         o_.number(0.25)),
+                -2, 2);
     const std::string seen = o_.times(o_.where(known, relative, o_.number(-2)), row(all_reach));
     const std::string length_code = o_.add(zero_, o_.times(length, o_.number(1.0 / n_z_)));
-    const std::string x = o_.concat(
-        {code("profile"), seen, e_, of_shower,
-         o_.times(o_.subtract(log_energy, log_threshold_), o_.number(0.125)),
-         o_.times(o_.subtract(log_energy, log_total), o_.number(0.125)), total_energy_code, length_code, others_},
-        1);
+    const std::string x = o_.concat({code("profile"), seen, e_, of_shower,
+                                     o_.times(o_.subtract(log_energy, log_threshold_), o_.number(0.125)),
+                                     o_.times(o_.subtract(log_energy, log_total), o_.number(0.125)),
+                                     total_energy_code, length_code, others_},
+                                    1);
     const std::string out = apply(1, o_.unsqueeze(x, 1), row(tables));
     const std::string noise = o_.unsqueeze(o_.gather(node_noise, "interval", 1), 1);
     const Halves halves = draw(out, o_.unsqueeze(energy, 1), noise, "", "");
@@ -516,7 +520,8 @@ class CascadeGraph {
     };
     for (int before = 0; before < kBefore; ++before)
       for (std::int64_t r = ring - 1; r <= ring + 1; ++r)
-        for (std::int64_t k = child - 1; k <= child + 2; ++k) see(s.before + before * plane(below), below, r, k);
+        for (std::int64_t k = child - 1; k <= child + 2; ++k)
+          see(s.before + before * plane(below), below, r, k);
     for (std::int64_t r = ring - 1; r <= ring + 1; ++r)
       for (std::int64_t k = at.node - 1; k <= at.node + 1; ++k) see(s.own, level, r, k);
     for (std::int64_t k = child - 1; k <= child + 2; ++k) see(s.sums, below, ring, k);
@@ -606,7 +611,8 @@ class CascadeGraph {
     }
     std::vector<float> turn(place(2 * 2 * n));
     for (std::int64_t k = 0; k < n; ++k) {
-      const float c = pattern_.levels[place(level)].cos[place(k)], s = pattern_.levels[place(level)].sin[place(k)];
+      const float c = pattern_.levels[place(level)].cos[place(k)],
+                  s = pattern_.levels[place(level)].sin[place(k)];
       turn[place(2 * k)] = c;
       turn[place(2 * k + 1)] = -s;
       turn[place(2 * n + 2 * k)] = s;
@@ -639,7 +645,8 @@ class CascadeGraph {
   std::string centre_of_gravity(const std::string& energies, const std::string& of_moments) {
     const std::string sums = o_.product(energies, of_moments), whole = o_.slice_last(sums, 2, 3);
     const std::string some = o_.is_positive(whole);
-    return o_.where(some, o_.over(o_.slice_last(sums, 0, 2), o_.where(some, whole, o_.number(1))), o_.number(0));
+    return o_.where(some, o_.over(o_.slice_last(sums, 0, 2), o_.where(some, whole, o_.number(1))),
+                    o_.number(0));
   }
 
   std::string zeros(std::int64_t width) {
@@ -654,10 +661,10 @@ class CascadeGraph {
                       all_ahead = code(o_.product(layers, count_after));
     const std::string padded = o_.concat({zero_, zero_, code(layers), zero_, zero_}, 1);
     const std::string reach = o_.indices({0, 1, 2, 3, 4});
-    const std::string patterns = o_.reshape(
-        o_.node("Slice", {noise_, o_.axis(first_splits()), o_.axis(first_splits() + n_z_ * splits_of_layer()),
-                          o_.axis(1)}),
-        {0, n_z_, splits_of_layer(), 2});
+    const std::string patterns =
+        o_.reshape(o_.node("Slice", {noise_, o_.axis(first_splits()),
+                                     o_.axis(first_splits() + n_z_ * splits_of_layer()), o_.axis(1)}),
+                   {0, n_z_, splits_of_layer(), 2});
     std::vector<Level> levels;
     std::vector<std::string> level_moments = {""};
     for (int level = 0; level < depth_; ++level) levels.push_back(prepare(level));
@@ -675,7 +682,8 @@ class CascadeGraph {
     const auto carry = [&](const std::string& name, std::int64_t width) {
       carried.push_back({name, zeros(width)});
     };
-    for (int level = 1; level <= depth_; ++level) carry(fmt::format("codes{}", level), kBefore * plane(level));
+    for (int level = 1; level <= depth_; ++level)
+      carry(fmt::format("codes{}", level), kBefore * plane(level));
     for (int level = 1; level <= depth_; ++level) carry(fmt::format("hits{}", level), 2 * plane(level));
     for (int level = 0; level <= depth_; ++level) carry(fmt::format("sums{}", level), plane(level));
     carry("ring_codes", kBefore * n_r_);
@@ -716,17 +724,19 @@ class CascadeGraph {
     // Halves in phi, level by level.
     Values energies = {o_.concat(ring_energies, 1)}, level_codes = {o_.concat(codes, 1)};
     const std::string some_before = o_.is_positive("before_mev");
-    const std::string centre_before =
-        o_.where(some_before, o_.over("moment", o_.where(some_before, "before_mev", o_.number(1))), o_.number(0));
+    const std::string centre_before = o_.where(
+        some_before, o_.over("moment", o_.where(some_before, "before_mev", o_.number(1))), o_.number(0));
     for (int level = 0; level < depth_; ++level) {
       const Level& l = levels[place(level)];
       const std::string own = energies.back();
-      const std::string centre =
-          level > 0 ? centre_of_gravity(own, level_moments[place(level)]) : o_.times("centre_1", o_.number(0));
+      const std::string centre = level > 0 ? centre_of_gravity(own, level_moments[place(level)])
+                                           : o_.times("centre_1", o_.number(0));
       Values vectors;
-      for (const std::string& vector : {std::string("centre_1"), std::string("centre_2"), centre_before, centre})
+      for (const std::string& vector :
+           {std::string("centre_1"), std::string("centre_2"), centre_before, centre})
         vectors.push_back(o_.clip(o_.product(vector, l.cos_sin), -4, 4));
-      const std::string seen_codes = fmt::format("codes{}", level + 1), seen_hits = fmt::format("hits{}", level + 1);
+      const std::string seen_codes = fmt::format("codes{}", level + 1),
+                        seen_hits = fmt::format("hits{}", level + 1);
       const std::string sums = code(fmt::format("sums{}", level + 1));
       const std::string ring_codes = level_codes[0], rings_before = o_.slice_last("ring_codes", 0, n_r_);
       const std::string row = layer_row(3 + place(level));
@@ -738,8 +748,19 @@ class CascadeGraph {
       };
       for (std::size_t i = 0; i < l.groups.size(); ++i) {
         const Group& group = l.groups[i];
-        Values source = {zero_, seen_codes, level_codes.back(), sums, code(next_energies(i)), seen_hits, ring_codes,
-                         rings_before, "ring_hits", e_, around, behind, ahead};
+        Values source = {zero_,
+                         seen_codes,
+                         level_codes.back(),
+                         sums,
+                         code(next_energies(i)),
+                         seen_hits,
+                         ring_codes,
+                         rings_before,
+                         "ring_hits",
+                         e_,
+                         around,
+                         behind,
+                         ahead};
         source.insert(source.end(), vectors.begin(), vectors.end());
         source.push_back(others_);
         const std::string x = o_.gather(o_.concat(source, 1), group.features, 1);
@@ -770,7 +791,8 @@ class CascadeGraph {
     };
     Values next;
     for (int level = 1; level <= depth_; ++level)
-      next.push_back(shift(level_codes[place(level)], fmt::format("codes{}", level), (kBefore - 1) * plane(level)));
+      next.push_back(
+          shift(level_codes[place(level)], fmt::format("codes{}", level), (kBefore - 1) * plane(level)));
     for (int level = 1; level <= depth_; ++level)
       next.push_back(shift(log_hits(level, 1.0 / 3), fmt::format("hits{}", level), plane(level)));
     for (int level = 0; level <= depth_; ++level)
@@ -816,8 +838,8 @@ class CascadeGraph {
   std::int64_t batch_;
   std::vector<Net> made_;  // as nets_
   std::map<std::int64_t, std::pair<std::string, std::string>> choices_;
-  std::string noise_, energy_mev_, e_, others_, zero_, zero_3_, threshold_, log_threshold_, total_code_, bins_,
-      below_matrix_;
+  std::string noise_, energy_mev_, e_, others_, zero_, zero_3_, threshold_, log_threshold_, total_code_,
+      bins_, below_matrix_;
 };
 
 }  // namespace

@@ -8,7 +8,8 @@ cascade::CascadeShape cascade_shape(const ModelDescription& description, const T
   if (!transform.mesh.is_cylinder())
     throw core::InputError(
         {.message = "a cascade needs a regular cylinder, and this mesh is of layers that differ",
-         .field = "mesh"});
+         .field = "mesh",
+         .hint = "train a VAE: calopipe model-parameters --architecture vae"});
   const VoxelMesh::Cylinder& mesh = transform.mesh.cylinder();
   return {.n_r = mesh.n_r,
           .n_phi = mesh.n_phi,
@@ -21,8 +22,8 @@ cascade::CascadeShape cascade_shape(const ModelDescription& description, const T
 
 cascade::Trained trained_cascade(const ModelDescription& description, const Transform& transform,
                                  const Weights& weights) {
-  cascade::Trained model{.shape = cascade_shape(description, transform), .geometries = transform.one_hot_order,
-                         .tensors = {}};
+  cascade::Trained model{
+      .shape = cascade_shape(description, transform), .geometries = transform.one_hot_order, .tensors = {}};
   for (const auto& [name, tensor] : weights) model.tensors[name] = tensor.values;
   return model;
 }

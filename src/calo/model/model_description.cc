@@ -1,13 +1,58 @@
 #include "calo/model/model_description.h"
 
+#include <fmt/format.h>
+
 #include "core/error.h"
 
 namespace calo {
+namespace {
+
+constexpr const char* kAuto = "auto";
+std::string with_own(const char* help, const char* value) {
+  return fmt::format("{}; {} = what suits the architecture", help, value);
+}
+
+}  // namespace
+
+ModelDescription ModelDescription::unsaid() {
+  return {.architecture = "cascade",
+          .optimizer = kAuto,
+          .lr = 0,
+          .weight_decay = -1,
+          .lr_schedule = kAuto,
+          .lr_decay = -1,
+          .batch_size = 0,
+          .epochs = 0};
+}
+
+ModelDescription ModelDescription::resolved() const {
+  ModelDescription usual;  // of the VAE
+  if (architecture == "cascade") {
+    usual.optimizer = "adamw";
+    usual.lr = 3e-3;
+    usual.weight_decay = 1e-3;
+    usual.lr_schedule = "cosine";
+    usual.lr_decay = 0.01;
+    usual.batch_size = 16;
+    usual.epochs = 40;
+  }
+  ModelDescription result = *this;
+  if (optimizer == kAuto) result.optimizer = usual.optimizer;
+  if (lr == 0) result.lr = usual.lr;
+  if (weight_decay == -1) result.weight_decay = usual.weight_decay;
+  if (lr_schedule == kAuto) result.lr_schedule = usual.lr_schedule;
+  if (lr_decay == -1) result.lr_decay = usual.lr_decay;
+  if (batch_size == 0) result.batch_size = usual.batch_size;
+  if (epochs == 0) result.epochs = usual.epochs;
+  return result;
+}
 
 void ModelDescription::describe(core::ParameterVisitor& v) {
   const std::vector<std::string> initializers = {"random_normal", "glorot_uniform", "glorot_normal",
                                                  "he_normal",     "he_uniform",     "zeros"};
-  v.parameter("architecture", architecture, {.help = "Kind of model", .choices = {"vae", "cascade"}});
+  v.parameter("architecture", architecture,
+              {.help = "Kind of model: the splitting cascade, or the variational autoencoder of Par04",
+               .choices = {"cascade", "vae"}});
   v.parameter("cascade_width", cascade_width,
               {.help = "Size of the hidden layers of a cascade's networks", .min = 8, .max = 4096});
   v.parameter("cascade_depth", cascade_depth,
@@ -46,22 +91,27 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
   v.parameter("rotate_phi", rotate_phi,
               {.help = "Turn each training shower at random around its axis (particles at 90 degrees only)"});
   v.parameter("optimizer", optimizer,
-              {.help = "Optimiser", .choices = {"sgd", "rmsprop", "adam", "adamw", "adagrad"}});
-  v.parameter("lr", lr, {.help = "Learning rate", .min = 0, .max = 1000, .above_min = true});
+              {.help = with_own("Optimiser", kAuto),
+               .choices = {kAuto, "sgd", "rmsprop", "adam", "adamw", "adagrad"}});
+  v.parameter("lr", lr, {.help = with_own("Learning rate", "0"), .min = 0, .max = 1000});
   v.parameter("momentum", momentum, {.help = "Momentum of sgd and rmsprop", .min = 0, .max = 1});
   v.parameter("weight_decay", weight_decay,
-              {.help = "Weight decay (decoupled for adamw, else L2)", .min = 0, .max = 1});
-  v.parameter(
-      "lr_schedule", lr_schedule,
-      {.help = "Learning rate over the epochs", .choices = {"constant", "step", "exponential", "cosine"}});
+              {.help = with_own("Weight decay (decoupled for adamw, else L2)", "-1"), .min = -1, .max = 1});
+  v.parameter("lr_schedule", lr_schedule,
+              {.help = with_own("Learning rate over the epochs", kAuto),
+               .choices = {kAuto, "constant", "step", "exponential", "cosine"}});
   v.parameter(
       "lr_decay", lr_decay,
-      {.help = "Factor of each step, of the whole exponential, or floor of the cosine", .min = 0, .max = 1});
+      {.help = with_own("Factor of each step, of the whole exponential, or floor of the cosine", "-1"),
+       .min = -1,
+       .max = 1});
   v.parameter("lr_step_epochs", lr_step_epochs, {.help = "Epochs between steps", .min = 1, .max = 1e9});
   v.parameter("lr_warmup_epochs", lr_warmup_epochs,
               {.help = "Epochs of linear warm-up", .min = 0, .max = 1e9});
-  v.parameter("batch_size", batch_size, {.help = "Showers in one step", .min = 2, .max = 1048576});
-  v.parameter("epochs", epochs, {.help = "Passes over the training showers", .min = 1, .max = 1e9});
+  v.parameter("batch_size", batch_size,
+              {.help = with_own("Showers in one step", "0"), .min = 0, .max = 1048576});
+  v.parameter("epochs", epochs,
+              {.help = with_own("Passes over the training showers", "0"), .min = 0, .max = 1e9});
   v.parameter("validation_split", validation_split,
               {.help = "Share of the prepared showers that only judges the training", .min = 0, .max = 0.9});
   v.parameter("early_stop", early_stop,
@@ -82,6 +132,17 @@ void ModelDescription::validate() const {
   core::check(core::parameters_of(copy));
   if (intermediate_dims.empty() || intermediate_dims.size() > 16)
     throw core::UsageError({.message = "needs 1 to 16 layers", .field = "intermediate_dims"});
+  // Between what is allowed and what stands for the architecture's own.
+  if (weight_decay < 0 && weight_decay != -1)
+    throw core::UsageError({.message = fmt::format("cannot be {}", weight_decay),
+                            .field = "weight_decay",
+                            .hint = "0 to 1, or -1 for what suits the architecture"});
+  if (lr_decay < 0 && lr_decay != -1)
+    throw core::UsageError({.message = fmt::format("cannot be {}", lr_decay),
+                            .field = "lr_decay",
+                            .hint = "0 to 1, or -1 for what suits the architecture"});
+  if (batch_size == 1)
+    throw core::UsageError({.message = "cannot be 1: a step needs two showers", .field = "batch_size"});
   if (lr_schedule == "exponential" && lr_decay == 0)
     throw core::UsageError({.message = "cannot be 0 with the exponential schedule", .field = "lr_decay"});
   if (k_folds == 1)
@@ -94,9 +155,9 @@ nlohmann::json ModelDescription::to_json() const {
 }
 
 ModelDescription ModelDescription::from_json(const nlohmann::json& object) {
-  ModelDescription description;
+  ModelDescription description = unsaid();
   core::set_from_json(core::parameters_of(description), object, "a model description");
-  return description;
+  return description.resolved();
 }
 
 }  // namespace calo

@@ -9,8 +9,10 @@
 
 namespace calo {
 
-/// Everything that defines a model and its training. Defaults are the Par04
-/// VAE of MLFastSim (`core/model.py`, `core/constants.py`). Knows nothing of LibTorch.
+/// Everything that defines a model and its training. Knows nothing of LibTorch.
+///
+/// Initialisers are the Par04 VAE of MLFastSim (`core/model.py`, `core/constants.py`). What users leave open
+/// is another matter: unsaid() is a cascade, whose optimisation is what suits it.
 struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered by meaning
   // architecture
   /// Kind of model: vae, the variational autoencoder of Par04; cascade, the splitting cascade
@@ -65,13 +67,19 @@ struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): 
   bool save_best = true;
   std::int64_t save_every = 0;  ///< epochs between kept checkpoints; 0 = none kept
 
+  /// What nobody has said anything of: a cascade, and of the optimisation what resolved() fills in.
+  static ModelDescription unsaid();
+  /// With what is usual for the architecture where optimizer or lr_schedule is "auto", lr, batch_size or
+  /// epochs is 0, or weight_decay or lr_decay is -1.
+  ModelDescription resolved() const;
+
   /// Declares every field: help, range and choices.
   void describe(core::ParameterVisitor& v);
   /// Checks each field, and what they ask for together.
   /// @throws core::UsageError naming the field, its value and what is allowed
   void validate() const;
   nlohmann::json to_json() const;
-  /// Missing fields keep their defaults.
+  /// Missing fields are those of unsaid(), and what is open is resolved().
   /// @throws core::InputError on unknown fields, wrong types and values out of range
   static ModelDescription from_json(const nlohmann::json& json);
 };

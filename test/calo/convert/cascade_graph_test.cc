@@ -1,9 +1,11 @@
-// A cascade as an ONNX graph: run by onnxruntime with the noise of the sampler, it makes the sampler's showers.
+// A cascade as an ONNX graph: run by onnxruntime with the noise of the sampler, it makes the sampler's
+// showers.
 #include "calo/convert/cascade_graph.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
 
 #include <cmath>
 #include <cstring>
@@ -13,8 +15,10 @@
 #include "calo/convert/generator_graph.h"
 #include "calo/generate/shower_source.h"
 #include "calo/infer/cascade/draw.h"
-#include "core/philox.h"
+#include "calo/infer/generator.h"
+#include "core/error.h"
 #include "core/staged_output.h"
+#include "support/counting_new.h"
 #include "support/python_peer.h"
 #include "support/random_showers.h"
 #include "support/temp_folder.h"
@@ -94,7 +98,8 @@ TEST_F(CascadeGraph, MakesTheSamplersShowersInEveryContract) {
     const auto latent_dim = static_cast<std::size_t>(calo::cascade_latent_dim(model));
     std::vector<float> latents;
     for (std::size_t i = 0; i < kShowers; ++i) {
-      const auto of_shower = calo::cascade::split_latents({.seed = kSeed, .event = kFirst + i}, latent_dim / 2);
+      const auto of_shower =
+          calo::cascade::split_latents({.seed = kSeed, .event = kFirst + i}, latent_dim / 2);
       latents.insert(latents.end(), of_shower.begin(), of_shower.end());
     }
     for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit}) {
@@ -148,6 +153,148 @@ TEST_F(CascadeGraph, MakesTheSamplersShowersInEveryContract) {
         EXPECT_LE(other, 2u);
     }
   }
+}
+
+// Writes a file of each contract, and calls body(file, name of the contract).
+template <class Body>
+void for_each_contract(const calo::ModelFolder& model, const Body& body) {
+  const test::TempFolder folder;
+  for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit}) {
+    const auto file = folder / "model.onnx";
+    calo::convert(model, {.contract = contract}, file);
+    body(file, calo::to_string(contract));
+  }
+}
+
+TEST(CascadeFile, MakesTheFoldersShowersToTheBit) {
+  for (const VoxelMesh& mesh : {test::uneven_mesh(), test::small_mesh()}) {
+    const calo::ModelFolder model = test::trained_cascade(mesh);
+    core::ThreadPool pool(2);
+    const auto wanted = conditions(50);
+    for (const auto precision : calo::infer::kPrecisions) {
+      calo::Showers expected;
+      calo::ShowerSource::of_folder(model, precision)
+          ->make(wanted, {"SiW"}, kFirst, kSeed, 0.01, pool, expected);
+      ASSERT_GT(expected.num_hits(), 0u);
+      for_each_contract(model, [&](const std::filesystem::path& file, const std::string& contract) {
+        const auto source = calo::ShowerSource::open(file, precision);
+        EXPECT_EQ(source->precision(), precision);
+        calo::Showers found;
+        source->make(wanted, {"SiW"}, kFirst, kSeed, 0.01, pool, found);
+        EXPECT_EQ(found.cells, expected.cells) << contract;
+        EXPECT_EQ(found.energies_mev, expected.energies_mev) << contract;
+      });
+    }
+  }
+}
+
+TEST(CascadeFile, DenseAndSparseShowersAreTheSameAndNothingIsAllocatedAfterAWarmUp) {
+  for_each_contract(
+      test::trained_cascade(), [](const std::filesystem::path& file, const std::string& contract) {
+        const auto generator = calo::infer::Generator::load(file);
+        std::vector<calo::infer::Particle> particles;
+        for (std::uint32_t i = 0; i < 40; ++i)
+          particles.push_back({.energy_mev = 2000, .theta_rad = 1.57f, .event = i / 2, .particle = i % 2});
+        calo::infer::Workspace workspace;
+        calo::infer::SparseShowers sparse;
+        std::vector<float> dense(particles.size() * static_cast<std::size_t>(generator.num_cells()));
+        generator.generate_dense(particles, kSeed, workspace, dense);
+        generator.generate(particles, kSeed, 0, workspace, sparse);
+        double sum = 0, sum_of_hits = 0;
+        for (const float energy : dense) sum += energy;
+        for (std::size_t i = 0; i < particles.size(); ++i)
+          for (std::size_t k = 0; k < sparse.cells_of(i).size(); ++k) {
+            sum_of_hits += sparse.energies_of(i)[k];
+            EXPECT_EQ(dense[i * static_cast<std::size_t>(generator.num_cells()) + sparse.cells_of(i)[k]],
+                      sparse.energies_of(i)[k]);
+          }
+        EXPECT_EQ(sum, sum_of_hits) << contract;
+        // Particles of one event have noise of their own.
+        EXPECT_NE(std::vector<float>(sparse.energies_of(0).begin(), sparse.energies_of(0).end()),
+                  std::vector<float>(sparse.energies_of(1).begin(), sparse.energies_of(1).end()));
+        const std::int64_t before = test::allocations();
+        generator.generate(particles, kSeed, 0, workspace, sparse);
+        EXPECT_EQ(test::allocations() - before, 0) << contract;
+      });
+}
+
+// A workspace serves several models, one after the other.
+TEST(CascadeFile, AWorkspaceServesSeveralModels) {
+  const test::TempFolder folder;
+  calo::convert(test::trained_cascade(test::uneven_mesh()), {}, folder / "a.onnx");
+  calo::convert(test::trained_cascade(test::small_mesh()), {}, folder / "b.onnx");
+  const auto a = calo::infer::Generator::load(folder / "a.onnx"),
+             b = calo::infer::Generator::load(folder / "b.onnx");
+  const calo::infer::Particle particle{.energy_mev = 3000, .theta_rad = 1.57f};
+  calo::infer::Workspace shared;
+  calo::infer::SparseShowers first, other, again;
+  a.generate({&particle, 1}, 1, 0, shared, first);
+  b.generate({&particle, 1}, 1, 0, shared, other);
+  a.generate({&particle, 1}, 1, 0, shared, again);
+  EXPECT_GT(first.num_hits(), 0u);
+  EXPECT_EQ(std::vector<float>(first.energies_of(0).begin(), first.energies_of(0).end()),
+            std::vector<float>(again.energies_of(0).begin(), again.energies_of(0).end()));
+}
+
+TEST(CascadeFile, IsRefusedIfItsPropertyOrItsTensorsAreNotAsTheyShouldBe) {
+  const calo::ModelFolder model = test::trained_cascade();
+  const auto mapping = calo::map_contract(Contract::kPlain, model.transform, "");
+  const auto message_of = [&](const std::function<void(onnx::ModelProto&)>& change) -> std::string {
+    onnx::ModelProto proto;
+    proto.ParseFromString(calo::generator_graph(model, mapping, {}));
+    change(proto);
+    const std::string bytes = proto.SerializeAsString();
+    try {
+      const calo::infer::Generator generator(calo::infer::Model::from_bytes(std::as_bytes(std::span(bytes))));
+      return "no error";
+    } catch (const core::Error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(message_of([](onnx::ModelProto&) {}), "no error");
+  const auto with_property = [&](const std::function<void(nlohmann::json&)>& change) {
+    return message_of([&](onnx::ModelProto& proto) {
+      for (auto& property : *proto.mutable_metadata_props())
+        if (property.key() == "calopipe.cascade") {
+          nlohmann::json said = nlohmann::json::parse(property.value());
+          change(said);
+          property.set_value(said.dump());
+        }
+    });
+  };
+  using testing::HasSubstr;
+  EXPECT_THAT(with_property([](auto& said) { said.erase("width"); }), HasSubstr("width"));
+  EXPECT_THAT(with_property([](auto& said) { said["n_r"] = "five"; }), HasSubstr("calopipe.cascade"));
+  EXPECT_THAT(with_property([](auto& said) { said["n_r"] = 1'000'000'000; }), HasSubstr("calopipe.cascade"));
+  EXPECT_THAT(with_property([](auto& said) { said["width"] = -3; }), HasSubstr("cascade"));
+  EXPECT_THAT(with_property([](auto& said) { said["width"] = 25; }), HasSubstr("another shape"));
+  EXPECT_THAT(with_property([](auto& said) { said["layer_cuts"][0] = 99; }), HasSubstr("layer_cuts"));
+  EXPECT_THAT(with_property([](auto& said) { said["geometries"][1] = "ODD"; }), HasSubstr("SiW"));
+  EXPECT_THAT(with_property([](auto& said) { said["format_version"] = 2; }), HasSubstr("later version"));
+  EXPECT_THAT(message_of([](onnx::ModelProto& proto) {
+                for (auto& property : *proto.mutable_metadata_props())
+                  if (property.key() == "calopipe.cascade") property.set_value("{");
+              }),
+              HasSubstr("calopipe.cascade"));
+  EXPECT_THAT(message_of([](onnx::ModelProto& proto) {
+                for (auto& tensor : *proto.mutable_graph()->mutable_initializer())
+                  if (tensor.name() == "threshold_mev") {
+                    const float zero = 0;
+                    tensor.set_raw_data(&zero, sizeof zero);
+                  }
+              }),
+              HasSubstr("threshold_mev"));
+}
+
+// A graph that computes something else is not written.
+TEST(CascadeFile, ConversionFindsAGraphThatIsAnotherModels) {
+  const calo::ModelFolder model = test::trained_cascade();
+  calo::ModelFolder other = model;
+  for (float& value : other.weights.at("rings.output.bias").values) value += 0.3f;
+  const auto mapping = calo::map_contract(Contract::kPar04Vae, model.transform, "");
+  const std::string graph = calo::generator_graph(model, mapping, {});
+  EXPECT_EQ(calo::check_generator(graph, model, mapping, 8, 1).same, 8);
+  EXPECT_THROW(calo::check_generator(graph, other, mapping, 8, 1), core::Error);
 }
 
 }  // namespace

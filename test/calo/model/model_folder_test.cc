@@ -33,19 +33,44 @@ TEST(ModelDescription, SurvivesJsonAndRefusesNonsense) {
   EXPECT_THROW(ModelDescription::from_json({{"lr", "fast"}}), core::InputError);
   EXPECT_THROW(ModelDescription::from_json(nlohmann::json::array()), core::InputError);
   for (const auto& [field, value] :
-       std::map<std::string, nlohmann::json>{{"lr", 0},
-                                             {"lr", -1},
+       std::map<std::string, nlohmann::json>{{"lr", -1},
+                                             {"weight_decay", -0.5},
+                                             {"lr_decay", -2},
                                              {"batch_size", 1},
                                              {"optimizer", "magic"},
                                              {"validation_split", 1},
                                              {"latent_dim", 0},
                                              {"intermediate_dims", nlohmann::json::array()},
                                              {"activation", "none"},
-                                             {"epochs", 0},
+                                             {"epochs", -1},
                                              {"w_kl", -1}})
     EXPECT_ANY_THROW(ModelDescription::from_json({{field, value}}).validate()) << field;
   EXPECT_THROW(ModelDescription{.lr = -1}.validate(), core::UsageError);
   EXPECT_THROW(ModelDescription{.intermediate_dims = {}}.validate(), core::UsageError);
+}
+
+// What is left open of the optimisation is the architecture's own, and nothing else is changed.
+TEST(ModelDescription, OpenFieldsAreTheArchitecturesOwn) {
+  const ModelDescription cascade = ModelDescription::from_json(nlohmann::json::object());
+  EXPECT_EQ(cascade.architecture, "cascade");
+  EXPECT_EQ(cascade.optimizer, "adamw");
+  EXPECT_EQ(cascade.batch_size, 16);
+  ModelDescription vae = ModelDescription::unsaid();
+  vae.architecture = "vae";
+  EXPECT_EQ(vae.resolved().to_json(), ModelDescription{}.to_json());
+  for (const char* architecture : {"cascade", "vae"}) {
+    const nlohmann::json said = {{"architecture", architecture},
+                                 {"optimizer", "sgd"},
+                                 {"lr", 0.5},
+                                 {"weight_decay", 0},
+                                 {"epochs", 7},
+                                 {"batch_size", 9},
+                                 {"lr_schedule", "step"},
+                                 {"lr_decay", 0.25}};
+    const nlohmann::json found = ModelDescription::from_json(said).to_json();
+    for (const auto& [field, value] : said.items()) EXPECT_EQ(found.at(field), value) << field;
+    EXPECT_EQ(ModelDescription::from_json(found).to_json(), found);
+  }
 }
 
 // What the file says in vain is named, with the name that was meant.

@@ -76,8 +76,8 @@ struct Parts {
 Parts draw_split(const float* outputs, float energy_mev, float threshold_mev, const Spectra* spectra,
                  int ring, SplitNoise noise);
 
-/// Draws t = ln(total / (incident x mean response)) / width(incident) from normals. Outputs: weights, centres,
-/// ln widths.
+/// Draws t = ln(total / (incident x mean response)) / width(incident) from normals. Outputs: weights,
+/// centres, ln widths.
 double draw_total(const float* outputs, SplitNoise noise);
 
 /// The inverse of the standard normal distribution function, within 1e-9.

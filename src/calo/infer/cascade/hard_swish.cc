@@ -35,7 +35,7 @@ CALOPIPE_SIMD_CLONES void swish_of_sum(const float* __restrict x, const float* _
 }  // namespace
 
 CALOPIPE_SIMD_CLONES void add_hard_swish(const float* __restrict x, const float* before, float* h,
-                                    std::size_t count) {
+                                         std::size_t count) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
     const float gate = std::min(std::max(x[i] + 3.0f, 0.0f), 6.0f);

@@ -34,12 +34,21 @@ std::optional<Trained> stored_cascade(const infer::OnnxGraph& graph) {
     if (said.at("format_version") != 1)
       throw core::InputError({.message = "is of a later version of calopipe", .field = kProperty});
     CascadeShape& shape = model.shape;
-    said.at("n_r").get_to(shape.n_r);
-    said.at("n_phi").get_to(shape.n_phi);
-    said.at("n_z").get_to(shape.n_z);
+    // Of hostile files: nothing is as large as the product of what they say.
+    constexpr std::int64_t kMost = 100'000;
+    const auto extent = [&](const char* name) {
+      const json& value = said.at(name);
+      if (!value.is_number_integer() || value < 1 || value > kMost)
+        throw core::InputError(
+            {.message = fmt::format("has the {} {}", name, value.dump()), .field = kProperty});
+      return value.get<int>();
+    };
+    shape.n_r = extent("n_r");
+    shape.n_phi = extent("n_phi");
+    shape.n_z = extent("n_z");
     said.at("size_r_mm").get_to(shape.size_r_mm);
-    said.at("width").get_to(shape.width);
-    said.at("depth").get_to(shape.depth);
+    shape.width = extent("width");
+    shape.depth = extent("depth");
     said.at("geometries").get_to(model.geometries);
     shape.geometries = static_cast<std::int64_t>(model.geometries.size());
     said.at("layer_cuts").get_to(model.tensors["layer_cuts"]);
@@ -47,12 +56,6 @@ std::optional<Trained> stored_cascade(const infer::OnnxGraph& graph) {
     throw core::InputError(
         {.message = fmt::format("is not as it is written: {}", error.what()), .field = kProperty});
   }
-  // Of hostile files: nothing is as large as the product of what they say.
-  constexpr std::int64_t kMost = 100'000;
-  for (const std::int64_t extent :
-       {std::int64_t{model.shape.n_r}, std::int64_t{model.shape.n_phi}, std::int64_t{model.shape.n_z},
-        model.shape.width, model.shape.depth, model.shape.geometries})
-    if (extent > kMost) throw core::InputError({.message = "is too large", .field = kProperty});
   std::map<std::string, const infer::OnnxTensor*> constants;
   for (const infer::OnnxTensor& constant : graph.constants) constants[constant.name] = &constant;
   for (const auto& [name, extents] : cascade_shapes(model.shape)) {

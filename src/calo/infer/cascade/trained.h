@@ -12,7 +12,7 @@ namespace calo::cascade {
 /// A trained cascade, wherever it was stored.
 struct Trained {
   CascadeShape shape;
-  std::vector<std::string> geometries;  ///< of each place of the one-hot
+  std::vector<std::string> geometries;                ///< of each place of the one-hot
   std::map<std::string, std::vector<float>> tensors;  ///< of cascade_shapes(); weights are `[out, in]`
 
   /// @throws core::InputError if it is missing
