@@ -218,7 +218,7 @@ struct Validate {
   ReadingOptions reading;
   double threshold_mev = 0;
   std::string label = "fast";
-  std::vector<std::string> classifiers = {"features"};
+  std::vector<std::string> classifiers = {"features", "trees"};
   std::int64_t classifier_trainings = 3;
   std::int64_t classifier_epochs = 50;
   std::int64_t classifier_showers = 10'000;

@@ -4,6 +4,7 @@
 
 #include "core/staged_output.h"
 #include "pipeline/components.h"
+#include "pipeline/known_models.h"
 
 namespace pipeline {
 
@@ -26,7 +27,10 @@ kfp::ComponentInfo Convert::info() {
 
 void Convert::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
-  v.input("model", model, {.type = ArtifactType::kModel, .help = "Model folder (train)"});
+  v.input("model", model,
+          {.type = ArtifactType::kModel,
+           .help = "Model folder (train), or the name of a model that comes with calopipe (models/README.md)",
+           .find = known_model});
   v.parameter("contract", contract,
               {.help = "What the program that loads it gives and expects",
                .choices = {"plain", "par04-vae", "par04-calodit", "par04-calodit2"}});

@@ -4,6 +4,7 @@
 #include "calo/preprocess/preprocess.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
+#include "pipeline/known_models.h"
 
 namespace pipeline {
 
@@ -18,6 +19,7 @@ kfp::ComponentInfo Generate::info() {
           "Same model and seed, same showers, whatever the batch size or the number of threads. Showers are "
           "streamed to disk.",
       .examples = {
+          "calopipe generate --model siw-lowgran --energy-gev 64 --events 1000 --out fast.h5",
           "calopipe generate --model model --geometry SiW --energy-gev 64 --events 10000 --out fast.h5",
           "calopipe generate --model model --min-energy-gev 1 --max-energy-gev 64 --out fast.h5",
           "calopipe generate --model optimised.onnx --geometry SiW --energy-gev 10 --out fast.h5", kOfOthers,
@@ -26,10 +28,12 @@ kfp::ComponentInfo Generate::info() {
 
 void Generate::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
-  v.input(
-      "model", model,
-      {.type = ArtifactType::kModel,
-       .help = "Model folder (train), or ONNX file (convert, optimise; of somebody else: with --contract)"});
+  v.input("model", model,
+          {.type = ArtifactType::kModel,
+           .help = "Model folder (train), ONNX file (convert, optimise; of somebody else: with --contract), "
+                   "or the name "
+                   "of a model that comes with calopipe (models/README.md)",
+           .find = known_model});
   v.input("like", like,
           {.type = ArtifactType::kDataset,
            .help = "Showers to imitate: one is generated under the conditions of each. Of a prepared folder "

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "calo/classify/network_classifier.h"
+#include "calo/classify/tree_classifier.h"
 #include "calo/generate/generate.h"
 #include "calo/preprocess/preprocess.h"
 #include "calo/report/html_report.h"
@@ -25,7 +26,7 @@ calo::NetworkKind network_of(const std::string& name) {
     if (name == known) return kind;
   throw core::UsageError({.message = fmt::format("\"{}\" is no classifier", name),
                           .field = "classifiers",
-                          .hint = "known: features, voxels, normalised-voxels, cnn"});
+                          .hint = "known: features, trees, voxels, normalised-voxels, cnn"});
 }
 
 }  // namespace
@@ -65,11 +66,12 @@ void Validate::describe(kfp::Visitor& v) {
   v.parameter("label", label, {.help = "Name of the model in the report and in comparisons"});
   v.parameter(
       "classifiers", classifiers,
-      {.help = "Neural networks that try to tell fast from full showers, beside the logistic regression: "
-               "features, voxels, normalised-voxels, cnn"});
-  v.parameter(
-      "classifier_trainings", classifier_trainings,
-      {.help = "How often each network is trained, at most: the spread is the error of its AUC", .min = 1});
+      {.help =
+           "What tries to tell fast from full showers, beside the logistic regression: trees (boosted, on "
+           "high-level features), and neural networks on features, voxels, normalised-voxels or by cnn"});
+  v.parameter("classifier_trainings", classifier_trainings,
+              {.help = "How often each classifier is trained, at most: the spread is the error of its AUC",
+               .min = 1});
   v.parameter("classifier_epochs", classifier_epochs, {.help = "Epochs of each training, at most", .min = 1});
   v.parameter("classifier_showers", classifier_showers,
               {.help = "Showers of each side that networks of cells see, at most: they are kept in memory",
@@ -98,6 +100,16 @@ void Validate::run(kfp::RunContext& context) {
                                      .max_epochs = static_cast<int>(classifier_epochs),
                                      .trainings = static_cast<int>(classifier_trainings)};
   for (const std::string& name : classifiers) {
+    if (name == "trees") {
+      options.extra_classifiers.push_back(
+          {.needs_showers = false, .classify = [&](const calo::ClassifiedShowers& showers) {
+             return calo::classify_with_trees(showers.full_features, showers.fast_features,
+                                              {.seed = static_cast<std::uint64_t>(seed),
+                                               .trainings = static_cast<int>(classifier_trainings)},
+                                              context.pool);
+           }});
+      continue;
+    }
     const calo::NetworkKind kind = network_of(name);
     options.extra_classifiers.push_back({.needs_showers = kind != calo::NetworkKind::kHighLevel,
                                          .classify = [&, kind](const calo::ClassifiedShowers& showers) {

@@ -119,15 +119,8 @@ std::vector<EngineFigures> measure_ours(const std::filesystem::path& onnx, const
   return all;
 }
 
-EngineFigures measure_libtorch(const Particle& particle, const std::string& geometry,
-                               const BenchmarkOptions& options) {
-  const ModelFolder folder = ModelFolder::read(options.model);
-  if (folder.description.architecture != "vae")
-    throw core::InputError(
-        {.message = fmt::format("a {} does not run in LibTorch", folder.description.architecture),
-         .file = options.model,
-         .field = "against",
-         .hint = "leave libtorch out"});
+EngineFigures measure_libtorch(const ModelFolder& folder, const Particle& particle,
+                               const std::string& geometry, const BenchmarkOptions& options) {
   EngineFigures figures{
       .name = "LibTorch", .version = torch_module().torch_version(), .variant = "fp32, dense, eager"};
   const Transform& transform = folder.transform;
@@ -138,7 +131,7 @@ EngineFigures measure_libtorch(const Particle& particle, const std::string& geom
     std::unique_ptr<TorchDecoder> decoder;
     const std::int64_t memory = memory_growth([&] {
       const auto begin = std::chrono::steady_clock::now();
-      decoder = torch_module().decoder(ModelFolder::read(options.model), static_cast<int>(threads));
+      decoder = torch_module().decoder(folder, static_cast<int>(threads));
       if (figures.start_s == 0)
         figures.start_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       const std::vector<float> latent(static_cast<std::size_t>(folder.description.latent_dim), 0.0f);
@@ -175,11 +168,26 @@ void check(const BenchmarkOptions& options) {
                             .hint = "give --model the folder that the ONNX file was converted from"});
 }
 
+// Before anything is measured.
+ModelFolder libtorch_model(const std::filesystem::path& folder) {
+  ModelFolder model = ModelFolder::read(folder);
+  if (model.description.architecture != "vae")
+    throw core::InputError(
+        {.message = fmt::format("a {} does not run in LibTorch", model.description.architecture),
+         .file = folder,
+         .field = "against",
+         .hint = "leave libtorch out"});
+  return model;
+}
+
 }  // namespace
 
 BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const BenchmarkOptions& wanted) {
   BenchmarkOptions options = wanted;
   check(options);
+  std::optional<ModelFolder> torch_model;
+  if (std::find(options.against.begin(), options.against.end(), "libtorch") != options.against.end())
+    torch_model = libtorch_model(options.model);
   if (options.threads.empty()) {
     std::set<std::int64_t> counts = {1, core::available_threads()};
     options.threads.assign(counts.begin(), counts.end());
@@ -221,7 +229,7 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
   report.engines = measure_ours(onnx, particle, options, progress);
   for (const std::string& peer : options.against) {
     if (peer == "libtorch") {
-      report.engines.push_back(measure_libtorch(particle, *place, options));
+      report.engines.push_back(measure_libtorch(*torch_model, particle, *place, options));
     } else {
       for (EngineFigures& figures : measure_onnxruntime(onnx, generator, particle, options))
         report.engines.push_back(std::move(figures));

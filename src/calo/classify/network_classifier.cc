@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "calo/classify/classifier_inputs.h"
-#include "calo/classify/isotonic.h"
 #include "calo/classify/network.h"
+#include "calo/classify/trainings.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/philox.h"
@@ -22,19 +22,6 @@ namespace {
 constexpr std::uint32_t kOrderStream = 0x636c6f72;
 
 using Samples = std::vector<ClassifierSample>;
-
-// Logits of a part of the split, by side.
-struct PartLogits {
-  std::vector<double> full, fast;
-
-  double accuracy() const {
-    double right = 0;
-    for (const double logit : full) right += logit < 0 ? 1 : 0;
-    for (const double logit : fast) right += logit >= 0 ? 1 : 0;
-    return right / static_cast<double>(full.size() + fast.size());
-  }
-  double cross_entropy() const { return 1 - logit_divergence(full, fast).value; }  // in units of ln 2
-};
 
 Samples samples_of(const std::vector<std::size_t>& rows) {
   Samples samples;
@@ -55,7 +42,7 @@ class Training {
                                          : make_mlp(inputs_.used_columns(train_), options, pool);
   }
 
-  void run(int number) {
+  TrainedClassifier run(int number) {
     core::Progress progress(
         fmt::format("{}, training {} of at most {}", network_title(kind_), number, options_.trainings),
         options_.max_epochs, "epochs");
@@ -72,24 +59,20 @@ class Training {
       if (accuracy > best_accuracy || (accuracy == best_accuracy && loss < best_loss)) {
         best_accuracy = accuracy;
         best_loss = loss;
-        result.best_epoch = epoch;
-        selection_ = std::move(selection);
-        test = logits(split_.test);  // at once, so that no weights need be kept
+        trained_.best_epoch = epoch;
+        trained_.selection = std::move(selection);
+        trained_.test = logits(split_.test);  // at once, so that no weights need be kept
       }
       waited = loss < least_loss ? 0 : waited + 1;
       least_loss = std::min(least_loss, loss);
-      result.epochs = epoch;
+      trained_.epochs = epoch;
       progress.update(
           epoch, fmt::format("loss {:.4f}, selection {:.4f}, accuracy {:.3f}", train_loss, loss, accuracy));
       if (best_accuracy == 1) break;
     }
-    judge_test();
+    trained_.split = split_;
+    return std::move(trained_);
   }
-
-  const Split& split() const { return split_; }
-
-  TrainingResult result;
-  PartLogits test;
 
  private:
   // As many even batches as make kFewestSteps, unless that makes them too small.
@@ -130,49 +113,14 @@ class Training {
     return values;
   }
 
-  void judge_test() {
-    result.auc = roc_auc(test.full, test.fast);
-    result.accuracy = test.accuracy();
-    result.jensen_shannon = logit_divergence(test.full, test.fast);
-    const IsotonicRegression calibration = IsotonicRegression::fit(selection_.full, selection_.fast);
-    const auto calibrated = [&](std::vector<double> logits) {
-      for (double& logit : logits) {
-        const double p = calibration(logit);
-        logit = std::log(p / (1 - p));
-      }
-      return logits;
-    };
-    result.calibrated_jensen_shannon = logit_divergence(calibrated(test.full), calibrated(test.fast));
-  }
-
   NetworkKind kind_;
   ClassifierInputs& inputs_;
   NetworkOptions options_;
   Split split_;
   Samples train_;
-  PartLogits selection_;
+  TrainedClassifier trained_;
   std::unique_ptr<ClassifierNetwork> network_;
 };
-
-// Mean over the trainings, and the larger of their standard deviation and their mean error: see
-// Classification.
-template <class NumberOf>
-auto combined(const std::vector<TrainingResult>& trainings, const NumberOf& number_of) {
-  auto result = number_of(trainings.front());
-  result.value = result.error = 0;
-  const auto count = static_cast<double>(trainings.size());
-  for (const TrainingResult& training : trainings) {
-    result.value += number_of(training).value / count;
-    result.error += number_of(training).error / count;
-  }
-  double squares = 0;
-  for (const TrainingResult& training : trainings) {
-    const double difference = number_of(training).value - result.value;
-    squares += difference * difference;
-  }
-  if (trainings.size() > 1) result.error = std::max(result.error, std::sqrt(squares / (count - 1)));
-  return result;
-}
 
 void check_options(const NetworkOptions& options) {
   const auto at_least_one = [](const char* field, int value) {
@@ -256,40 +204,12 @@ Classification classify_with_network(NetworkKind kind, const ClassifierShowers& 
   check_options(options);
   check_showers(kind, full, fast, mesh);
   ClassifierInputs inputs(kind, full, fast, mesh, threshold_mev);
-  Classification result;
-  std::vector<TrainingResult> trainings;
-  TrainingsEnd end = TrainingsEnd::kAll;
-  Auc auc;
-  for (int number = 1; number <= options.trainings && end == TrainingsEnd::kAll; ++number) {
-    NetworkOptions own = options;
-    own.seed += static_cast<std::uint64_t>(number - 1);
-    Training training(kind, inputs, mesh, full.features.rows(), own, pool);
-    training.run(number);
-    trainings.push_back(training.result);
-    if (number == 1) {
-      result = judge(network_name(kind), network_title(kind), training.test.full, training.test.fast);
-      result.train_showers = static_cast<std::int64_t>(training.split().train.size());
-      result.validation_showers = static_cast<std::int64_t>(training.split().validation.size());
-    }
-    auc = combined(trainings, [](const TrainingResult& one) { return one.auc; });
-    if (number == options.trainings) break;
-    // One training alone does not tell how much trainings differ.
-    if (auc.value > kSeparatedAuc)
-      end = TrainingsEnd::kSeparated;
-    else if (number > 1 && std::abs(auc.value - 0.5) > kDecidedErrors * auc.error)
-      end = TrainingsEnd::kDecided;
-  }
-  result.auc = auc;
-  const auto divergence = combined(trainings, [](const TrainingResult& one) { return one.jensen_shannon; });
-  result.jensen_shannon = divergence.value;
-  result.jensen_shannon_error = divergence.error;
-  result.calibrated_jensen_shannon =
-      combined(trainings, [](const TrainingResult& one) { return one.calibrated_jensen_shannon; });
-  result.accuracy = 0;
-  for (const TrainingResult& one : trainings)
-    result.accuracy += one.accuracy / static_cast<double>(trainings.size());
-  result.trainings = std::move(trainings);
-  result.trainings_end = end;
+  Classification result =
+      of_trainings(network_name(kind), network_title(kind), options.trainings, [&](int number) {
+        NetworkOptions own = options;
+        own.seed += static_cast<std::uint64_t>(number - 1);
+        return Training(kind, inputs, mesh, full.features.rows(), own, pool).run(number);
+      });
   if (kind == NetworkKind::kHighLevel) result.features = full.features.names;
   return result;
 }

@@ -76,7 +76,10 @@ void Component::check() const {
                .field = field.name,
                .hint = fmt::format("give --{} PATH ({})", field.option_name(), field.type_name())});
         }
-        if (!std::filesystem::exists(field.input->path))
+        if (std::filesystem::exists(field.input->path)) break;
+        if (field.artifact_spec.find)
+          field.input->path = field.artifact_spec.find(field.input->path);
+        else
           throw core::InputError(
               {.message = "does not exist", .file = field.input->path, .field = field.name});
         break;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -44,6 +45,9 @@ struct ArtifactSpec {
   /// pipeline gives every output one).
   bool optional = false;
   std::string file;  ///< outputs: name inside the folder that `--out` gives ("metrics.json")
+  /// Inputs: finds one whose path does not exist, by its name; throws if there is none. Empty = there are
+  /// none.
+  std::function<std::filesystem::path(const std::filesystem::path&)> find = {};
 };
 
 /// One typed member of a component, as the visitor found it.

@@ -286,6 +286,15 @@ TEST(CascadeFile, IsRefusedIfItsPropertyOrItsTensorsAreNotAsTheyShouldBe) {
               HasSubstr("threshold_mev"));
 }
 
+TEST(CascadeFile, TheMacroForPar04SaysHowMuchNoiseAShowerTakes) {
+  const test::TempFolder folder;
+  const calo::ModelFolder model = test::trained_cascade();
+  calo::convert(model, {.contract = Contract::kPar04Vae, .macro_file = folder / "par04.mac"},
+                folder / "model.onnx");
+  EXPECT_THAT(core::read_file(folder / "par04.mac"),
+              testing::HasSubstr(fmt::format("setSizeLatentVector {}\n", calo::cascade_latent_dim(model))));
+}
+
 // A graph that computes something else is not written.
 TEST(CascadeFile, ConversionFindsAGraphThatIsAnotherModels) {
   const calo::ModelFolder model = test::trained_cascade();
