@@ -8,8 +8,8 @@ namespace pipeline {
 /// Names of the models that come with calopipe (models/README.md), for help texts: "siw-lowgran, …".
 std::string known_model_names();
 
-/// The folder of a model that comes with calopipe: in $CALOPIPE_MODELS, or beside the program, as it is installed
-/// (share/calopipe/models) or built (models/ of the checkout).
+/// The folder of a model that comes with calopipe: in $CALOPIPE_MODELS, or beside the program, as it is
+/// installed (share/calopipe/models) or built (models/ of the checkout).
 /// @throws core::InputError if there is none of this name, with those that there are
 std::filesystem::path known_model(const std::filesystem::path& name);
 

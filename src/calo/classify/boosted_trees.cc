@@ -93,8 +93,7 @@ class TreeGrower {
       divide(static_cast<std::size_t>(best - leaves_.begin()));
     }
     for (const Leaf& leaf : leaves_) {
-      const double value =
-          -options_.learning_rate * leaf.sums.gradient / (leaf.sums.curvature + options_.l2);
+      const double value = -options_.learning_rate * leaf.sums.gradient / (leaf.sums.curvature + options_.l2);
       model_.nodes_[static_cast<std::size_t>(leaf.node)].value = value;
       for (std::size_t i = leaf.begin; i < leaf.end; ++i) logits_[order_[i]] += value;
     }
@@ -160,10 +159,10 @@ class TreeGrower {
   void divide(std::size_t index) {
     const Leaf parent = leaves_[index];
     const std::uint8_t* bins = bins_.data() + parent.best.feature * rows_;
-    const auto middle = std::stable_partition(
-        order_.begin() + static_cast<std::ptrdiff_t>(parent.begin),
-        order_.begin() + static_cast<std::ptrdiff_t>(parent.end),
-        [&](std::uint32_t row) { return bins[row] <= parent.best.bin; });
+    const auto middle =
+        std::stable_partition(order_.begin() + static_cast<std::ptrdiff_t>(parent.begin),
+                              order_.begin() + static_cast<std::ptrdiff_t>(parent.end),
+                              [&](std::uint32_t row) { return bins[row] <= parent.best.bin; });
     const auto left_node = static_cast<std::int32_t>(model_.nodes_.size());
     model_.nodes_.push_back({});
     model_.nodes_.push_back({});

@@ -12,7 +12,7 @@ namespace calo {
 struct PartLogits {
   std::vector<double> full, fast;
 
-  double accuracy() const;  ///< at probability 0.5
+  double accuracy() const;       ///< at probability 0.5
   double cross_entropy() const;  ///< in units of ln 2
 };
 
@@ -23,8 +23,9 @@ struct TrainedClassifier {
   int best_epoch = 0, epochs = 0;
 };
 
-/// Trains a classifier several times, each with a split and a seed of its own, and judges each on its test part,
-/// calibrated by isotonic regression on its selection part. Ends early if the answer is clear (TrainingsEnd).
+/// Trains a classifier several times, each with a split and a seed of its own, and judges each on its test
+/// part, calibrated by isotonic regression on its selection part. Ends early if the answer is clear
+/// (TrainingsEnd).
 /// @param most  trainings  @param train  is given the number of the training, from 1
 Classification of_trainings(const std::string& name, const std::string& title, int most,
                             const std::function<TrainedClassifier(int number)>& train);

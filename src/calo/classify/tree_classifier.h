@@ -14,7 +14,8 @@ struct TreeClassifierOptions {
 /// Trains and tests boosted trees on a feature table; several times, with split_rows() of seed, seed + 1, …
 /// (of_trainings). No LibTorch.
 /// @param full,fast  as classify_high_level()
-/// @throws core::InputError for too few showers or unequal numbers, core::UsageError naming an option out of range,
+/// @throws core::InputError for too few showers or unequal numbers, core::UsageError naming an option out of
+/// range,
 ///         core::Interrupted between trees
 Classification classify_with_trees(const FeatureTable& full, const FeatureTable& fast,
                                    const TreeClassifierOptions& options, core::ThreadPool& pool);

@@ -93,8 +93,10 @@ TEST(BoostedTrees, LogitsAreCalibrated) {
              std::vector<double> scores;
              for (const double logit : fitted.fast_logits) scores.push_back(1 / (1 + std::exp(-logit)));
              return scores;
-           }()))
-    if (bin.showers >= 100) EXPECT_NEAR(bin.observed, bin.predicted, 0.03 + 4 * bin.error);
+           }())) {
+    if (bin.showers < 100) continue;
+    EXPECT_NEAR(bin.observed, bin.predicted, 0.03 + 4 * bin.error);
+  }
 }
 
 TEST(BoostedTrees, FeaturesWithFewOrEqualValuesAreTaken) {
