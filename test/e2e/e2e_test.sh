@@ -93,6 +93,12 @@ check "benchmark a cascade beside LibTorch" 3 "does not run in LibTorch" "$calop
 check "generate by a cascade's ONNX file" 0 "showers" "$calopipe" generate -q --model "$work/run/model.onnx" --like "$work/run/prepared" \
   --layout calopipe --out "$work/from-onnx.h5"
 
+# Models that come with calopipe, by name.
+check "a model by its name" 0 "showers" "$calopipe" generate -q --model siw-lowgran --energy-gev 10 --events 20 --layout calopipe --out "$work/named.h5"
+check "what it has made" 0 "9 x 16 x 45" "$calopipe" inspect -q "$work/named.h5"
+check "another model by its name" 0 "showers" "$calopipe" generate -q --model siw-par04 --energy-gev 10 --angle-deg 70 --events 5 --out "$work/named-2.h5"
+check "no model by this name" 3 "siw-lowgran" "$calopipe" generate --model siw-lowgrain --energy-gev 10 --out "$work/x"
+
 # Models that leave.
 for contract in plain par04-vae par04-calodit; do
   check "convert $contract" 0 "within" "$calopipe" convert --model "$work/run/model" --contract $contract --out "$work/$contract.onnx"
@@ -141,7 +147,8 @@ check "no data" 3 "does not exist" "$calopipe" run --set input-parameters.data=/
 check "not HDF5" 3 "HDF5" "$calopipe" inspect README.md
 check "no model" 3 "model.json" "$calopipe" generate --model data --energy-gev 1 --out "$work/x"
 check "unknown geometry" 2 "ODD" "$calopipe" generate --model "$work/run/model" --geometry ODD --energy-gev 1 --out "$work/x"
-check "no such device" 4 "CUDA" "$calopipe" train --prepared "$work/run/prepared" --device cuda --out "$work/x"
+check "no such device" 4 "CUDA" "$calopipe" train --prepared "$work/run/prepared" --description "$work/vae.json" --device cuda --out "$work/x"
+check "no device for a cascade" 4 "CPU only" "$calopipe" train --prepared "$work/run/prepared" --device cuda --out "$work/x"
 check "unwritable" 4 "write|made" "$calopipe" generate --model "$work/run/model" --energy-gev 1 --out /proc/x/y.h5
 absent "$work/x"
 # A full disk, as a limit on the size of files: what HDF5 sees is the same kind of error.

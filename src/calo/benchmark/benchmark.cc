@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sched.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -216,11 +217,26 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
   {
     infer::Workspace workspace;
     infer::SparseShowers showers;
-    const auto particles = batch_of(particle, 64);
+    constexpr std::int64_t kFirst = 64;
+    const auto particles = batch_of(particle, kFirst);
+    const auto begin = std::chrono::steady_clock::now();
     generator.generate(particles, options.seed, static_cast<float>(options.threshold_mev), workspace,
                        showers);
-    report.filled_share =
-        static_cast<double>(showers.num_hits()) / (64.0 * static_cast<double>(report.cells));
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report.filled_share = static_cast<double>(showers.num_hits()) /
+                          (static_cast<double>(kFirst) * static_cast<double>(report.cells));
+    // Of the usual sizes those that take long are left out; who names sizes gets them.
+    constexpr double kLongestBatch = 1;  // s
+    if (options.batch_sizes == BenchmarkOptions{}.batch_sizes) {
+      std::erase_if(options.batch_sizes, [&](std::int64_t size) {
+        return seconds / static_cast<double>(kFirst) * static_cast<double>(size) > kLongestBatch;
+      });
+      if (options.batch_sizes.empty()) options.batch_sizes = {1};
+      if (options.batch_sizes.size() < BenchmarkOptions{}.batch_sizes.size())
+        spdlog::info("batches of more than {} take over a second with this model, and are left out "
+                     "(--batch-sizes names others)",
+                     options.batch_sizes.back());
+    }
   }
   core::Progress progress("benchmark",
                           static_cast<std::int64_t>(options.precisions.size() * options.threads.size() *
