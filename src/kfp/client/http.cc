@@ -62,7 +62,8 @@ std::string server_of(const std::string& address) {
                             .hint = "an address like https://kubeflow.example.org/pipeline"});
   };
   if (server.empty())
-    throw core::UsageError({.message = "no server is named", .hint = "--server, --context"});
+    throw core::UsageError({.message = "no server is named",
+                            .hint = "--context names a context, calopipe kubeflow context set makes one"});
   const std::size_t scheme = server.find("://");
   if (scheme == std::string::npos) wrong("does not begin with https:// or http://");
   if (server.compare(0, scheme, "https") != 0 && server.compare(0, scheme, "http") != 0)
