@@ -8,8 +8,9 @@
 #include <memory>
 #include <optional>
 #include <regex>
-#include <set>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -145,12 +146,15 @@ std::string attach_command(const client::Context& context, const std::string& ru
         first = &task;
   if (first != nullptr) {
     details.field = first->display_name;
-    if (first->error && !first->error->message.empty()) {
-      details.message = "failed: " + first->error->message;
+    // The reason may stand at the node of its container alone.
+    std::string reason = first->error ? first->error->message : "";
+    for (const client::TaskDetail& task : run.run_details->task_details)
+      if (reason.empty() && task.error && task.parent_task_id == first->task_id) reason = task.error->message;
+    if (!reason.empty()) {
+      details.message = "failed: " + reason;
       static const std::regex kCode("exit (?:code|status) ([2-4])\\b");
       std::smatch found;
-      if (std::regex_search(first->error->message, found, kCode))
-        code = static_cast<core::ExitCode>(std::stoi(found[1]));
+      if (std::regex_search(reason, found, kCode)) code = static_cast<core::ExitCode>(std::stoi(found[1]));
     }
   }
   throw core::Error(code, details);

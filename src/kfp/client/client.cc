@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <optional>
 #include <random>
 
 #include "kfp/client/time_text.h"
@@ -211,10 +213,13 @@ Run Client::create_run(Run run) {
       if (error.done() == Unreachable::Done::kPerhaps) {
         try {
           // A server whose answer was lost may still be at it: it gets time. One that answered is done.
-          const int looks = error.answered() ? 1 : std::max(2, retries.attempts);
-          for (int look = 1; look <= looks; ++look) {
+          double waited_s = 0;
+          for (int look = 1;; ++look) {
             if (std::optional<Run> found = started_run(run, key)) return std::move(*found);
-            if (look < looks) http_.wait(wait_before(retries, look));
+            if (error.answered() || waited_s >= retries.settle_s) break;
+            const double wait_s = wait_before(retries, look);
+            http_.wait(wait_s);
+            waited_s += wait_s;
           }
         } catch (const core::Error& lookup) {
           core::ErrorDetails details = error.details();

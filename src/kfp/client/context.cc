@@ -80,7 +80,7 @@ Login read_login(const Reader& reader) {
   const std::string kind = reader.text("kind");
   const auto file_of = [&](const char* name, const char* other) {
     if (reader.has(other)) reader.fail(other, fmt::format("does not belong to the kind {}", kind), "");
-    const fs::path file = reader.path(name);
+    fs::path file = reader.path(name);
     if (file.empty()) reader.fail(name, "is missing", fmt::format("kind: {} needs it", kind));
     return file;
   };
@@ -122,6 +122,7 @@ const Context& named(const std::map<std::string, Context>& contexts, const std::
   const auto found = contexts.find(name);
   if (found != contexts.end()) return found->second;
   std::vector<std::string> known;
+  known.reserve(contexts.size());
   for (const auto& [other, unused] : contexts) known.push_back(other);
   const std::string near = core::nearest(name, known);
   throw core::UsageError(

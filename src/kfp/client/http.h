@@ -32,6 +32,9 @@ struct Retries {
   double first_wait_s =
       0.5;  ///< doubled each time; of each wait, a random part between a half and all is taken
   double longest_wait_s = 20;
+  /// How long a run is looked for whose start was not answered, before it is sent again: a slow server may
+  /// still be at it.
+  double settle_s = 15;
   double longest_retry_after_s = 120;  ///< a server that asks to wait longer than this is unavailable
 };
 

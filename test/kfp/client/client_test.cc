@@ -38,7 +38,7 @@ class ClientCalls : public ::testing::Test {
   HttpOptions options() const {
     return {.server = server->address(),
             .call_timeout_s = 5,
-            .retries = {.first_wait_s = 0.02, .longest_wait_s = 0.2}};
+            .retries = {.first_wait_s = 0.02, .longest_wait_s = 0.2, .settle_s = 0.1}};
   }
   std::size_t count(const std::string& request) const {
     const json requests = server->seen().at("requests");
@@ -227,7 +227,7 @@ TEST_F(ClientCalls, ALostAnswerNeverMakesASecondRun) {
 TEST_F(ClientCalls, ARunThatAppearsLateIsFound) {
   HttpOptions hasty = options();
   hasty.call_timeout_s = 0.2;
-  hasty.retries = {.attempts = 5, .first_wait_s = 0.3, .longest_wait_s = 1};
+  hasty.retries = {.first_wait_s = 0.3, .longest_wait_s = 1, .settle_s = 3};
   Client impatient(hasty);
   server->faults({{{"fault", "lost"}, {"seconds", 0.5}, {"method", "POST"}}});
   const Run made = impatient.create_run(new_run());

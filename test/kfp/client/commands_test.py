@@ -58,6 +58,7 @@ class Commands(unittest.TestCase):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.server = self.serve()
         self.environment = {**os.environ, 'XDG_CONFIG_HOME': str(self.folder / 'config')}
+        self.environment['NO_PROXY'] = os.environ['NO_PROXY'] = '127.0.0.1'
         for name in ('CALOPIPE_CONTEXT', 'KF_PIPELINES_ENDPOINT', 'KF_PIPELINES_SA_TOKEN_PATH'):
             self.environment.pop(name, None)
         self.ok('kubeflow', 'context', 'set', 'test', '--server', self.server.address)

@@ -26,6 +26,7 @@ class KubeflowServer {
  public:
   explicit KubeflowServer(const std::vector<std::string>& arguments = {},
                           const std::string& scheme = "http") {
+    ::setenv("NO_PROXY", "127.0.0.1", 1);
     const std::string port_file = (folder_ / "port").string();
     std::vector<std::string> words = {python(), CALOPIPE_SOURCE_DIR "/test/kfp/client/server.py", port_file};
     words.insert(words.end(), arguments.begin(), arguments.end());
