@@ -161,6 +161,13 @@ std::string attach_command(const client::Context& context, const std::string& ru
 }
 
 json follow(client::Client& server, const client::Context& context, const std::string& run_id, Shown& shown) {
+  // The waiting ends, and not the run.
+  const auto still_there = [&](const core::Error& error) {
+    core::ErrorDetails details = error.details();
+    details.message += fmt::format("; run {} goes on", run_id);
+    details.hint += (details.hint.empty() ? "" : "; ") + ("attach again: " + attach_command(context, run_id));
+    throw core::Error(error.exit_code(), details);
+  };
   client::Run run;
   try {
     run = client::wait(server, run_id,
@@ -174,11 +181,11 @@ json follow(client::Client& server, const client::Context& context, const std::s
   } catch (const core::Interrupted&) {
     throw core::Interrupted({.message = fmt::format("detached; run {} goes on", run_id),
                              .hint = "attach again: " + attach_command(context, run_id)});
+  } catch (const client::Refused& error) {
+    if (error.status() == 404) throw;  // somebody has deleted it
+    still_there(error);
   } catch (const core::Error& error) {
-    core::ErrorDetails details = error.details();
-    details.message += fmt::format("; run {} goes on", run_id);
-    details.hint += (details.hint.empty() ? "" : "; ") + ("attach again: " + attach_command(context, run_id));
-    throw core::Error(error.exit_code(), details);
+    still_there(error);
   }
   if (run.state == RunState::kFailed) fail(run, context);
   if (run.state == RunState::kCanceled)

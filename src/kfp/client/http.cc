@@ -234,7 +234,9 @@ Http::Secrets Http::secrets() const {
 Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   const CurlLibrary& lib = curl();
   CURL* handle = handle_;
-  lib.easy_reset(handle);  // connections and cookies stay
+  // Forgets what an earlier reading of the jar brought. The reset alone would lose the memory of its name.
+  lib.easy_setopt(handle, CURLOPT_COOKIEFILE, static_cast<const char*>(nullptr));
+  lib.easy_reset(handle);  // connections stay
   const auto set = [&](CURLoption option, auto value) {
     if (const CURLcode code = lib.easy_setopt(handle, option, value); code != CURLE_OK)
       throw core::UnavailableError(
@@ -282,10 +284,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
     set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
   }
   if (!secrets.cookies.empty()) set(CURLOPT_COOKIE, secrets.cookies.c_str());
-  if (!secrets.jar.empty()) {
-    set(CURLOPT_COOKIELIST, "ALL");  // drops what an earlier reading brought
-    set(CURLOPT_COOKIEFILE, secrets.jar.c_str());
-  }
+  if (!secrets.jar.empty()) set(CURLOPT_COOKIEFILE, secrets.jar.c_str());
 
   struct List {
     curl_slist* head = nullptr;
@@ -319,7 +318,11 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
     set(CURLOPT_MIMEPOST, form.form);
   } else if (request.method == "POST") {
     if (!request.body.is_null()) {
-      body = request.body.dump();
+      try {
+        body = request.body.dump();
+      } catch (const json::exception&) {
+        throw core::UsageError({.message = "a name, description or parameter is not UTF-8"});
+      }
       headers.add("Content-Type: application/json");
     }
     set(CURLOPT_POST, 1L);

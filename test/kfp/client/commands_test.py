@@ -188,6 +188,7 @@ class Administration(Commands):
         self.assertEqual(second['pipeline_spec']['pipelineInfo'], {'name': 'small'})
         self.ok('kubeflow', 'run', 'terminate', 'r 2')
         self.assertEqual(self.json_of('kubeflow', 'run', 'get', 'r 2')['state'], 'CANCELED')
+        self.refused(2, 'not UTF-8', 'kubeflow', 'run', 'create', '--file', self.small, '--name', os.fsdecode(b'r\xff'))
         self.refused(3, 'parameter m is not an input', 'kubeflow', 'run', 'create', '--file', self.small, '--name', 'r 3',
                      '-p', 'm=7')
         self.ok('kubeflow', 'run', 'delete', 'r 2', '--yes')
@@ -368,6 +369,17 @@ class RunOnKubeflow(Commands):
         self.assertIn(code, (130, -signal.SIGINT))
         self.assertNotIn('terminate', ' '.join(self.server.seen()['requests']))
         self.assertEqual(self.server.seen()['runs'][0]['state'], 'RUNNING')
+
+    def test_the_login_expires_and_the_run_is_deleted_meanwhile(self):
+        steps = [['', 'RUNNING'], ['a', 'RUNNING']] + [['a', 'RUNNING']] * 20
+        for status, pattern in ((401, r'; run \S+ goes on \(.*attach again: calopipe kubeflow run attach'),
+                                (404, r'has no such thing: gone \(')):
+            self.server.control('/_script', steps)
+            self.server.control('/_faults', [{'fault': 'status', 'status': status, 'message': 'gone', 'method': 'GET',
+                                              'path': '/runs/', 'skip': 2, 'times': 9}])
+            done = self.refused(4 if status == 401 else 2, pattern, 'run', self.small, '--on', 'test')
+            self.assertIn('[a] running', done.stderr)
+        self.server.control('/_faults', [])
 
     def test_only_started(self):
         out = self.ok('run', self.small, '--on', 'test', '--detach')
