@@ -11,6 +11,7 @@
 #include "app/compile_command.h"
 #include "app/components_command.h"
 #include "app/inspect_command.h"
+#include "app/kubeflow_command.h"
 #include "app/pictures_command.h"
 #include "app/pipeline_command.h"
 #include "app/run_command.h"
@@ -23,6 +24,7 @@
 #include "kfp/component/arguments.h"
 #include "kfp/component/command_line.h"
 #include "pipeline/components.h"
+#include "pipeline/remote_run.h"
 
 namespace {
 
@@ -91,6 +93,11 @@ int run(int argc, char** argv) {
     app::resume_run(request, global.threads, global.quiet);
     return 0;
   });
+  app::KubeflowCommand kubeflow_command(
+      app, [](const kfp::client::Context& context, const std::string& run, bool quiet, bool json) {
+        const nlohmann::json summary = pipeline::attach_remotely(context, run, quiet);
+        fmt::print("{}\n", json ? summary.dump(2) : "run: " + summary.at("run").get<std::string>());
+      });
   add_work_options(*runs_command.resume_subcommand(), global);
   add_global(*run_command.subcommand(), global);
   add_global(*inspect_command.subcommand(), global);
@@ -131,6 +138,7 @@ int run(int argc, char** argv) {
   if (compile_command.parsed()) return compile_command.run();
   if (pipeline_command.subcommand()->parsed()) return pipeline_command.run();
   if (runs_command.subcommand()->parsed()) return runs_command.run();
+  if (kubeflow_command.subcommand()->parsed()) return kubeflow_command.run();
   if (components_command.subcommand()->parsed()) {
     components_command.run();
     return 0;

@@ -4,6 +4,9 @@
 
 #include <iostream>
 
+#include "core/error.h"
+#include "pipeline/remote_run.h"
+
 namespace app {
 namespace {
 
@@ -22,7 +25,7 @@ void print_summary(const nlohmann::json& summary, bool json) {
 RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
     : registry_(registry),
       subcommand_(app.add_subcommand(
-          "run", "Runs a pipeline here, each task as a process: from showers to a report")) {
+          "run", "Runs a pipeline here, each task as a process, or on Kubeflow: from showers to a report")) {
   subcommand_
       ->add_option("pipeline", options_.pipeline,
                    "training, or a compiled pipeline (YAML) whose programs are on this machine")
@@ -38,36 +41,64 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  subcommand_->add_option("--out", options_.out, "Folder that receives the products (model, report …)")
-      ->type_name("PATH");
+  CLI::Option* out =
+      subcommand_->add_option("--out", options_.out, "Folder that receives the products (model, report …)")
+          ->type_name("PATH");
   subcommand_->add_option("--site", options_.site, "Site settings (doc/sites.md): resources, environment")
       ->type_name("FILE");
-  subcommand_
-      ->add_option("--store", store_,
-                   "Folder with the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
-      ->type_name("PATH");
-  subcommand_->add_flag("--no-cache", no_cache_, "Run every task, also where an earlier result fits")
-      ->group("Cache");
-  subcommand_->add_option("--force", options_.runner.force, "Run this task in spite of the cache")
-      ->type_name("TASK")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->group("Cache");
-  subcommand_->add_option("--cpus", options_.runner.cpus, "Cores of all tasks that run at once [default all]")
-      ->check(CLI::Range(0.0, 1e6))
-      ->group("Budget");
-  subcommand_
-      ->add_option("--memory-gib", memory_gib_, "Memory (GiB) of all tasks that run at once [default all]")
-      ->check(CLI::Range(0.0, 1e9))
-      ->group("Budget");
+  CLI::Option* store =
+      subcommand_
+          ->add_option(
+              "--store", store_,
+              "Folder with the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
+          ->type_name("PATH");
+  CLI::Option* no_cache =
+      subcommand_->add_flag("--no-cache", no_cache_, "Run every task, also where an earlier result fits")
+          ->group("Cache");
+  CLI::Option* force =
+      subcommand_->add_option("--force", options_.runner.force, "Run this task in spite of the cache")
+          ->type_name("TASK")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+          ->group("Cache");
+  CLI::Option* cpus =
+      subcommand_
+          ->add_option("--cpus", options_.runner.cpus, "Cores of all tasks that run at once [default all]")
+          ->check(CLI::Range(0.0, 1e6))
+          ->group("Budget");
+  CLI::Option* memory = subcommand_
+                            ->add_option("--memory-gib", memory_gib_,
+                                         "Memory (GiB) of all tasks that run at once [default all]")
+                            ->check(CLI::Range(0.0, 1e9))
+                            ->group("Budget");
+  CLI::Option* on = subcommand_
+                        ->add_option("--on", context_,
+                                     "Run on the Kubeflow of this context (calopipe kubeflow context list)")
+                        ->type_name("CONTEXT")
+                        ->group("Kubeflow");
+  CLI::Option* detach =
+      subcommand_->add_flag("--detach", detach_, "Only start the run, do not wait for it")->group("Kubeflow");
+  CLI::Option* name = subcommand_->add_option("--name", name_, "Name of the run [default: pipeline and time]")
+                          ->group("Kubeflow");
+  for (CLI::Option* option : {detach, name}) option->needs(on);
+  local_only_ = {out, store, no_cache, force, cpus, memory};
   subcommand_->footer(
       "Examples:\n  calopipe run --config data/demo.yaml --out demo-output\n"
       "  calopipe run --set input-parameters.data=showers/ --set train.epochs=20 --out out\n"
       "  calopipe run compiled.yaml --set n=3\n"
-      "  calopipe runs list; calopipe runs resume latest");
+      "  calopipe runs list; calopipe runs resume latest\n"
+      "  calopipe run --on cern --site deploy/sites/cern.yaml --set "
+      "input-parameters.data=/eos/path/of/showers\n"
+      "With --on, Ctrl-C leaves the run alone (calopipe kubeflow run attach ID shows it again), and the "
+      "products\n"
+      "stay in the cluster's store.");
 }
 
 void RunCommand::run(int threads, bool quiet, bool json) {
+  if (!context_.empty()) {
+    run_on_kubeflow(quiet, json);
+    return;
+  }
   options_.quiet = quiet;
   options_.runner.cache = !no_cache_;
   options_.runner.memory_bytes = static_cast<std::int64_t>(memory_gib_ * (1 << 30));
@@ -75,6 +106,38 @@ void RunCommand::run(int threads, bool quiet, bool json) {
   const auto store = kfp::local::Store::open(store_.empty() ? kfp::local::default_store_folder()
                                                             : std::filesystem::path(store_));
   print_summary(pipeline::run_locally(registry_, options_, *store), json);
+}
+
+void RunCommand::run_on_kubeflow(bool quiet, bool json) {
+  for (const CLI::Option* option : local_only_)
+    if (option->count() > 0)
+      throw core::UsageError(
+          {.message = "is for runs on this machine",
+           .field = option->get_name(),
+           .hint = option->get_name() == "--out"
+                       ? "products of a run on Kubeflow are not fetched yet: they stay in its store"
+                       : "leave it out with --on"});
+  const nlohmann::json summary =
+      pipeline::run_remotely(registry_,
+                             {.pipeline = options_.pipeline,
+                              .config = options_.config,
+                              .settings = options_.settings,
+                              .site = options_.site,
+                              .run_name = name_,
+                              .detach = detach_,
+                              .quiet = quiet},
+                             kfp::client::choose_context(context_, kfp::client::contexts_file()));
+  if (json) {
+    std::cout << summary.dump(2) << '\n';
+    return;
+  }
+  fmt::print("run: {}\n", summary.at("run").get<std::string>());
+  fmt::print("version: {}{}\n", summary.at("version").get<std::string>(),
+             summary.at("uploaded").get<bool>() ? " (uploaded)" : " (was there)");
+  if (detach_)
+    fmt::print("attach: {}\n", summary.at("attach").get<std::string>());
+  else
+    fmt::print("products: not fetched; they are in the store of the cluster\n");
 }
 
 void resume_run(const RunsCommand::ResumeRequest& request, int threads, bool quiet) {

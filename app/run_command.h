@@ -10,7 +10,7 @@
 
 namespace app {
 
-/// `calopipe run`: a pipeline on this machine, each task as a process.
+/// `calopipe run`: a pipeline on this machine, each task as a process; with --on, on Kubeflow.
 class RunCommand {
  public:
   RunCommand(CLI::App& app, const kfp::Registry& registry);
@@ -18,8 +18,13 @@ class RunCommand {
   void run(int threads, bool quiet, bool json);
 
  private:
+  void run_on_kubeflow(bool quiet, bool json);
+
   const kfp::Registry& registry_;
   CLI::App* subcommand_;
+  std::vector<CLI::Option*> local_only_;
+  std::string context_, name_;
+  bool detach_ = false;
   pipeline::LocalRunOptions options_;
   std::string store_;
   bool no_cache_ = false;

@@ -6,6 +6,8 @@ find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(SQLite3 REQUIRED)
+# For its headers: the library is loaded when it is needed (src/kfp/client/curl_library.h).
+find_package(CURL REQUIRED)
 
 # calopipe_prefer_static(<imported target> <library> [<further libraries> …]): each task of a pipeline is a process, and
 # each shared library costs it time to start; Debian's HDF5 alone brings libcurl and 30 more.

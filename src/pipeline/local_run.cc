@@ -251,31 +251,36 @@ json pipeline_parameters(const kfp::Registry& registry, const fs::path& config,
   return steps.given(parameters);
 }
 
+PreparedPipeline prepare_pipeline(const kfp::Registry& registry, const std::string& name,
+                                  const fs::path& config, const std::vector<std::string>& settings) {
+  PreparedPipeline prepared;
+  if (names_a_file(name)) {
+    prepared.compiled = kfp::ir::read_pipeline(name);
+    prepared.parameters = file_parameters(prepared.compiled, config, settings);
+    return prepared;
+  }
+  prepared.image = default_image();
+  const ProjectPipeline project = make_pipeline(name, registry, {.image = prepared.image});
+  prepared.parameters = pipeline_parameters(registry, config, settings, project.parameters);
+  if (prepared.parameters.value("preprocess_holdout_fraction", 1.0) <= 0)
+    throw core::UsageError({.message = "must be above 0 here: the report compares with held-out showers",
+                            .field = "preprocess.holdout_fraction"});
+  prepared.compiled = kfp::dsl::compile(project.pipeline);
+  prepared.products = project.products;
+  return prepared;
+}
+
 json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, kfp::local::Store& store) {
+  PreparedPipeline prepared = prepare_pipeline(registry, options.pipeline, options.config, options.settings);
   json delivery = {{"out", options.out.empty() ? "" : fs::absolute(options.out).string()},
                    {"products", json::array()}};
-  kfp::ir::Pipeline compiled;
-  json parameters;
-  std::string image;
-  if (names_a_file(options.pipeline)) {
-    compiled = kfp::ir::read_pipeline(options.pipeline);
-    parameters = file_parameters(compiled, options.config, options.settings);
-  } else {
-    image = default_image();
-    const ProjectPipeline project = make_pipeline(options.pipeline, registry, {.image = image});
-    parameters = pipeline_parameters(registry, options.config, options.settings, project.parameters);
-    if (parameters.value("preprocess_holdout_fraction", 1.0) <= 0)
-      throw core::UsageError({.message = "must be above 0 here: the report compares with held-out showers",
-                              .field = "preprocess.holdout_fraction"});
-    compiled = kfp::dsl::compile(project.pipeline);
-    for (const ProjectPipeline::Product& product : project.products)
-      delivery["products"].push_back(
-          {{"task", product.task}, {"output", product.output}, {"file", product.file}});
-  }
-  if (!options.site.empty()) kfp::Site::read(options.site).apply(compiled, image);
+  for (const ProjectPipeline::Product& product : prepared.products)
+    delivery["products"].push_back(
+        {{"task", product.task}, {"output", product.output}, {"file", product.file}});
+  if (!options.site.empty()) kfp::Site::read(options.site).apply(prepared.compiled, prepared.image);
   Recorder recorder(status(options.quiet), delivery);
   const kfp::local::RunResult result =
-      kfp::local::run(compiled, parameters, options.runner, store, &recorder);
+      kfp::local::run(prepared.compiled, prepared.parameters, options.runner, store, &recorder);
   return finish(result, delivery, store);
 }
 

@@ -23,6 +23,23 @@ struct LocalRunOptions {
   kfp::local::RunnerOptions runner;   ///< budget, cache, force
 };
 
+/// A pipeline with the values that a user gives it, ready to run here or elsewhere.
+struct PreparedPipeline {
+  kfp::ir::Pipeline compiled;  ///< without a site's settings
+  nlohmann::json parameters;   ///< by name
+  std::string image;           ///< that stands for this program's; empty: a file of others
+  std::vector<ProjectPipeline::Product> products;
+};
+
+/// Compiles a pipeline of this project, or reads a compiled one.
+/// @param name     a pipeline of this project, or a file
+/// @param config   YAML file with parameters; empty = none
+/// @param settings "component.parameter=value" (of a file: "parameter=value")
+/// @throws core::UsageError, core::InputError naming file and field
+PreparedPipeline prepare_pipeline(const kfp::Registry& registry, const std::string& name,
+                                  const std::filesystem::path& config,
+                                  const std::vector<std::string>& settings);
+
 /// What the program that runs the tasks needs: `calopipe` in commands is this executable.
 void use_this_program(kfp::local::RunnerOptions& runner, int threads);
 

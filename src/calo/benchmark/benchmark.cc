@@ -233,9 +233,10 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
       });
       if (options.batch_sizes.empty()) options.batch_sizes = {1};
       if (options.batch_sizes.size() < BenchmarkOptions{}.batch_sizes.size())
-        spdlog::info("batches of more than {} take over a second with this model, and are left out "
-                     "(--batch-sizes names others)",
-                     options.batch_sizes.back());
+        spdlog::info(
+            "batches of more than {} take over a second with this model, and are left out "
+            "(--batch-sizes names others)",
+            options.batch_sizes.back());
     }
   }
   core::Progress progress("benchmark",

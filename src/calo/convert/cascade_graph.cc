@@ -407,7 +407,7 @@ class CascadeGraph {
     const std::string width_at = o_.times(
         response_width, o_.add(o_.node("Reciprocal", {o_.node("Sqrt", {gev})}), o_.number(1.0 / 24)));
     const std::string mean = o_.times(energy_mev_, mean_response);
-    const std::string total =
+    std::string total =
         o_.node("Max", {o_.times(mean, o_.node("Exp", {o_.times(code, width_at)})), threshold_});
     total_code_ = o_.over(o_.node("Log", {o_.over(total, mean)}), width_at);
     return total;
@@ -667,6 +667,7 @@ class CascadeGraph {
                    {0, n_z_, splits_of_layer(), 2});
     std::vector<Level> levels;
     std::vector<std::string> level_moments = {""};
+    levels.reserve(place(depth_));
     for (int level = 0; level < depth_; ++level) levels.push_back(prepare(level));
     for (int level = 1; level <= depth_; ++level) level_moments.push_back(moments(level));
     const std::string ring_tables = o_.add(made_[2].position_table, made_[2].bias[0]);

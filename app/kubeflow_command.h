@@ -1,0 +1,74 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kfp/client/client.h"
+#include "kfp/client/context.h"
+
+namespace app {
+
+/// `calopipe kubeflow …`: pipelines, versions, experiments, runs and recurring runs on a server of Kubeflow
+/// Pipelines, and the contexts that name servers.
+class KubeflowCommand {
+ public:
+  /// Shows a run until it is over (pipeline::attach_remotely()).
+  using Attach =
+      std::function<void(const kfp::client::Context& context, const std::string& run, bool quiet, bool json)>;
+
+  KubeflowCommand(CLI::App& app, Attach attach);
+  CLI::App* subcommand() const { return subcommand_; }
+
+  /// Prints to stdout. @throws what kfp::client calls throw, core::UsageError
+  int run();
+
+ private:
+  struct Leaf {
+    CLI::App* app;
+    std::function<void()> work;
+  };
+  CLI::App* group(const char* name, const char* what);
+  CLI::App* leaf(CLI::App* parent, const char* name, const char* what, const char* examples,
+                 std::function<void()> work);
+  void add_list_options(CLI::App& command);
+  void add_run_options(CLI::App& command);
+  void add_delete_option(CLI::App& command);
+
+  void add_contexts();
+  void add_pipelines();
+  void add_versions();
+  void add_experiments();
+  void add_runs();
+  void add_recurring_runs();
+
+  kfp::client::Context context() const;
+  kfp::client::Client connect() const;
+  kfp::client::ListOptions list_options() const;
+  nlohmann::json parameters() const;
+  /// What a run or recurring run is made from: a file, or a pipeline with or without its version.
+  template <class R>
+  void set_source(kfp::client::Client& client, R& run) const;
+  std::string experiment_id(kfp::client::Client& client) const;
+  void confirm(const std::string& what) const;
+  void done(const std::string& what, const std::string& id) const;
+
+  Attach attach_;
+  CLI::App* subcommand_;
+  std::vector<Leaf> leaves_;
+
+  // Of whichever command is given.
+  std::string context_, namespace_, id_, name_, description_, file_, pipeline_, version_, experiment_;
+  std::string sort_by_, state_, contains_;
+  std::vector<std::string> parameters_;
+  std::string parameter_file_, pipeline_root_, service_account_, cron_;
+  std::string server_, token_file_, cookie_file_, ca_file_;
+  std::size_t limit_ = 20;
+  std::int64_t interval_s_ = 0;
+  int concurrency_ = 1;
+  bool json_ = false, yes_ = false, all_ = false, cascade_ = false, detach_ = false, quiet_ = false;
+  bool no_catchup_ = false, disabled_ = false, with_archived_ = false;
+};
+
+}  // namespace app

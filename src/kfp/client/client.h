@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kfp/client/http.h"
+#include "kfp/client/types.h"
+
+namespace kfp::client {
+
+/// One condition of a filter.
+struct Predicate {
+  std::string operation =
+      "EQUALS";       ///< NOT_EQUALS, GREATER_THAN, LESS_THAN, IS_SUBSTRING, IN …, as the API has them
+  std::string key;    ///< "display_name", "state", "created_at" …
+  std::string value;  ///< a text; of "created_at", a time
+  std::vector<std::string> values;  ///< of IN
+};
+
+/// Which part of a list is wanted.
+struct ListOptions {
+  std::vector<Predicate> filter;  ///< all must hold
+  std::string sort_by;            ///< "created_at desc"
+  std::string experiment_id;      ///< runs, recurring runs: only those of this experiment
+  int page_size = 100;            ///< at most 200
+  std::string page_token;
+};
+
+/// A filter as the API takes it; "" where there is none.
+std::string filter_text(const std::vector<Predicate>& filter);
+
+/// The API v2beta1. Lists, names and new things are those of one namespace. One thread at a time. What calls
+/// may throw: Http::call(), and core::InputError for an answer that is not as the API says.
+class Client {
+ public:
+  /// @param namespace_name of the user, on servers with several users; empty on others
+  explicit Client(HttpOptions options, std::string namespace_name = {});
+
+  const std::string& namespace_name() const { return namespace_; }
+  Http& http() { return http_; }
+
+  Health health();
+
+  Page<Pipeline> list_pipelines(const ListOptions& options = {});
+  Pipeline pipeline(const std::string& pipeline_id);
+  /// @throws Refused (404) if there is none of this name
+  Pipeline pipeline_by_name(const std::string& name);
+  /// Without versions.
+  Pipeline create_pipeline(const Pipeline& pipeline);
+  /// With a first version of the same name. @param text compiled pipeline (YAML), at most 32 MiB
+  Pipeline upload_pipeline(const std::string& text, const Pipeline& pipeline);
+  /// @param cascade with its versions; without, a server refuses while there are some
+  void delete_pipeline(const std::string& pipeline_id, bool cascade);
+
+  Page<PipelineVersion> list_versions(const std::string& pipeline_id, const ListOptions& options = {});
+  PipelineVersion version(const std::string& pipeline_id, const std::string& version_id);
+  /// Of `version`: pipeline_id, name, display_name and description are sent.
+  PipelineVersion upload_version(const std::string& text, const PipelineVersion& version);
+  void delete_version(const std::string& pipeline_id, const std::string& version_id);
+
+  Page<Experiment> list_experiments(const ListOptions& options = {});
+  Experiment experiment(const std::string& experiment_id);
+  Experiment create_experiment(const Experiment& experiment);
+  void archive_experiment(const std::string& experiment_id);
+  void unarchive_experiment(const std::string& experiment_id);
+  void delete_experiment(const std::string& experiment_id);
+
+  /// Starts a run, once: its description gets a line with a key of its own, "calopipe-key: …". If the answer
+  /// is lost, the run with the key is looked for, several times, before it is sent again.
+  /// @throws Unreachable also if it is not known whether it was started; the message says so
+  Run create_run(Run run);
+  Run run(const std::string& run_id);
+  Page<Run> list_runs(const ListOptions& options = {});
+  void terminate_run(const std::string& run_id);
+  void retry_run(const std::string& run_id);
+  void archive_run(const std::string& run_id);
+  void unarchive_run(const std::string& run_id);
+  void delete_run(const std::string& run_id);
+
+  RecurringRun create_recurring_run(const RecurringRun& recurring_run);
+  RecurringRun recurring_run(const std::string& recurring_run_id);
+  Page<RecurringRun> list_recurring_runs(const ListOptions& options = {});
+  void enable_recurring_run(const std::string& recurring_run_id);
+  void disable_recurring_run(const std::string& recurring_run_id);
+  void delete_recurring_run(const std::string& recurring_run_id);
+
+ private:
+  template <class T>
+  Page<T> list(const std::string& path, const char* field, const ListOptions& options);
+  std::optional<Run> started_run(const Run& run, const std::string& key);
+  void post(const std::string& path);
+  void remove(const std::string& path);
+
+  Http http_;
+  std::string namespace_;
+};
+
+/// All items of a list, page after page, at most `most`.
+/// @param list called with the options of each page: [&](const ListOptions& o) { return client.list_runs(o);
+/// }
+template <class List>
+auto all_pages(const List& list, ListOptions options, std::size_t most = SIZE_MAX) {
+  decltype(list(options).items) items;
+  while (items.size() < most) {
+    auto page = list(options);
+    for (auto& item : page.items)
+      if (items.size() < most) items.push_back(std::move(item));
+    // A token that comes again would never end.
+    if (page.next_page_token.empty() || page.next_page_token == options.page_token) break;
+    options.page_token = page.next_page_token;
+  }
+  return items;
+}
+
+}  // namespace kfp::client

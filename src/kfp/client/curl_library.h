@@ -1,0 +1,34 @@
+#pragma once
+
+#include <curl/curl.h>
+
+namespace kfp::client {
+
+/// The functions of libcurl that are used here. The library is loaded on first use: it maps 30 others, for
+/// which every task of a pipeline would pay, and few processes talk to a server.
+struct CurlLibrary {
+  decltype(&::curl_global_init) global_init;
+  decltype(&::curl_easy_init) easy_init;
+  decltype(&::curl_easy_cleanup) easy_cleanup;
+  decltype(&::curl_easy_reset) easy_reset;
+  decltype(&::curl_easy_setopt) easy_setopt;
+  decltype(&::curl_easy_getinfo) easy_getinfo;
+  decltype(&::curl_easy_perform) easy_perform;
+  decltype(&::curl_easy_strerror) easy_strerror;
+  decltype(&::curl_easy_escape) easy_escape;
+  decltype(&::curl_free) free;
+  decltype(&::curl_slist_append) slist_append;
+  decltype(&::curl_slist_free_all) slist_free_all;
+  decltype(&::curl_mime_init) mime_init;
+  decltype(&::curl_mime_free) mime_free;
+  decltype(&::curl_mime_addpart) mime_addpart;
+  decltype(&::curl_mime_name) mime_name;
+  decltype(&::curl_mime_filename) mime_filename;
+  decltype(&::curl_mime_type) mime_type;
+  decltype(&::curl_mime_data) mime_data;
+};
+
+/// @throws core::UnavailableError if libcurl is not installed
+const CurlLibrary& curl();
+
+}  // namespace kfp::client

@@ -1,0 +1,494 @@
+#include "kfp/client/http.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <cmath>
+#include <random>
+#include <thread>
+
+#include "core/interrupt.h"
+#include "core/provenance.h"
+#include "core/staged_output.h"
+#include "kfp/client/curl_library.h"
+
+namespace kfp::client {
+namespace fs = std::filesystem;
+namespace {
+
+using nlohmann::json;
+
+// More than any list of runs with their pipelines; a server that sends without end must not fill the memory.
+constexpr std::size_t kMostBytes = 256U << 20;
+
+std::string trimmed(std::string text) {
+  const auto space = [](unsigned char c) { return std::isspace(c) != 0; };
+  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), space));
+  text.erase(std::find_if_not(text.rbegin(), text.rend(), space).base(), text.end());
+  return text;
+}
+
+// What a server wrote, on one line and not too long.
+std::string one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    if (!control)
+      line += c;
+    else if (!line.empty() && line.back() != ' ')
+      line += ' ';
+  }
+  line = trimmed(line);
+  constexpr std::size_t kLongest = 600;
+  if (line.size() > kLongest) {
+    std::size_t end = kLongest;
+    while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
+    line.resize(end);
+    line += "…";
+  }
+  return line;
+}
+
+std::string server_of(const std::string& address) {
+  std::string server = trimmed(address);
+  while (!server.empty() && server.back() == '/') server.pop_back();
+  const auto wrong = [&](const char* message) {
+    // What stands before the @ may be a password.
+    const std::size_t at = server.rfind('@');
+    throw core::UsageError({.message = message,
+                            .field = at == std::string::npos ? one_line(server) : "…" + server.substr(at),
+                            .hint = "an address like https://kubeflow.example.org/pipeline"});
+  };
+  if (server.empty())
+    throw core::UsageError({.message = "no server is named",
+                            .hint = "--context names a context, calopipe kubeflow context set makes one"});
+  const std::size_t scheme = server.find("://");
+  if (scheme == std::string::npos) wrong("does not begin with https:// or http://");
+  if (server.compare(0, scheme, "https") != 0 && server.compare(0, scheme, "http") != 0)
+    wrong("is neither https nor http");
+  const std::string rest = server.substr(scheme + 3);
+  if (rest.empty() || rest.front() == '/') wrong("names no machine");
+  if (rest.find('@') != std::string::npos) wrong("has a user or password in it: log in by a context");
+  if (rest.find_first_of("?# \t\r\n") != std::string::npos) wrong("has more than an address in it");
+  return server;
+}
+
+bool is_jar(const std::string& text) {
+  return text.starts_with("# Netscape") || text.starts_with("# HTTP") || text.find('\t') != std::string::npos;
+}
+
+bool printable(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+const char* status_words(int status) {
+  switch (status) {
+    case 429:
+      return "too many requests";
+    case 500:
+      return "internal error";
+    case 502:
+      return "bad gateway";
+    case 503:
+      return "service unavailable";
+    case 504:
+      return "gateway timeout";
+    default:
+      return "error";
+  }
+}
+
+extern "C" std::size_t kfp_client_append(char* data, std::size_t size, std::size_t count, void* target) {
+  auto* body = static_cast<std::string*>(target);
+  const std::size_t bytes = size * count;
+  if (body->size() + bytes > kMostBytes) return 0;
+  try {
+    body->append(data, bytes);
+  } catch (const std::bad_alloc&) {
+    return 0;  // an exception must not pass through C
+  }
+  return bytes;
+}
+
+extern "C" int kfp_client_progress(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return core::interrupt_requested() ? 1 : 0;
+}
+
+}  // namespace
+
+// Who we are; never shown.
+struct Http::Secrets {
+  std::string token, cookies;
+  fs::path jar;
+  std::vector<std::string> all;
+
+  // The server may send back what it got.
+  std::string hidden(std::string text) const {
+    for (const std::string& secret : all)
+      for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3))
+        text.replace(at, secret.size(), "***");
+    return text;
+  }
+};
+
+struct Http::Answer {
+  int status = 0;
+  std::string body, type;
+  std::string redirect;
+  double retry_after_s = -1;
+};
+
+Refused::Refused(int status, core::ErrorDetails details)
+    : core::Error(status == 401 || status == 403 || (status >= 300 && status < 400)
+                      ? core::ExitCode::kUnavailable
+                  : status == 404 || status == 409 ? core::ExitCode::kUsage
+                                                   : core::ExitCode::kInput,
+                  std::move(details)),
+      status_(status) {}
+
+std::string escaped(const std::string& text) {
+  char* encoded = curl().easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
+  if (encoded == nullptr) throw std::bad_alloc();
+  std::string result = encoded;
+  curl().free(encoded);
+  return result;
+}
+
+double wait_before(const Retries& retries, int attempt) {
+  thread_local std::mt19937 random{std::random_device{}()};
+  const double longest =
+      std::min(retries.longest_wait_s, retries.first_wait_s * std::exp2(std::clamp(attempt - 1, 0, 60)));
+  return longest * std::uniform_real_distribution<double>(0.5, 1.0)(random);
+}
+
+Http::Http(HttpOptions options) : options_(std::move(options)), handle_(nullptr) {
+  options_.server = server_of(options_.server);
+  handle_ = curl().easy_init();
+  if (handle_ == nullptr) throw core::UnavailableError({.message = "libcurl cannot be initialised"});
+}
+
+Http::~Http() {
+  curl().easy_cleanup(handle_);
+}
+
+void Http::wait(double seconds) const {
+  if (options_.sleep) {
+    options_.sleep(seconds);
+    return;
+  }
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                      std::chrono::duration<double>(std::min(seconds, 1e8)));
+  while (Clock::now() < end) {
+    if (core::interrupt_requested()) throw core::Interrupted({.message = "interrupted"});
+    std::this_thread::sleep_for(std::min<Clock::duration>(std::chrono::milliseconds(50), end - Clock::now()));
+  }
+}
+
+Http::Secrets Http::secrets() const {
+  Secrets secrets;
+  if (options_.login.kind == Login::Kind::kNone) return secrets;
+  const fs::path& file = options_.login.file;
+  const std::string text = trimmed(core::read_file(file));
+  const auto fail = [&](const char* message, const char* hint) {
+    throw core::InputError({.message = message, .file = file, .hint = hint});
+  };
+  if (text.empty()) fail("is empty", "log in again");
+  if (options_.login.kind == Login::Kind::kToken) {
+    if (!printable(text) || text.find(' ') != std::string::npos)
+      fail("is not a token", "the file holds the token and nothing else");
+    secrets.token = text;
+    secrets.all = {text};
+    return secrets;
+  }
+  std::vector<std::string> pairs;
+  if (is_jar(text)) {
+    secrets.jar = file;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.find('\n', at), text.size());
+      const std::string line = text.substr(at, end - at);
+      if (const std::size_t tab = line.rfind('\t'); tab != std::string::npos)
+        secrets.all.push_back(trimmed(line.substr(tab + 1)));
+      at = end + 1;
+    }
+  } else {
+    if (!printable(text) || text.find('=') == std::string::npos)
+      fail("has no cookies", "a Netscape cookie jar, or name=value; name=value on one line");
+    secrets.cookies = text;
+    secrets.all.push_back(text);
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.find(';', at), text.size());
+      const std::string pair = trimmed(text.substr(at, end - at));
+      if (const std::size_t equals = pair.find('='); equals != std::string::npos)
+        secrets.all.push_back(pair.substr(equals + 1));
+      at = end + 1;
+    }
+  }
+  // A cookie "a=1" would hide every 1.
+  std::erase_if(secrets.all, [](const std::string& secret) { return secret.size() < 4; });
+  return secrets;
+}
+
+Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
+  const CurlLibrary& lib = curl();
+  CURL* handle = handle_;
+  // Forgets what an earlier reading of the jar brought. The reset alone would lose the memory of its name.
+  lib.easy_setopt(handle, CURLOPT_COOKIEFILE, static_cast<const char*>(nullptr));
+  lib.easy_reset(handle);  // connections stay
+  const auto set = [&](CURLoption option, auto value) {
+    if (const CURLcode code = lib.easy_setopt(handle, option, value); code != CURLE_OK)
+      throw core::UnavailableError(
+          {.message = fmt::format("libcurl refuses option {}: {}", static_cast<int>(option),
+                                  lib.easy_strerror(code))});
+  };
+  const auto milliseconds = [](double seconds) {
+    return static_cast<long>(std::max(1.0, std::ceil(seconds * 1000)));
+  };
+
+  std::string url = options_.server + request.path;
+  char separator = '?';
+  for (const auto& [name, value] : request.query) {
+    if (value.empty()) continue;
+    url += fmt::format("{}{}={}", separator, name, escaped(value));
+    separator = '&';
+  }
+  Answer answer;
+  char message[CURL_ERROR_SIZE] = "";
+  set(CURLOPT_URL, url.c_str());
+  set(CURLOPT_ERRORBUFFER, message);
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_FOLLOWLOCATION, 0L);
+  set(CURLOPT_ACCEPT_ENCODING, "");
+  set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options_.connect_timeout_s));
+  set(CURLOPT_TIMEOUT_MS, milliseconds(options_.call_timeout_s));
+  const std::string agent = std::string("calopipe/") + core::version();
+  set(CURLOPT_USERAGENT, agent.c_str());
+  set(CURLOPT_WRITEFUNCTION, &kfp_client_append);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(&answer.body));
+  const bool safe = request.method == "GET";
+  if (safe) {
+    // What changes something is not left half done: it ends within its time limit.
+    set(CURLOPT_NOPROGRESS, 0L);
+    set(CURLOPT_XFERINFOFUNCTION, &kfp_client_progress);
+  } else {
+    // On a connection that was open before and is lost, libcurl would send the request again by itself, also
+    // if the server has acted on it.
+    set(CURLOPT_FRESH_CONNECT, 1L);
+  }
+  if (!options_.ca_file.empty()) {
+    core::read_file(options_.ca_file);  // so that one that is missing is named
+    set(CURLOPT_CAINFO, options_.ca_file.c_str());
+    set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  }
+  if (!secrets.cookies.empty()) set(CURLOPT_COOKIE, secrets.cookies.c_str());
+  if (!secrets.jar.empty()) set(CURLOPT_COOKIEFILE, secrets.jar.c_str());
+
+  struct List {
+    curl_slist* head = nullptr;
+    ~List() { curl().slist_free_all(head); }
+    void add(const std::string& line) {
+      curl_slist* longer = curl().slist_append(head, line.c_str());
+      if (longer == nullptr) throw std::bad_alloc();
+      head = longer;
+    }
+  } headers;
+  headers.add("Accept: application/json");
+  headers.add("Expect:");  // no waiting for a go-ahead
+  if (!secrets.token.empty()) headers.add("Authorization: Bearer " + secrets.token);
+
+  struct Form {
+    curl_mime* form = nullptr;
+    ~Form() {
+      if (form != nullptr) curl().mime_free(form);
+    }
+  } form;
+  std::string body;
+  if (!request.upload.empty()) {
+    form.form = lib.mime_init(handle);
+    if (form.form == nullptr) throw std::bad_alloc();
+    curl_mimepart* part = lib.mime_addpart(form.form);
+    if (part == nullptr || lib.mime_name(part, "uploadfile") != CURLE_OK ||
+        lib.mime_filename(part, request.upload_name.c_str()) != CURLE_OK ||
+        lib.mime_type(part, "application/octet-stream") != CURLE_OK ||
+        lib.mime_data(part, request.upload.data(), request.upload.size()) != CURLE_OK)
+      throw std::bad_alloc();
+    set(CURLOPT_MIMEPOST, form.form);
+  } else if (request.method == "POST") {
+    if (!request.body.is_null()) {
+      try {
+        body = request.body.dump();
+      } catch (const json::exception&) {
+        throw core::UsageError({.message = "a name, description or parameter is not UTF-8"});
+      }
+      headers.add("Content-Type: application/json");
+    }
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    set(CURLOPT_POSTFIELDS, body.c_str());
+  } else if (!safe) {
+    set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+  set(CURLOPT_HTTPHEADER, headers.head);
+
+  const CURLcode code = lib.easy_perform(handle);
+  if (code != CURLE_OK) {
+    const std::string reason = secrets.hidden(one_line(*message != '\0' ? message : lib.easy_strerror(code)));
+    double sent_after_s = 0;
+    lib.easy_getinfo(handle, CURLINFO_PRETRANSFER_TIME, &sent_after_s);
+    switch (code) {
+      case CURLE_ABORTED_BY_CALLBACK:
+        throw core::Interrupted({.message = "interrupted"});
+      case CURLE_COULDNT_RESOLVE_HOST:
+      case CURLE_COULDNT_RESOLVE_PROXY:
+      case CURLE_COULDNT_CONNECT:
+      case CURLE_SSL_CONNECT_ERROR:
+        throw Unreachable(Unreachable::Done::kNo, {.message = "cannot be reached: " + reason,
+                                                   .file = options_.server,
+                                                   .hint = "is it the right address, and is it up?"});
+      case CURLE_PEER_FAILED_VERIFICATION:
+      case CURLE_SSL_CACERT_BADFILE:
+      case CURLE_SSL_CERTPROBLEM:
+      case CURLE_SSL_ISSUER_ERROR:
+        throw core::UnavailableError(
+            {.message = "is not trusted: " + reason,
+             .file = options_.server,
+             .hint = "ca_file of the context names the certificates of the site's authority"});
+      case CURLE_WRITE_ERROR:
+        throw core::UnavailableError(
+            {.message = fmt::format("answers with more than {} MiB", kMostBytes >> 20),
+             .file = options_.server});
+      case CURLE_OPERATION_TIMEDOUT:
+        throw Unreachable(
+            sent_after_s > 0 ? Unreachable::Done::kPerhaps : Unreachable::Done::kNo,
+            {.message = fmt::format("does not answer in time: {}", reason), .file = options_.server});
+      default:
+        throw Unreachable(Unreachable::Done::kPerhaps,
+                          {.message = "breaks the connection off: " + reason, .file = options_.server});
+    }
+  }
+  long status = 0;
+  lib.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+  answer.status = static_cast<int>(status);
+  char* text = nullptr;
+  lib.easy_getinfo(handle, CURLINFO_CONTENT_TYPE, &text);
+  if (text != nullptr) answer.type = text;
+  text = nullptr;
+  lib.easy_getinfo(handle, CURLINFO_REDIRECT_URL, &text);
+  if (text != nullptr) answer.redirect = text;
+  curl_off_t seconds = 0;
+  lib.easy_getinfo(handle, CURLINFO_RETRY_AFTER, &seconds);
+  if (seconds > 0) answer.retry_after_s = static_cast<double>(seconds);
+  return answer;
+}
+
+void Http::refuse(const Request& request, const Answer& answer, const Secrets& secrets) const {
+  // {"code", "message", "details"}, {"error_message", "error_details"}, or any text; a page says nothing.
+  std::string reason;
+  const json body = json::parse(answer.body, nullptr, false);
+  if (body.is_object()) {
+    for (const char* name : {"message", "error_message", "error"})
+      if (reason.empty() && body.contains(name) && body[name].is_string()) reason = body[name];
+  } else if (answer.body.find('<') == std::string::npos) {
+    reason = answer.body;
+  }
+  reason = secrets.hidden(one_line(reason));
+  const std::string behind = reason.empty() ? "" : ": " + reason;
+  const int status = answer.status;
+  core::ErrorDetails details{.file = options_.server};
+  if (status >= 500 || status == 429) {
+    details.message = fmt::format("answers with {} ({}){}", status, status_words(status), behind);
+    // A server that says no at the door has done nothing.
+    throw Unreachable(status == 429 ? Unreachable::Done::kNo : Unreachable::Done::kPerhaps,
+                      std::move(details), answer.retry_after_s, true);
+  }
+  const bool logged_in = options_.login.kind != Login::Kind::kNone;
+  const std::string login_hint =
+      logged_in ? fmt::format("log in again: {} is read for every call", options_.login.file.string())
+                : "the server wants a login: the context names a token_file or cookie_file";
+  switch (status) {
+    case 401:
+      details.message =
+          (logged_in ? "does not accept the login, or it has expired" : "wants a login") + behind;
+      details.hint = login_hint;
+      break;
+    case 403:
+      details.message = "does not permit this" + behind;
+      details.hint = "is the namespace of the context yours, and does your role there allow it?";
+      break;
+    case 404:
+      details.message = reason.empty() ? "has nothing at " + request.path : "has no such thing" + behind;
+      details.hint = reason.empty() ? "the address of the API is what stands before /apis (often …/pipeline)"
+                                    : "calopipe kubeflow … list shows what there is";
+      break;
+    case 409:
+      details.message = "has this already" + behind;
+      details.hint = "take another name, or use what is there";
+      break;
+    case 400:
+      details.message = "refuses the request" + behind;
+      details.hint = "calopipe pipeline validate checks a pipeline before it is sent";
+      break;
+    default:
+      if (status >= 300 && status < 400) {
+        const std::string target = answer.redirect.substr(0, answer.redirect.find_first_of("?#"));
+        details.message = "sends us elsewhere" + (target.empty() ? "" : ", to " + one_line(target));
+        details.hint = login_hint + "; or the server's address is that one";
+      } else {
+        details.message = fmt::format("answers with {}{}", status, behind);
+      }
+  }
+  throw Refused(status, std::move(details));
+}
+
+json Http::attempt(const Request& request, bool& may_try_again) {
+  const bool safe = request.method == "GET";
+  const Secrets secrets = this->secrets();
+  Answer answer;
+  try {
+    answer = perform(request, secrets);
+  } catch (const Unreachable& error) {
+    may_try_again = safe || error.done() == Unreachable::Done::kNo;
+    throw;
+  }
+  if (answer.status < 200 || answer.status > 299) {
+    const bool asks_to_come_back =
+        (answer.status == 429 || answer.status == 503) && answer.retry_after_s >= 0;
+    may_try_again = asks_to_come_back || (safe && (answer.status >= 500 || answer.status == 429));
+    refuse(request, answer, secrets);
+  }
+  if (trimmed(answer.body).empty()) return json::object();
+  json body = json::parse(answer.body, nullptr, false);
+  if (!body.is_discarded()) return body;
+  if (answer.type.find("json") == std::string::npos)
+    throw core::InputError(
+        {.message = "does not answer as the API of Kubeflow Pipelines does, but with a page",
+         .file = options_.server,
+         .hint = "is a login needed, and is this the address of the API, as …/pipeline?"});
+  may_try_again = safe;
+  throw Unreachable(Unreachable::Done::kPerhaps,
+                    {.message = "answers with JSON that is cut off", .file = options_.server});
+}
+
+json Http::call(const Request& request) {
+  for (int attempt_number = 1;; ++attempt_number) {
+    bool may_try_again = false;
+    double retry_after_s = -1;
+    try {
+      return attempt(request, may_try_again);
+    } catch (const Unreachable& error) {
+      if (!may_try_again || !request.try_again || attempt_number >= options_.retries.attempts) throw;
+      retry_after_s = error.retry_after_s();
+      if (retry_after_s > options_.retries.longest_retry_after_s) {
+        core::ErrorDetails details = error.details();
+        details.hint = fmt::format("it asks to come back in {:.0f} s", retry_after_s);
+        throw Unreachable(error.done(), details, retry_after_s, true);
+      }
+    }
+    wait(std::max(wait_before(options_.retries, attempt_number), retry_after_s));
+  }
+}
+
+}  // namespace kfp::client

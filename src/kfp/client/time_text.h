@@ -1,0 +1,14 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace kfp::client {
+
+/// Seconds since 1970 of a time as the API writes it, "2026-11-26T21:35:06.123Z" (RFC 3339).
+std::optional<double> parse_time(const std::string& text);
+
+/// "2026-11-26T21:35:06Z". Fractions are cut.
+std::string time_text(double seconds_since_1970);
+
+}  // namespace kfp::client

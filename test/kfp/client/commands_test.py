@@ -1,0 +1,392 @@
+"""The commands that speak to Kubeflow, through the program itself. usage: commands_test.py PATH-OF-CALOPIPE"""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+
+import yaml
+
+PROGRAM = None
+HERE = pathlib.Path(__file__).resolve().parent
+TOKEN = 'geheimer-token-7391'
+
+SMALL = {'pipelineInfo': {'name': 'small'}, 'schemaVersion': '2.1.0', 'sdkVersion': 'kfp-2.17.0',
+         'components': {'comp-a': {'executorLabel': 'exec-a',
+                                   'inputDefinitions': {'parameters': {'n': {'parameterType': 'NUMBER_INTEGER'}}}}},
+         'deploymentSpec': {'executors': {'exec-a': {'container': {'image': 'tools@sha256:' + '0' * 64,
+                                                                   'command': ['count'], 'args': ['1']}}}},
+         'root': {'inputDefinitions': {'parameters': {'n': {'parameterType': 'NUMBER_INTEGER', 'defaultValue': 1}}},
+                  'dag': {'tasks': {'a': {'componentRef': {'name': 'comp-a'}, 'taskInfo': {'name': 'a'},
+                                          'inputs': {'parameters': {'n': {'componentInputParameter': 'n'}}}}}}}}
+
+
+class Server:
+    def __init__(self, folder, *arguments):
+        port_file = folder / 'port'
+        self.process = subprocess.Popen([sys.executable, HERE / 'server.py', port_file, *arguments],
+                                        stdin=subprocess.PIPE)
+        for _ in range(3000):
+            if port_file.exists():
+                break
+            time.sleep(0.01)
+        self.address = 'http://127.0.0.1:' + port_file.read_text(encoding='utf-8')
+
+    def control(self, path, body=None):
+        request = urllib.request.Request(self.address + path, data=json.dumps(body or {}).encode(), method='POST')
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def seen(self):
+        return self.control('/_seen')
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Commands(unittest.TestCase):
+    def setUp(self):
+        if 'CALOPIPE_PYTHON' not in os.environ:
+            self.skipTest('CALOPIPE_PYTHON is not set')
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.server = self.serve()
+        self.environment = {**os.environ, 'XDG_CONFIG_HOME': str(self.folder / 'config')}
+        self.environment['NO_PROXY'] = os.environ['NO_PROXY'] = '127.0.0.1'
+        for name in ('CALOPIPE_CONTEXT', 'KF_PIPELINES_ENDPOINT', 'KF_PIPELINES_SA_TOKEN_PATH'):
+            self.environment.pop(name, None)
+        self.ok('kubeflow', 'context', 'set', 'test', '--server', self.server.address)
+        self.small = self.folder / 'small.yaml'
+        self.small.write_text(yaml.safe_dump(SMALL), encoding='utf-8')
+
+    def serve(self, *arguments):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        server = Server(folder, *arguments)
+        self.addCleanup(server.close)
+        return server
+
+    def tearDown(self):
+        self.assertEqual(self.server.seen()['violations'], [])
+
+    def call(self, *arguments):
+        return subprocess.run([PROGRAM, *map(str, arguments)], env=self.environment, capture_output=True, text=True,
+                              timeout=120, check=False, stdin=subprocess.DEVNULL)
+
+    def ok(self, *arguments):
+        done = self.call(*arguments)
+        self.assertEqual(done.returncode, 0, f'{arguments}: {done.stdout}{done.stderr}')
+        return done.stdout
+
+    def refused(self, code, pattern, *arguments):
+        done = self.call(*arguments)
+        self.assertEqual(done.returncode, code, f'{arguments}: {done.stdout}{done.stderr}')
+        self.assertRegex(done.stderr, pattern)
+        last = [line for line in done.stderr.splitlines() if line.startswith('calopipe: ')]
+        self.assertEqual(len(last), 1, done.stderr)  # one clear message
+        return done
+
+    def json_of(self, *arguments):
+        return json.loads(self.ok(*arguments, '--json'))
+
+    def start(self, *arguments):
+        return subprocess.Popen([PROGRAM, *map(str, arguments)], env=self.environment, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+
+class Contexts(Commands):
+    def test_they_are_set_listed_and_used(self):
+        self.ok('kubeflow', 'context', 'set', 'other', '--server', 'https://example.org/pipeline', '--namespace', 'jdoe',
+                '--cookie-file', self.folder / 'cookies.txt')
+        self.assertEqual(self.ok('kubeflow', 'context', 'use', 'other'), 'current: other\n')
+        listed = self.json_of('kubeflow', 'context', 'list')
+        self.assertEqual([(one['name'], one['current'], one['login']) for one in listed],
+                         [('other', True, 'cookies'), ('test', False, 'none')])
+        self.assertRegex(self.ok('kubeflow', 'context', 'list'), r'\* +other +https://example.org/pipeline +jdoe')
+        self.assertIn('database', self.ok('kubeflow', 'health', '--context', 'test'))
+        self.environment['CALOPIPE_CONTEXT'] = 'test'
+        self.assertEqual(self.json_of('kubeflow', 'health')['context'], 'test')
+        self.refused(2, 'did you mean test', 'kubeflow', 'health', '--context', 'tset')
+        self.refused(2, 'https', 'kubeflow', 'context', 'set', 'x', '--server', 'example.org')
+
+    def test_the_environment_of_the_python_sdk(self):
+        secured = self.serve('--token', TOKEN)
+        (self.folder / 'token').write_text(TOKEN, encoding='utf-8')
+        self.environment['KF_PIPELINES_ENDPOINT'] = secured.address
+        self.refused(4, 'wants a login', 'kubeflow', 'health')
+        self.environment['KF_PIPELINES_SA_TOKEN_PATH'] = str(self.folder / 'token')
+        self.assertEqual(self.json_of('kubeflow', 'health')['server'], secured.address)
+
+    def test_mistakes_in_the_file(self):
+        (self.folder / 'config/calopipe/contexts.yaml').write_text('test: {sever: x}\n', encoding='utf-8')
+        self.refused(3, r'contexts.yaml: test.sever: .*did you mean server', 'kubeflow', 'health')
+
+
+class Administration(Commands):
+    def test_pipelines_and_versions(self):
+        made = self.json_of('kubeflow', 'pipeline', 'create', self.small, '--description', 'first')
+        self.assertEqual(made['display_name'], 'small')
+        self.refused(2, 'already exists', 'kubeflow', 'pipeline', 'create', self.small)
+        self.refused(3, 'small.yaml|broken.yaml', 'kubeflow', 'pipeline', 'create', self.folder / 'broken.yaml')
+        self.ok('kubeflow', 'version', 'create', 'small', self.small, '--name', 'second')
+        self.assertRegex(self.ok('kubeflow', 'version', 'list', 'small'), r'(?s)NAME.*second.*small')
+        self.assertEqual(self.json_of('kubeflow', 'version', 'get', 'small', 'second')['pipeline_spec']['pipelineInfo'],
+                         {'name': 'small'})
+        self.ok('kubeflow', 'version', 'delete', made['pipeline_id'], 'second', '--yes')
+        self.assertEqual(len(self.json_of('kubeflow', 'version', 'list', 'small')), 1)
+        self.assertIn('first', self.ok('kubeflow', 'pipeline', 'get', 'small'))
+        self.assertIn(made['pipeline_id'], self.ok('kubeflow', 'pipeline', 'list', '--name', 'mal'))
+        self.assertEqual(self.json_of('kubeflow', 'pipeline', 'list', '--name', 'large'), [])
+        self.refused(2, '--yes', 'kubeflow', 'pipeline', 'delete', 'small')
+        self.refused(3, 'has versions', 'kubeflow', 'pipeline', 'delete', 'small', '--yes')
+        self.ok('kubeflow', 'pipeline', 'delete', 'small', '--versions', '--yes')
+        self.refused(2, 'not found', 'kubeflow', 'pipeline', 'get', 'small')
+        self.assertEqual(self.ok('kubeflow', 'pipeline', 'list'), 'no pipelines\n')
+
+    def test_experiments(self):
+        self.ok('kubeflow', 'experiment', 'create', 'calo')
+        self.assertRegex(self.ok('kubeflow', 'experiment', 'list'), r'calo +AVAILABLE')
+        self.ok('kubeflow', 'experiment', 'archive', 'calo')
+        self.assertNotIn('calo', self.ok('kubeflow', 'experiment', 'list'))
+        self.assertRegex(self.ok('kubeflow', 'experiment', 'list', '--archived'), r'calo +ARCHIVED')
+        self.ok('kubeflow', 'experiment', 'unarchive', 'calo')
+        self.assertEqual(self.json_of('kubeflow', 'experiment', 'get', 'calo')['storage_state'], 'AVAILABLE')
+        self.ok('kubeflow', 'experiment', 'delete', 'calo', '-y')
+        self.refused(2, 'no experiment', 'kubeflow', 'experiment', 'get', 'calo')
+
+    def test_runs(self):
+        self.ok('kubeflow', 'pipeline', 'create', self.small)
+        self.server.control('/_script', [['', 'RUNNING'], ['a', 'RUNNING'], ['a', 'FAILED'], ['', 'FAILED']])
+        values = self.folder / 'values.yaml'
+        values.write_text('n: 2\n', encoding='utf-8')
+        made = self.json_of('kubeflow', 'run', 'create', '--pipeline', 'small', '--name', 'r 1', '--parameters', values,
+                            '--experiment', 'calo', '--pipeline-root', 's3://bucket/x')
+        self.assertEqual(made['runtime_config'], {'parameters': {'n': 2}, 'pipeline_root': 's3://bucket/x'})
+        self.assertIn(made['experiment_id'], self.ok('kubeflow', 'experiment', 'get', 'calo'))
+        run = made['run_id']
+        self.refused(2, 'from a pipeline or from a file', 'kubeflow', 'run', 'create', '--name', 'x')
+        for _ in range(4):
+            self.ok('kubeflow', 'run', 'get', run)
+        text = self.ok('kubeflow', 'run', 'get', 'r 1')
+        self.assertRegex(text, r'(?s)state: FAILED.*error: a task of the run failed.*n +2.*a +FAILED.*exit code 3')
+        self.assertIn(run, self.ok('kubeflow', 'run', 'list', '--state', 'failed', '--experiment', 'calo'))
+        self.assertEqual(self.ok('kubeflow', 'run', 'list', '--state', 'RUNNING'), 'no runs\n')
+        self.ok('kubeflow', 'run', 'retry', run)
+        self.assertEqual(self.json_of('kubeflow', 'run', 'get', run)['state'], 'SUCCEEDED')
+        self.refused(3, 'it is over', 'kubeflow', 'run', 'terminate', run)
+        self.ok('kubeflow', 'run', 'archive', run)
+        self.assertEqual(self.json_of('kubeflow', 'run', 'list'), [])
+        self.assertEqual(len(self.json_of('kubeflow', 'run', 'list', '--archived')), 1)
+        self.ok('kubeflow', 'run', 'unarchive', run)
+        # With its spec, and a text that looks like none of JSON.
+        second = self.json_of('kubeflow', 'run', 'create', '--file', self.small, '--name', 'r 2', '-p', 'n=7')
+        self.assertEqual(second['pipeline_spec']['pipelineInfo'], {'name': 'small'})
+        self.ok('kubeflow', 'run', 'terminate', 'r 2')
+        self.assertEqual(self.json_of('kubeflow', 'run', 'get', 'r 2')['state'], 'CANCELED')
+        self.refused(2, 'not UTF-8', 'kubeflow', 'run', 'create', '--file', self.small, '--name', os.fsdecode(b'r\xff'))
+        self.refused(3, 'parameter m is not an input', 'kubeflow', 'run', 'create', '--file', self.small, '--name', 'r 3',
+                     '-p', 'm=7')
+        self.ok('kubeflow', 'run', 'delete', 'r 2', '--yes')
+        self.assertEqual(len(self.json_of('kubeflow', 'run', 'list', '--all')), 1)
+
+    def test_recurring_runs(self):
+        self.ok('kubeflow', 'pipeline', 'create', self.small)
+        made = self.json_of('kubeflow', 'recurring-run', 'create', '--pipeline', 'small', '--name', 'nightly', '--cron',
+                            '0 0 3 * * *', '--concurrency', '2', '-p', 'n=4', '--no-catchup')
+        self.assertEqual((made['max_concurrency'], made['trigger'], made['no_catchup'], made['status']),
+                         ('2', {'cron_schedule': {'cron': '0 0 3 * * *'}}, True, 'ENABLED'))
+        self.ok('kubeflow', 'recurring-run', 'disable', 'nightly')
+        self.assertRegex(self.ok('kubeflow', 'recurring-run', 'list'), r'nightly +DISABLED +0 0 3 \* \* \*')
+        self.ok('kubeflow', 'recurring-run', 'enable', made['recurring_run_id'])
+        self.assertIn('ENABLED', self.ok('kubeflow', 'recurring-run', 'get', 'nightly'))
+        hourly = self.json_of('kubeflow', 'recurring-run', 'create', '--file', self.small, '--name', 'hourly', '--every-s',
+                              '3600', '--disabled')
+        self.assertEqual((hourly['trigger'], hourly['status']),
+                         ({'periodic_schedule': {'interval_second': '3600'}}, 'DISABLED'))
+        self.refused(2, 'one schedule', 'kubeflow', 'recurring-run', 'create', '--file', self.small, '--name', 'x')
+        self.ok('kubeflow', 'recurring-run', 'delete', 'nightly', '--yes')
+        self.assertEqual(len(self.json_of('kubeflow', 'recurring-run', 'list')), 1)
+
+    def test_long_lists(self):
+        self.server.control('/_runs', {'count': 450})
+        self.assertEqual(len(self.json_of('kubeflow', 'run', 'list')), 20)
+        self.assertEqual(len(self.json_of('kubeflow', 'run', 'list', '--limit', '210')), 210)
+        self.assertEqual(len(self.json_of('kubeflow', 'run', 'list', '--all')), 450)
+        self.assertEqual(self.ok('kubeflow', 'run', 'list', '--sort-by', 'display_name asc').splitlines()[1][:9],
+                         'run 00000')
+
+    def test_every_command_has_examples(self):
+        def leaves(words):
+            text = self.ok(*words, '--help')
+            inside = re.split(r'^Subcommands:$', text.split('Examples:')[0], flags=re.M)
+            if len(inside) == 1:
+                yield words, text
+                return
+            for name in re.findall(r'^  ([a-z-]+) ', inside[1], flags=re.M):
+                yield from leaves([*words, name])
+        found = list(leaves(['kubeflow']))
+        self.assertEqual(len(found), 33, [' '.join(words) for words, _ in found])
+        for words, text in found:
+            self.assertRegex(text, r'Examples:\n  calopipe ' + ' '.join(words), words)
+
+
+class Refusals(Commands):
+    def test_the_login_has_expired_and_no_token_is_shown(self):
+        secured = self.serve('--token', 'another')
+        token = self.folder / 'token'
+        token.write_text(TOKEN, encoding='utf-8')
+        self.ok('kubeflow', 'context', 'set', 'secured', '--server', secured.address, '--token-file', token)
+        for words in (('kubeflow', 'health', '--context', 'secured'), ('kubeflow', 'run', 'list', '--context', 'secured'),
+                      ('run', self.small, '--on', 'secured')):
+            done = self.refused(4, 'expired.*log in again', *words)
+            self.assertNotIn('geheim', done.stdout + done.stderr)
+        secured.control('/_faults', [{'fault': 'echo'}])
+        done = self.refused(3, r'Bearer \*\*\*', 'kubeflow', 'health', '--context', 'secured')
+        self.assertNotIn('geheim', done.stdout + done.stderr)
+        self.assertNotIn('geheim', self.ok('kubeflow', 'context', 'list', '--json'))
+
+    def test_no_permission_and_a_server_that_is_ill_or_none(self):
+        self.server.control('/_faults', [{'fault': 'status', 'status': 403, 'message': 'User jdoe cannot list runs'}])
+        self.refused(4, 'does not permit.*jdoe.*namespace', 'kubeflow', 'run', 'list')
+        self.server.control('/_faults', [{'fault': 'status', 'status': 503, 'times': 10}])
+        self.refused(4, '503', 'kubeflow', 'run', 'list')
+        self.server.control('/_faults', [])
+        self.ok('kubeflow', 'context', 'set', 'gone', '--server', 'http://127.0.0.1:1')
+        self.refused(4, 'cannot be reached', 'kubeflow', 'run', 'list', '--context', 'gone')
+        self.ok('kubeflow', 'context', 'set', 'wrong', '--server', self.server.address + '/elsewhere')
+        self.refused(2, 'has no such thing|nothing at', 'kubeflow', 'run', 'list', '--context', 'wrong')
+
+
+class RunOnKubeflow(Commands):
+    def test_training_with_parameters_and_site(self):
+        site = self.folder / 'site.yaml'
+        site.write_text('image: registry/calopipe@sha256:' + 'a' * 64 + '\n', encoding='utf-8')
+        self.server.control('/_script', [['', 'RUNNING'], ['root', 'RUNNING'], ['train-driver', 'RUNNING'],
+                                         ['train-driver', 'SUCCEEDED'], ['train', 'RUNNING'], ['executor', 'RUNNING'],
+                                         ['train', 'SUCCEEDED'], ['', 'SUCCEEDED']])
+        arguments = ('run', '--on', 'test', '--config', 'data/demo.yaml', '--set', 'train.epochs=7', '--site', site)
+        done = self.call(*arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r'(?s)run \S+ of training .*\[train\] running.*\[train\] done in .*done in')
+        self.assertNotRegex(done.stderr, 'driver|executor|root|warning')
+        self.assertRegex(done.stdout, r'version: training-[0-9a-f]{12} \(uploaded\)')
+        self.assertIn('products: not fetched', done.stdout)
+        run = self.server.seen()['runs'][0]
+        self.assertEqual(run['runtime_config']['parameters']['train_epochs'], 7)
+        self.assertEqual(run['runtime_config']['parameters']['data'], 'data/mlfastsim')
+        version = self.json_of('kubeflow', 'version', 'get', 'training', re.search('training-[0-9a-f]+', done.stdout)[0])
+        images = {e['container']['image'] for e in version['pipeline_spec']['deploymentSpec']['executors'].values()}
+        self.assertEqual(images, {'registry/calopipe@sha256:' + 'a' * 64})
+        # The same content: the version that is there.
+        again = self.json_of(*arguments, '--detach', '--name', 'second', '-q')
+        self.assertFalse(again['uploaded'])
+        self.assertEqual(again['name'], 'second')
+        self.assertEqual(len(self.server.seen()['versions']), 1)
+        # Another site: another version.
+        self.assertTrue(self.json_of('run', '--on', 'test', '--config', 'data/demo.yaml', '--detach')['uploaded'])
+
+    def test_a_compiled_pipeline(self):
+        self.ok('kubeflow', 'context', 'set', 'test', '--server', self.server.address, '--experiment', 'calo')
+        done = self.json_of('run', self.small, '--set', 'n=3', '--on', 'test')
+        self.assertEqual((done['state'], done['pipeline'], done['context']), ('SUCCEEDED', 'small', 'test'))
+        run = self.server.seen()['runs'][0]
+        self.assertEqual(run['runtime_config']['parameters'], {'n': 3})
+        self.assertEqual(run['experiment_id'], self.json_of('kubeflow', 'experiment', 'get', 'calo')['experiment_id'])
+
+    def test_what_is_wrong_is_said_before_anything_is_sent(self):
+        self.refused(2, 'no step', 'run', '--on', 'test', '--set', 'tarin.epochs=7')
+        broken = json.loads(json.dumps(SMALL))
+        broken['root']['dag']['tasks']['a']['componentRef']['name'] = 'comp-b'
+        self.small.write_text(json.dumps(broken), encoding='utf-8')
+        self.refused(3, 'small.yaml: root.dag.tasks.a', 'run', self.small, '--on', 'test')
+        self.refused(2, 'did you mean test', 'run', '--on', 'tets')
+        for option, value in (('--out', 'x'), ('--store', 'x'), ('--no-cache', None), ('--force', 'train'), ('--cpus', '1'),
+                              ('--memory-gib', '1')):
+            self.refused(2, option, 'run', '--on', 'test', option, *([value] if value else []))
+        self.assertEqual(self.call('run', '--detach').returncode, 2)
+        self.assertEqual(self.server.seen()['requests'], [])
+
+    def test_a_run_that_fails(self):
+        for message_state, code in ((('a', 'FAILED'), 3),):
+            self.server.control('/_script', [['', 'RUNNING'], ['a', 'RUNNING'], list(message_state), ['', 'FAILED']])
+            done = self.refused(code, r'calopipe: a: failed: exit code 3 \(calopipe kubeflow run get', 'run', self.small,
+                                '--on', 'test')
+            self.assertIn('[a] failed', done.stderr)
+        self.server.control('/_script', [['', 'RUNNING'], ['', 'FAILED']])
+        self.refused(1, 'a task of the run failed', 'run', self.small, '--on', 'test')
+        self.server.control('/_script', [['', 'RUNNING'], ['', 'CANCELED']])
+        self.refused(130, 'was terminated on the server', 'run', self.small, '--on', 'test')
+
+    def test_a_lost_answer_and_a_restart(self):
+        self.server.control('/_script', [['', 'RUNNING'], ['a', 'RUNNING'], ['a', 'RUNNING'], ['a', 'SUCCEEDED'],
+                                         ['', 'SUCCEEDED']])
+        self.server.control('/_faults', [{'fault': 'lost', 'method': 'POST', 'path': '/runs$'}])
+        run = self.start('run', self.small, '--on', 'test')
+        line = ''
+        for line in run.stderr:
+            if '[a] running' in line:
+                break
+        self.assertIn('[a] running', line)
+        self.server.control('/_restart', {'down_s': 6})
+        out, err = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 0, err)
+        self.assertRegex(err, r'(?s)warning: .*cannot be reached.*the run goes on.*answers again.*\[a\] done')
+        self.assertEqual(len(self.server.seen()['runs']), 1)
+        self.assertIn(self.server.seen()['runs'][0]['run_id'], out)
+
+    def interrupted(self, *signals):
+        self.server.control('/_script', [['', 'RUNNING'], ['a', 'RUNNING']] + [['a', 'RUNNING']] * 3 +
+                            [['a', 'SUCCEEDED'], ['', 'SUCCEEDED']])
+        run = self.start('run', self.small, '--on', 'test')
+        for line in run.stderr:
+            if '[a] running' in line:
+                break
+        for number in signals:
+            run.send_signal(number)
+        _, err = run.communicate(timeout=30)
+        return run.returncode, err
+
+    def test_ctrl_c_detaches(self):
+        code, err = self.interrupted(signal.SIGINT)
+        self.assertEqual(code, 130)
+        attach = re.search(r'detached; run (\S+) goes on \(attach again: calopipe (.*)\)', err)
+        self.assertIsNotNone(attach, err)
+        self.assertNotIn('terminate', ' '.join(self.server.seen()['requests']))
+        self.assertEqual(self.server.seen()['runs'][0]['state'], 'RUNNING')
+        # What it says works.
+        done = self.call(*attach[2].split())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('[a] done', done.stderr)
+        self.assertEqual(self.server.seen()['runs'][0]['state'], 'SUCCEEDED')
+
+    def test_a_second_ctrl_c_does_not_terminate_the_run(self):
+        code, _ = self.interrupted(signal.SIGINT, signal.SIGINT)
+        self.assertIn(code, (130, -signal.SIGINT))
+        self.assertNotIn('terminate', ' '.join(self.server.seen()['requests']))
+        self.assertEqual(self.server.seen()['runs'][0]['state'], 'RUNNING')
+
+    def test_the_login_expires_and_the_run_is_deleted_meanwhile(self):
+        steps = [['', 'RUNNING'], ['a', 'RUNNING']] + [['a', 'RUNNING']] * 20
+        for status, pattern in ((401, r'; run \S+ goes on \(.*attach again: calopipe kubeflow run attach'),
+                                (404, r'has no such thing: gone \(')):
+            self.server.control('/_script', steps)
+            self.server.control('/_faults', [{'fault': 'status', 'status': status, 'message': 'gone', 'method': 'GET',
+                                              'path': '/runs/', 'skip': 2, 'times': 9}])
+            done = self.refused(4 if status == 401 else 2, pattern, 'run', self.small, '--on', 'test')
+            self.assertIn('[a] running', done.stderr)
+        self.server.control('/_faults', [])
+
+    def test_only_started(self):
+        out = self.ok('run', self.small, '--on', 'test', '--detach')
+        self.assertRegex(out, r'run: \S+\n.*\nattach: calopipe kubeflow run attach \S+ --context test')
+        self.assertEqual(self.server.seen()['runs'][0]['state'], 'PENDING')
+
+
+if __name__ == '__main__':
+    PROGRAM = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
