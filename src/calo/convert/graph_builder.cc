@@ -143,8 +143,9 @@ void GraphBuilder::output(const std::string& name, const Shape& shape) {
 
 void GraphBuilder::begin_loop(const std::string& step, const std::vector<Carried>& carried) {
   for (const Carried& value : carried) require(value.start);
-  bodies_.push_back({.graph = std::make_unique<onnx::GraphProto>(), .carried = carried, .made = {}});
-  Body& body = bodies_.back();
+  Body& body = bodies_.emplace_back();
+  body.graph = std::make_unique<onnx::GraphProto>();
+  body.carried = carried;
   body.graph->set_name(step + "_body");
   // ONNX finds the shapes of carried values itself; the other two are scalars.
   const auto input = [&](const std::string& name, onnx::TensorProto::DataType type) {
