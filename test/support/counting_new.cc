@@ -17,6 +17,10 @@ void* operator new(std::size_t size) {
   if (void* at = std::malloc(size)) return at;
   throw std::bad_alloc();
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  ++count;
+  return std::malloc(size);
+}
 void* operator new(std::size_t size, std::align_val_t alignment) {
   ++count;
   const auto a = static_cast<std::size_t>(alignment);
@@ -24,6 +28,9 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
   throw std::bad_alloc();
 }
 void operator delete(void* at) noexcept {
+  std::free(at);
+}
+void operator delete(void* at, const std::nothrow_t&) noexcept {
   std::free(at);
 }
 void operator delete(void* at, std::size_t) noexcept {
