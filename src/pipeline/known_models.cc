@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "core/error.h"
@@ -39,15 +40,11 @@ std::set<std::string> names() {
 
 }  // namespace
 
-std::string known_model_names() {
-  return fmt::format("{}", fmt::join(names(), ", "));
-}
-
 fs::path known_model(const fs::path& name) {
   if (!name.has_parent_path())
     for (const fs::path& shelf : shelves())
       if (fs::exists(shelf / name / "model.json")) return shelf / name;
-  const std::string known = known_model_names();
+  const std::string known = fmt::format("{}", fmt::join(names(), ", "));
   throw core::InputError({.message = "does not exist",
                           .file = name,
                           .field = "model",

@@ -1,12 +1,8 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
 namespace pipeline {
-
-/// Names of the models that come with calopipe (models/README.md), for help texts: "siw-lowgran, …".
-std::string known_model_names();
 
 /// The folder of a model that comes with calopipe: in $CALOPIPE_MODELS, or beside the program, as it is
 /// installed (share/calopipe/models) or built (models/ of the checkout).

@@ -121,10 +121,10 @@ class CascadeGraph {
         o_(graph),
         model_(model),
         mapping_(mapping),
-        shape_(cascade_shape(model.description, model.transform)),
-        nets_(cascade::cascade_nets(shape_)),
-        frame_(trained_cascade(model.description, model.transform, model.weights).frame()),
-        pattern_(shape_, frame_.threshold_mev),
+        trained_(trained_cascade(model.description, model.transform, model.weights)),
+        nets_(cascade::cascade_nets(trained_.shape)),
+        frame_(trained_.frame()),
+        pattern_(trained_.shape, frame_.threshold_mev),
         n_r_(pattern_.n_r),
         n_z_(pattern_.n_z),
         depth_(pattern_.tree.depth()),
@@ -136,8 +136,7 @@ class CascadeGraph {
     const std::string total = split_total();
     const std::string layers = split_layers(total);
     output(split_patterns(layers));
-    graph_.metadata(cascade::kProperty,
-                    cascade::describe(trained_cascade(model_.description, model_.transform, model_.weights)));
+    graph_.metadata(cascade::kProperty, cascade::describe(trained_));
   }
 
  private:
@@ -830,7 +829,7 @@ class CascadeGraph {
   Operators o_;
   const ModelFolder& model_;
   const ContractMapping& mapping_;
-  cascade::CascadeShape shape_;
+  cascade::Trained trained_;
   std::vector<CascadeNet> nets_;
   Frame frame_;
   PatternFrame pattern_;

@@ -133,14 +133,12 @@ void ModelDescription::validate() const {
   if (intermediate_dims.empty() || intermediate_dims.size() > 16)
     throw core::UsageError({.message = "needs 1 to 16 layers", .field = "intermediate_dims"});
   // Between what is allowed and what stands for the architecture's own.
-  if (weight_decay < 0 && weight_decay != -1)
-    throw core::UsageError({.message = fmt::format("cannot be {}", weight_decay),
-                            .field = "weight_decay",
-                            .hint = "0 to 1, or -1 for what suits the architecture"});
-  if (lr_decay < 0 && lr_decay != -1)
-    throw core::UsageError({.message = fmt::format("cannot be {}", lr_decay),
-                            .field = "lr_decay",
-                            .hint = "0 to 1, or -1 for what suits the architecture"});
+  for (const auto& [field, value] :
+       {std::pair{"weight_decay", weight_decay}, std::pair{"lr_decay", lr_decay}})
+    if (value < 0 && value != -1)
+      throw core::UsageError({.message = fmt::format("cannot be {}", value),
+                              .field = field,
+                              .hint = "0 to 1, or -1 for what suits the architecture"});
   if (batch_size == 1)
     throw core::UsageError({.message = "cannot be 1: a step needs two showers", .field = "batch_size"});
   if (lr_schedule == "exponential" && lr_decay == 0)

@@ -83,17 +83,12 @@ TEST(BoostedTrees, OfTheSameDistributionGuess) {
 // Logits are odds: of the rows that it is sure of by p, a share of p is positive.
 TEST(BoostedTrees, LogitsAreCalibrated) {
   const Fitted fitted(6000, 3000);
-  for (const calo::CalibrationBin& bin : calo::calibration_curve(
-           [&] {
-             std::vector<double> scores;
-             for (const double logit : fitted.full_logits) scores.push_back(1 / (1 + std::exp(-logit)));
-             return scores;
-           }(),
-           [&] {
-             std::vector<double> scores;
-             for (const double logit : fitted.fast_logits) scores.push_back(1 / (1 + std::exp(-logit)));
-             return scores;
-           }())) {
+  const auto scores = [](std::vector<double> logits) {
+    for (double& logit : logits) logit = 1 / (1 + std::exp(-logit));
+    return logits;
+  };
+  for (const calo::CalibrationBin& bin :
+       calo::calibration_curve(scores(fitted.full_logits), scores(fitted.fast_logits))) {
     if (bin.showers < 100) continue;
     EXPECT_NEAR(bin.observed, bin.predicted, 0.05 + 4 * bin.error);
   }

@@ -21,6 +21,7 @@
 #include "support/counting_new.h"
 #include "support/python_peer.h"
 #include "support/random_showers.h"
+#include "support/raw_floats.h"
 #include "support/temp_folder.h"
 #include "support/toy_cascade.h"
 
@@ -28,19 +29,10 @@ namespace {
 
 using calo::Contract;
 using calo::VoxelMesh;
+using test::raw;
+using test::read_raw;
 
 constexpr std::uint64_t kSeed = 7, kFirst = 3;
-
-std::string raw(const std::vector<float>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
-}
-
-std::vector<float> read_raw(const std::filesystem::path& file) {
-  const std::string bytes = core::read_file(file);
-  std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
 
 std::vector<calo::Conditions> conditions(std::size_t count) {
   std::vector<calo::Conditions> made;

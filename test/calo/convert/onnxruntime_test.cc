@@ -13,11 +13,14 @@
 #include "core/staged_output.h"
 #include "support/random_model.h"
 #include "support/random_showers.h"
+#include "support/raw_floats.h"
 #include "support/temp_folder.h"
 
 namespace {
 
 using nlohmann::json;
+using test::raw;
+using test::read_raw;
 
 const char* kActivations[] = {"leaky_relu", "relu", "elu", "selu", "gelu", "tanh", "sigmoid"};
 const char* kOutActivations[] = {"sigmoid", "relu", "softplus", "linear"};
@@ -49,17 +52,6 @@ std::vector<float> noise(std::size_t showers, std::size_t latent_dim) {
   core::Philox random(5, 1);
   std::vector<float> values(showers * latent_dim);
   for (float& value : values) value = random.normal();
-  return values;
-}
-
-std::string raw(const std::vector<float>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
-}
-
-std::vector<float> read_raw(const std::filesystem::path& file) {
-  const std::string bytes = core::read_file(file);
-  std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
 }
 
