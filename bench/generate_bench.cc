@@ -1,4 +1,4 @@
-// Generation: our decoder (to sparse hits) beside plain LibTorch and the limits of the machine.
+// Generation: the engine (to sparse hits) beside plain LibTorch and the limits of the machine.
 #include <dnnl.h>
 #include <fmt/format.h>
 #include <omp.h>
@@ -8,9 +8,8 @@
 
 #include "bench/bench.h"
 #include "bench/eager_vae.h"
-#include "calo/generate/decoder.h"
+#include "calo/generate/shower_source.h"
 #include "calo/torch/module.h"
-#include "core/philox.h"
 
 int main() {
   core::ThreadPool pool;
@@ -28,7 +27,7 @@ int main() {
   model.weights = calo::torch_module()
                       .vae(model.description, model.transform, 1, means, pool, calo::TrainingDevice::kCpu)
                       ->weights();
-  const calo::Decoder decoder(model);
+  auto source = calo::ShowerSource::of_folder(model);
   bench::EagerVae eager(model.description, model.weights);
   const std::int64_t hidden = model.description.intermediate_dims.front();
   at::set_num_threads(pool.size());
@@ -49,17 +48,11 @@ int main() {
   });
   for (const std::int64_t batch : {1, 128, 1024}) {
     const auto size = static_cast<std::size_t>(batch);
-    std::vector<float> latents(size * 10);
     std::vector<calo::Conditions> conditions(size, {.incident_energy_mev = 64000, .theta_rad = 1.5707964f});
     std::size_t hits = 0;
-    const auto workspace = calo::Decoder::make_workspace();
     calo::Showers showers;
     const double ours = bench::best_seconds([&] {
-      for (std::size_t i = 0; i < size; ++i) {
-        core::Philox random(1, i);
-        for (std::size_t j = 0; j < 10; ++j) latents[i * 10 + j] = random.normal();
-      }
-      decoder.decode(latents, conditions, {"SiW"}, 0.0005, pool, *workspace, showers);
+      source.make(conditions, {"SiW"}, 0, 1, 0.0005, pool, showers);
       hits = showers.num_hits();
     });
     omp_set_num_threads(pool.size());

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 
@@ -13,7 +12,7 @@ namespace geant4 {
 namespace {
 
 using calo::infer::Generator;
-using nlohmann::json;
+using calo::infer::TrainedRange;
 
 Generator load(const FastSimOptions& options) {
   if (options.model.empty())
@@ -24,23 +23,13 @@ Generator load(const FastSimOptions& options) {
   return Generator::load(options.model, {.precision = options.precision}, options.contract);
 }
 
-std::string property(const Generator& generator, const std::string& key) {
-  const auto& metadata = generator.properties();
-  const auto found = metadata.find("calopipe." + key);
-  return found == metadata.end() ? "" : found->second;
-}
-
 CylinderMesh mesh_of(const Generator& generator) {
-  const json mesh = json::parse(generator.mesh().json, nullptr, false);
-  const auto size = [&](const char* name) {
-    const bool there = mesh.is_object() && mesh.contains(name) && mesh.at(name).is_number();
-    return there ? mesh.at(name).get<double>() : 0.0;
-  };
-  const CylinderMesh::Size cells{.n_r = static_cast<int>(generator.mesh().n_r),
-                                 .n_phi = static_cast<int>(generator.mesh().n_phi),
-                                 .n_z = static_cast<int>(generator.mesh().n_z),
-                                 .size_r_mm = size("size_r_mm"),
-                                 .size_z_mm = size("size_z_mm")};
+  const calo::infer::MeshInfo& mesh = generator.mesh();
+  const CylinderMesh::Size cells{.n_r = static_cast<int>(mesh.n_r),
+                                 .n_phi = static_cast<int>(mesh.n_phi),
+                                 .n_z = static_cast<int>(mesh.n_z),
+                                 .size_r_mm = mesh.size_r_mm,
+                                 .size_z_mm = mesh.size_z_mm};
   if (cells.n_r < 1 || !(cells.size_r_mm > 0) || !(cells.size_z_mm > 0))
     throw core::InputError({.message = "does not name a regular mesh with the sizes of its cells",
                             .file = generator.model().file(),
@@ -56,13 +45,11 @@ std::uint32_t geometry_of(const Generator& generator, const std::string& wanted)
   };
   std::size_t found = place(wanted);
   if (wanted.empty()) {
-    found = place(property(generator, "par04_geometry"));
-    const json trained = json::parse(property(generator, "trained"), nullptr, false);
+    found = place(generator.said().par04_geometry);
+    const auto& trained = generator.said().trained;
     if (found == known.size() && known.size() == 1) found = 0;
-    if (found == known.size() && trained.is_object() && trained.contains("geometries") &&
-        trained.at("geometries").is_array() && trained.at("geometries").size() == 1 &&
-        trained.at("geometries").at(0).is_string())
-      found = place(trained.at("geometries").at(0).get<std::string>());
+    if (found == known.size() && trained && trained->geometries.size() == 1)
+      found = place(trained->geometries[0]);
   }
   if (found == known.size())
     throw core::UsageError({.message = wanted.empty()
@@ -72,14 +59,6 @@ std::uint32_t geometry_of(const Generator& generator, const std::string& wanted)
                             .field = "/calopipe/geometry",
                             .hint = fmt::format("one of {}", fmt::join(known, ", "))});
   return static_cast<std::uint32_t>(found);
-}
-
-// An end of the training's range; `none` where the model does not say it.
-double trained_limit(const Generator& generator, const char* name, double none) {
-  const json trained = json::parse(property(generator, "trained"), nullptr, false);
-  if (!trained.is_object() || !trained.contains(name) || !trained.at(name).is_number()) return none;
-  const auto value = trained.at(name).get<double>();
-  return value > 0 ? value : none;
 }
 
 }  // namespace
@@ -93,10 +72,10 @@ FastGenerator::FastGenerator(Generator generator, const FastSimOptions& options)
   // What one particle loses in air, and rounding, must not put the ends of the range out of it.
   constexpr double kSlack = 0.02;
   constexpr double kAny = std::numeric_limits<double>::infinity();
-  min_energy_mev_ =
-      options.min_energy_mev.value_or(trained_limit(generator_, "min_energy_mev", 0) * (1 - kSlack));
-  max_energy_mev_ =
-      options.max_energy_mev.value_or(trained_limit(generator_, "max_energy_mev", kAny) * (1 + kSlack));
+  const TrainedRange trained = generator_.said().trained.value_or(TrainedRange());
+  min_energy_mev_ = options.min_energy_mev.value_or(std::max(trained.min_energy_mev, 0.0) * (1 - kSlack));
+  max_energy_mev_ = options.max_energy_mev.value_or(
+      trained.max_energy_mev > 0 ? trained.max_energy_mev * (1 + kSlack) : kAny);
   if (!(min_energy_mev_ <= max_energy_mev_))
     throw core::UsageError(
         {.message = fmt::format("no energy is from {} to {} MeV", min_energy_mev_, max_energy_mev_),

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "calo/models/stored_model.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
 #include "pipeline/known_models.h"
@@ -64,7 +65,7 @@ void Convert::describe(kfp::Visitor& v) {
 void Convert::run(kfp::RunContext& context) {
   const calo::Contract wanted = calo::parse_contract(contract);
   const bool has_macro = wanted != calo::Contract::kPlain;
-  const calo::ModelFolder folder = calo::ModelFolder::read(model.path);
+  const calo::ModelFolder folder = calo::read_model(model.path);
   const calo::ConvertReport report = calo::convert(folder,
                                                    {.contract = wanted,
                                                     .geometry = geometry,

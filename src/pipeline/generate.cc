@@ -76,9 +76,9 @@ void Generate::run(kfp::RunContext& context) {
   std::optional<calo::infer::Precision> wanted;
   if (precision != "stored") wanted = calo::infer::parse_precision(precision);
   const calo::infer::ForeignContract contract = foreign.contract_of_file();
-  const auto source = calo::ShowerSource::open(model.path, wanted, contract);
+  auto source = calo::ShowerSource::open(model.path, wanted, contract);
   note_model(context.provenance, "model", model.path, contract);
-  const calo::GenerateReport report = calo::generate(*source,
+  const calo::GenerateReport report = calo::generate(source,
                                                      {.geometry = geometry,
                                                       .energies_gev = energy_gev,
                                                       .angles_deg = angle_deg,

@@ -4,6 +4,7 @@
 
 #include "calo/io/shower_reader.h"
 #include "calo/models/architectures.h"
+#include "calo/models/stored_model.h"
 #include "calo/preprocess/preprocess.h"
 #include "calo/train/trainer.h"
 #include "core/error.h"
@@ -60,7 +61,7 @@ void Train::run(kfp::RunContext& context) {
       wanted.validate();
     });
   }
-  calo::device_of(wanted.architecture, device);  // before the showers are read
+  calo::architecture(wanted.architecture).device(device);  // before the showers are read
   if (resume && checkpoints.empty())
     throw core::UsageError(
         {.message = "needs the folder to resume from", .field = "resume", .hint = "give --checkpoints DIR"});
@@ -107,7 +108,7 @@ void Train::run(kfp::RunContext& context) {
                            .weights = std::move(result.weights),
                            .training = summary,
                            .provenance = context.provenance};
-  folder.write(model_folder.path());
+  calo::write_model(model_folder.path(), folder);
   model_folder.commit();
   log_folder.commit();
   summary["showers_per_second"] = last.showers_per_second;

@@ -14,6 +14,8 @@
 #include "calo/infer/external_data.h"
 #include "calo/infer/generator.h"
 #include "calo/infer/noise.h"
+#include "calo/models/architectures.h"
+#include "calo/models/stored_model.h"
 #include "calo/shower/energy.h"
 #include "calo/torch/module.h"
 #include "core/error.h"
@@ -171,8 +173,8 @@ void check(const BenchmarkOptions& options) {
 
 // Before anything is measured.
 ModelFolder libtorch_model(const std::filesystem::path& folder) {
-  ModelFolder model = ModelFolder::read(folder);
-  if (model.description.architecture != "vae")
+  ModelFolder model = read_model(folder);
+  if (!architecture_of(model).runs_in_libtorch())
     throw core::InputError(
         {.message = fmt::format("a {} does not run in LibTorch", model.description.architecture),
          .file = folder,
@@ -199,12 +201,12 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
                          .file_bytes = all_bytes(onnx),
                          .cores = core::available_threads(),
                          .load = machine_load()};
-  const auto source = ShowerSource::open(onnx, infer::Precision::kFp32, options.contract);
+  auto source = ShowerSource::open(onnx, infer::Precision::kFp32, options.contract);
   const Generator generator = Generator::load(onnx, {.precision = infer::Precision::kFp32}, options.contract);
   report.contract = generator.contract();
-  report.mesh = source->mesh().to_string();
+  report.mesh = source.mesh().to_string();
   report.cells = generator.num_cells();
-  Particle particle = typical_particle(source->trained());
+  Particle particle = typical_particle(source.trained());
   if (options.energy_gev > 0) particle.energy_mev = static_cast<float>(options.energy_gev * 1000);
   report.energy_gev = energy_gev(particle.energy_mev);
   const auto& names = generator.geometries();

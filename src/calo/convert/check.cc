@@ -7,16 +7,14 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <memory>
 #include <numbers>
 #include <span>
 
-#include "calo/convert/generator_graph.h"
-#include "calo/convert/reference_evaluator.h"
-#include "calo/infer/cascade/sampler.h"
 #include "calo/infer/model.h"
-#include "calo/model/cascade_shape.h"
-#include "calo/torch/module.h"
+#include "calo/models/architectures.h"
+#include "calo/onnx/contract_graph.h"
 #include "core/error.h"
 #include "core/philox.h"
 
@@ -42,7 +40,8 @@ CheckShowers random_showers(const ModelFolder& model, const ContractMapping& map
   CheckShowers out;
   for (std::int64_t i = 0; i < count; ++i) {
     core::Philox random(seed, static_cast<std::uint64_t>(i), kCheckStream);
-    for (std::int64_t j = 0; j < latent_dim(model); ++j) out.latents.push_back(random.normal());
+    for (std::int64_t j = 0; j < architecture_of(model).latent_dim(model); ++j)
+      out.latents.push_back(random.normal());
     const double energy = low * std::pow(std::max(1.0, high / low), random.uniform());
     const double theta_deg = transform.min_trained_theta_deg +
                              (transform.max_trained_theta_deg - transform.min_trained_theta_deg) *
@@ -55,7 +54,12 @@ CheckShowers random_showers(const ModelFolder& model, const ContractMapping& map
   return out;
 }
 
-using Run = std::function<std::vector<float>(const GraphValues& inputs)>;
+struct Input {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+};
+using Inputs = std::map<std::string, Input>;
+using Run = std::function<std::vector<float>(const Inputs& inputs)>;
 
 // One call of the model for all showers of `plain`, and one for each of Par04's.
 std::vector<double> energies_mev(const Run& run, const ContractMapping& mapping, const CheckShowers& showers,
@@ -69,8 +73,8 @@ std::vector<double> energies_mev(const Run& run, const ContractMapping& mapping,
   }
   std::vector<double> energies;
   if (mapping.contract == Contract::kPlain) {
-    GraphValues inputs{{kLatentName, {{count, latent_dim}, showers.latents}}};
-    GraphTensor energy{.shape = {count, 1}}, theta = energy, geometry{.shape = {count, columns - 2}};
+    Inputs inputs{{kLatentName, {{count, latent_dim}, showers.latents}}};
+    Input energy{.shape = {count, 1}}, theta = energy, geometry{.shape = {count, columns - 2}};
     for (const std::vector<float>& row : rows) {
       energy.values.push_back(row[0]);
       theta.values.push_back(row[1]);
@@ -86,7 +90,7 @@ std::vector<double> energies_mev(const Run& run, const ContractMapping& mapping,
     const auto begin = showers.latents.begin() + static_cast<std::ptrdiff_t>(i) * latent_dim;
     std::vector<float> latent(begin, begin + latent_dim), input = rows[i];
     if (mapping.contract == Contract::kPar04Vae) input.insert(input.begin(), latent.begin(), latent.end());
-    GraphValues inputs{{"input", {{1, static_cast<std::int64_t>(input.size())}, input}}};
+    Inputs inputs{{"input", {{1, static_cast<std::int64_t>(input.size())}, input}}};
     if (mapping.contract == Contract::kPar04CaloDit) inputs[kLatentName] = {{1, latent_dim}, latent};
     const double energy_mev = showers.conditions[i].incident_energy_mev;
     for (const float value : run(inputs)) energies.push_back(mapping.to_mev(value, energy_mev));
@@ -97,38 +101,6 @@ std::vector<double> energies_mev(const Run& run, const ContractMapping& mapping,
 [[noreturn]] void refuse(const std::string& message) {
   throw core::Error(core::ExitCode::kInternal,
                     {.message = message, .hint = "nothing was written; please report this model"});
-}
-
-// What the model makes of the same noise, in MeV: LibTorch of a VAE, the engine's sampler of a cascade.
-std::vector<double> expected_mev(const ModelFolder& model, const CheckShowers& showers) {
-  const std::size_t count = showers.conditions.size();
-  const auto cells = static_cast<std::size_t>(model.transform.mesh.num_cells());
-  if (model.description.architecture == "cascade") {
-    const cascade::Sampler sampler(trained_cascade(model.description, model.transform, model.weights));
-    cascade::Sampler::Work work;
-    for (std::size_t i = 0; i < count; ++i)
-      work.wanted.push_back(
-          {.energy_mev = showers.conditions[i].incident_energy_mev,
-           .theta_rad = showers.conditions[i].theta_rad,
-           .geometry = static_cast<std::uint32_t>(model.transform.place_of(showers.geometries[i])),
-           .latents = showers.latents.data() + i * 2 * sampler.num_splits()});
-    infer::SparseShowers found;
-    sampler.sample(work.wanted, 0, nullptr, work, found);
-    std::vector<double> dense(count * cells, 0.0);
-    for (std::size_t i = 0; i < count; ++i)
-      for (std::size_t hit = 0; hit < found.cells_of(i).size(); ++hit)
-        dense[i * cells + found.cells_of(i)[hit]] = found.energies_of(i)[hit];
-    return dense;
-  }
-  const auto condition_dim = static_cast<std::size_t>(model.transform.condition_dim());
-  std::vector<float> encoded(count * condition_dim);
-  for (std::size_t i = 0; i < count; ++i)
-    model.transform.encode(showers.conditions[i], showers.geometries[i],
-                           {encoded.data() + i * condition_dim, condition_dim});
-  std::vector<double> dense = torch_module().decode(model, showers.latents, encoded);
-  for (std::size_t i = 0; i < dense.size(); ++i)
-    dense[i] *= static_cast<double>(showers.conditions[i / cells].incident_energy_mev);
-  return dense;
 }
 
 // The graph with its noise as an input in place of the node that draws it.
@@ -145,19 +117,15 @@ std::string with_noise_given(onnx::ModelProto model, std::int64_t latent_dim) {
   return model.SerializeAsString();
 }
 
-// How the graph is run: as the specification of ONNX has it, by loops of our own, or, where it has loops
-// itself, by the engine's operators.
-Run runner(const std::string& bytes, const ModelFolder& model) {
-  if (model.description.architecture != "cascade")
-    return
-        [&bytes](const GraphValues& inputs) { return evaluate_graph(bytes, inputs).begin()->second.values; };
+// Runs the graph by the engine's operators, one by one as the file has them.
+Run runner(const std::string& bytes) {
   const auto graph = std::make_shared<infer::Model>(
       infer::Model::from_bytes(std::as_bytes(std::span(bytes)), {.fuse = false}));
   const auto workspace = std::make_shared<infer::Workspace>();
-  return [graph, workspace](const GraphValues& inputs) {
+  return [graph, workspace](const Inputs& inputs) {
     std::vector<infer::InputView> views;
     for (const infer::TensorInfo& input : graph->inputs()) {
-      const GraphTensor& given = inputs.at(input.name);
+      const Input& given = inputs.at(input.name);
       views.push_back({.shape = given.shape, .floats = given.values});
     }
     graph->run(views, {}, *workspace);
@@ -177,18 +145,19 @@ ConversionCheck check_generator(const std::string& bytes, const ModelFolder& mod
   } catch (const std::exception& error) {
     refuse(fmt::format("the converted model is not valid ONNX: {}", error.what()));
   }
-  const bool is_cascade = model.description.architecture == "cascade";
+  const Architecture& kind = architecture_of(model);
+  const Agreement agreement = kind.agreement();
+  const std::int64_t latent_dim = kind.latent_dim(model);
   const CheckShowers random = random_showers(model, mapping, showers, seed);
-  const std::vector<double> expected = expected_mev(model, random);
+  const std::vector<double> expected = kind.reference_mev(
+      model, {.latents = random.latents, .conditions = random.conditions, .geometries = random.geometries});
   // A graph that draws its noise itself is checked with noise given in.
-  const std::string checked = mapping.contract == Contract::kPar04CaloDit && is_cascade
-                                  ? with_noise_given(proto, latent_dim(model))
-                                  : bytes;
-  const std::vector<double> found = energies_mev(runner(checked, model), mapping, random, latent_dim(model));
+  const std::string checked =
+      mapping.contract == Contract::kPar04CaloDit ? with_noise_given(proto, latent_dim) : bytes;
+  const std::vector<double> found = energies_mev(runner(checked), mapping, random, latent_dim);
   if (found.size() != expected.size())
     refuse(
         fmt::format("the converted model gives {} cells, and the model {}", found.size(), expected.size()));
-  const double tolerance = is_cascade ? kCascadeTolerance : kConversionTolerance;
   const auto cells = static_cast<std::size_t>(model.transform.mesh.num_cells());
   ConversionCheck check{.showers = showers};
   for (std::size_t i = 0; i < random.conditions.size(); ++i) {
@@ -199,20 +168,19 @@ ConversionCheck check_generator(const std::string& bytes, const ModelFolder& mod
       largest = std::max(largest, expected[cell]);
       difference = std::max(difference, std::abs(found[cell] - expected[cell]));
     }
-    if (difference <= tolerance * largest) {
+    if (difference <= agreement.tolerance * largest) {
       ++check.same;
       if (largest > 0) check.largest_difference = std::max(check.largest_difference, difference / largest);
-    } else if (!is_cascade) {
+    } else if (agreement.same_share == 1) {
       refuse(
-          fmt::format("the converted model differs from LibTorch by {:.3g} MeV in shower {} of the check, "
+          fmt::format("the converted model differs from {} by {:.3g} MeV in shower {} of the check, "
                       "whose largest cell has {:.3g} MeV",
-                      difference, i, largest));
+                      agreement.with, difference, i, largest));
     }
   }
-  if (static_cast<double>(check.same) < kCascadeSameShare * static_cast<double>(showers))
-    refuse(
-        fmt::format("the converted model makes other showers than the sampler from the same noise: {} of {}",
-                    showers - check.same, showers));
+  if (static_cast<double>(check.same) < agreement.same_share * static_cast<double>(showers))
+    refuse(fmt::format("the converted model makes other showers than {} from the same noise: {} of {}",
+                       agreement.with, showers - check.same, showers));
   return check;
 }
 

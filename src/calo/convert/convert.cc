@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-#include "calo/convert/generator_graph.h"
+#include "calo/models/generator_graph.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 

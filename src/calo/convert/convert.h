@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "calo/convert/check.h"
-#include "calo/convert/contract.h"
 #include "calo/convert/par04_macro.h"
 #include "calo/model/model_folder.h"
+#include "calo/onnx/contract.h"
 
 namespace calo {
 

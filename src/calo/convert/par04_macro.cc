@@ -7,7 +7,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "calo/convert/generator_graph.h"
+#include "calo/models/architectures.h"
 #include "core/error.h"
 
 namespace calo {
@@ -103,7 +103,7 @@ std::string par04_macro(const ModelFolder& model, const ContractMapping& mapping
     text += fmt::format(
         "/Par04/inference/setSizeLatentVector {}\n"
         "/Par04/inference/setSizeConditionVector {}\n",
-        latent_dim(model), mapping.columns.size());
+        architecture_of(model).latent_dim(model), mapping.columns.size());
   text += fmt::format("/Par04/inference/setModelPathName {}\n", as_argument(options.model_path));
   text += fmt::format("/Par04/inference/setModelType {}\n", vae ? "VAE" : "CaloDiT-2");
   text +=

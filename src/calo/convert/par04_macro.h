@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "calo/convert/contract.h"
 #include "calo/model/model_folder.h"
+#include "calo/onnx/contract.h"
 
 namespace calo {
 

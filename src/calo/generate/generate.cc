@@ -218,7 +218,8 @@ GenerateReport GenerateReport::read(const std::filesystem::path& file) {
 
 GenerateReport generate(const ModelFolder& model, const GenerateOptions& options,
                         const std::filesystem::path& out, core::ThreadPool& pool) {
-  return generate(*ShowerSource::of_folder(model), options, out, pool);
+  ShowerSource source = ShowerSource::of_folder(model);
+  return generate(source, options, out, pool);
 }
 
 }  // namespace calo

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,53 +15,53 @@
 
 namespace calo {
 
-/// What a model was trained on; outside of it its showers mean little. Where the upper end of a range is 0,
-/// nobody knows it.
-struct TrainedRange {
-  std::vector<std::string> geometries;
-  double min_energy_mev = 0, max_energy_mev = 0;
-  double min_theta_deg = 0, max_theta_deg = 0;
-};
-
-/// What a model folder's transform says of it.
-TrainedRange trained_range(const Transform& transform);
+using infer::TrainedRange;
 
 /// In the middle of the training: its geometric mean energy (10 GeV where its range is not known), its mean
 /// angle.
 infer::Particle typical_particle(const TrainedRange& trained);
 
 /// A model that makes showers on the CPU, without LibTorch: a model folder, an ONNX file that
-/// `calopipe convert` or `calopipe optimise` wrote, or somebody else's under a contract. Folder and file make
-/// the same showers of the same seed, up to rounding.
+/// `calopipe convert` or `calopipe optimise` wrote, or somebody else's under a contract. It knows the
+/// generator's graph and its properties, and nothing of architectures: a folder and its converted file make
+/// the same showers of the same seed, to the bit.
 class ShowerSource {
  public:
-  virtual ~ShowerSource() = default;
+  /// A folder is a model folder, whose `generator.onnx` is run (or made of the weights if it has none); a
+  /// file an ONNX model.
+  /// @param precision none = what the file is made for, fp32 if it does not say
+  /// @param contract  of an ONNX file that does not say its own
+  /// @throws core::InputError if it is neither, or damaged, core::UsageError (a contract for a folder; see
+  ///         infer::properties_under)
+  static ShowerSource open(const std::filesystem::path& path, std::optional<infer::Precision> precision = {},
+                           const infer::ForeignContract& contract = {});
+  static ShowerSource of_folder(const ModelFolder& model, std::optional<infer::Precision> precision = {});
 
-  virtual const VoxelMesh& mesh() const = 0;
+  const VoxelMesh& mesh() const { return mesh_; }
   /// Geometries that the model can generate.
-  virtual const std::vector<std::string>& geometries() const = 0;
-  virtual const TrainedRange& trained() const = 0;
-  virtual infer::Precision precision() const = 0;
+  const std::vector<std::string>& geometries() const { return generator_.geometries(); }
+  const TrainedRange& trained() const { return *generator_.said().trained; }
+  infer::Precision precision() const { return generator_.model().precision(); }
 
   /// Makes shower first + i under conditions[i], with the latent noise of (seed, first + i).
   /// @param conditions  geometry indexes `geometries`, of which each is one of geometries()
   /// @param threshold_mev cells below are left out
   /// @param out  replaced; its memory is used again
   /// @throws infer::NotFiniteError if a cell is NaN or infinite, with model, shower and cell
-  virtual void make(std::span<const Conditions> conditions, const std::vector<std::string>& geometries,
-                    std::uint64_t first, std::uint64_t seed, double threshold_mev, core::ThreadPool& pool,
-                    Showers& out) = 0;
+  void make(std::span<const Conditions> conditions, const std::vector<std::string>& geometries,
+            std::uint64_t first, std::uint64_t seed, double threshold_mev, core::ThreadPool& pool,
+            Showers& out);
 
-  /// A folder is a model folder, a file an ONNX model.
-  /// @param precision none = what the file is made for; fp32 of a folder
-  /// @param contract  of an ONNX file that does not say its own
-  /// @throws core::InputError if it is neither, or damaged, core::UsageError (a contract for a folder; see
-  ///         infer::properties_under)
-  static std::unique_ptr<ShowerSource> open(const std::filesystem::path& path,
-                                            std::optional<infer::Precision> precision = {},
-                                            const infer::ForeignContract& contract = {});
-  static std::unique_ptr<ShowerSource> of_folder(ModelFolder model,
-                                                 infer::Precision precision = infer::Precision::kFp32);
+ private:
+  explicit ShowerSource(infer::Generator generator);
+  std::uint32_t index_of(const std::string& geometry) const;
+
+  infer::Generator generator_;
+  VoxelMesh mesh_;
+  core::ThreadPool* workspace_pool_ = nullptr;
+  infer::Workspace workspace_;
+  infer::SparseShowers found_;
+  std::vector<infer::Particle> particles_;
 };
 
 /// SHA-256 of a model: of its folder or file, and of the weights files that an ONNX model has beside it.

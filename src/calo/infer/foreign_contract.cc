@@ -9,6 +9,7 @@
 #include <numbers>
 #include <vector>
 
+#include "calo/infer/generator_properties.h"
 #include "calo/infer/program.h"
 #include "core/error.h"
 
@@ -169,34 +170,31 @@ std::map<std::string, std::string> properties_under(const ForeignContract& contr
   const CylinderCells mesh = parse_mesh(contract.mesh);
   const std::int64_t width = input_width(contract, model, kind);
   const double scale_gev = contract.energy_scale_gev > 0 ? contract.energy_scale_gev : kPar04MaxEnergyGev;
-  const auto place = [](const char* name) { return json{{"quantity", "one-hot"}, {"geometry", name}}; };
-  json conditions, geometries;
+  using Kind = ConditionNumber::Kind;
+  GeneratorProperties said{.contract = kind,
+                           .latent_dim = vae ? width - kVaeConditions : 0,
+                           .par04_geometry = "SiW",
+                           .mesh = {.n_r = mesh.n_r,
+                                    .n_phi = mesh.n_phi,
+                                    .n_z = mesh.n_z,
+                                    .size_r_mm = mesh.size_r_mm,
+                                    .size_z_mm = mesh.size_z_mm,
+                                    .json = to_json(mesh).dump()}};
   if (vae) {
-    conditions = {
-        {{"quantity", "incident energy"}, {"unit", "MeV"}, {"times", 1 / (1000 * scale_gev)}},
-        {{"quantity", "theta"}, {"unit", "rad"}, {"times", 180 / std::numbers::pi / kPar04MaxThetaDeg}}};
-    geometries = {"SciPb", "SiW"};
+    said.conditions = {{.kind = Kind::kEnergyMev, .times = 1 / (1000 * scale_gev)},
+                       {.kind = Kind::kThetaRad, .times = 180 / std::numbers::pi / kPar04MaxThetaDeg}};
+    said.geometries = {"SciPb", "SiW"};
   } else {
-    conditions = {{{"quantity", "incident energy"}, {"unit", "MeV"}, {"times", 1e-3}},
-                  {{"quantity", "phi"}, {"unit", "rad"}, {"times", 1}},
-                  {{"quantity", "theta"}, {"unit", "rad"}, {"times", 1}}};
-    geometries = {"SiW", "SciPb", "ODD", "FCCeeCLD", "new"};
+    said.conditions = {
+        {.kind = Kind::kEnergyMev, .times = 1e-3}, {.kind = Kind::kPhiRad}, {.kind = Kind::kThetaRad}};
+    said.geometries = {"SiW", "SciPb", "ODD", "FCCeeCLD", "new"};
   }
-  for (const std::string name : geometries) conditions.push_back(place(name.c_str()));
+  for (const std::string& name : said.geometries)
+    said.conditions.push_back({.kind = Kind::kGeometry, .geometry = name});
   // What it was trained on nobody knows; 0 = not known.
-  const json trained = {{"geometries", geometries},
-                        {"min_energy_mev", 0},
-                        {"max_energy_mev", vae ? 1000 * scale_gev : 0.0},
-                        {"min_theta_deg", 0},
-                        {"max_theta_deg", 180}};
-  properties["calopipe.contract"] = kind;
-  properties["calopipe.mesh"] = to_json(mesh).dump();
-  properties["calopipe.cell_order"] = "r, phi, z; z fastest";
-  properties["calopipe.latent_dim"] = std::to_string(vae ? width - kVaeConditions : 0);
-  properties["calopipe.conditions"] = conditions.dump();
-  properties["calopipe.geometries"] = geometries.dump();
-  properties["calopipe.par04_geometry"] = "SiW";
-  properties["calopipe.trained"] = trained.dump();
+  said.trained = {
+      .geometries = said.geometries, .max_energy_mev = vae ? 1000 * scale_gev : 0, .max_theta_deg = 180};
+  for (auto& [name, value] : said.write()) properties[name] = value;
   return properties;
 }
 

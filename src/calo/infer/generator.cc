@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "calo/infer/noise.h"
 #include "calo/infer/program.h"
@@ -14,8 +13,6 @@
 
 namespace calo::infer {
 namespace {
-
-using nlohmann::json;
 
 constexpr std::size_t kMostRows = 512;  // at once, so that memory is bounded whatever the batch
 
@@ -53,76 +50,41 @@ Generator Generator::load(const std::filesystem::path& file, const LoadOptions& 
 
 Generator::Generator(Model model, const ForeignContract& contract)
     : model_(std::move(model)), properties_(properties_under(contract, model_)) {
-  const auto property = [&](const std::string& name) {
-    const auto found = properties_.find("calopipe." + name);
-    if (found == properties_.end()) refuse(model_, "is missing in the properties", "calopipe." + name);
-    return found->second;
-  };
-  const auto parse = [&](const std::string& name) {
-    json parsed = json::parse(property(name), nullptr, false);
-    if (parsed.is_discarded()) refuse(model_, "is no JSON", "calopipe." + name);
-    return parsed;
-  };
-  contract_ = property("contract");
-  if (contract_ == "plain")
-    kind_ = Contract::kPlain;
-  else if (contract_ == "par04-vae")
-    kind_ = Contract::kPar04Vae;
-  else if (contract_ == "par04-calodit")
-    kind_ = Contract::kPar04CaloDit;
-  else
-    refuse(model_, "is none of plain, par04-vae, par04-calodit", "calopipe.contract");
   try {
-    latent_ = std::stoll(property("latent_dim"));
-  } catch (const std::logic_error&) {
-    refuse(model_, "is no number", "calopipe.latent_dim");
+    said_ = GeneratorProperties::read(properties_);
+  } catch (const core::InputError& error) {
+    refuse(model_, error.details().message, error.details().field);
   }
-  try {
-    parse("geometries").get_to(geometries_);
-    for (const json& entry : parse("conditions")) {
-      const std::string quantity = entry.at("quantity");
-      Column column;
-      if (quantity.starts_with("incident energy"))
+  kind_ = said_.contract == "plain"       ? Contract::kPlain
+          : said_.contract == "par04-vae" ? Contract::kPar04Vae
+                                          : Contract::kPar04CaloDit;
+  const std::vector<std::string>& known = said_.geometries;
+  for (const ConditionNumber& number : said_.conditions) {
+    Column column{.times = static_cast<float>(number.times)};
+    switch (number.kind) {
+      case ConditionNumber::Kind::kEnergyMev:
         column.kind = Column::Kind::kEnergy;
-      else if (quantity.starts_with("theta"))
+        break;
+      case ConditionNumber::Kind::kThetaRad:
         column.kind = Column::Kind::kTheta;
-      else if (quantity.starts_with("phi"))
+        break;
+      case ConditionNumber::Kind::kPhiRad:
         column.kind = Column::Kind::kPhi;
-      else if (quantity == "one-hot")
-        column.kind = Column::Kind::kGeometry;
-      else
-        refuse(model_, fmt::format("has the quantity \"{}\", which is not known", quantity),
-               "calopipe.conditions");
-      if (column.kind == Column::Kind::kGeometry) {
-        const std::string name = entry.at("geometry");
-        const auto place = std::find(geometries_.begin(), geometries_.end(), name);
-        if (place == geometries_.end())
-          column.kind = Column::Kind::kNothing;
-        else
-          column.geometry = static_cast<std::uint32_t>(place - geometries_.begin());
-      } else {
-        column.times = entry.at("times").get<float>();
-        if (!std::isfinite(column.times))
-          refuse(model_, fmt::format("has a factor of {}", column.times), "calopipe.conditions");
-      }
-      columns_.push_back(column);
+        break;
+      case ConditionNumber::Kind::kGeometry:
+        const auto place = std::find(known.begin(), known.end(), number.geometry);
+        column.kind = place == known.end() ? Column::Kind::kNothing : Column::Kind::kGeometry;
+        column.geometry = static_cast<std::uint32_t>(place - known.begin());
     }
-    const json mesh = parse("mesh");
-    mesh_.json = mesh.dump();
-    const auto extent = [&](const char* name) { return mesh.value(name, std::int64_t{0}); };
-    mesh_.n_r = extent("n_r");
-    mesh_.n_phi = extent("n_phi");
-    mesh_.n_z = extent("n_z");
-  } catch (const json::exception& error) {
-    refuse(model_, fmt::format("is not as it is written: {}", error.what()), "calopipe properties");
+    columns_.push_back(column);
   }
   check_inputs();
   if (const auto& sampler = model_.program().sampler) {
-    for (const std::string& name : geometries_) {
-      const auto& known = sampler->geometries();
-      const auto place = std::find(known.begin(), known.end(), name);
-      if (place == known.end()) refuse(model_, fmt::format("does not know {}", name), "calopipe.cascade");
-      sampler_geometries_.push_back(static_cast<std::uint32_t>(place - known.begin()));
+    for (const std::string& name : said_.geometries) {
+      const auto& own = sampler->geometries();
+      const auto place = std::find(own.begin(), own.end(), name);
+      if (place == own.end()) refuse(model_, fmt::format("does not know {}", name), "calopipe.cascade");
+      sampler_geometries_.push_back(static_cast<std::uint32_t>(place - own.begin()));
     }
     if (sampler->num_cells() != cells_)
       refuse(model_, "makes another number of cells than the output has", "calopipe.cascade");
@@ -133,15 +95,15 @@ Generator::Generator(Model model, const ForeignContract& contract)
 void Generator::check_inputs() {
   constexpr std::int64_t kMost = 1'000'000;
   const auto columns = static_cast<std::int64_t>(columns_.size());
-  if (latent_ < (kind_ == Contract::kPar04CaloDit ? 0 : 1) || latent_ > kMost)
+  if (said_.latent_dim < (kind_ == Contract::kPar04CaloDit ? 0 : 1) || said_.latent_dim > kMost)
     refuse(model_, "is out of range", "calopipe.latent_dim");
   std::vector<std::pair<std::string, std::int64_t>> wanted;
   switch (kind_) {
     case Contract::kPlain:
-      wanted = {{"latent", latent_}, {"energy_mev", 1}, {"theta_rad", 1}, {"geometry", columns - 2}};
+      wanted = {{"latent", said_.latent_dim}, {"energy_mev", 1}, {"theta_rad", 1}, {"geometry", columns - 2}};
       break;
     case Contract::kPar04Vae:
-      wanted = {{"", latent_ + columns}};
+      wanted = {{"", said_.latent_dim + columns}};
       break;
     case Contract::kPar04CaloDit:
       wanted = {{"", columns}};
@@ -155,7 +117,7 @@ void Generator::check_inputs() {
   if (!fits) refuse(model_, "has other inputs or outputs than its contract asks for", "calopipe.contract");
   // The first extent is the batch; a flat output of Par04's contracts may have none.
   const TensorInfo& output = model_.outputs()[0];
-  const std::int64_t in_mesh = mesh_.n_r * mesh_.n_phi * mesh_.n_z;
+  const std::int64_t in_mesh = said_.mesh.n_r * said_.mesh.n_phi * said_.mesh.n_z;
   const bool flat = output.shape.size() == 1 && kind_ != Contract::kPlain;
   bool open = false;
   cells_ = 1;
@@ -171,8 +133,8 @@ void Generator::check_inputs() {
   if (open && in_mesh % cells_ == 0) cells_ = in_mesh;
   if (in_mesh > 0 && in_mesh != cells_)
     refuse(model_,
-           fmt::format("makes {} cells, and the mesh has {} x {} x {} = {}", cells_, mesh_.n_r, mesh_.n_phi,
-                       mesh_.n_z, in_mesh),
+           fmt::format("makes {} cells, and the mesh has {} x {} x {} = {}", cells_, said_.mesh.n_r,
+                       said_.mesh.n_phi, said_.mesh.n_z, in_mesh),
            output.name);
   if (model_.program().output && model_.program().output->layer.cells() != cells_)
     refuse(model_, "makes another number of cells", output.name);
@@ -187,11 +149,11 @@ void Generator::check(std::span<const Particle> particles) const {
           {.message = fmt::format("cannot be {} MeV", particle.energy_mev), .field = "energy_mev"});
     if (!std::isfinite(particle.theta_rad) || !std::isfinite(particle.phi_rad))
       throw core::UsageError({.message = "is no number", .field = "theta_rad, phi_rad"});
-    if (particle.geometry >= geometries_.size())
-      throw core::UsageError(
-          {.message = fmt::format("cannot be {}", particle.geometry),
-           .field = "geometry",
-           .hint = fmt::format("0 to {}: {}", geometries_.size() - 1, fmt::join(geometries_, ", "))});
+    if (particle.geometry >= said_.geometries.size())
+      throw core::UsageError({.message = fmt::format("cannot be {}", particle.geometry),
+                              .field = "geometry",
+                              .hint = fmt::format("0 to {}: {}", said_.geometries.size() - 1,
+                                                  fmt::join(said_.geometries, ", "))});
   }
 }
 
@@ -216,7 +178,7 @@ void Generator::encode(std::span<const Particle> particles, std::uint64_t seed, 
   const Program& program = model_.program();
   if (state.values.size() < program.num_values()) state.values.resize(program.num_values());
   const std::size_t rows = particles.size(), columns = columns_.size();
-  const auto latent = static_cast<std::size_t>(latent_);
+  const auto latent = static_cast<std::size_t>(said_.latent_dim);
   state.noise.clear();
   state.to_mev.clear();
   for (const Particle& particle : particles) {
@@ -250,15 +212,16 @@ void Generator::refuse_spoilt(std::span<const Particle> particles, std::span<con
       static_cast<std::size_t>(std::find_if(counts.begin(), counts.end(), is_spoilt) - counts.begin());
   const Particle& particle = particles[i];
   const auto [cell, value] = first(i);
-  const auto n_phi = static_cast<std::size_t>(mesh_.n_phi), n_z = static_cast<std::size_t>(mesh_.n_z);
-  const bool regular = mesh_.n_r > 0 && n_phi > 0 && n_z > 0;
+  const auto n_phi = static_cast<std::size_t>(said_.mesh.n_phi),
+             n_z = static_cast<std::size_t>(said_.mesh.n_z);
+  const bool regular = said_.mesh.n_r > 0 && n_phi > 0 && n_z > 0;
   infer::refuse(
       {.model = model_.file(),
        .name = fmt::format("event {}, particle {}", particle.event, particle.particle),
        .energy_mev = particle.energy_mev,
        .theta_rad = particle.theta_rad,
        .phi_rad = particle.phi_rad,
-       .geometry = geometries_[particle.geometry],
+       .geometry = said_.geometries[particle.geometry],
        .count = counts[i],
        .num_cells = static_cast<std::size_t>(cells_),
        .num_showers = static_cast<std::size_t>(std::count_if(counts.begin(), counts.end(), is_spoilt)),

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "calo/infer/foreign_contract.h"
+#include "calo/infer/generator_properties.h"
 #include "calo/infer/model.h"
 #include "calo/infer/not_finite.h"
 #include "calo/infer/sparse_showers.h"
@@ -24,12 +25,6 @@ struct Particle {
   std::uint32_t geometry = 0;  ///< index into Generator::geometries()
   std::uint64_t event = 0;     ///< with `particle`, what its noise belongs to
   std::uint32_t particle = 0;
-};
-
-/// Extents of a regular mesh, flat order `[r, phi, z]` with z fastest; zeros for another one.
-struct MeshInfo {
-  std::int64_t n_r = 0, n_phi = 0, n_z = 0;
-  std::string json;  ///< as the model says it: sizes, or layers
 };
 
 /// Makes showers with a model that `calopipe convert` wrote, in any of its contracts, or with one of somebody
@@ -47,15 +42,17 @@ class Generator {
                         const ForeignContract& contract = {});
 
   const Model& model() const { return model_; }
-  /// Of the file, and of the contract under which it was loaded.
+  /// Properties of the file, and of the contract under which it was loaded.
   const std::map<std::string, std::string>& properties() const { return properties_; }
-  const std::vector<std::string>& geometries() const { return geometries_; }
-  const MeshInfo& mesh() const { return mesh_; }
+  /// The same, read.
+  const GeneratorProperties& said() const { return said_; }
+  const std::vector<std::string>& geometries() const { return said_.geometries; }
+  const MeshInfo& mesh() const { return said_.mesh; }
   std::int64_t num_cells() const { return cells_; }
   /// 0 if somebody else's graph draws its noise itself.
-  std::int64_t latent_dim() const { return latent_; }
+  std::int64_t latent_dim() const { return said_.latent_dim; }
   /// plain, par04-vae or par04-calodit.
-  const std::string& contract() const { return contract_; }
+  const std::string& contract() const { return said_.contract; }
 
   /// Cells at or above the threshold, ascending. Allocates nothing once `workspace` and `out` have been used
   /// for as many particles.
@@ -95,14 +92,11 @@ class Generator {
 
   Model model_;
   std::map<std::string, std::string> properties_;
+  GeneratorProperties said_;
   Contract kind_ = Contract::kPlain;
-  std::string contract_;
-  std::vector<std::string> geometries_;
   std::vector<Column> columns_;
   std::vector<std::uint32_t> sampler_geometries_;  // of a cascade, by geometry
-  MeshInfo mesh_;
   std::int64_t cells_ = 0;
-  std::int64_t latent_ = 0;
 };
 
 }  // namespace calo::infer

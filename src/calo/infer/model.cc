@@ -39,31 +39,32 @@ Model& Model::operator=(Model&&) noexcept = default;
 Model Model::load(const std::filesystem::path& file, const LoadOptions& options) {
   const MappedFile mapped(file);
   ExternalFiles beside(file);
-  try {
-    Model model;
-    model.program_ = std::make_unique<Program>(
-        compile(read_onnx(mapped.bytes(), {}, &beside), {.precision = options.precision,
-                                                         .isa = options.isa,
-                                                         .fuse = options.fuse,
-                                                         .release = MappedFile::release}));
-    model.inputs_ = infos(model.program_->inputs);
-    model.outputs_ = infos(model.program_->outputs);
-    model.file_ = file;
-    return model;
-  } catch (const core::InputError& error) {
-    core::ErrorDetails details = error.details();
-    details.file = file;
-    throw core::InputError(details);
-  }
+  return compiled(mapped.bytes(), &beside, options, MappedFile::release, file);
 }
 
-Model Model::from_bytes(std::span<const std::byte> bytes, const LoadOptions& options) {
-  Model model;
-  model.program_ = std::make_unique<Program>(
-      compile(read_onnx(bytes), {.precision = options.precision, .isa = options.isa, .fuse = options.fuse}));
-  model.inputs_ = infos(model.program_->inputs);
-  model.outputs_ = infos(model.program_->outputs);
-  return model;
+Model Model::from_bytes(std::span<const std::byte> bytes, const LoadOptions& options,
+                        const std::filesystem::path& name) {
+  return compiled(bytes, nullptr, options, {}, name);
+}
+
+Model Model::compiled(std::span<const std::byte> bytes, ExternalData* beside, const LoadOptions& options,
+                      const std::function<void(std::span<const std::byte>)>& release,
+                      const std::filesystem::path& name) {
+  try {
+    Model model;
+    model.program_ = std::make_unique<Program>(compile(
+        read_onnx(bytes, {}, beside),
+        {.precision = options.precision, .isa = options.isa, .fuse = options.fuse, .release = release}));
+    model.inputs_ = infos(model.program_->inputs);
+    model.outputs_ = infos(model.program_->outputs);
+    model.file_ = name;
+    return model;
+  } catch (const core::InputError& error) {
+    if (name.empty()) throw;
+    core::ErrorDetails details = error.details();
+    details.file = name;
+    throw core::InputError(details);
+  }
 }
 
 const std::map<std::string, std::string>& Model::metadata() const {

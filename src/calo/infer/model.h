@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 
 namespace calo::infer {
 
+class ExternalData;
 struct Program;
 struct RunState;
 
@@ -80,7 +82,9 @@ class Model {
   /// known; see read_onnx and compile)
   static Model load(const std::filesystem::path& file, const LoadOptions& options = {});
   /// @param bytes of an ONNX file; not needed afterwards. Tensors in files beside it are refused.
-  static Model from_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {});
+  /// @param name  what messages call it: file()
+  static Model from_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {},
+                          const std::filesystem::path& name = {});
   ~Model();
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
@@ -111,6 +115,9 @@ class Model {
 
  private:
   Model();
+  static Model compiled(std::span<const std::byte> bytes, ExternalData* beside, const LoadOptions& options,
+                        const std::function<void(std::span<const std::byte>)>& release,
+                        const std::filesystem::path& name);
 
   std::unique_ptr<Program> program_;
   std::vector<TensorInfo> inputs_, outputs_;

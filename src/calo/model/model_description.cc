@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "core/error.h"
 
 namespace calo {
@@ -12,7 +14,31 @@ std::string with_own(const char* help, const char* value) {
   return fmt::format("{}; {} = what suits the architecture", help, value);
 }
 
+// What suits each architecture where the user does not say it; the architectures that there are.
+std::map<std::string, ModelDescription>& usual_descriptions() {
+  static std::map<std::string, ModelDescription> all = {{"cascade",
+                                                         {.optimizer = "adamw",
+                                                          .lr = 3e-3,
+                                                          .weight_decay = 1e-3,
+                                                          .lr_schedule = "cosine",
+                                                          .lr_decay = 0.01,
+                                                          .batch_size = 16,
+                                                          .epochs = 40}},
+                                                        {"vae", {}}};
+  return all;
+}
+
 }  // namespace
+
+std::vector<std::string> ModelDescription::known_architectures() {
+  std::vector<std::string> names;
+  for (const auto& [name, usual] : usual_descriptions()) names.push_back(name);
+  return names;
+}
+
+void ModelDescription::add_architecture(const std::string& name, const ModelDescription& usual) {
+  usual_descriptions().insert_or_assign(name, usual);
+}
 
 ModelDescription ModelDescription::unsaid() {
   return {.architecture = "cascade",
@@ -26,16 +52,9 @@ ModelDescription ModelDescription::unsaid() {
 }
 
 ModelDescription ModelDescription::resolved() const {
-  ModelDescription usual;  // of the VAE
-  if (architecture == "cascade") {
-    usual.optimizer = "adamw";
-    usual.lr = 3e-3;
-    usual.weight_decay = 1e-3;
-    usual.lr_schedule = "cosine";
-    usual.lr_decay = 0.01;
-    usual.batch_size = 16;
-    usual.epochs = 40;
-  }
+  const auto found = usual_descriptions().find(architecture);
+  if (found == usual_descriptions().end()) return *this;  // validate() refuses it
+  const ModelDescription& usual = found->second;
   ModelDescription result = *this;
   if (optimizer == kAuto) result.optimizer = usual.optimizer;
   if (lr == 0) result.lr = usual.lr;
@@ -52,7 +71,7 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
                                                  "he_normal",     "he_uniform",     "zeros"};
   v.parameter("architecture", architecture,
               {.help = "Kind of model: the splitting cascade, or the variational autoencoder of Par04",
-               .choices = {"cascade", "vae"}});
+               .choices = known_architectures()});
   v.parameter("cascade_width", cascade_width,
               {.help = "Size of the hidden layers of a cascade's networks", .min = 8, .max = 4096});
   v.parameter("cascade_depth", cascade_depth,

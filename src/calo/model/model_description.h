@@ -67,6 +67,10 @@ struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): 
   bool save_best = true;
   std::int64_t save_every = 0;  ///< epochs between kept checkpoints; 0 = none kept
 
+  /// Names of all architectures, in alphabetical order (architectures() of calo/models has the same).
+  static std::vector<std::string> known_architectures();
+  /// Adds an architecture with what is usual for it where the user says nothing (see resolved()).
+  static void add_architecture(const std::string& name, const ModelDescription& usual);
   /// What nobody has said anything of: a cascade, and of the optimisation what resolved() fills in.
   static ModelDescription unsaid();
   /// With what is usual for the architecture where optimizer or lr_schedule is "auto", lr, batch_size or

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "calo/io/hdf5.h"
-#include "calo/model/cascade_shape.h"
 #include "core/error.h"
 #include "core/json_file.h"
 #include "core/staged_output.h"
@@ -14,43 +14,6 @@ namespace calo {
 namespace {
 
 using nlohmann::json;
-using Shape = std::vector<std::int64_t>;
-
-// Names and shapes of the tensors that a description asks for.
-std::map<std::string, Shape> expected_shapes(const ModelDescription& description,
-                                             const Transform& transform) {
-  if (description.architecture == "cascade")
-    return cascade::cascade_shapes(cascade_shape(description, transform));
-  std::map<std::string, Shape> shapes;
-  const auto dense = [&](const std::string& name, std::int64_t in, std::int64_t out) {
-    shapes[name + ".weight"] = {out, in};
-    shapes[name + ".bias"] = {out};
-  };
-  const auto norm = [&](const std::string& name, std::int64_t size) {
-    if (!description.batch_norm) return;
-    for (const char* part : {"weight", "bias", "running_mean", "running_var"})
-      shapes[fmt::format("{}.norm.{}", name, part)] = {size};
-  };
-  const Shape& dims = description.intermediate_dims;
-  std::int64_t previous = transform.mesh.num_cells() + transform.condition_dim();
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    dense(fmt::format("encoder.{}", i), previous, dims[i]);
-    norm(fmt::format("encoder.{}", i), dims[i]);
-    previous = dims[i];
-  }
-  dense("encoder.mean", previous, description.latent_dim);
-  dense("encoder.log_var", previous, description.latent_dim);
-  previous = description.latent_dim + transform.condition_dim();
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    const std::int64_t size = dims[dims.size() - 1 - i];
-    dense(fmt::format("decoder.{}", i), previous, size);
-    norm(fmt::format("decoder.{}", i), size);
-    previous = size;
-  }
-  dense("decoder.output", previous, transform.mesh.num_cells());
-  return shapes;
-}
-
 }  // namespace
 
 void ModelFolder::write(const std::filesystem::path& folder) const {
@@ -66,7 +29,9 @@ void ModelFolder::write(const std::filesystem::path& folder) const {
   file.close();
 }
 
-ModelFolder ModelFolder::read(const std::filesystem::path& folder) {
+ModelFolder ModelFolder::read(
+    const std::filesystem::path& folder,
+    const std::function<TensorShapes(const ModelDescription&, const Transform&)>& shapes) {
   const std::filesystem::path model_file = folder / "model.json";
   if (!std::filesystem::exists(model_file))
     throw core::InputError({.message = "is no model: model.json is missing",
@@ -87,9 +52,9 @@ ModelFolder ModelFolder::read(const std::filesystem::path& folder) {
     result.training = model.value("training", json::object());
   });
   const hdf5::File file = hdf5::File::open(folder / "weights.h5");
-  for (const auto& [name, shape] : expected_shapes(result.description, result.transform)) {
+  for (const auto& [name, shape] : shapes(result.description, result.transform)) {
     const auto stored = file.shape(name);
-    if (Shape(stored.begin(), stored.end()) != shape)
+    if (!std::equal(stored.begin(), stored.end(), shape.begin(), shape.end()))
       file.fail_reading(
           name,
           "has another shape than model.json asks for: the model was put together from two, or is damaged");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,14 +20,16 @@ struct WeightTensor {
   std::vector<float> values;
 };
 
-/// Names: `encoder.<i>.{weight,bias}`, `encoder.<i>.norm.{weight,bias,running_mean,running_var}`,
-/// `encoder.{mean,log_var}.{weight,bias}`, `decoder.<i>.…` likewise, `decoder.output.{weight,bias}`.
-/// Weights of a dense layer are `[out, in]`. Encoder input: cells, then the condition vector; decoder input:
-/// latent, then the condition vector (Transform::encode).
+/// Tensors of a model by name; names and shapes are the architecture's. Weights of a dense layer are
+/// `[out, in]`.
 using Weights = std::map<std::string, WeightTensor>;
 
+/// Names and shapes of tensors.
+using TensorShapes = std::map<std::string, std::vector<std::int64_t>>;
+
 /// A trained model on disk, readable without LibTorch: `model.json` (format version, description, transform,
-/// mesh, quality), `weights.h5` (one float32 dataset per tensor), `calopipe.json` (provenance).
+/// mesh, quality), `weights.h5` (one float32 dataset per tensor), `calopipe.json` (provenance), and usually
+/// `generator.onnx` (see write_model() of calo/models/stored_model.h).
 struct ModelFolder {
   static constexpr int kFormatVersion = 1;
 
@@ -38,9 +41,12 @@ struct ModelFolder {
 
   /// Writes into an existing folder (the caller stages it).
   void write(const std::filesystem::path& folder) const;
+  /// @param shapes  the tensors that a description asks for
   /// @throws core::InputError: not a model folder, another format version, weights missing, of other shapes
   ///         than the description asks for, or not finite
-  static ModelFolder read(const std::filesystem::path& folder);
+  static ModelFolder read(
+      const std::filesystem::path& folder,
+      const std::function<TensorShapes(const ModelDescription&, const Transform&)>& shapes);
 };
 
 }  // namespace calo

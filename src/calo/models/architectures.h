@@ -1,37 +1,26 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "calo/model/trainable_model.h"
-#include "calo/preprocess/transform.h"
-#include "calo/torch/module.h"
-#include "core/thread_pool.h"
+#include "calo/model/architecture.h"
 
 namespace calo {
 
-/// What a new model starts from.
-struct ModelStart {
-  const ModelDescription& description;
-  const Transform& transform;
-  std::uint64_t seed = 42;                       ///< of the initial weights and of the noise in training
-  TrainingDevice device = TrainingDevice::kCpu;  ///< of device_of()
-  /// The showers that it will learn from, for models that take something from them beforehand; null if there
-  /// are none.
-  const Showers* showers = nullptr;
-  std::span<const std::uint32_t> training = {};  ///< indices into `showers`
-};
+/// All architectures, by name in alphabetical order.
+const std::vector<const Architecture*>& architectures();
 
-/// Where an architecture is trained if the user asks for `device` (auto, cpu, cuda).
-/// @throws core::InputError if it is not known, core::UnavailableError if it cannot be trained there
-TrainingDevice device_of(const std::string& name, const std::string& device);
+/// Adds an architecture of another program, before it is asked for the first time; not for several threads.
+/// @param usual  its hyper-parameters where the user says nothing
+void add_architecture(const Architecture& architecture, const ModelDescription& usual);
+
+/// The architecture of this name in a model description. @throws core::InputError if there is none
+const Architecture& architecture(const std::string& name);
+const Architecture& architecture_of(const ModelFolder& model);
 
 /// A new model of the architecture that the description asks for, ready for its first step.
-/// @throws core::InputError if the architecture is not known, does not fit the mesh or needs showers
-/// @throws core::UnavailableError if it needs LibTorch, which is not there
+/// @throws as architecture() and Architecture::start()
 std::unique_ptr<TrainableModel> new_model(const ModelStart& start, core::ThreadPool& pool);
 
 }  // namespace calo

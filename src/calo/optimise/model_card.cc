@@ -41,8 +41,8 @@ std::string shift_table(const Candidate& candidate) {
 
 std::string model_card(const OptimiseReport& report, const std::filesystem::path& optimised,
                        const nlohmann::json& provenance) {
-  const auto source = ShowerSource::open(optimised);
-  const TrainedRange& trained = source->trained();
+  auto source = ShowerSource::open(optimised);
+  const TrainedRange& trained = source.trained();
   const infer::Generator generator = infer::Generator::load(optimised);
   const Candidate& best = report.candidates[report.chosen];
   const Candidate& fp32 = report.candidates.front();
@@ -59,7 +59,7 @@ std::string model_card(const OptimiseReport& report, const std::filesystem::path
       "latent | {} numbers |\n| precision | {} |\n| file | {:.1f} MB |\n| weights "
       "in memory | "
       "{:.1f} MB |\n\n",
-      to_string(best.precision), report.contract, report.mesh, fmt::join(source->geometries(), ", "), range,
+      to_string(best.precision), report.contract, report.mesh, fmt::join(source.geometries(), ", "), range,
       generator.latent_dim(), to_string(best.precision), static_cast<double>(best.file_bytes) / 1e6,
       static_cast<double>(best.weight_bytes) / 1e6);
   text += fmt::format(
@@ -93,7 +93,7 @@ std::string model_card(const OptimiseReport& report, const std::filesystem::path
       "--geometry {} "
       "--energy-gev 10 --out showers.h5\n```\n\n## Provenance\n\n```json\n{}\n```\n",
       kName, to_string(best.precision), kName,
-      source->geometries().empty() ? "SiW" : source->geometries().front(), provenance.dump(2));
+      source.geometries().empty() ? "SiW" : source.geometries().front(), provenance.dump(2));
   return text;
 }
 

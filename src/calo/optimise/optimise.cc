@@ -184,9 +184,9 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
   for (const Precision precision : precisions) {
     Candidate candidate{.precision = precision, .accepted = precision == Precision::kFp32};
     spdlog::info("{}: showers under the conditions of the full simulation", to_string(precision));
-    const auto source = ShowerSource::open(onnx, precision, options.contract);
+    auto source = ShowerSource::open(onnx, precision, options.contract);
     const std::filesystem::path file = showers.path() / (std::string(to_string(precision)) + ".h5");
-    report.showers = generate(*source,
+    report.showers = generate(source,
                               {.like = full,
                                .reading = options.reading,
                                .seed = options.seed,
@@ -194,7 +194,7 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
                                .layout = Layout::kCalopipe},
                               file, pool)
                          .showers;
-    report.mesh = source->mesh().to_string();
+    report.mesh = source.mesh().to_string();
     Validation validation = compare(full, options.reading, file, options.threshold_mev, pool);
     if (precision == Precision::kFp32) {
       fp32 = std::move(validation);
@@ -216,7 +216,7 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
       candidate.accepted = std::isfinite(candidate.largest_shift_sigma) &&
                            candidate.largest_shift_sigma <= options.max_shift_sigma;
     }
-    measure_speed(onnx, typical_particle(source->trained()), options, candidate);
+    measure_speed(onnx, typical_particle(source.trained()), options, candidate);
     candidate.file_bytes =
         static_cast<std::int64_t>(for_precision(bytes, precision, options.narrow_weights).size());
     spdlog::info(

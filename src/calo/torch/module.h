@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "calo/model/architecture.h"
 #include "calo/model/trainable_model.h"
 #include "calo/preprocess/transform.h"
 #include "calo/torch/decoder.h"
@@ -15,13 +16,6 @@ namespace calo {
 
 class ClassifierNetwork;
 struct NetworkOptions;
-
-/// Where a model is trained.
-enum class TrainingDevice {
-  kCpu,         ///< our fused step
-  kCuda,        ///< LibTorch on the first GPU
-  kCpuByTorch,  ///< the step of kCuda on the CPU: to check it where there is no GPU
-};
 
 /// All that LibTorch does for calopipe. LibTorch drags in some 290 shared libraries and takes most of a
 /// second to load, so that it lies behind this interface in a library of its own (libcalopipe-torch.so),

@@ -58,7 +58,7 @@ class Fit {
         model_(new_model({.description = description,
                           .transform = transform,
                           .seed = options.seed,
-                          .device = device_of(description.architecture, options.device),
+                          .device = architecture(description.architecture).device(options.device),
                           .showers = &showers,
                           .training = training_},
                          pool)) {}

@@ -1,6 +1,6 @@
 // A cascade as an ONNX graph: run by onnxruntime with the noise of the sampler, it makes the sampler's
 // showers.
-#include "calo/convert/cascade_graph.h"
+#include "calo/models/cascade/cascade_graph.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -12,10 +12,10 @@
 #include <numbers>
 
 #include "calo/convert/convert.h"
-#include "calo/convert/generator_graph.h"
 #include "calo/generate/shower_source.h"
 #include "calo/infer/cascade/draw.h"
 #include "calo/infer/generator.h"
+#include "calo/models/generator_graph.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "support/counting_new.h"
@@ -86,7 +86,7 @@ TEST_F(CascadeGraph, MakesTheSamplersShowersInEveryContract) {
     core::ThreadPool pool(1);
     const auto wanted = conditions(kShowers);
     calo::Showers expected;
-    calo::ShowerSource::of_folder(model)->make(wanted, {"SiW"}, kFirst, kSeed, 0, pool, expected);
+    calo::ShowerSource::of_folder(model).make(wanted, {"SiW"}, kFirst, kSeed, 0, pool, expected);
     const auto latent_dim = static_cast<std::size_t>(calo::cascade_latent_dim(model));
     std::vector<float> latents;
     for (std::size_t i = 0; i < kShowers; ++i) {
@@ -166,13 +166,13 @@ TEST(CascadeFile, MakesTheFoldersShowersToTheBit) {
     for (const auto precision : calo::infer::kPrecisions) {
       calo::Showers expected;
       calo::ShowerSource::of_folder(model, precision)
-          ->make(wanted, {"SiW"}, kFirst, kSeed, 0.01, pool, expected);
+          .make(wanted, {"SiW"}, kFirst, kSeed, 0.01, pool, expected);
       ASSERT_GT(expected.num_hits(), 0u);
       for_each_contract(model, [&](const std::filesystem::path& file, const std::string& contract) {
-        const auto source = calo::ShowerSource::open(file, precision);
-        EXPECT_EQ(source->precision(), precision);
+        auto source = calo::ShowerSource::open(file, precision);
+        EXPECT_EQ(source.precision(), precision);
         calo::Showers found;
-        source->make(wanted, {"SiW"}, kFirst, kSeed, 0.01, pool, found);
+        source.make(wanted, {"SiW"}, kFirst, kSeed, 0.01, pool, found);
         EXPECT_EQ(found.cells, expected.cells) << contract;
         EXPECT_EQ(found.energies_mev, expected.energies_mev) << contract;
       });

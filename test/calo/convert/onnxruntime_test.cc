@@ -9,7 +9,7 @@
 #include <numbers>
 
 #include "calo/convert/convert.h"
-#include "calo/generate/decoder.h"
+#include "calo/models/architectures.h"
 #include "core/staged_output.h"
 #include "support/random_model.h"
 #include "support/random_showers.h"
@@ -58,17 +58,11 @@ std::vector<float> noise(std::size_t showers, std::size_t latent_dim) {
 // All cells of one shower, by our own decoder.
 std::vector<double> decoded(const calo::ModelFolder& model, const float* latent, const Particle& particle,
                             const std::string& geometry) {
-  core::ThreadPool pool(1);
-  const calo::Decoder decoder(model);
   const calo::Conditions condition{.incident_energy_mev = particle.energy_mev,
                                    .theta_rad = particle.theta_rad};
-  calo::Showers showers;
-  decoder.decode({latent, static_cast<std::size_t>(decoder.latent_dim())}, {{condition}}, {geometry}, 0, pool,
-                 *calo::Decoder::make_workspace(), showers);
-  std::vector<double> cells(static_cast<std::size_t>(model.transform.mesh.num_cells()), 0.0);
-  for (std::size_t i = 0; i < showers.num_hits(); ++i)
-    cells[showers.cells_of(0)[i]] = showers.energies_of(0)[i];
-  return cells;
+  const auto size = static_cast<std::size_t>(model.description.latent_dim);
+  return calo::architecture_of(model).reference_mev(
+      model, {.latents = {latent, size}, .conditions = {&condition, 1}, .geometries = {&geometry, 1}});
 }
 
 void expect_same(const std::vector<double>& expected, const float* found, double to_mev,

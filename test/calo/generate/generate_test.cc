@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "calo/generate/decoder.h"
+#include "calo/generate/shower_source.h"
+#include "calo/infer/noise.h"
 #include "calo/io/shower_reader.h"
 #include "calo/io/shower_writer.h"
 #include "calo/models/architectures.h"
+#include "calo/models/stored_model.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/philox.h"
@@ -91,20 +93,32 @@ std::vector<double> reference_cells(const calo::ModelFolder& model, const std::v
   return x;
 }
 
-TEST(Decoder, AgreesWithItsDefinitionForEachActivation) {
+constexpr std::uint64_t kSeed = 3, kEvent = 7;
+constexpr calo::Conditions kCondition{.incident_energy_mev = 16000, .theta_rad = 1.5f};
+
+// What the decoder takes for the shower kEvent: its noise, then the conditions.
+std::vector<float> decoder_input(const calo::ModelFolder& model) {
+  std::vector<float> input(8);
+  core::Philox random = calo::infer::noise_of({.seed = kSeed, .event = kEvent});
+  for (std::size_t i = 0; i < 4; ++i) input[i] = random.normal();
+  model.transform.encode(kCondition, "SiW", {input.data() + 4, 4});
+  return input;
+}
+
+calo::Showers made(const calo::ModelFolder& model, double threshold_mev) {
   core::ThreadPool pool(2);
+  calo::Showers showers;
+  calo::ShowerSource::of_folder(model).make({{kCondition}}, {"SiW"}, kEvent, kSeed, threshold_mev, pool,
+                                            showers);
+  return showers;
+}
+
+TEST(ShowersOfAVae, AgreeWithTheDefinitionForEachActivation) {
   const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{.n_r = 6, .n_phi = 10, .n_z = 11});
   for (const char* activation : {"leaky_relu", "relu", "elu", "selu", "gelu", "tanh", "sigmoid"}) {
     const calo::ModelFolder model = model_for(mesh, activation);
-    const std::vector<float> latent = {0.3f, -1.2f, 2, 0.01f};
-    const calo::Conditions condition{.incident_energy_mev = 16000, .theta_rad = 1.5f};
-    calo::Showers showers;
-    calo::Decoder(model).decode(latent, {{condition}}, {"SiW"}, 0, pool, *calo::Decoder::make_workspace(),
-                                showers);
-    std::vector<float> input = latent;
-    input.resize(8);
-    model.transform.encode(condition, "SiW", {input.data() + 4, 4});
-    const std::vector<double> expected = reference_cells(model, input, 16000);
+    const calo::Showers showers = made(model, 0);
+    const std::vector<double> expected = reference_cells(model, decoder_input(model), 16000);
     ASSERT_EQ(showers.cells_of(0).size(), expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i)
       EXPECT_NEAR(showers.energies_of(0)[i] / expected[i], 1, 2e-5) << activation;
@@ -112,24 +126,16 @@ TEST(Decoder, AgreesWithItsDefinitionForEachActivation) {
 }
 
 // Whatever the output, the cells that are left are those at or above the threshold, in order.
-TEST(Decoder, LeavesOutWhatIsBelowTheThreshold) {
-  core::ThreadPool pool(2);
+TEST(ShowersOfAVae, LeaveOutWhatIsBelowTheThreshold) {
   const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{.n_r = 6, .n_phi = 10, .n_z = 11});
-  const std::vector<float> latent = {0.3f, -1.2f, 2, 0.01f};
-  const calo::Conditions condition{.incident_energy_mev = 16000, .theta_rad = 1.5f};
   for (const char* out : {"sigmoid", "relu", "softplus", "linear"}) {
     const calo::ModelFolder model = model_for(mesh, "leaky_relu", out);
-    std::vector<float> input = latent;
-    input.resize(8);
-    model.transform.encode(condition, "SiW", {input.data() + 4, 4});
-    std::vector<double> expected = reference_cells(model, input, 16000);
+    std::vector<double> expected = reference_cells(model, decoder_input(model), 16000);
     std::vector<double> sorted = expected;
     std::sort(sorted.begin(), sorted.end());
     // Between two cells, so that rounding cannot move one over it.
     const double threshold = (sorted[expected.size() * 3 / 4] + sorted[expected.size() * 3 / 4 + 1]) / 2;
-    calo::Showers showers;
-    calo::Decoder(model).decode(latent, {{condition}}, {"SiW"}, threshold, pool,
-                                *calo::Decoder::make_workspace(), showers);
+    const calo::Showers showers = made(model, threshold);
     std::vector<std::uint32_t> cells;
     for (std::size_t cell = 0; cell < expected.size(); ++cell)
       if (expected[cell] >= threshold && expected[cell] > 0)
@@ -139,6 +145,26 @@ TEST(Decoder, LeavesOutWhatIsBelowTheThreshold) {
     for (std::size_t i = 0; i < std::min(cells.size(), showers.num_hits()); ++i)
       EXPECT_NEAR(showers.energies_of(0)[i] / expected[cells[i]], 1, 2e-5) << out;
   }
+}
+
+// A model folder holds its generator, which makes what the weights make.
+TEST(StoredModel, HoldsTheGeneratorThatIsRun) {
+  const calo::ModelFolder model = model_for(test::small_mesh());
+  const test::TempFolder folder;
+  calo::write_model(folder.path(), model);
+  EXPECT_TRUE(core::read_file(folder / "generator.onnx") ==
+              calo::generator_of(calo::read_model(folder.path())));
+  const auto showers_of = [](calo::ShowerSource source) {
+    core::ThreadPool pool(1);
+    calo::Showers showers;
+    source.make({{kCondition}}, {"SiW"}, kEvent, kSeed, 0, pool, showers);
+    return showers.energies_mev;
+  };
+  const std::vector<float> expected = showers_of(calo::ShowerSource::of_folder(model));
+  EXPECT_EQ(showers_of(calo::ShowerSource::open(folder.path())), expected);
+  EXPECT_EQ(showers_of(calo::ShowerSource::open(folder / "generator.onnx")), expected);
+  std::filesystem::remove(folder / "generator.onnx");  // as calopipe before 0.2 left it
+  EXPECT_EQ(showers_of(calo::ShowerSource::open(folder.path())), expected);
 }
 
 TEST(Generate, GivesTheSameBytesWhateverTheBatchAndTheThreads) {

@@ -6,6 +6,7 @@
 
 #include "calo/io/hdf5.h"
 #include "calo/models/architectures.h"
+#include "calo/models/stored_model.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "support/random_showers.h"
@@ -15,6 +16,7 @@ namespace {
 
 using calo::ModelDescription;
 using calo::ModelFolder;
+using calo::read_model;
 
 ModelFolder small_model() {
   core::ThreadPool pool(1);
@@ -88,7 +90,7 @@ TEST(ModelFolder, IsReadAsItWasWritten) {
   const test::TempFolder folder;
   const ModelFolder model = small_model();
   model.write(folder.path());
-  const ModelFolder read = ModelFolder::read(folder.path());
+  const ModelFolder read = read_model(folder.path());
   EXPECT_EQ(read.description.to_json(), model.description.to_json());
   EXPECT_EQ(read.transform.to_json(), model.transform.to_json());
   ASSERT_EQ(read.weights.size(), model.weights.size());
@@ -100,12 +102,12 @@ TEST(ModelFolder, IsReadAsItWasWritten) {
 
 TEST(ModelFolder, RefusesWhatDoesNotFit) {
   const test::TempFolder folder;
-  EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+  EXPECT_THROW(read_model(folder.path()), core::InputError);
   const auto broken = [&](const auto& spoil) {
     ModelFolder model = small_model();
     spoil(model);
     model.write(folder.path());
-    EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+    EXPECT_THROW(read_model(folder.path()), core::InputError);
   };
   broken([](ModelFolder& model) { model.weights.erase("decoder.0.bias"); });
   broken([](ModelFolder& model) { model.description.latent_dim = 4; });
@@ -116,11 +118,11 @@ TEST(ModelFolder, RefusesWhatDoesNotFit) {
   small_model().write(folder.path());
   const std::string weights = core::read_file(folder / "weights.h5");
   core::write_file(folder / "weights.h5", weights.substr(0, weights.size() / 2));
-  EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+  EXPECT_THROW(read_model(folder.path()), core::InputError);
   core::write_file(folder / "model.json", "{\"format_version\": 99}");
-  EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+  EXPECT_THROW(read_model(folder.path()), core::InputError);
   core::write_file(folder / "model.json", "not json");
-  EXPECT_THROW(ModelFolder::read(folder.path()), core::InputError);
+  EXPECT_THROW(read_model(folder.path()), core::InputError);
 }
 
 }  // namespace

@@ -9,8 +9,9 @@
 
 #include "calo/generate/shower_source.h"
 #include "calo/io/shower_reader.h"
-#include "calo/model/cascade_shape.h"
 #include "calo/models/architectures.h"
+#include "calo/models/cascade/cascade_shape.h"
+#include "calo/models/stored_model.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/philox.h"
@@ -148,34 +149,34 @@ TEST(Cascade, ResumedIsTheSameAsUnbrokenToTheBit) {
 }
 
 TEST(Cascade, ShowersDoNotDependOnBatchOrThreads) {
-  const auto source = calo::ShowerSource::of_folder(trained_cascade());
+  auto source = calo::ShowerSource::of_folder(trained_cascade());
   const std::vector<calo::Conditions> conditions = conditions_of(70);
   core::ThreadPool one(1), three(3);
   Showers whole;
-  source->make(conditions, {"SiW"}, 5, 11, 0, one, whole);
+  source.make(conditions, {"SiW"}, 5, 11, 0, one, whole);
   ASSERT_EQ(whole.size(), conditions.size());
   Showers again;
-  source->make(conditions, {"SiW"}, 5, 11, 0, three, again);
+  source.make(conditions, {"SiW"}, 5, 11, 0, three, again);
   EXPECT_EQ(whole.cells, again.cells);
   EXPECT_EQ(whole.energies_mev, again.energies_mev);
   for (std::size_t i = 0; i < conditions.size(); ++i) {
     Showers alone;
-    source->make({&conditions[i], 1}, {"SiW"}, 5 + i, 11, 0, three, alone);
+    source.make({&conditions[i], 1}, {"SiW"}, 5 + i, 11, 0, three, alone);
     EXPECT_THAT(alone.cells, testing::ElementsAreArray(whole.cells_of(i)));
     EXPECT_THAT(alone.energies_mev, testing::ElementsAreArray(whole.energies_of(i)));
   }
   Showers other;
-  source->make(conditions, {"SiW"}, 5, 12, 0, one, other);
+  source.make(conditions, {"SiW"}, 5, 12, 0, one, other);
   EXPECT_NE(whole.energies_mev, other.energies_mev);
 }
 
 TEST(Cascade, ShowersHaveTheTrainingsThresholdAndMeans) {
   const ModelFolder model = trained_cascade(test::small_mesh(), 60);
-  const auto source = calo::ShowerSource::of_folder(model);
+  auto source = calo::ShowerSource::of_folder(model);
   const Showers truth = test::toy_showers(test::small_mesh(), 1500, 77);
   core::ThreadPool pool(2);
   Showers made;
-  source->make(truth.conditions, {"SiW"}, 0, 1, 0, pool, made);
+  source.make(truth.conditions, {"SiW"}, 0, 1, 0, pool, made);
   const float threshold = model.weights.at("threshold_mev").values[0];
   for (const float energy : made.energies_mev) EXPECT_GE(energy, threshold * 0.999f);
   double energy_made = 0, energy_true = 0;
@@ -190,12 +191,12 @@ TEST(Cascade, ShowersHaveTheTrainingsThresholdAndMeans) {
 }
 
 TEST(Cascade, CellsBelowTheThresholdAskedForAreLeftOut) {
-  const auto source = calo::ShowerSource::of_folder(trained_cascade());
+  auto source = calo::ShowerSource::of_folder(trained_cascade());
   core::ThreadPool pool(1);
   const auto conditions = conditions_of(20);
   Showers all, cut;
-  source->make(conditions, {"SiW"}, 0, 1, 0, pool, all);
-  source->make(conditions, {"SiW"}, 0, 1, 40, pool, cut);
+  source.make(conditions, {"SiW"}, 0, 1, 0, pool, all);
+  source.make(conditions, {"SiW"}, 0, 1, 40, pool, cut);
   std::vector<float> expected;
   std::copy_if(all.energies_mev.begin(), all.energies_mev.end(), std::back_inserter(expected),
                [](float energy) { return energy >= 40; });
@@ -207,13 +208,13 @@ TEST(Cascade, FolderIsReadBackAndMakesTheSameShowers) {
   const test::TempFolder folder;
   const ModelFolder model = trained_cascade();
   model.write(folder.path());
-  const ModelFolder read = ModelFolder::read(folder.path());
+  const ModelFolder read = calo::read_model(folder.path());
   EXPECT_EQ(read.weights.size(), model.weights.size());
   core::ThreadPool pool(1);
   const auto conditions = conditions_of(3);
   Showers a, b;
-  calo::ShowerSource::of_folder(model)->make(conditions, {"SiW"}, 0, 1, 0, pool, a);
-  calo::ShowerSource::open(folder.path())->make(conditions, {"SiW"}, 0, 1, 0, pool, b);
+  calo::ShowerSource::of_folder(model).make(conditions, {"SiW"}, 0, 1, 0, pool, a);
+  calo::ShowerSource::open(folder.path()).make(conditions, {"SiW"}, 0, 1, 0, pool, b);
   EXPECT_EQ(a.energies_mev, b.energies_mev);
 }
 
@@ -246,7 +247,7 @@ TEST(Cascade, NamesWhatIsWrong) {
   const auto make = [&](const ModelFolder& m) {
     return message_of([&] {
       Showers made;
-      calo::ShowerSource::of_folder(m)->make(conditions_of(1), {"SiW"}, 0, 1, 0, pool, made);
+      calo::ShowerSource::of_folder(m).make(conditions_of(1), {"SiW"}, 0, 1, 0, pool, made);
     });
   };
   ModelFolder wild = model;
@@ -257,7 +258,7 @@ TEST(Cascade, NamesWhatIsWrong) {
   const calo::Transform of_layered = test::toy_transform(layered);
   EXPECT_THAT(message_of([&] { calo::cascade_shape(small_cascade(), of_layered); }),
               HasSubstr("regular cylinder"));
-  EXPECT_THAT(message_of([&] { calo::device_of("cascade", "cuda"); }), HasSubstr("CPU only"));
+  EXPECT_THAT(message_of([&] { calo::architecture("cascade").device("cuda"); }), HasSubstr("CPU only"));
   const VoxelMesh mesh = test::uneven_mesh();
   Showers noisy = test::toy_showers(mesh, 20, 1);
   noisy.energies_mev[7] = 1e-12f;

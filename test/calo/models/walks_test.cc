@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "calo/model/cascade_shape.h"
+#include "calo/models/cascade/cascade_shape.h"
 #include "calo/models/cascade/teacher.h"
 #include "core/error.h"
 #include "core/philox.h"

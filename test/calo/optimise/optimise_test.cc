@@ -185,12 +185,12 @@ TEST_F(Optimise, FilesGenerateWhatFoldersGenerate) {
                                       .batch_size = 17,
                                       .layout = calo::Layout::kCalopipe};
   for (const Precision precision : calo::infer::kPrecisions) {
-    const auto file = calo::ShowerSource::open(onnx_, precision);
-    const auto folder = calo::ShowerSource::of_folder(model_, precision);
-    EXPECT_EQ(file->precision(), precision);
-    EXPECT_EQ(file->trained().max_energy_mev, 64000);
-    calo::generate(*file, options, folder_ / "file.h5", pool_);
-    calo::generate(*folder, options, folder_ / "folder.h5", pool_);
+    auto file = calo::ShowerSource::open(onnx_, precision);
+    auto folder = calo::ShowerSource::of_folder(model_, precision);
+    EXPECT_EQ(file.precision(), precision);
+    EXPECT_EQ(file.trained().max_energy_mev, 64000);
+    calo::generate(file, options, folder_ / "file.h5", pool_);
+    calo::generate(folder, options, folder_ / "folder.h5", pool_);
     const auto a = read_all(*calo::ShowerReader::open(folder_ / "file.h5", {}, pool_)),
                b = read_all(*calo::ShowerReader::open(folder_ / "folder.h5", {}, pool_));
     ASSERT_EQ(a.size(), 80u);

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "calo/model/cascade_shape.h"
+#include "calo/models/cascade/cascade_shape.h"
 #include "calo/models/cascade/fit.h"
 #include "calo/models/cascade/initial.h"
 #include "calo/models/cascade/network.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "calo/model/cascade_shape.h"
+#include "calo/models/cascade/cascade_shape.h"
 #include "core/philox.h"
 
 namespace calo::cascade {

@@ -1,4 +1,4 @@
-#include "calo/convert/cascade_graph.h"
+#include "calo/models/cascade/cascade_graph.h"
 
 #include <fmt/format.h>
 
@@ -7,11 +7,11 @@
 #include <numbers>
 #include <optional>
 
-#include "calo/convert/generator_graph.h"
 #include "calo/infer/cascade/draw.h"
 #include "calo/infer/cascade/pattern_walk.h"
 #include "calo/infer/cascade/stored.h"
-#include "calo/model/cascade_shape.h"
+#include "calo/models/cascade/cascade_shape.h"
+#include "calo/onnx/contract_graph.h"
 #include "core/error.h"
 
 namespace calo {
@@ -127,8 +127,7 @@ class CascadeGraph {
         pattern_(trained_.shape, frame_.threshold_mev),
         n_r_(pattern_.n_r),
         n_z_(pattern_.n_z),
-        depth_(pattern_.tree.depth()),
-        batch_(mapping.contract == Contract::kPlain ? -1 : 1) {}
+        depth_(pattern_.tree.depth()) {}
 
   void build() {
     input();
@@ -175,43 +174,25 @@ class CascadeGraph {
   // What the contract gives: noise, and the conditions as one matrix; then their features.
   void input() {
     const std::int64_t columns = extent(mapping_.columns.size()), latent = cascade_latent_dim(model_);
-    std::string given, noise;
-    switch (mapping_.contract) {
-      case Contract::kPar04Vae:
-        graph_.input("input", {batch_, latent + columns});
-        noise = o_.slice_last("input", 0, latent);
-        given = o_.slice_last("input", latent, latent + columns);
-        break;
-      case Contract::kPar04CaloDit:
-        given = graph_.input("input", {batch_, columns});
-        // Without a seed: other noise in each run of the program.
-        noise = graph_.node("RandomNormal", {}, kLatentName,
-                            {{"shape", Shape{1, latent}}, {"dtype", std::int64_t{1}}});
-        break;
-      case Contract::kPlain:
-        noise = graph_.input(kLatentName, {batch_, latent});
-        graph_.input("energy_mev", {batch_, 1});
-        graph_.input("theta_rad", {batch_, 1});
-        graph_.input("geometry", {batch_, columns - 2});
-        given = o_.concat({"energy_mev", "theta_rad", "geometry"}, 1);
-    }
-    noise_ = o_.reshape(noise, {0, latent / 2, 2});
+    inputs_ = add_contract_inputs(graph_, mapping_, latent);
+    noise_ = o_.reshape(inputs_.latent, {0, latent / 2, 2});
     const auto& order = model_.transform.one_hot_order;
     const std::size_t width = 2 + order.size();
     std::vector<float> matrix(mapping_.columns.size() * width, 0.0f);
     for (std::size_t i = 0; i < mapping_.columns.size(); ++i) {
-      const ConditionColumn& column = mapping_.columns[i];
+      const infer::ConditionNumber& column = mapping_.columns[i].number;
       float* const row = matrix.data() + i * width;
-      if (column.kind == ConditionColumn::Kind::kEnergyMev) row[0] = static_cast<float>(1 / column.scale);
-      if (column.kind == ConditionColumn::Kind::kThetaRad)
-        row[1] = static_cast<float>(2 / (std::numbers::pi * column.scale));
-      if (column.kind == ConditionColumn::Kind::kGeometry && !column.geometry.empty())
+      if (column.kind == infer::ConditionNumber::Kind::kEnergyMev)
+        row[0] = static_cast<float>(1 / column.times);
+      if (column.kind == infer::ConditionNumber::Kind::kThetaRad)
+        row[1] = static_cast<float>(2 / (std::numbers::pi * column.times));
+      if (column.kind == infer::ConditionNumber::Kind::kGeometry && !column.geometry.empty())
         for (std::size_t g = 0; g < order.size(); ++g)
           if (order[g] == column.geometry) row[2 + g] = 1;
     }
-    const std::string conditions = o_.product(given, o_.constant({columns, extent(width)}, matrix));
-    energy_mev_ = o_.slice_last(conditions, 0, 1);
-    e_ = o_.times(o_.node("Log", {o_.times(energy_mev_, o_.number(0.001))}), o_.number(1 / std::log(100.0)));
+    const std::string conditions = o_.product(inputs_.numbers, o_.constant({columns, extent(width)}, matrix));
+    e_ = o_.times(o_.node("Log", {o_.times(inputs_.energy_mev, o_.number(0.001))}),
+                  o_.number(1 / std::log(100.0)));
     others_ = o_.concat({o_.subtract(o_.slice_last(conditions, 1, 2), o_.number(1)),
                          o_.slice_last(conditions, 2, extent(width))},
                         1);
@@ -402,10 +383,10 @@ class CascadeGraph {
         o_.clip(o_.add(of_component(kCount), o_.times(width, o_.slice_last(noise, 1, 2))), -12, 12), 1);
     const std::string mean_response = o_.slice_last("response", 0, 1),
                       response_width = o_.slice_last("response", 1, 2);
-    const std::string gev = o_.times(energy_mev_, o_.number(0.001));
+    const std::string gev = o_.times(inputs_.energy_mev, o_.number(0.001));
     const std::string width_at = o_.times(
         response_width, o_.add(o_.node("Reciprocal", {o_.node("Sqrt", {gev})}), o_.number(1.0 / 24)));
-    const std::string mean = o_.times(energy_mev_, mean_response);
+    const std::string mean = o_.times(inputs_.energy_mev, mean_response);
     std::string total =
         o_.node("Max", {o_.times(mean, o_.node("Exp", {o_.times(code, width_at)})), threshold_});
     total_code_ = o_.over(o_.node("Log", {o_.over(total, mean)}), width_at);
@@ -810,19 +791,8 @@ class CascadeGraph {
   void output(const std::string& cells) {
     // [layers, N, r * phi] to [N, r * phi, layers].
     std::string energies = o_.node("Transpose", {cells}, {{"perm", Shape{1, 2, 0}}});
-    const VoxelMesh& mesh = model_.transform.mesh;
-    if (mapping_.contract == Contract::kPlain) {
-      graph_.node("Reshape", {energies, o_.indices({0, n_r_, mesh.cylinder().n_phi, n_z_})}, "energies_mev");
-      return graph_.output("energies_mev", {batch_, n_r_, mesh.cylinder().n_phi, n_z_});
-    }
-    const bool fractions = mapping_.contract == Contract::kPar04Vae;
-    const std::string flat = o_.reshape(energies, {0, mesh.num_cells()});
-    const std::string name = fractions ? "energy_fractions" : "energies_gev";
-    if (fractions)
-      graph_.node("Div", {flat, energy_mev_}, name);
-    else
-      graph_.node("Mul", {flat, o_.number(0.001)}, name);
-    graph_.output(name, {batch_, mesh.num_cells()});
+    add_contract_output(graph_, mapping_, model_.transform.mesh, inputs_,
+                        o_.reshape(energies, {0, model_.transform.mesh.num_cells()}));
   }
 
   GraphBuilder& graph_;
@@ -835,11 +805,11 @@ class CascadeGraph {
   PatternFrame pattern_;
   std::int64_t n_r_, n_z_;
   int depth_;
-  std::int64_t batch_;
   std::vector<Net> made_;  // as nets_
+  ContractInputs inputs_;
   std::map<std::int64_t, std::pair<std::string, std::string>> choices_;
-  std::string noise_, energy_mev_, e_, others_, zero_, zero_3_, threshold_, log_threshold_, total_code_,
-      bins_, below_matrix_;
+  std::string noise_, e_, others_, zero_, zero_3_, threshold_, log_threshold_, total_code_, bins_,
+      below_matrix_;
 };
 
 }  // namespace

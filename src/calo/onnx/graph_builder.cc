@@ -1,4 +1,4 @@
-#include "calo/convert/graph_builder.h"
+#include "calo/onnx/graph_builder.h"
 
 #include <fmt/format.h>
 #include <onnx/onnx_pb.h>

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "calo/convert/contract.h"
-#include "calo/convert/graph_builder.h"
 #include "calo/model/model_folder.h"
+#include "calo/onnx/contract.h"
+#include "calo/onnx/graph_builder.h"
 
 namespace calo {
 

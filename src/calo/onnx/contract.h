@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "calo/infer/generator_properties.h"
 #include "calo/preprocess/transform.h"
 #include "calo/shower/showers.h"
 
@@ -20,14 +21,10 @@ enum class Contract {
 Contract parse_contract(const std::string& name);
 std::string to_string(Contract contract);
 
-/// One number of a contract's condition vector: a quantity times `scale`, or a place of the one-hot.
+/// One number of a contract's condition vector, and what the model makes of it.
 struct ConditionColumn {
-  enum class Kind { kEnergyMev, kThetaRad, kPhiRad, kGeometry };
-
-  Kind kind = Kind::kGeometry;
-  double scale = 1;       ///< the number is the quantity in MeV or rad times this
-  std::string geometry;   ///< kGeometry: which one; empty = a place that the model has nothing for
-  int model_column = -1;  ///< of Transform::encode's vector; -1 = the model does not use it
+  infer::ConditionNumber number;
+  int model_column = -1;  ///< index into Transform::encode's vector; -1 = the model does not use it
   double factor = 0;      ///< the model's number is the contract's times this
 };
 

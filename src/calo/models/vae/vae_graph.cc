@@ -1,18 +1,14 @@
-#include "calo/convert/generator_graph.h"
+#include "calo/models/vae/vae_graph.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 
-#include "calo/convert/cascade_graph.h"
-#include "calo/convert/graph_builder.h"
+#include "calo/onnx/contract_graph.h"
 #include "core/error.h"
-#include "core/provenance.h"
 
 namespace calo {
 namespace {
-
-using nlohmann::json;
 
 // A dense layer, `[out, in]`, with everything linear around it folded in.
 struct Dense {
@@ -120,6 +116,8 @@ class VaeGraph {
                          : dense(x, "decoder_output", folded(model_, "decoder.output", norm, sigmoid));
     }
     output(x);
+    graph_.metadata("calopipe.activation", model_.description.activation);
+    graph_.metadata("calopipe.out_activation", model_.description.out_activation);
   }
 
  private:
@@ -235,80 +233,10 @@ class VaeGraph {
   bool gelu_constants_ = false;
 };
 
-json describe_columns(const ContractMapping& mapping) {
-  json columns = json::array();
-  for (const ConditionColumn& column : mapping.columns) {
-    switch (column.kind) {
-      case ConditionColumn::Kind::kEnergyMev:
-        columns.push_back({{"quantity", "incident energy"}, {"unit", "MeV"}, {"times", column.scale}});
-        break;
-      case ConditionColumn::Kind::kThetaRad:
-        columns.push_back({{"quantity", "theta"}, {"unit", "rad"}, {"times", column.scale}});
-        break;
-      case ConditionColumn::Kind::kPhiRad:
-        columns.push_back({{"quantity", "phi (without effect)"}, {"unit", "rad"}, {"times", column.scale}});
-        break;
-      case ConditionColumn::Kind::kGeometry:
-        columns.push_back({{"quantity", "one-hot"}, {"geometry", column.geometry}});
-    }
-  }
-  return columns;
-}
-
-void add_metadata(GraphBuilder& graph, const ModelFolder& model, const ContractMapping& mapping,
-                  const json& provenance) {
-  const Transform& transform = model.transform;
-  const bool drawn_inside = mapping.contract == Contract::kPar04CaloDit;
-  const std::string to_mev = mapping.contract == Contract::kPlain      ? "1"
-                             : mapping.contract == Contract::kPar04Vae ? "incident energy in MeV"
-                                                                       : "1000";
-  const std::pair<const char*, std::string> entries[] = {
-      {"version", core::version()},
-      {"contract", to_string(mapping.contract)},
-      {"mesh", transform.mesh.to_json().dump()},
-      {"cell_order", transform.mesh.is_cylinder() ? "r, phi, z (z fastest)" : "layer, phi, r (r fastest)"},
-      {"latent_dim", std::to_string(latent_dim(model))},
-      {"sampling", json({{"model", model.description.architecture},
-                         {"latent", "standard normal"},
-                         {"drawn", drawn_inside ? "inside" : "by the caller"}})
-                       .dump()},
-      {"conditions", describe_columns(mapping).dump()},
-      {"output_times_gives_mev", to_mev},
-      {"geometries", json(mapping.reachable_geometries()).dump()},
-      {"par04_geometry", mapping.geometry},
-      {"trained", json({{"geometries", transform.trained_geometries},
-                        {"min_energy_mev", transform.min_trained_energy_mev},
-                        {"max_energy_mev", transform.max_trained_energy_mev},
-                        {"min_theta_deg", transform.min_trained_theta_deg},
-                        {"max_theta_deg", transform.max_trained_theta_deg},
-                        {"readout_threshold_mev", transform.readout_threshold_mev}})
-                      .dump()},
-      {"max_energy_mev", json(transform.max_energy_mev).dump()},
-      {"max_theta_deg", json(transform.max_theta_deg).dump()},
-      {"activation", model.description.activation},
-      {"out_activation", model.description.out_activation},
-      {"provenance", provenance.dump()},
-      {"model_provenance", model.provenance.is_discarded() ? "null" : model.provenance.dump()}};
-  for (const auto& [key, value] : entries)
-    if (!value.empty()) graph.metadata(fmt::format("calopipe.{}", key), value);
-}
-
 }  // namespace
 
-std::int64_t latent_dim(const ModelFolder& model) {
-  return model.description.architecture == "cascade" ? cascade_latent_dim(model)
-                                                     : model.description.latent_dim;
-}
-
-std::string generator_graph(const ModelFolder& model, const ContractMapping& mapping,
-                            const nlohmann::json& provenance) {
-  GraphBuilder graph("calopipe_generator", "Calorimeter showers from latent noise and the incident particle");
-  if (model.description.architecture == "cascade")
-    cascade_graph(graph, model, mapping);
-  else
-    VaeGraph(graph, model, mapping).build();
-  add_metadata(graph, model, mapping, provenance);
-  return graph.bytes();
+void vae_graph(GraphBuilder& graph, const ModelFolder& model, const ContractMapping& mapping) {
+  VaeGraph(graph, model, mapping).build();
 }
 
 }  // namespace calo

@@ -1,4 +1,4 @@
-#include "calo/convert/contract.h"
+#include "calo/onnx/contract.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,7 +12,7 @@
 namespace calo {
 namespace {
 
-using Kind = ConditionColumn::Kind;
+using Kind = infer::ConditionNumber::Kind;
 
 constexpr double kDegreesPerRadian = 180 / std::numbers::pi;
 // Par04InferenceSetup.hh: fMaxEnergy, fMaxAngle.
@@ -25,15 +25,13 @@ bool holds(const std::vector<std::string>& names, const std::string& name) {
 }
 
 ConditionColumn energy(const Transform& transform, double scale) {
-  return {.kind = Kind::kEnergyMev,
-          .scale = scale,
+  return {.number = {.kind = Kind::kEnergyMev, .times = scale},
           .model_column = 0,
           .factor = 1 / (transform.max_energy_mev * scale)};
 }
 
 ConditionColumn theta(const Transform& transform, double scale) {
-  return {.kind = Kind::kThetaRad,
-          .scale = scale,
+  return {.number = {.kind = Kind::kThetaRad, .times = scale},
           .model_column = 1,
           .factor = kDegreesPerRadian / (transform.max_theta_deg * scale)};
 }
@@ -43,7 +41,9 @@ ConditionColumn place(const Transform& transform, const std::string& geometry) {
   const auto& order = transform.one_hot_order;
   const auto found = std::find(order.begin(), order.end(), geometry);
   if (found == order.end()) return {};
-  return {.geometry = geometry, .model_column = 2 + static_cast<int>(found - order.begin()), .factor = 1};
+  return {.number = {.geometry = geometry},
+          .model_column = 2 + static_cast<int>(found - order.begin()),
+          .factor = 1};
 }
 
 // Which geometry the place that Par04 sets stands for.
@@ -82,7 +82,7 @@ void par04_vae(const Transform& transform, ContractMapping& mapping) {
 
 void par04_calodit(const Transform& transform, ContractMapping& mapping) {
   constexpr double kGevPerMev = 1e-3;
-  mapping.columns = {energy(transform, kGevPerMev), {.kind = Kind::kPhiRad}, theta(transform, 1)};
+  mapping.columns = {energy(transform, kGevPerMev), {.number = {.kind = Kind::kPhiRad}}, theta(transform, 1)};
   std::vector<std::string> places = {"SiW", "SciPb", "ODD", "FCCeeCLD"};
   std::vector<std::string> others;
   for (const std::string& name : transform.one_hot_order)
@@ -121,7 +121,7 @@ std::string to_string(Contract contract) {
 void ContractMapping::encode(const Conditions& condition, double phi_rad, const std::string& geometry_name,
                              std::span<float> out) const {
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    const ConditionColumn& column = columns[i];
+    const infer::ConditionNumber& column = columns[i].number;
     double value = 0;
     switch (column.kind) {
       case Kind::kEnergyMev:
@@ -136,14 +136,14 @@ void ContractMapping::encode(const Conditions& condition, double phi_rad, const 
       case Kind::kGeometry:
         value = !column.geometry.empty() && column.geometry == geometry_name ? 1 : 0;
     }
-    out[i] = static_cast<float>(value * column.scale);
+    out[i] = static_cast<float>(value * column.times);
   }
 }
 
 std::vector<std::string> ContractMapping::reachable_geometries() const {
   std::vector<std::string> names;
-  for (const ConditionColumn& column : columns)
-    if (column.kind == Kind::kGeometry && !column.geometry.empty()) names.push_back(column.geometry);
+  for (const auto& [number, model_column, factor] : columns)
+    if (number.kind == Kind::kGeometry && !number.geometry.empty()) names.push_back(number.geometry);
   return names;
 }
 

@@ -1,4 +1,4 @@
-#include "calo/model/cascade_shape.h"
+#include "calo/models/cascade/cascade_shape.h"
 
 #include "core/error.h"
 

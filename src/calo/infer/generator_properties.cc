@@ -1,0 +1,172 @@
+#include "calo/infer/generator_properties.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/error.h"
+
+namespace calo::infer {
+namespace {
+
+using nlohmann::json;
+using Kind = ConditionNumber::Kind;
+
+constexpr const char* kPrefix = "calopipe.";
+constexpr std::pair<Kind, const char*> kQuantities[] = {{Kind::kEnergyMev, "incident energy"},
+                                                        {Kind::kThetaRad, "theta"},
+                                                        {Kind::kPhiRad, "phi"},
+                                                        {Kind::kGeometry, "one-hot"}};
+
+[[noreturn]] void refuse(const std::string& name, std::string message) {
+  throw core::InputError({.message = std::move(message), .field = kPrefix + name});
+}
+
+json to_json(const ConditionNumber& number) {
+  switch (number.kind) {
+    case Kind::kEnergyMev:
+      return {{"quantity", "incident energy"}, {"unit", "MeV"}, {"times", number.times}};
+    case Kind::kThetaRad:
+      return {{"quantity", "theta"}, {"unit", "rad"}, {"times", number.times}};
+    case Kind::kPhiRad:
+      return {{"quantity", "phi (without effect)"}, {"unit", "rad"}, {"times", number.times}};
+    case Kind::kGeometry:
+      break;
+  }
+  return {{"quantity", "one-hot"}, {"geometry", number.geometry}};
+}
+
+ConditionNumber number_of(const json& object) {
+  const std::string quantity = object.at("quantity");
+  for (const auto& [kind, name] : kQuantities) {
+    if (!quantity.starts_with(name)) continue;
+    ConditionNumber number{.kind = kind};
+    if (kind == Kind::kGeometry) {
+      number.geometry = object.at("geometry");
+      return number;
+    }
+    number.times = object.at("times");
+    if (!std::isfinite(static_cast<float>(number.times)))
+      refuse("conditions", fmt::format("has a factor of {}", number.times));
+    return number;
+  }
+  refuse("conditions", fmt::format("has the quantity \"{}\", which is not known", quantity));
+}
+
+json to_json(const TrainedRange& trained) {
+  json object = {{"geometries", trained.geometries},
+                 {"min_energy_mev", trained.min_energy_mev},
+                 {"max_energy_mev", trained.max_energy_mev},
+                 {"min_theta_deg", trained.min_theta_deg},
+                 {"max_theta_deg", trained.max_theta_deg}};
+  if (trained.readout_threshold_mev) object["readout_threshold_mev"] = *trained.readout_threshold_mev;
+  return object;
+}
+
+TrainedRange trained_of(const json& object) {
+  TrainedRange trained{.geometries = object.at("geometries"),
+                       .min_energy_mev = object.at("min_energy_mev"),
+                       .max_energy_mev = object.at("max_energy_mev"),
+                       .min_theta_deg = object.at("min_theta_deg"),
+                       .max_theta_deg = object.at("max_theta_deg")};
+  if (object.contains("readout_threshold_mev"))
+    trained.readout_threshold_mev = object.at("readout_threshold_mev").get<double>();
+  return trained;
+}
+
+MeshInfo mesh_of(const json& object) {
+  MeshInfo mesh{.json = object.dump()};
+  if (!object.is_object()) refuse("mesh", "is no JSON object");
+  mesh.n_r = object.value("n_r", std::int64_t{0});
+  mesh.n_phi = object.value("n_phi", std::int64_t{0});
+  mesh.n_z = object.value("n_z", std::int64_t{0});
+  mesh.size_r_mm = object.value("size_r_mm", 0.0);
+  mesh.size_z_mm = object.value("size_z_mm", 0.0);
+  return mesh;
+}
+
+const char* output_times_gives_mev(const std::string& contract) {
+  return contract == "plain" ? "1" : contract == "par04-vae" ? "incident energy in MeV" : "1000";
+}
+
+}  // namespace
+
+std::map<std::string, std::string> GeneratorProperties::write() const {
+  std::map<std::string, std::string> properties;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) properties[std::string(kPrefix) + name] = value;
+  };
+  json numbers = json::array();
+  for (const ConditionNumber& number : conditions) numbers.push_back(to_json(number));
+  add("version", version);
+  add("contract", contract);
+  add("mesh", mesh.json);
+  add("cell_order", mesh.n_r > 0 ? "r, phi, z (z fastest)" : "layer, phi, r (r fastest)");
+  add("latent_dim", std::to_string(latent_dim));
+  if (!architecture.empty())
+    add("sampling", json({{"model", architecture},
+                          {"latent", "standard normal"},
+                          {"drawn", contract == "par04-calodit" ? "inside" : "by the caller"}})
+                        .dump());
+  add("conditions", numbers.dump());
+  add("output_times_gives_mev", output_times_gives_mev(contract));
+  add("geometries", json(geometries).dump());
+  add("par04_geometry", par04_geometry);
+  if (trained) add("trained", to_json(*trained).dump());
+  if (max_energy_mev > 0) add("max_energy_mev", json(max_energy_mev).dump());
+  if (max_theta_deg > 0) add("max_theta_deg", json(max_theta_deg).dump());
+  add("provenance", provenance);
+  add("model_provenance", model_provenance);
+  return properties;
+}
+
+GeneratorProperties GeneratorProperties::read(const std::map<std::string, std::string>& properties) {
+  const auto optional = [&](const std::string& name) {
+    const auto found = properties.find(kPrefix + name);
+    return found == properties.end() ? std::string() : found->second;
+  };
+  const auto property = [&](const std::string& name) {
+    if (!properties.contains(kPrefix + name)) refuse(name, "is missing in the properties");
+    return optional(name);
+  };
+  // What `read` makes of a property that is JSON.
+  const auto parse = [&](const std::string& name, const auto& read) {
+    const json parsed = json::parse(property(name), nullptr, false);
+    if (parsed.is_discarded()) refuse(name, "is no JSON");
+    try {
+      read(parsed);
+    } catch (const json::exception& error) {
+      refuse(name, fmt::format("is not as it is written: {}", error.what()));
+    }
+  };
+  GeneratorProperties result{.version = optional("version"),
+                             .contract = property("contract"),
+                             .par04_geometry = optional("par04_geometry"),
+                             .provenance = optional("provenance"),
+                             .model_provenance = optional("model_provenance")};
+  if (result.contract != "plain" && result.contract != "par04-vae" && result.contract != "par04-calodit")
+    refuse("contract", "is none of plain, par04-vae, par04-calodit");
+  try {
+    result.latent_dim = std::stoll(property("latent_dim"));
+  } catch (const std::logic_error&) {
+    refuse("latent_dim", "is no number");
+  }
+  parse("geometries", [&](const json& list) { list.get_to(result.geometries); });
+  parse("conditions", [&](const json& list) {
+    for (const json& entry : list) result.conditions.push_back(number_of(entry));
+  });
+  parse("mesh", [&](const json& object) { result.mesh = mesh_of(object); });
+  if (properties.contains(std::string(kPrefix) + "trained"))
+    parse("trained", [&](const json& object) { result.trained = trained_of(object); });
+  for (const auto& [name, value] : {std::pair{"max_energy_mev", &result.max_energy_mev},
+                                    std::pair{"max_theta_deg", &result.max_theta_deg}})
+    if (properties.contains(std::string(kPrefix) + name))
+      parse(name, [value = value](const json& number) { *value = number.get<double>(); });
+  if (properties.contains(std::string(kPrefix) + "sampling"))
+    parse("sampling", [&](const json& object) { result.architecture = object.value("model", ""); });
+  return result;
+}
+
+}  // namespace calo::infer

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace calo::infer {
+
+/// Extents of a regular mesh, flat order `[r, phi, z]` with z fastest; zeros for another one.
+struct MeshInfo {
+  std::int64_t n_r = 0, n_phi = 0, n_z = 0;
+  double size_r_mm = 0, size_z_mm = 0;  ///< sizes of the cells; 0 if the model does not say them
+  std::string json;                     ///< the mesh as the model says it: sizes, or layers
+};
+
+/// What a model was trained on; outside of it its showers mean little. Where the upper end of a range is 0,
+/// nobody knows it.
+struct TrainedRange {
+  std::vector<std::string> geometries;
+  double min_energy_mev = 0, max_energy_mev = 0;
+  double min_theta_deg = 0, max_theta_deg = 0;
+  std::optional<double> readout_threshold_mev = {};  ///< cells below had no energy in the training
+};
+
+/// One number of the condition vector: a quantity times `times`, or 1 for one geometry and 0 for the others.
+struct ConditionNumber {
+  enum class Kind { kEnergyMev, kThetaRad, kPhiRad, kGeometry };
+
+  Kind kind = Kind::kGeometry;
+  double times = 1;
+  std::string geometry = {};  ///< kGeometry: which one; empty = a number without effect
+
+  bool operator==(const ConditionNumber&) const = default;
+};
+
+/// How a generator is called and what it gives: the properties `calopipe.*` of an ONNX file (doc/onnx.md). The
+/// one place that writes and reads them.
+struct GeneratorProperties {
+  std::string version;                      ///< of the calopipe that wrote the file
+  std::string architecture;                 ///< of the model
+  std::string contract;                     ///< plain, par04-vae or par04-calodit
+  std::int64_t latent_dim = 0;              ///< normal numbers of one shower
+  std::vector<ConditionNumber> conditions;  ///< the condition vector, in order
+  std::vector<std::string> geometries;      ///< that can be asked for
+  std::string par04_geometry;               ///< at the place that Par04 sets; empty for plain
+  MeshInfo mesh;
+  std::optional<TrainedRange> trained;
+  double max_energy_mev = 0, max_theta_deg = 0;  ///< of the encoding; 0 = not said
+  std::string provenance, model_provenance;      ///< JSON; empty = not said
+
+  /// As properties of a file, `calopipe.<name>`.
+  std::map<std::string, std::string> write() const;
+  /// @throws core::InputError with the property as its field, if one is missing or not as write() has it
+  static GeneratorProperties read(const std::map<std::string, std::string>& properties);
+};
+
+}  // namespace calo::infer
