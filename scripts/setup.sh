@@ -12,7 +12,7 @@ packages=(
 case "${1:-build}" in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev python3 python3-venv ccache) ;;
-  lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev) ;;
+  lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev doxygen) ;;
   *) echo "usage: $0 build|test|lint" >&2; exit 2 ;;
 esac
 # Programs that may have come from elsewhere than Debian's packages.

@@ -33,7 +33,7 @@ struct FastSimOptions {
   std::vector<std::string> worlds = {"mass"};
 };
 
-/// One option as a command: /calopipe/<name>.
+/// One option as a command: /calopipe/NAME.
 struct FastSimCommand {
   const char* name;
   const char* parameter;  ///< what stands behind the command

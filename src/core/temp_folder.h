@@ -8,7 +8,7 @@ namespace core {
 /// A folder of its own in the system's place for temporary files, removed with everything in it at the end.
 class TempFolder {
  public:
-  /// @param purpose part of its name: calopipe-<purpose>-XXXXXX
+  /// @param purpose part of its name: calopipe-PURPOSE-XXXXXX
   /// @throws UnavailableError if it cannot be made
   explicit TempFolder(const std::string& purpose);
   ~TempFolder();

@@ -11,7 +11,7 @@ namespace calo {
 
 /// onnxruntime with all its optimisations and, for the contracts of Par04, as Par04 sets it up (one thread,
 /// no optimisations, batches of one), by a Python process. Batches that the file does not allow are left out.
-/// @param energy_mev of the showers  @throws core::UnavailableError
+/// @throws core::UnavailableError
 std::vector<EngineFigures> measure_onnxruntime(const std::filesystem::path& onnx,
                                                const infer::Generator& generator,
                                                const infer::Particle& particle,

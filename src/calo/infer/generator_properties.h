@@ -35,8 +35,8 @@ struct ConditionNumber {
   bool operator==(const ConditionNumber&) const = default;
 };
 
-/// How a generator is called and what it gives: the properties `calopipe.*` of an ONNX file (doc/onnx.md). The
-/// one place that writes and reads them.
+/// How a generator is called and what it gives: the properties `calopipe.NAME` of an ONNX file
+/// (doc/onnx.md). This is the one place that writes and reads them.
 struct GeneratorProperties {
   std::string version;                      ///< of the calopipe that wrote the file
   std::string architecture;                 ///< of the model
@@ -50,7 +50,7 @@ struct GeneratorProperties {
   double max_energy_mev = 0, max_theta_deg = 0;  ///< of the encoding; 0 = not said
   std::string provenance, model_provenance;      ///< JSON; empty = not said
 
-  /// As properties of a file, `calopipe.<name>`.
+  /// The properties by name.
   std::map<std::string, std::string> write() const;
   /// @throws core::InputError with the property as its field, if one is missing or not as write() has it
   static GeneratorProperties read(const std::map<std::string, std::string>& properties);

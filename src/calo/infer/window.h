@@ -29,7 +29,8 @@ struct Window {
   using Axes = std::array<Axis, kMaxRank>;
 
   /// The dimensions of an input `[N, C, …]`, without pads and results of auto_pad.
-  /// @param kernel_shape  of weights, `[M, C, …]`, where kernel_shape may be missing; may be null
+  /// @param weights  shape of the weights, `[M, C, …]`, if the attribute kernel_shape may be missing; may be
+  ///        null
   Axes axes(const OperatorCall& call, const Shape& input, const Shape* weights) const;
   /// With pads and results, for windows that shrink what they move over.
   Axes shrinking(const OperatorCall& call, const Shape& input, const Shape* weights) const;

@@ -1,18 +1,16 @@
 #include "calo/io/convert_showers.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <numbers>
-#include <tuple>
 
 #include "calo/io/hdf5.h"
+#include "calo/io/layouts/held.h"
+#include "calo/io/layouts/shower_layout.h"
 #include "calo/io/shower_writer.h"
-#include "calo/shower/energy.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -24,146 +22,11 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBatchBytes = std::size_t{64} << 20;
 constexpr auto kPerpendicular = static_cast<float>(std::numbers::pi / 2);
-constexpr std::size_t kMostTimesInMlFastSim = 16000;  // an attribute holds no more
 
 constexpr std::pair<const char*, Droppable> kDroppables[] = {{"angle", Droppable::kAngle},
                                                              {"phi", Droppable::kPhi},
                                                              {"geometry", Droppable::kGeometry},
                                                              {"time", Droppable::kTime}};
-
-bool is_one_file(const fs::path& out, Layout layout) {
-  return layout != Layout::kMlFastSim || out.extension() == ".h5" || out.extension() == ".hdf5";
-}
-
-double degrees(float theta_rad) {
-  return theta_rad * 180 / std::numbers::pi;
-}
-
-// Angles in names of files have four digits behind the point.
-bool has_short_angle(float theta_rad) {
-  const double rounded = std::round(degrees(theta_rad) * 1e4) / 1e4;
-  return std::abs(rounded * std::numbers::pi / 180 - double{theta_rad}) < 3e-7;
-}
-
-// Goes through the conditions before anything is written.
-class Checker {
- public:
-  Checker(const ShowerReader& reader, const ConvertShowersOptions& options, bool one_file)
-      : info_(reader.info()), conditions_(reader.conditions()), options_(options), one_file_(one_file) {}
-
-  void check() const {
-    const Layout layout = options_.layout;
-    if (layout == Layout::kCalopipe) return;  // holds everything
-    if (layout != Layout::kCaloChallenge && !info_.mesh.is_cylinder())
-      refuse(fmt::format("holds regular meshes [r, phi, z], and there is {}", info_.mesh.to_string()),
-             "choose the layout calochallenge or calopipe");
-    check_geometries();
-    check_phi();
-    if (layout == Layout::kMlFastSim) {
-      check_energies();
-      check_short_angles();
-    }
-    check_times();
-  }
-
- private:
-  [[noreturn]] void refuse(const std::string& message, const std::string& hint) const {
-    throw core::UsageError({.message = fmt::format("the layout {} {}", to_string(options_.layout), message),
-                            .file = info_.files.front(),
-                            .field = "layout",
-                            .hint = hint});
-  }
-
-  bool may_drop(Droppable what) const { return options_.drop.contains(what); }
-
-  [[noreturn]] void lose(Droppable what, const std::string& message, const char* layouts) const {
-    const auto* name = std::find_if(std::begin(kDroppables), std::end(kDroppables),
-                                    [&](const auto& entry) { return entry.second == what; });
-    refuse(message, fmt::format("choose the layout {}, or accept the loss: --drop {}", layouts, name->first));
-  }
-
-  void check_geometries() const {
-    if (may_drop(Droppable::kGeometry)) return;
-    std::set<std::string> names;
-    for (const Conditions& condition : conditions_) names.insert(info_.geometries.at(condition.geometry));
-    if (names.size() > 1 && one_file_)
-      lose(Droppable::kGeometry,
-           fmt::format("holds one geometry a file, and there are {}", fmt::join(names, ", ")),
-           options_.layout == Layout::kMlFastSim ? "mlfastsim with a folder, or calopipe"
-                                                 : "mlfastsim or calopipe");
-    for (const std::string& name : names)
-      if (options_.layout == Layout::kMlFastSim &&
-          (name.find('/') != std::string::npos || name.starts_with('.')))
-        refuse(fmt::format("makes the geometry a folder, and \"{}\" cannot be one", name),
-               "choose another layout, or name the geometry with --geometry");
-  }
-
-  void check_phi() const {
-    if (may_drop(Droppable::kPhi) || options_.layout != Layout::kMlFastSim) return;
-    for (const Conditions& condition : conditions_)
-      if (condition.phi_rad != 0)
-        lose(
-            Droppable::kPhi,
-            fmt::format("does not hold phi of the incident particle, and there is {} rad", condition.phi_rad),
-            "par04, calochallenge or calopipe");
-  }
-
-  void check_energies() const {
-    for (const Conditions& condition : conditions_) {
-      const double whole = std::round(condition.incident_energy_mev / 1000.0);
-      if (!(whole >= 1) || static_cast<float>(whole * 1000) != condition.incident_energy_mev)
-        refuse(fmt::format("names its datasets by whole GeV, and there is {} GeV",
-                           energy_gev(condition.incident_energy_mev)),
-               "choose the layout par04, calochallenge or calopipe");
-    }
-  }
-
-  void check_short_angles() const {
-    std::set<float> angles;
-    for (const Conditions& condition : conditions_) {
-      if (may_drop(Droppable::kAngle)) break;
-      if (!(condition.theta_rad >= 0) || degrees(condition.theta_rad) > 180.00001)
-        refuse(fmt::format("names its files by angles from 0 to 180 degrees, and there is {}",
-                           degrees(condition.theta_rad)),
-               "choose the layout par04, calochallenge or calopipe");
-      if (!has_short_angle(condition.theta_rad))
-        lose(Droppable::kAngle,
-             fmt::format("has a file for each angle, named to 0.0001 degrees, and there is {} degrees",
-                         degrees(condition.theta_rad)),
-             "par04, calochallenge or calopipe");
-      angles.insert(condition.theta_rad);
-    }
-    if (one_file_ && angles.size() > 1)
-      lose(Droppable::kAngle, fmt::format("holds one angle a file, and there are {}", angles.size()),
-           "mlfastsim with a folder, par04, calochallenge or calopipe");
-  }
-
-  void check_times() const {
-    if (may_drop(Droppable::kTime) || options_.layout != Layout::kMlFastSim) return;
-    struct Times {
-      std::size_t showers = 0;
-      bool known = false;
-    };
-    std::map<std::tuple<std::uint16_t, float, float>, Times> datasets;
-    for (const Conditions& c : conditions_) {
-      Times& times = datasets[{c.geometry, c.theta_rad, c.incident_energy_mev}];
-      ++times.showers;
-      times.known = times.known || !std::isnan(c.sim_time_s);
-    }
-    for (const auto& [key, times] : datasets)
-      if (times.known && times.showers > kMostTimesInMlFastSim)
-        lose(
-            Droppable::kTime,
-            fmt::format("holds the times (sim_time_s) of {} showers of an energy, and there are {} of {} GeV",
-                        kMostTimesInMlFastSim, times.showers, energy_gev(std::get<2>(key))),
-            "par04, calochallenge or calopipe");
-  }
-
-  const DatasetInfo& info_;
-  const std::vector<Conditions>& conditions_;
-  const ConvertShowersOptions& options_;
-  bool one_file_;
-};
 
 bool is_inside(const fs::path& path, const fs::path& folder) {
   const fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
@@ -221,11 +84,18 @@ Droppable parse_droppable(const std::string& name) {
                           .hint = "allowed: angle, phi, geometry, time"});
 }
 
+std::string to_string(Droppable what) {
+  const auto* found = std::find_if(std::begin(kDroppables), std::end(kDroppables),
+                                   [&](const auto& entry) { return entry.second == what; });
+  return found->first;
+}
+
 std::int64_t convert_showers(ShowerReader& reader, const ConvertShowersOptions& options, const fs::path& out,
                              core::ThreadPool& pool) {
   const DatasetInfo& info = reader.info();
   check_place(info, out);
-  Checker(reader, options, is_one_file(out, options.layout)).check();
+  layouts::row_of(options.layout)
+      .check({.info = info, .conditions = reader.conditions(), .options = options, .out = out});
   const bool no_geometry = options.drop.contains(Droppable::kGeometry);
   const std::vector<std::string> unknown = {"unknown"};
   const bool no_angle = options.drop.contains(Droppable::kAngle),

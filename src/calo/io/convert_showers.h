@@ -22,6 +22,7 @@ enum class Droppable {
 
 /// "angle", "phi", "geometry", "time". @throws core::UsageError
 Droppable parse_droppable(const std::string& name);
+std::string to_string(Droppable what);
 
 struct ConvertShowersOptions {
   Layout layout = Layout::kCalopipe;

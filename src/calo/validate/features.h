@@ -18,7 +18,7 @@ struct Moments {
 
 /// Centre and width of the energy in one layer, as in the CaloChallenge (code/HighLevelFeatures.py): eta and
 /// phi are the Cartesian coordinates r cos(alpha), r sin(alpha) of the cells' centres, the width is
-/// sqrt(<x^2> - <x>^2). All 0 for a layer without energy; eta and phi are 0 if the layer is not divided in
+/// sqrt(E[x^2] - E[x]^2). All 0 for a layer without energy; eta and phi are 0 if the layer is not divided in
 /// alpha.
 struct LayerShape {
   double center_eta = 0, width_eta = 0;  ///< mm

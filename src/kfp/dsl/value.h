@@ -145,6 +145,7 @@ std::string workspace_path();
 
 }  // namespace kfp::dsl
 
+/// @cond
 template <>
 struct fmt::formatter<kfp::dsl::Value> : fmt::formatter<std::string> {
   template <class Context>
@@ -152,3 +153,4 @@ struct fmt::formatter<kfp::dsl::Value> : fmt::formatter<std::string> {
     return fmt::formatter<std::string>::format(value.text(), context);
   }
 };
+/// @endcond

@@ -4,7 +4,7 @@
 
 namespace kfp::local {
 
-/// When a process began, in clock ticks since boot (/proc/<pid>/stat); 0 if there is none or it is a
+/// When a process began, in clock ticks since boot (/proc/PID/stat); 0 if there is none or it is a
 /// zombie.
 std::int64_t process_start(std::int64_t pid);
 

@@ -2,9 +2,11 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <set>
 
 #include "calo/io/hdf5.h"
 #include "calo/io/inspect.h"
+#include "calo/io/layouts/shower_layout.h"
 #include "calo/io/shower_reader.h"
 #include "calo/io/shower_writer.h"
 #include "core/error.h"
@@ -39,6 +41,13 @@ void expect_equal(const Showers& a, const Showers& b) {
     const auto ea = a.energies_of(i), eb = b.energies_of(i);
     ASSERT_TRUE(std::equal(ea.begin(), ea.end(), eb.begin(), eb.end())) << "shower " << i;
   }
+}
+
+// Of the table: a new layout is tested by itself.
+std::vector<Layout> all_layouts() {
+  std::vector<Layout> layouts;
+  for (const calo::layouts::ShowerLayout& row : calo::layouts::table()) layouts.push_back(row.layout);
+  return layouts;
 }
 
 class LayoutTest : public testing::TestWithParam<Layout> {};
@@ -83,10 +92,16 @@ TEST_P(LayoutTest, TheSameShowersGiveTheSameBytes) {
   EXPECT_EQ(hashes[0], hashes[1]);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LayoutTest,
-                         testing::Values(Layout::kMlFastSim, Layout::kPar04, Layout::kCaloChallenge,
-                                         Layout::kCalopipe),
+INSTANTIATE_TEST_SUITE_P(All, LayoutTest, testing::ValuesIn(all_layouts()),
                          [](const auto& test) { return calo::to_string(test.param); });
+
+// What a user can name is what the table has.
+TEST(Layouts, HaveARowForEachName) {
+  std::set<std::string> names, rows;
+  for (const std::string& name : calo::layout_names()) names.insert(name);
+  for (const Layout layout : all_layouts()) rows.insert(calo::to_string(layout));
+  EXPECT_EQ(rows, names);
+}
 
 TEST(Layouts, RefuseWhatTheyCannotHold) {
   const test::TempFolder folder;

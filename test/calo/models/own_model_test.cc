@@ -19,8 +19,8 @@ namespace {
 
 using calo::Parameter;
 
-// Energy of a cell = incident energy x the mean fraction of the cell x exp(spread x noise), with one number of
-// noise for the shower: about the least that can be called a generator.
+// Energy of a cell = incident energy x the mean fraction of the cell x exp(spread x noise), with one number
+// of noise for the shower: about the least that can be called a generator.
 class ScaledMean : public calo::TrainableModel {
  public:
   ScaledMean(std::int64_t cells, std::uint64_t seed) {
@@ -37,7 +37,7 @@ class ScaledMean : public calo::TrainableModel {
   calo::Loss train_step(const calo::Showers& showers, std::span<const std::uint32_t> batch, std::uint64_t,
                         const calo::Optimizer& optimizer) override {
     std::vector<float> mean_gradient(parameters_[0].values.size()), spread_gradient(1);
-    const calo::Loss loss = pass(showers, batch, &mean_gradient, &spread_gradient);
+    calo::Loss loss = pass(showers, batch, &mean_gradient, &spread_gradient);
     optimizer.update(parameters_[0], 0, mean_gradient.size(), mean_gradient.data());
     optimizer.update(parameters_[1], 0, 1, spread_gradient.data());
     return loss;
@@ -53,7 +53,8 @@ class ScaledMean : public calo::TrainableModel {
   }
   calo::Weights weights() override {
     calo::Weights weights;
-    for (const Parameter& parameter : parameters_) weights[parameter.name] = {parameter.shape, parameter.values};
+    for (const Parameter& parameter : parameters_)
+      weights[parameter.name] = {parameter.shape, parameter.values};
     return weights;
   }
 

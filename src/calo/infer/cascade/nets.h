@@ -61,10 +61,10 @@ struct CascadeShape {
 /// @throws core::InputError if the mesh has no two layers and rings, or a size is not positive
 std::vector<CascadeNet> cascade_nets(const CascadeShape& shape);
 
-/// Names and shapes of a cascade's tensors: `<net>.<i>.{weight,bias}`, `<net>.output.{weight,bias}`,
-/// `<net>.{layer_table,position_table,spectra}`; and, fitted to the data before training, `threshold_mev`,
-/// `response` (mean of total over incident energy, width of its logarithm at 1 GeV) and `layer_cuts` (first
-/// layer of the right side of each split in depth).
+/// Names and shapes of a cascade's tensors: `NET.I.weight`, `NET.I.bias`, `NET.output.weight`,
+/// `NET.output.bias`, `NET.layer_table`, `NET.position_table`, `NET.spectra`; and, fitted to the data before
+/// training, `threshold_mev`, `response` (mean of total over incident energy, width of its logarithm at 1
+/// GeV) and `layer_cuts` (first layer of the right side of each split in depth).
 std::map<std::string, std::vector<std::int64_t>> cascade_shapes(const CascadeShape& shape);
 
 }  // namespace calo::cascade

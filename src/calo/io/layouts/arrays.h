@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+#include <memory>
 #include <string>
 
 #include "calo/io/axes.h"
@@ -17,6 +19,13 @@ struct ArrayNames {
 /// the angle is 90 degrees.
 /// @throws core::InputError if a column has not one entry a shower
 Content open_arrays(const hdf5::File& file, const ReadOptions& options, const ArrayNames& names);
+
+/// One file with dense cells and columns of conditions.
+/// @param flat  as in the CaloChallenge: cells in one row, in the order [z, phi, r], and angles only if they
+/// are
+///        others than 90 degrees and 0; else as in Par04: cells [r, phi, z]
+std::unique_ptr<ShowerWriter> create_arrays(const std::filesystem::path& path, const WriteOptions& options,
+                                            bool flat, core::ThreadPool& pool);
 
 /// The geometry of a file with one: the user's, its attribute `geometry`, what its name says, or "unknown".
 /// Where they differ, it is noted.

@@ -1,4 +1,5 @@
 #include "calo/io/layouts/arrays.h"
+#include "calo/io/layouts/held.h"
 
 namespace calo::layouts {
 
@@ -8,6 +9,9 @@ const ShowerLayout kCaloChallenge{
     .open =
         [](const hdf5::File& file, const ReadOptions& options) {
           return open_arrays(file, options, {.energy = "incident_energies", .axes = kZPhiR});
-        }};
+        },
+    .check = [](const Wanted& wanted) { require_one_geometry(wanted, "mlfastsim or calopipe"); },
+    .create = [](const std::filesystem::path& path, const WriteOptions& options,
+                 core::ThreadPool& pool) { return create_arrays(path, options, true, pool); }};
 
 }  // namespace calo::layouts

@@ -4,6 +4,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "calo/io/layouts/calopipe_writer.h"
 #include "calo/io/layouts/shower_layout.h"
 
 namespace calo::layouts {
@@ -72,6 +73,10 @@ Content open(const File& file, const ReadOptions& options) {
 
 }  // namespace
 
-const ShowerLayout kCalopipe{.layout = Layout::kCalopipe, .matches = matches, .open = open};
+const ShowerLayout kCalopipe{.layout = Layout::kCalopipe,
+                             .matches = matches,
+                             .open = open,
+                             .check = [](const Wanted&) {},  // it holds everything
+                             .create = create_calopipe};
 
 }  // namespace calo::layouts

@@ -9,6 +9,7 @@
 #include "calo/io/layouts/arrangement.h"
 #include "calo/io/layouts/arrays.h"
 #include "calo/io/layouts/mlfastsim_names.h"
+#include "calo/io/layouts/mlfastsim_writer.h"
 #include "calo/io/layouts/objects.h"
 
 namespace calo::layouts {
@@ -111,6 +112,10 @@ Content open(const File& file, const ReadOptions& options) {
 
 }  // namespace
 
-const ShowerLayout kMlFastSim{.layout = Layout::kMlFastSim, .matches = matches, .open = open};
+const ShowerLayout kMlFastSim{.layout = Layout::kMlFastSim,
+                              .matches = matches,
+                              .open = open,
+                              .check = check_mlfastsim,
+                              .create = create_mlfastsim};
 
 }  // namespace calo::layouts

@@ -3,11 +3,19 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace calo::layouts {
 
 std::span<const ShowerLayout> table() {
   static const ShowerLayout all[] = {kCalopipe, kCaloChallenge, kPar04, kMlFastSim};
   return all;
+}
+
+const ShowerLayout& row_of(Layout layout) {
+  const auto rows = table();
+  return *std::find_if(rows.begin(), rows.end(),
+                       [&](const ShowerLayout& row) { return row.layout == layout; });
 }
 
 const ShowerLayout& layout_of(const hdf5::File& file) {

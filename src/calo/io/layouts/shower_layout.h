@@ -11,10 +11,13 @@
 #include "calo/io/hdf5.h"
 #include "calo/io/layout.h"
 #include "calo/io/shower_reader.h"
+#include "calo/io/shower_writer.h"
 #include "calo/shower/showers.h"
 #include "core/error.h"
 
 namespace calo::layouts {
+
+struct Wanted;
 
 /// Showers of one dataset of a file, in its order of rows.
 struct Rows {
@@ -44,10 +47,19 @@ struct ShowerLayout {
   /// is
   ///         a note
   Content (*open)(const hdf5::File& file, const ReadOptions& options);
+  /// Whether the layout can hold showers that are to be converted into it.
+  /// @throws core::UsageError (Wanted::refuse, Wanted::lose)
+  void (*check)(const Wanted& wanted);
+  /// See ShowerWriter::create().
+  std::unique_ptr<ShowerWriter> (*create)(const std::filesystem::path& path, const WriteOptions& options,
+                                          core::ThreadPool& pool);
 };
 
 /// All layouts, in the order in which they are tried.
 std::span<const ShowerLayout> table();
+
+/// The row of a layout.
+const ShowerLayout& row_of(Layout layout);
 
 /// The layout of a file. @throws core::InputError listing what the file holds, where it is in none
 const ShowerLayout& layout_of(const hdf5::File& file);

@@ -6,8 +6,8 @@
 
 namespace calo {
 
-/// Adds the decoder of a variational autoencoder to a graph, with the preprocessing inverted: what goes in and
-/// comes out is the contract's (doc/onnx.md). Batch normalisation and the encoding of the conditions are
+/// Adds the decoder of a variational autoencoder to a graph, with the preprocessing inverted: what goes in
+/// and comes out is the contract's (doc/onnx.md). Batch normalisation and the encoding of the conditions are
 /// folded into the weights; what is not above zero (linear output) is zero.
 ///
 /// The sigmoid at the end is written as 1 / (1 + exp(-x)), with the sign in the weights: the Sigmoid operator

@@ -102,7 +102,7 @@ struct KerberosTicket {
   std::string secret = "krb-secret";
   std::string key = "krb5cc_1000";                     ///< of the secret
   std::string secret_path = "/secret/krb-secret-vol";  ///< where the secret is mounted
-  std::string ticket_path;                             ///< empty: /tmp/krb5cc_<uid>
+  std::string ticket_path;                             ///< empty: /tmp/krb5cc_UID
   std::int64_t uid = 0;                                ///< of the program, to whom the copy belongs
   std::string image = "busybox:1.37.0";
 
