@@ -61,7 +61,7 @@ done
 check "validate" 0 "report" "$calopipe" validate -q --full "$work/run/prepared/holdout.h5" --fast "$work/run/generated.h5" --out "$work/validation"
 
 check "report in a browser" 0 "as expected" node test/web/report_test.mjs "$work/validation/report.html" "$modules"
-check "large report in a browser" 0 "as expected" node test/web/large_report_test.mjs "$(dirname "$modules")/dist/report.js" "$modules"
+check "large report in a browser" 0 "as expected" node test/web/large_report_test.mjs "$(dirname "$modules")/dist/report.html" "$modules"
 check "classifiers of cells" 0 "report" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
   --classifiers voxels,cnn --classifier-trainings 1 --classifier-epochs 2 --label networks --out "$work/networks"
 check "no performance" 3 "performance FILE" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
@@ -113,6 +113,7 @@ check "generate from a file" 0 "showers" "$calopipe" generate -q --model "$work/
 check "validate what it made" 0 "report" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/optimised.h5" --out "$work/validated"
 check "benchmark" 0 "batch 4, 1 thread" "$calopipe" benchmark -q "$work/optimised/optimised.onnx" --batch-sizes 1,4 --thread-counts 1 \
   --seconds 0.01 --report "$work/benchmark.html"
+check "benchmark page in a browser" 0 "as expected" node test/web/benchmark_test.mjs "$work/benchmark.html" "$modules"
 check "benchmark against nothing known" 2 "onnxruntime, libtorch" "$calopipe" benchmark -q "$work/plain.onnx" --against tensorflow
 check "convert no model" 3 "is no model" "$calopipe" convert -q --model "$work" --out "$work/none.onnx"
 check "convert an unknown geometry" 2 "known: " "$calopipe" convert -q --model "$work/run/model" --contract par04-vae --geometry Mars \

@@ -1,5 +1,5 @@
 // Writes a report page with made-up numbers: what calopipe emits, without calopipe. Seeded, so always the same.
-// usage: node fixture.mjs OUT.html BUNDLE.js [conditions = 50] [models = 2]
+// usage: node fixture.mjs OUT.html TEMPLATE.html [conditions = 50] [models = 2]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
@@ -236,24 +236,19 @@ export function fixtureData(conditions, modelCount) {
   };
 }
 
-// The page's style sheet is C++'s: src/calo/report/page.cc.
-function pageStyle() {
-  const source = readFileSync(new URL('../../src/calo/report/page.cc', import.meta.url), 'utf8');
-  return source.match(/R"css\(([^]*?)\)css"/)[1];
-}
-
-export function fixturePage(bundle, data) {
-  const json = JSON.stringify(data).replaceAll('<', '\\u003c');
-  return '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    + '<meta name="color-scheme" content="light dark"><title>calopipe: fast against full simulation</title><link rel="icon" href="data:,">'
-    + `<style>${pageStyle()}</style></head><body><h1>Fast against full simulation</h1><p class="soft">${data.conditions.length} conditions of made-up numbers.</p>`
-    + '<section id="verdict"><ul><li><span class="good">✓</span> The mean response is within 5 % of the full simulation everywhere.</li>'
-    + '<li><span class="bad">✗</span> A classifier on high-level features tells fast from full showers: AUC 0.60 ± 0.01.</li></ul></section>'
-    + '<div id="app"></div><h2>Provenance</h2><pre>{}</pre>'
-    + `<script type="application/json" id="data">${json}</script><script>${bundle}</script></body></html>\n`;
+// The built page filled as calopipe fills it (src/calo/report/page.cc).
+export function fixturePage(template, data) {
+  const page = {
+    heading: 'Fast against full simulation', subtitle: `${data.conditions.length} conditions of made-up numbers.`, warnings: [],
+    verdict: [{ good: true, text: 'The mean response is within 5 % of the full simulation everywhere.' },
+      { good: false, text: 'A classifier on high-level features tells fast from full showers: AUC 0.60 ± 0.01.' }],
+    provenance: {},
+  };
+  const json = JSON.stringify({ ...data, page }).replaceAll('<', '\\u003c');
+  return template.replace('{{title}}', 'calopipe: fast against full simulation').replace('{{data}}', () => json);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [out, bundle, conditions = '50', models = '2'] = process.argv.slice(2);
-  writeFileSync(out, fixturePage(readFileSync(bundle, 'utf8'), fixtureData(Number(conditions), Number(models))));
+  const [out, template, conditions = '50', models = '2'] = process.argv.slice(2);
+  writeFileSync(out, fixturePage(readFileSync(template, 'utf8'), fixtureData(Number(conditions), Number(models))));
 }

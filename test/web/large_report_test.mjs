@@ -1,36 +1,32 @@
-// A large report of made-up numbers: how long it takes to open, and what there is only with several models.
-// usage: node large_report_test.mjs BUNDLE.js NODE_MODULES
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+// A large report of made-up numbers: only what is in view is drawn, and what there is only with several models.
+// usage: node large_report_test.mjs TEMPLATE.html NODE_MODULES
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { check, checkPaper, Figures, finish, launch, open, problems } from './browser.mjs';
 import { fixtureData, fixturePage } from './fixture.mjs';
 
-const [bundle, modules] = process.argv.slice(2);
+const [template, modules] = process.argv.slice(2);
 const kConditions = 50;
-const kAimedMs = 2000, kAllowedMs = 6000;  // the machine may be busy
 const folder = mkdtempSync(join(tmpdir(), 'large_report_'));
-const script = readFileSync(bundle, 'utf8');
+const empty = readFileSync(template, 'utf8');
 
 function write(name, data) {
   const file = join(folder, name);
-  writeFileSync(file, fixturePage(script, data));
+  writeFileSync(file, fixturePage(empty, data));
   return file;
 }
 
-async function checkTime(browser) {
+async function checkLarge(browser) {
   const file = write('large.html', fixtureData(kConditions, 1));
   const page = await open(browser, file);
-  const ms = await page.evaluate(() => performance.getEntriesByName('report-ready')[0].startTime);
-  check(await page.locator('figure[data-drawn]').count() > 0, 'nothing is drawn in the first view');
-  console.log(`${(statSync(file).size / 1e6).toFixed(1)} MB with ${kConditions} conditions: first view after ${ms.toFixed(0)} ms (aim ${kAimedMs} ms)`);
-  check(ms < kAllowedMs, `first view after ${ms.toFixed(0)} ms`);
+  const count = async selector => await page.locator(selector).count();
+  check(await count('figure[data-drawn]') > 0, 'nothing is drawn in the first view');
+  check(await count('figure[data-drawn]') < await count('figure') / 2, 'figures are drawn that are not in view');
   const figures = new Figures(page);
   await figures.drawn('observables', 'response');
-  const start = Date.now();
   await page.keyboard.press(']');
   await figures.drawn('observables', 'response');
-  console.log(`another condition after ${Date.now() - start} ms`);
   // Only what can be chosen: no geometry but the first has fewer energies at this angle.
   const choices = name => page.getByLabel(name, { exact: true }).locator('option').allTextContents();
   check((await choices('Energy')).length === 9 && (await choices('Angle')).length === 2, 'not all energies and angles can be chosen');
@@ -116,7 +112,7 @@ async function checkNoWebGl(browser) {
 
 const browser = await launch(modules);
 try {
-  await checkTime(browser);
+  await checkLarge(browser);
   await checkSeveral(browser);
   await checkBare(browser);
   await checkNoWebGl(browser);

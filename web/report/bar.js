@@ -1,7 +1,7 @@
 // The bar that stays in view: which condition, which models.
 import { modelVariable } from './colors.js';
 import { data, models } from './data.js';
-import { button, element, label, select, setOptions } from './dom.js';
+import { button, element, label, select, setOptions } from '../page/dom.js';
 import { swatch } from './numbers.js';
 import { choose, condition, on, selection, step } from './selection.js';
 

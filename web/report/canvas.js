@@ -1,6 +1,6 @@
 // Pictures drawn on canvases, with their scale of colours.
 import { css, kLevels } from './colors.js';
-import { element } from './dom.js';
+import { element } from '../page/dom.js';
 import { energyText } from './format.js';
 
 const kFont = '12px sans-serif';

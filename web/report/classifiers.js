@@ -1,7 +1,7 @@
 // What classifiers that were taught to tell fast from full showers say.
 import { modelVariable } from './colors.js';
 import { data, models } from './data.js';
-import { element } from './dom.js';
+import { element } from '../page/dom.js';
 import { FigureGrid } from './figures.js';
 import { plain, withError } from './format.js';
 import { swatch } from './numbers.js';

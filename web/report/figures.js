@@ -2,7 +2,7 @@
 import { cleanup } from '../node_modules/jsroot/modules/base/ObjectPainter.mjs';
 import { css, modelColor } from './colors.js';
 import { data, models } from './data.js';
-import { button, element, select, toggle } from './dom.js';
+import { button, element, select, toggle } from '../page/dom.js';
 import { Drawable } from './drawable.js';
 import { drawMatrix } from './matrix_plot.js';
 import { fitLines, numberLines } from './numbers.js';

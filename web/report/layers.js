@@ -1,6 +1,6 @@
 // Figures of which there is one for each layer, and the choice of the layer that they share with the maps.
 import { data, layers } from './data.js';
-import { element, label, select, slider } from './dom.js';
+import { element, label, select, slider } from '../page/dom.js';
 import { FigureGrid } from './figures.js';
 import { choose, condition, on, selection } from './selection.js';
 

@@ -3,7 +3,8 @@ import { conditionBar } from './bar.js';
 import { classifierSection } from './classifiers.js';
 import { isDark, setTheme } from './colors.js';
 import { data, layers, models } from './data.js';
-import { element } from './dom.js';
+import { element } from '../page/dom.js';
+import { opening, provenanceSection } from '../page/opening.js';
 import { drawAll, invalidateAll, settled } from './drawable.js';
 import { FigureGrid } from './figures.js';
 import { layerSection } from './layers.js';
@@ -104,6 +105,8 @@ function followWidth() {
 
 async function start() {
   document.head.append(element('style', { textContent: style }));
+  document.getElementById('opening').append(...opening(data.page));
+  document.getElementById('closing').append(...provenanceSection(data.page.provenance));
   const theme = wanted.get('theme');
   if (theme) setTheme(theme);
   choose({ ...numberWanted('condition', data.conditions.length), ...layerWanted() });

@@ -2,7 +2,7 @@
 import { canvas, colorBar, kBoldFont, write } from './canvas.js';
 import { css, heatColors, levelOf, modelColor } from './colors.js';
 import { data, energiesOfMap, energiesOfShower, models } from './data.js';
-import { element, label, select } from './dom.js';
+import { element, label, select } from '../page/dom.js';
 import { Drawable } from './drawable.js';
 import { saveButtons } from './figures.js';
 import { layerControls } from './layers.js';

@@ -1,7 +1,7 @@
 // Matrices of correlations as heat maps in SVG: Geant4, each model, and what differs.
 import { css, divergingColors, kLevels, levelOf, modelColor } from './colors.js';
 import { data, models } from './data.js';
-import { element, svgElement } from './dom.js';
+import { element, svgElement } from '../page/dom.js';
 
 const kSide = 300, kLeft = 46, kTop = 28, kBottom = 46, kRight = 10, kBar = 14;
 const kFont = { 'font-family': 'sans-serif', 'font-size': 13 };

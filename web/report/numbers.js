@@ -1,7 +1,7 @@
 // The line of numbers below a figure.
 import { modelVariable } from './colors.js';
 import { models } from './data.js';
-import { element } from './dom.js';
+import { element } from '../page/dom.js';
 import { alike, plain, probability, withError } from './format.js';
 import { enabledModels } from './selection.js';
 

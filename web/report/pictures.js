@@ -1,6 +1,6 @@
 // Figures as files. A figure's panels are the elements .pad, each with an SVG picture or a canvas.
 import { css } from './colors.js';
-import { element, svgElement } from './dom.js';
+import { element, svgElement } from '../page/dom.js';
 
 const kLine = 30, kLetter = 8;
 const kScale = 2;

@@ -2,7 +2,7 @@
 import { colorBar } from './canvas.js';
 import { css, heatColors, modelColor, modelVariable } from './colors.js';
 import { data, models, unpackShower } from './data.js';
-import { button, element, label, select, setOptions, slider } from './dom.js';
+import { button, element, label, select, setOptions, slider } from '../page/dom.js';
 import { Drawable } from './drawable.js';
 import { saveButtons } from './figures.js';
 import { energyText, plain } from './format.js';

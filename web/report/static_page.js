@@ -2,7 +2,7 @@
 // A name may be preceded by that of its section: overview:response, observables:response.
 import { classifierFigures } from './classifiers.js';
 import { data } from './data.js';
-import { element } from './dom.js';
+import { element } from '../page/dom.js';
 import { drawAll } from './drawable.js';
 import { Figure } from './figures.js';
 import { layerPlots } from './layers.js';

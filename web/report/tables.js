@@ -1,7 +1,7 @@
 // Tables of scores and of conditions, sorted by their headings.
 import { modelVariable } from './colors.js';
 import { data, models } from './data.js';
-import { button, element } from './dom.js';
+import { button, element } from '../page/dom.js';
 import { percent, plain, withError } from './format.js';
 import { swatch } from './numbers.js';
 import { choose, on, selection } from './selection.js';

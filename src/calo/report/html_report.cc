@@ -8,7 +8,6 @@
 #include <limits>
 
 #include "calo/report/page.h"
-#include "calo/report/report_script.h"
 #include "core/staged_output.h"
 
 namespace calo {
@@ -118,29 +117,6 @@ void add_scores(const Validation& validation, std::vector<VerdictItem>& items) {
                          worse.empty() ? "" : fmt::format("; not so: {}", fmt::join(worse, ", ")))});
 }
 
-std::string list_of(const std::vector<VerdictItem>& items) {
-  std::string text = "<ul>";
-  for (const VerdictItem& item : items)
-    text += fmt::format("<li><span class='{}'>{}</span> {}</li>", item.good ? "good" : "bad",
-                        item.good ? "✓" : "✗", escape_html(item.text));
-  return text + "</ul>";
-}
-
-// From the verdict to the end of the page.
-std::string body(const std::string& verdict_html, const json& plots, const json& provenance) {
-  std::string data = plots.dump();
-  // Nothing in it may end the script element.
-  for (std::size_t at = 0; (at = data.find('<', at)) != std::string::npos;) data.replace(at, 1, "\\u003c");
-  std::string page = "<section id='verdict'>" + verdict_html + "</section><div id='app'></div>";
-  page += "<noscript>The plots need JavaScript.</noscript>";
-  page += fmt::format("<h2>Provenance</h2><pre>{}</pre>", escape_html(provenance.dump(2)));
-  page += "<script type='application/json' id='data'>";
-  page += data;
-  page += "</script><script>";
-  page += report_script();
-  return page + "</script></body></html>\n";
-}
-
 bool has_rank(const json& model, const char* rank) {
   return model.is_object() && model.value("rank", "") == rank;
 }
@@ -159,18 +135,20 @@ std::vector<VerdictItem> verdict(const Validation& validation) {
 
 void write_report(const std::filesystem::path& file, const Validation& validation, const json& plots,
                   const json& provenance) {
-  std::string page = page_head("calopipe: fast against full simulation");
-  page += fmt::format(
-      "<h1>Fast against full simulation</h1><p class='soft'>{} conditions; cells below {:g} MeV left out on "
-      "both sides.</p>",
-      validation.groups.size(), validation.threshold_mev);
+  PageText text{.title = "calopipe: fast against full simulation",
+                .heading = "Fast against full simulation",
+                .subtitle = fmt::format("{} conditions; cells below {:g} MeV left out on both sides.",
+                                        validation.groups.size(), validation.threshold_mev),
+                .provenance = provenance};
   for (const auto& [names, side] :
        {std::pair{&validation.only_full, "full"}, std::pair{&validation.only_fast, "fast"}})
     if (!names->empty())
-      page += fmt::format("<p class='bad'>{} conditions are in the {} simulation only, {} among them.</p>",
-                          names->size(), side, escape_html(names->front()));
-  page += body(list_of(verdict(validation)), plots, provenance);
-  core::write_file(file, page);
+      text.warnings.push_back(fmt::format("{} conditions are in the {} simulation only, {} among them.",
+                                          names->size(), side, names->front()));
+  for (const VerdictItem& item : verdict(validation))
+    text.verdict.push_back(
+        {.mark = item.good ? Sentence::Mark::kGood : Sentence::Mark::kBad, .text = item.text});
+  core::write_file(file, fill_page(Page::kReport, text, plots));
 }
 
 void write_comparison_report(const std::filesystem::path& file, const json& plots, const json& provenance) {
@@ -184,18 +162,17 @@ void write_comparison_report(const std::filesystem::path& file, const json& plot
     }
     for (std::size_t i = 0; i < wins.size(); ++i) wins[i] += has_rank(models[i], "best") ? 1 : 0;
   }
-  std::string items = "<ul>";
+  PageText text{.title = "calopipe: models compared",
+                .heading = fmt::format("{} models against one full simulation", wins.size()),
+                .subtitle = fmt::format("{} conditions.", plots.at("conditions").size()),
+                .provenance = provenance};
   for (std::size_t i = 0; i < wins.size(); ++i)
-    items += fmt::format("<li><b>{}</b> is best in {} of {} scores.</li>",
-                         escape_html(plots.at("models")[i].at("label").get<std::string>()), wins[i],
-                         plots.at("scores").size());
-  items +=
-      fmt::format("<li>In {} scores the best cannot be told from another within errors.</li></ul>", open);
-  std::string page = page_head("calopipe: models compared");
-  page += fmt::format("<h1>{} models against one full simulation</h1><p class='soft'>{} conditions.</p>",
-                      wins.size(), plots.at("conditions").size());
-  page += body(items, plots, provenance);
-  core::write_file(file, page);
+    text.verdict.push_back({.text = fmt::format("{} is best in {} of {} scores.",
+                                                plots.at("models")[i].at("label").get<std::string>(), wins[i],
+                                                plots.at("scores").size())});
+  text.verdict.push_back(
+      {.text = fmt::format("In {} scores the best cannot be told from another within errors.", open)});
+  core::write_file(file, fill_page(Page::kReport, text, plots));
 }
 
 std::string comparison_table(const json& plots) {

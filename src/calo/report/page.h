@@ -1,15 +1,31 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace calo {
 
-/// From the doctype to `<body>`: an HTML page in the look of all our reports, light and dark, without a
-/// network.
-/// @param title as plain text
-std::string page_head(const std::string& title);
+/// The pages of web/, each one self-contained HTML file once it is filled: light and dark, without a network.
+enum class Page { kReport, kBenchmark };
 
-/// Text that may stand in HTML, in an attribute too.
-std::string escape_html(const std::string& text);
+/// A sentence of a page's verdict, with a mark if it is about something good or bad.
+struct Sentence {
+  enum class Mark { kNone, kGood, kBad } mark = Mark::kNone;
+  std::string text;
+};
+
+/// What stands above and below the plots of a page.
+struct PageText {
+  std::string title;  ///< of the browser's window
+  std::string heading;
+  std::string subtitle;
+  std::vector<std::string> warnings = {};
+  std::vector<Sentence> verdict = {};
+  nlohmann::json provenance = {};
+};
+
+/// A page with its data, as HTML. @param data  an object, which the page's script shows
+std::string fill_page(Page page, const PageText& text, nlohmann::json data);
 
 }  // namespace calo

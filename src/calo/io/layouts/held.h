@@ -9,7 +9,8 @@
 
 namespace calo::layouts {
 
-/// Showers that are to be written in a layout, which says before anything is written whether it can hold them.
+/// Showers that are to be written in a layout, which says before anything is written whether it can hold
+/// them.
 struct Wanted {
   const DatasetInfo& info;
   const std::vector<Conditions>& conditions;

@@ -146,8 +146,8 @@ void check_energies(const Wanted& wanted) {
     const double whole = std::round(condition.incident_energy_mev / 1000.0);
     if (!(whole >= 1) || static_cast<float>(whole * 1000) != condition.incident_energy_mev)
       wanted.refuse(fmt::format("names its datasets by whole GeV, and there is {} GeV",
-                         energy_gev(condition.incident_energy_mev)),
-             "choose the layout par04, calochallenge or calopipe");
+                                energy_gev(condition.incident_energy_mev)),
+                    "choose the layout par04, calochallenge or calopipe");
   }
 }
 
@@ -157,18 +157,18 @@ void check_short_angles(const Wanted& wanted) {
     if (wanted.may_drop(Droppable::kAngle)) break;
     if (!(condition.theta_rad >= 0) || degrees(condition.theta_rad) > 180.00001)
       wanted.refuse(fmt::format("names its files by angles from 0 to 180 degrees, and there is {}",
-                         degrees(condition.theta_rad)),
-             "choose the layout par04, calochallenge or calopipe");
+                                degrees(condition.theta_rad)),
+                    "choose the layout par04, calochallenge or calopipe");
     if (!has_short_angle(condition.theta_rad))
       wanted.lose(Droppable::kAngle,
-           fmt::format("has a file for each angle, named to 0.0001 degrees, and there is {} degrees",
-                       degrees(condition.theta_rad)),
-           "par04, calochallenge or calopipe");
+                  fmt::format("has a file for each angle, named to 0.0001 degrees, and there is {} degrees",
+                              degrees(condition.theta_rad)),
+                  "par04, calochallenge or calopipe");
     angles.insert(condition.theta_rad);
   }
   if (is_one_file(wanted.out) && angles.size() > 1)
     wanted.lose(Droppable::kAngle, fmt::format("holds one angle a file, and there are {}", angles.size()),
-         "mlfastsim with a folder, par04, calochallenge or calopipe");
+                "mlfastsim with a folder, par04, calochallenge or calopipe");
 }
 
 void check_times(const Wanted& wanted) {

@@ -7,7 +7,8 @@
 
 namespace calo::layouts {
 
-/// @throws core::UsageError if the layout cannot hold the showers: whole GeV, no phi, short angles, and so many
+/// @throws core::UsageError if the layout cannot hold the showers: whole GeV, no phi, short angles, and so
+/// many
 ///         times
 void check_mlfastsim(const Wanted& wanted);
 
