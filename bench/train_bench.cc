@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
   std::int64_t step = 0;
   const double ours = bench::best_seconds([&] {
     optimizer.begin_step(++step, description.lr);
-    vae->train_step(all, batch, static_cast<std::uint64_t>(step), optimizer);
+    vae->train_step({.showers = all, .indices = batch}, static_cast<std::uint64_t>(step), optimizer);
   });
 
   torch::Tensor dense = torch::zeros({kBatch, cells}),

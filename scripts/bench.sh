@@ -10,4 +10,4 @@ scripts/test-peers.sh
 scripts/build.sh release -DCALOPIPE_BENCHMARKS=ON -- benchmarks
 export CALOPIPE_PYTHON=$PWD/build/test-venv/bin/python
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg)"
-for name in read features train generate infer conv compile local; do "build/release/bin/${name}_bench"; done
+for name in read stream features train generate infer conv compile local; do "build/release/bin/${name}_bench"; done

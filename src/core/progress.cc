@@ -47,7 +47,10 @@ void Progress::update(std::int64_t done, const std::string& note) {
   done_ = done;
   if (!note.empty()) note_ = note;
   if (!progress_enabled) return;
-  const auto interval = on_terminal() ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
+  using std::chrono::seconds;
+  const auto interval = on_terminal()                         ? std::chrono::milliseconds(100)
+                        : Clock::now() - start_ < seconds(60) ? seconds(10)
+                                                              : seconds(60);
   if (Clock::now() - last_draw_ < interval) return;
   draw(false);
 }
@@ -56,7 +59,7 @@ void Progress::draw(bool last) {
   last_draw_ = Clock::now();
   drawn_ = true;
   const double elapsed = std::chrono::duration<double>(last_draw_ - start_).count();
-  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
+  const double rate = elapsed > 0 ? static_cast<double>(done_ - begin_) / elapsed : 0;
   std::string line = label_;
   if (total_ > 0)
     line += fmt::format(": {} of {} {} ({:.0f} %)", done_, total_, unit_,

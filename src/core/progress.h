@@ -6,8 +6,8 @@
 
 namespace core {
 
-/// Progress of long work on stderr: one line that is redrawn on a terminal, a plain line now and then
-/// elsewhere, nothing if `set_progress_enabled(false)` was called.
+/// Progress of long work on stderr: one line that is redrawn on a terminal; elsewhere a plain line every ten
+/// seconds in the first minute, then every minute; nothing if `set_progress_enabled(false)` was called.
 class Progress {
  public:
   /// @param label what is being done ("reading", "epoch 3/100")
@@ -21,6 +21,8 @@ class Progress {
   /// `done` units in all so far; `note` is shown at the end of the line (losses, rates).
   void update(std::int64_t done, const std::string& note = {});
   void add(std::int64_t units) { update(done_ + units); }
+  /// Says that so much was done before, by another process: it does not count for the rate.
+  void resume_at(std::int64_t done) { begin_ = done_ = done; }
 
  private:
   void draw(bool last);
@@ -29,7 +31,7 @@ class Progress {
   std::string unit_;
   std::string note_;
   std::int64_t total_;
-  std::int64_t done_ = 0;
+  std::int64_t done_ = 0, begin_ = 0;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point last_draw_;

@@ -113,6 +113,7 @@ struct Train {
   std::string device = "auto";
   std::string checkpoints;
   bool resume = false;
+  std::int64_t memory_mb = 400;
   kfp::OutputArtifact model;
   kfp::OutputArtifact metrics;
   kfp::OutputArtifact logs;

@@ -47,6 +47,12 @@ void Train::describe(kfp::Visitor& v) {
                .operational = true});
   v.parameter("resume", resume,
               {.help = "Go on from the checkpoint, where there is one", .operational = true});
+  v.parameter(
+      "memory_mb", memory_mb,
+      {.help = "Memory for showers; if they do not fit, each epoch reads them from the file in pieces",
+       .unit = "MB",
+       .min = 16,
+       .max = 1e9});
   v.output("model", model, {.type = ArtifactType::kModel, .help = "Model folder", .file = "model"});
   v.output("metrics", metrics,
            {.type = ArtifactType::kMetrics, .help = "Losses and speed (JSON)", .file = "training.json"});
@@ -76,7 +82,7 @@ void Train::run(kfp::RunContext& context) {
   if (!(reader->info().mesh == transform.mesh))
     throw core::InputError(
         {.message = "train.h5 and transform.json are of different meshes", .file = prepared.path});
-  const calo::Showers showers = calo::read_all(*reader);
+  const calo::TrainingData showers(*reader, static_cast<std::size_t>(memory_mb) << 20);
 
   core::StagedOutput log_folder(logs.path, core::StagedOutput::Kind::kFolder);
   core::StagedOutput model_folder(model.path, core::StagedOutput::Kind::kFolder);

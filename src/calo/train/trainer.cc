@@ -25,10 +25,9 @@ namespace {
 
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
-using Indices = std::vector<std::uint32_t>;
+using Numbers = TrainingData::Numbers;
 
 constexpr std::uint32_t kSplitStream = 0x76616c69;
-constexpr std::uint32_t kShuffleStream = 0x73687566;
 constexpr const char* kDivergedHint = "try a smaller lr, or another kernel_initializer";
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
@@ -44,46 +43,43 @@ double number_of(const json& object, const char* name) {
   return value.is_null() ? kNan : value.get<double>();
 }
 
+// Ascending, unless all showers are in memory.
+Numbers in_order(Numbers numbers, const TrainingData& data) {
+  if (!data.is_in_memory()) std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
 // One training from start to end; cross-validation makes several.
 class Fit {
  public:
-  Fit(const Showers& showers, Indices training, Indices validation, const Transform& transform,
+  Fit(const TrainingData& data, Numbers training, const Numbers& validation, const Transform& transform,
       const ModelDescription& description, const TrainOptions& options, core::ThreadPool& pool)
-      : showers_(showers),
-        training_(std::move(training)),
-        validation_(std::move(validation)),
+      : data_(data),
+        training_(in_order(std::move(training), data)),
+        validation_(data.some(in_order(validation, data), options.seed)),
         description_(description),
         options_(options),
         optimizer_(description),
-        model_(new_model({.description = description,
-                          .transform = transform,
-                          .seed = options.seed,
-                          .device = architecture(description.architecture).device(options.device),
-                          .showers = &showers,
-                          .training = training_},
-                         pool)) {}
+        model_(start(transform, pool)) {
+    if (validation_.size() < validation.size())
+      spdlog::info("{} of the {} showers that judge the training fit into memory", validation_.size(),
+                   validation.size());
+  }
 
   TrainResult run(const std::string& label) {
     if (options_.resume) load();
     open_logs();
-    auto last_checkpoint = Clock::now();
-    core::Progress progress(label, description_.epochs, "epochs");
+    last_checkpoint_ = Clock::now();
+    core::Progress progress(label, description_.epochs * static_cast<std::int64_t>(training_.size()),
+                            "showers");
+    progress.resume_at(showers_done());
     while (epoch_ < description_.epochs && !result_.stopped_early) {
-      run_epoch();
-      if (core::interrupt_requested()) stop_interrupted();
-      const EpochRecord& record = result_.history.back();
-      progress.update(
-          epoch_,
-          fmt::format("loss {:.4f}{}, {:.0f} showers/s", record.loss,
-                      validation_.empty() ? "" : fmt::format(", validation {:.4f}", record.validation_loss),
-                      record.showers_per_second));
-      const double since = std::chrono::duration<double>(Clock::now() - last_checkpoint).count();
+      run_epoch(progress);
       const bool keep = description_.save_every > 0 && epoch_ % description_.save_every == 0;
-      if (!options_.checkpoint_folder.empty() && (keep || since > options_.checkpoint_seconds)) {
-        save(checkpoint_file());
-        if (keep) save(options_.checkpoint_folder / fmt::format("epoch-{:05}.h5", epoch_));
-        last_checkpoint = Clock::now();
-      }
+      if (keep && !options_.checkpoint_folder.empty())
+        save(options_.checkpoint_folder / fmt::format("epoch-{:05}.h5", epoch_));
+      if (core::interrupt_requested()) stop_interrupted();
+      if (keep) save_now();
     }
     if (!options_.checkpoint_folder.empty()) save(checkpoint_file());
     if (!description_.save_best || best_weights_.empty()) {
@@ -105,39 +101,94 @@ class Fit {
  private:
   std::filesystem::path checkpoint_file() const { return options_.checkpoint_folder / "checkpoint.h5"; }
 
-  // Number of batches: a last one of less than half the size is shared out, since normalisation over a few
-  // showers disturbs the running statistics.
-  std::size_t batches() const {
-    const auto size = static_cast<std::size_t>(description_.batch_size);
-    return std::max<std::size_t>(1, (training_.size() + size / 2) / size);
+  std::unique_ptr<TrainableModel> start(const Transform& transform, core::ThreadPool& pool) const {
+    const TrainingData::Part some = data_.some(training_, options_.seed);
+    return new_model({.description = description_,
+                      .transform = transform,
+                      .seed = options_.seed,
+                      .device = architecture(description_.architecture).device(options_.device),
+                      .showers = &some.showers(),
+                      .training = some.indices()},
+                     pool);
   }
 
-  void run_epoch() {
-    const auto start = Clock::now();
-    Indices order = training_;
-    core::Philox(options_.seed, static_cast<std::uint64_t>(epoch_), kShuffleStream).shuffle(order);
-    EpochRecord record{.epoch = epoch_ + 1, .lr = learning_rate(description_, epoch_)};
-    const std::size_t count = batches();
-    for (std::size_t batch = 0; batch < count; ++batch) {
-      const std::size_t begin = order.size() * batch / count;
-      const std::size_t end = order.size() * (batch + 1) / count;
-      optimizer_.begin_step(++step_, record.lr);
-      const Loss loss = model_->train_step(showers_, {order.data() + begin, end - begin},
-                                           static_cast<std::uint64_t>(epoch_), optimizer_);
-      require_finite(loss, "loss");
-      add(loss, static_cast<double>(end - begin) / static_cast<double>(order.size()), record.parts);
+  std::int64_t showers_done() const {
+    return epoch_ * static_cast<std::int64_t>(training_.size()) + static_cast<std::int64_t>(done_);
+  }
+
+  // Number of batches: a last one of less than half the size is shared out, since normalisation over a few
+  // showers disturbs the running statistics.
+  std::size_t batches(std::size_t showers) const {
+    const auto size = static_cast<std::size_t>(description_.batch_size);
+    return std::max<std::size_t>(1, (showers + size / 2) / size);
+  }
+
+  // From where a checkpoint may have left it.
+  void run_epoch(core::Progress& progress) {
+    const TrainingData::Epoch epoch =
+        data_.epoch(training_, options_.seed, static_cast<std::uint64_t>(epoch_));
+    if (done_ == 0) record_ = {.epoch = epoch_ + 1, .lr = learning_rate(description_, epoch_)};
+    const auto begun = Clock::now();
+    const double seconds_before = epoch_seconds_;
+    for (; part_ < epoch.num_parts(); ++part_, batch_ = 0) {
+      const TrainingData::Part part = epoch.part(part_);
+      const std::size_t count = batches(part.size());
+      while (batch_ < count) {
+        const std::size_t begin = part.size() * batch_ / count, end = part.size() * (batch_ + 1) / count;
+        optimizer_.begin_step(++step_, record_.lr);
+        const Loss loss = model_->train_step(part.batch(begin, end - begin),
+                                             static_cast<std::uint64_t>(epoch_), optimizer_);
+        require_finite(loss, "loss");
+        add(loss, static_cast<double>(end - begin) / static_cast<double>(training_.size()), record_.parts);
+        ++batch_;
+        done_ += end - begin;
+        epoch_seconds_ = seconds_before + std::chrono::duration<double>(Clock::now() - begun).count();
+        progress.update(showers_done(), note());
+        if (done_ == training_.size()) continue;
+        const double rest_s =
+            epoch_seconds_ / static_cast<double>(done_) * static_cast<double>(training_.size() - done_);
+        if (core::interrupt_requested() && rest_s > options_.finish_epoch_within_seconds) stop_interrupted();
+        save_now_and_then();
+      }
     }
+    EpochRecord record = std::move(record_);
     record.loss = total(record.parts);
-    record.showers_per_second =
-        static_cast<double>(order.size()) / std::chrono::duration<double>(Clock::now() - start).count();
+    record.showers_per_second = static_cast<double>(done_) / epoch_seconds_;
     ++epoch_;
+    part_ = batch_ = done_ = 0;
+    epoch_seconds_ = 0;
     record.validation_loss = kNan;
     for (const std::string& name : parts_) record.validation_parts[name] = kNan;
-    if (!validation_.empty()) validate(record);
+    if (validation_.size() > 0) validate(record);
     record.time_unix_s = now_unix_s();
     judge(record);
     log(record);
     result_.history.push_back(record);
+    progress.update(showers_done(), note());
+    save_now_and_then();
+  }
+
+  // "epoch 3 of 40: loss 5.1231, validation 5.2": the loss of the epoch so far.
+  std::string note() const {
+    std::string text = fmt::format("epoch {} of {}", done_ > 0 ? epoch_ + 1 : epoch_, description_.epochs);
+    if (done_ > 0)
+      text += fmt::format(": loss {:.4f}", total(record_.parts) * static_cast<double>(training_.size()) /
+                                               static_cast<double>(done_));
+    if (result_.history.empty()) return text;
+    const EpochRecord& last = result_.history.back();
+    if (done_ == 0) text += fmt::format(": loss {:.4f}", last.loss);
+    if (validation_.size() > 0) text += fmt::format(", validation {:.4f}", last.validation_loss);
+    return text;
+  }
+
+  void save_now() {
+    if (options_.checkpoint_folder.empty()) return;
+    save(checkpoint_file());
+    last_checkpoint_ = Clock::now();
+  }
+  void save_now_and_then() {
+    if (std::chrono::duration<double>(Clock::now() - last_checkpoint_).count() > options_.checkpoint_seconds)
+      save_now();
   }
 
   void require_finite(const Loss& loss, const char* name) const {
@@ -167,7 +218,7 @@ class Fit {
     const auto size = static_cast<std::size_t>(description_.batch_size);
     for (std::size_t begin = 0; begin < validation_.size(); begin += size) {
       const std::size_t count = std::min(size, validation_.size() - begin);
-      const Loss loss = model_->evaluate(showers_, {validation_.data() + begin, count});
+      const Loss loss = model_->evaluate(validation_.batch(begin, count));
       require_finite(loss, "validation loss");
       add(loss, static_cast<double>(count) / static_cast<double>(validation_.size()),
           record.validation_parts);
@@ -176,7 +227,7 @@ class Fit {
   }
 
   void judge(const EpochRecord& record) {
-    const double loss = validation_.empty() ? record.loss : record.validation_loss;
+    const double loss = validation_.size() == 0 ? record.loss : record.validation_loss;
     if (!std::isfinite(loss))
       spdlog::warn("the validation loss of epoch {} is {}: the epoch counts as one without gain",
                    record.epoch, loss);
@@ -201,7 +252,9 @@ class Fit {
           {.message = "training was interrupted; nothing was kept, since no checkpoint folder was given"});
     save(checkpoint_file());
     throw core::Interrupted(
-        {.message = fmt::format("training was interrupted after epoch {}; its state is saved", epoch_),
+        {.message = done_ == 0
+                        ? fmt::format("training was interrupted after epoch {}; its state is saved", epoch_)
+                        : fmt::format("training was interrupted in epoch {}; its state is saved", epoch_ + 1),
          .file = checkpoint_file(),
          .hint = "run the same command with --resume to go on"});
   }
@@ -225,7 +278,14 @@ class Fit {
                       {"patience_loss", number_or_null(patience_loss_)},
                       {"waited", waited_},
                       {"stopped_early", result_.stopped_early},
-                      {"history", history_json()}});
+                      {"history", history_json()},
+                      {"block_size", data_.block_size()},
+                      {"group_size", data_.group_size()},
+                      {"part", part_},
+                      {"batch", batch_},
+                      {"showers_done", done_},
+                      {"epoch_seconds", epoch_seconds_},
+                      {"losses_so_far", record_.parts}});
     if (best_weights_.empty()) return;
     std::vector<Parameter> best;
     for (const auto& [name, tensor] : best_weights_)
@@ -261,7 +321,16 @@ class Fit {
     if (state.value("description", json()) != resumable_description()) refuse("model description");
     if (state.value("seed", json()) != options_.seed) refuse("seed");
     if (state.value("data_hash", json()) != options_.data_hash) refuse("data set");
+    if (state.value("block_size", std::size_t{0}) != data_.block_size() ||
+        state.value("group_size", std::size_t{0}) != data_.group_size())
+      refuse("memory for showers");
     epoch_ = state.at("epoch");
+    part_ = state.value("part", std::size_t{0});
+    batch_ = state.value("batch", std::size_t{0});
+    done_ = state.value("showers_done", std::size_t{0});
+    epoch_seconds_ = state.value("epoch_seconds", 0.0);
+    record_ = {.epoch = epoch_ + 1, .lr = learning_rate(description_, epoch_)};
+    if (done_ > 0) record_.parts = state.at("losses_so_far").get<std::map<std::string, double>>();
     step_ = state.at("step");
     result_.best_epoch = state.at("best_epoch");
     const auto infinite_if_null = [](double value) {
@@ -282,7 +351,10 @@ class Fit {
       for (Parameter& parameter : best)
         best_weights_[parameter.name] = {.shape = parameter.shape, .values = std::move(parameter.values)};
     }
-    spdlog::info("resuming after epoch {}", epoch_);
+    if (done_ == 0)
+      spdlog::info("resuming after epoch {}", epoch_);
+    else
+      spdlog::info("resuming in epoch {}, {} of its {} showers done", epoch_ + 1, done_, training_.size());
   }
 
   void open_logs() {
@@ -312,8 +384,9 @@ class Fit {
     events_->add(record.epoch, record.time_unix_s, scalars);
   }
 
-  const Showers& showers_;
-  Indices training_, validation_;
+  const TrainingData& data_;
+  Numbers training_;
+  TrainingData::Part validation_;
   ModelDescription description_;
   TrainOptions options_;
   Optimizer optimizer_;
@@ -324,6 +397,11 @@ class Fit {
   double best_loss_ = std::numeric_limits<double>::infinity();
   double patience_loss_ = std::numeric_limits<double>::infinity();
   std::int64_t epoch_ = 0, step_ = 0, waited_ = 0;
+  // Of the epoch that is under way.
+  EpochRecord record_;
+  std::size_t part_ = 0, batch_ = 0, done_ = 0;  // the next part and batch, and the showers before them
+  double epoch_seconds_ = 0;
+  Clock::time_point last_checkpoint_;
   std::ofstream lines_;
   std::optional<EventFile> events_;
 };
@@ -373,10 +451,10 @@ double learning_rate(const ModelDescription& description, std::int64_t epoch) {
   return description.lr * factor;
 }
 
-TrainResult train(const Showers& showers, const Transform& transform, const ModelDescription& description,
+TrainResult train(const TrainingData& data, const Transform& transform, const ModelDescription& description,
                   const TrainOptions& options, core::ThreadPool& pool) {
   description.validate();
-  Indices all(showers.size());
+  Numbers all(data.size());
   std::iota(all.begin(), all.end(), 0u);
   core::Philox(options.seed, 0, kSplitStream).shuffle(all);
   const auto held =
@@ -393,22 +471,27 @@ TrainResult train(const Showers& showers, const Transform& transform, const Mode
           {.message = fmt::format("{} folds of {} showers are too small", folds, all.size()),
            .field = "k_folds"});
     for (std::size_t fold = 0; fold < folds; ++fold) {
-      Indices training, validation;
+      Numbers training, validation;
       for (std::size_t i = 0; i < all.size(); ++i)
         (i % folds == fold ? validation : training).push_back(all[i]);
       TrainOptions plain{.seed = options.seed};
-      Fit fit(showers, std::move(training), std::move(validation), transform, description, plain, pool);
+      Fit fit(data, std::move(training), validation, transform, description, plain, pool);
       const TrainResult result = fit.run(fmt::format("fold {} of {}", fold + 1, folds));
       const auto& best = result.history.at(static_cast<std::size_t>(result.best_epoch - 1));
       fold_losses.push_back(best.validation_loss);
     }
   }
   const auto middle = all.begin() + static_cast<std::ptrdiff_t>(held);
-  Fit fit(showers, Indices(middle, all.end()), Indices(all.begin(), middle), transform, description, options,
+  Fit fit(data, Numbers(middle, all.end()), Numbers(all.begin(), middle), transform, description, options,
           pool);
   TrainResult result = fit.run("train");
   result.fold_losses = std::move(fold_losses);
   return result;
+}
+
+TrainResult train(const Showers& showers, const Transform& transform, const ModelDescription& description,
+                  const TrainOptions& options, core::ThreadPool& pool) {
+  return train(TrainingData(showers), transform, description, options, pool);
 }
 
 }  // namespace calo

@@ -9,6 +9,7 @@
 
 #include "calo/model/model_folder.h"
 #include "calo/shower/showers.h"
+#include "calo/train/training_data.h"
 #include "core/thread_pool.h"
 
 namespace calo {
@@ -22,6 +23,9 @@ struct TrainOptions {
   bool resume = false;  ///< go on from the checkpoint, where there is one
   /// `metrics.jsonl` and TensorBoard's event file; empty = none.
   std::filesystem::path log_folder;
+  /// At an interruption an epoch is brought to its end if that takes no longer than this; else the training
+  /// stops within it.
+  double finish_epoch_within_seconds = 10;
   std::string device = "cpu";  ///< auto, cpu or cuda
   /// Hash of the training data: a checkpoint made with other data is refused.
   std::string data_hash;
@@ -51,11 +55,13 @@ struct TrainResult {
   std::vector<double> fold_losses;  ///< validation loss of each fold of a cross-validation
 };
 
-/// Trains a model on clean showers. Same showers, description, seed and number of threads: same weights, also
-/// when interrupted and resumed.
+/// Trains a model on clean showers, which are in memory or read from their file. Same showers, description,
+/// seed and number of threads: same weights, also when interrupted and resumed.
 /// @throws core::UnavailableError (no such device), core::InputError (a loss that is not finite, a checkpoint
 /// that does not fit, too few showers),
 ///         core::Interrupted (state saved in checkpoint_folder)
+TrainResult train(const TrainingData& data, const Transform& transform, const ModelDescription& description,
+                  const TrainOptions& options, core::ThreadPool& pool);
 TrainResult train(const Showers& showers, const Transform& transform, const ModelDescription& description,
                   const TrainOptions& options, core::ThreadPool& pool);
 

@@ -110,7 +110,7 @@ TEST_P(VaeStep, AgreesWithAutograd) {
     expected.backward();
     torch_optimizer.step();
     optimizer.begin_step(static_cast<std::int64_t>(step) + 1, lr);
-    const calo::Loss loss = vae->train_step(showers, batch, step, optimizer);
+    const calo::Loss loss = vae->train_step({.showers = showers, .indices = batch}, step, optimizer);
     EXPECT_NEAR(loss.total() / expected.item<double>(), 1, 1e-4) << "step " << step;
   }
   for (const auto& [name, tensor] : vae->weights()) {
@@ -151,16 +151,19 @@ TEST_P(TorchStep, AgreesWithTheFusedStep) {
   for (std::int64_t step = 1; step <= 4; ++step) {
     // rmsprop and adam divide by gradients that are almost zero: only small steps stay comparable.
     optimizer.begin_step(step, 1e-5);
-    const calo::Loss ours = fused->train_step(showers, batch, static_cast<std::uint64_t>(step), optimizer);
-    const calo::Loss theirs =
-        by_torch->train_step(showers, batch, static_cast<std::uint64_t>(step), optimizer);
+    const calo::Loss ours = fused->train_step({.showers = showers, .indices = batch},
+                                              static_cast<std::uint64_t>(step), optimizer);
+    const calo::Loss theirs = by_torch->train_step({.showers = showers, .indices = batch},
+                                                   static_cast<std::uint64_t>(step), optimizer);
     EXPECT_NEAR(theirs.parts[0] / ours.parts[0], 1, 1e-4) << "step " << step;
     EXPECT_NEAR(theirs.parts[1] / ours.parts[1], 1, 1e-3) << "step " << step;
     if (step == 2) by_torch->set_parameters([](std::vector<calo::Parameter>&) {});
     if (step == 3)
       by_torch->set_parameters([&](std::vector<calo::Parameter>& all) { all = fused->parameters(); });
   }
-  EXPECT_NEAR(by_torch->evaluate(showers, batch).total() / fused->evaluate(showers, batch).total(), 1, 1e-4);
+  EXPECT_NEAR(by_torch->evaluate({.showers = showers, .indices = batch}).total() /
+                  fused->evaluate({.showers = showers, .indices = batch}).total(),
+              1, 1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, TorchStep, testing::Values("adam", "adamw", "sgd", "rmsprop", "adagrad"),

@@ -57,14 +57,14 @@ TEST(Cascade, GradientsEqualFiniteDifferences) {
   for (int step = 1; step <= 30;
        ++step) {  // away from the first outputs, which do not depend on the features
     adam.begin_step(step, 5e-3);
-    model->train_step(showers, all, 0, adam);
+    model->train_step({.showers = showers, .indices = all}, 0, adam);
   }
   description.optimizer = "sgd";
   calo::Optimizer descent(description);
   std::vector<calo::Parameter> before = model->parameters();
   constexpr double kRate = 1e-3;
   descent.begin_step(1, kRate);
-  model->train_step(showers, all, 0, descent);
+  model->train_step({.showers = showers, .indices = all}, 0, descent);
   const std::vector<calo::Parameter> after = model->parameters();
   const auto loss_with = [&](std::size_t parameter, const std::vector<float>& values) {
     model->set_parameters([&](std::vector<calo::Parameter>& parameters) {
@@ -72,7 +72,7 @@ TEST(Cascade, GradientsEqualFiniteDifferences) {
         std::copy(before[i].values.begin(), before[i].values.end(), parameters[i].values.begin());
       std::copy(values.begin(), values.end(), parameters[parameter].values.begin());
     });
-    return model->evaluate(showers, all).total();
+    return model->evaluate({.showers = showers, .indices = all}).total();
   };
   core::Philox random(1, 2);
   for (std::size_t i = 0; i < before.size(); ++i) {

@@ -34,18 +34,15 @@ class ScaledMean : public calo::TrainableModel {
 
   std::vector<std::string> loss_parts() const override { return {"cells", "response"}; }
 
-  calo::Loss train_step(const calo::Showers& showers, std::span<const std::uint32_t> batch, std::uint64_t,
-                        const calo::Optimizer& optimizer) override {
+  calo::Loss train_step(const calo::Batch& batch, std::uint64_t, const calo::Optimizer& optimizer) override {
     std::vector<float> mean_gradient(parameters_[0].values.size()), spread_gradient(1);
-    calo::Loss loss = pass(showers, batch, &mean_gradient, &spread_gradient);
+    calo::Loss loss = pass(batch, &mean_gradient, &spread_gradient);
     optimizer.update(parameters_[0], 0, mean_gradient.size(), mean_gradient.data());
     optimizer.update(parameters_[1], 0, 1, spread_gradient.data());
     return loss;
   }
 
-  calo::Loss evaluate(const calo::Showers& showers, std::span<const std::uint32_t> batch) override {
-    return pass(showers, batch, nullptr, nullptr);
-  }
+  calo::Loss evaluate(const calo::Batch& batch) override { return pass(batch, nullptr, nullptr); }
 
   const std::vector<Parameter>& parameters() override { return parameters_; }
   void set_parameters(const std::function<void(std::vector<Parameter>&)>& change) override {
@@ -60,15 +57,16 @@ class ScaledMean : public calo::TrainableModel {
 
  private:
   // Squared error of the cells, and the likelihood of a normal of ln(response).
-  calo::Loss pass(const calo::Showers& showers, std::span<const std::uint32_t> batch,
-                  std::vector<float>* mean_gradient, std::vector<float>* spread_gradient) {
+  calo::Loss pass(const calo::Batch& batch, std::vector<float>* mean_gradient,
+                  std::vector<float>* spread_gradient) {
+    const calo::Showers& showers = batch.showers;
     const std::vector<float>& mean = parameters_[0].values;
     const double log_spread = parameters_[1].values[0], spread = std::exp(log_spread);
     const auto size = static_cast<double>(batch.size());
     double cells = 0, response = 0, sum_of_means = 0;
     for (const float value : mean) sum_of_means += value;
     std::vector<float> dense(mean.size());
-    for (const std::uint32_t shower : batch) {
+    for (const std::uint32_t shower : batch.indices) {
       showers.to_dense(shower, dense);
       const double energy = showers.conditions[shower].incident_energy_mev;
       double total = 0;

@@ -190,9 +190,8 @@ class Cascade : public TrainableModel {
 
   std::vector<std::string> loss_parts() const override { return {"total", "layers", "rings", "phi"}; }
 
-  Loss train_step(const Showers& showers, std::span<const std::uint32_t> batch, std::uint64_t epoch,
-                  const Optimizer& optimizer) override {
-    Loss loss = run(showers, batch, true, epoch);
+  Loss train_step(const Batch& batch, std::uint64_t epoch, const Optimizer& optimizer) override {
+    Loss loss = run(batch, true, epoch);
     const float share = 1.0f / static_cast<float>(batch.size());
     pool_.for_each(parameters_.size(), [&](std::size_t i) {
       Parameter& parameter = parameters_[i];
@@ -207,9 +206,7 @@ class Cascade : public TrainableModel {
     return loss;
   }
 
-  Loss evaluate(const Showers& showers, std::span<const std::uint32_t> batch) override {
-    return run(showers, batch, false, 0);
-  }
+  Loss evaluate(const Batch& batch) override { return run(batch, false, 0); }
 
   const std::vector<Parameter>& parameters() override { return parameters_; }
   void set_parameters(const std::function<void(std::vector<Parameter>&)>& change) override {
@@ -265,11 +262,12 @@ class Cascade : public TrainableModel {
     }
   }
 
-  Loss run(const Showers& showers, std::span<const std::uint32_t> batch, bool learn, std::uint64_t epoch) {
+  Loss run(const Batch& batch, bool learn, std::uint64_t epoch) {
+    const Showers& showers = batch.showers;
     // Shared out by the number of hits, which the work grows with: the largest first, to who has least.
     std::vector<std::vector<std::uint32_t>> shares(lanes_.size());
     std::vector<std::size_t> hits(lanes_.size());
-    std::vector<std::uint32_t> order(batch.begin(), batch.end());
+    std::vector<std::uint32_t> order(batch.indices.begin(), batch.indices.end());
     const auto hits_of = [&](std::uint32_t shower) { return showers.cells_of(shower).size(); };
     std::stable_sort(order.begin(), order.end(),
                      [&](std::uint32_t a, std::uint32_t b) { return hits_of(a) > hits_of(b); });
@@ -286,7 +284,7 @@ class Cascade : public TrainableModel {
         bool mirror = false;
         int turn = 0;
         if (learn && mirror_ && is_perpendicular(showers.conditions[shower])) {
-          core::Philox random(seed_ ^ (epoch * 0x9e3779b97f4a7c15ull), shower, kMirrorStream);
+          core::Philox random(seed_ ^ (epoch * 0x9e3779b97f4a7c15ull), batch.number(shower), kMirrorStream);
           const std::uint32_t bits = random.next_u32();
           const int n_phi = transform_.mesh.cylinder().n_phi;
           mirror = (bits & 1) != 0;

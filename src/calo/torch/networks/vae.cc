@@ -132,10 +132,9 @@ class Vae : public TrainableModel {
     if (by_torch_) upload();
   }
 
-  Loss train_step(const Showers& showers, std::span<const std::uint32_t> batch, std::uint64_t epoch,
-                  const Optimizer& optimizer) override {
+  Loss train_step(const Batch& batch, std::uint64_t epoch, const Optimizer& optimizer) override {
     const std::size_t size = batch.size();
-    gather(showers, batch, turns_for(batch, epoch));
+    gather(batch.showers, batch.indices, turns_for(batch, epoch));
     if (by_torch_) return dense_step(size, noise_for(batch, epoch, kNoiseStream), optimizer);
     const torch::Tensor first = first_layer(size).requires_grad_(true);
     const Middle middle =
@@ -157,9 +156,9 @@ class Vae : public TrainableModel {
     return {.parts = {reconstruction / static_cast<double>(size), middle.kl.item<double>()}};
   }
 
-  Loss evaluate(const Showers& showers, std::span<const std::uint32_t> batch) override {
+  Loss evaluate(const Batch& batch) override {
     const torch::NoGradGuard no_gradients;
-    gather(showers, batch, std::vector<int>(batch.size(), 0));
+    gather(batch.showers, batch.indices, std::vector<int>(batch.size(), 0));
     const torch::Tensor noise = noise_for(batch, 0, kEvaluationStream);
     if (by_torch_) {
       const DenseLoss loss = dense_loss(batch.size(), noise, false);
@@ -353,10 +352,10 @@ class Vae : public TrainableModel {
                                 position.r);
   }
 
-  std::vector<int> turns_for(std::span<const std::uint32_t> batch, std::uint64_t epoch) const {
+  std::vector<int> turns_for(const Batch& batch, std::uint64_t epoch) const {
     std::vector<int> turns;
-    for (const std::uint32_t shower : batch) {
-      core::Philox random(seed_, epoch << 32 | shower, kTurnStream);
+    for (const std::uint32_t shower : batch.indices) {
+      core::Philox random(seed_, epoch << 32 | batch.number(shower), kTurnStream);
       const auto steps = static_cast<std::uint32_t>(transform_.mesh.layer(0).n_phi);
       turns.push_back(description_.rotate_phi ? static_cast<int>(random.below(steps)) : 0);
     }
@@ -523,12 +522,11 @@ class Vae : public TrainableModel {
     return {.parts = {loss.reconstruction.item<double>(), loss.kl.item<double>()}};
   }
 
-  torch::Tensor noise_for(std::span<const std::uint32_t> batch, std::uint64_t epoch,
-                          std::uint32_t stream) const {
+  torch::Tensor noise_for(const Batch& batch, std::uint64_t epoch, std::uint32_t stream) const {
     torch::Tensor noise = torch::empty({static_cast<std::int64_t>(batch.size()), description_.latent_dim});
     float* out = noise.data_ptr<float>();
-    for (const std::uint32_t shower : batch) {
-      core::Philox random(seed_, epoch << 32 | shower, stream);
+    for (const std::uint32_t shower : batch.indices) {
+      core::Philox random(seed_, epoch << 32 | batch.number(shower), stream);
       for (std::int64_t i = 0; i < description_.latent_dim; ++i) *out++ = random.normal();
     }
     return noise;
