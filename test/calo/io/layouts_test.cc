@@ -86,7 +86,7 @@ TEST_P(LayoutTest, TheSameShowersGiveTheSameBytes) {
     core::ThreadPool pool(threads);
     const auto path = folder / ("out" + std::to_string(threads));
     write(path, showers, {.layout = GetParam(), .mesh = mesh, .geometries = {"SiW"}}, pool,
-          static_cast<std::size_t>(5 * threads));
+          std::size_t{5} * static_cast<std::size_t>(threads));
     hashes.push_back(core::sha256_of_path(path));
   }
   EXPECT_EQ(hashes[0], hashes[1]);
