@@ -210,7 +210,9 @@ Comparison compare_cells(const GroupSample& full, const GroupSample& fast, const
     }
     // Ratio of two sums over showers; its error by the delta method.
     double cells = 0, logs = 0;
-    const auto of_shower = [&](std::size_t i) { return group.observables[kFilledCells][i]; };
+    const auto of_shower = [&](std::size_t i) {
+      return group.observables[observable_index("filled_cells")][i];
+    };
     for (std::size_t i = 0; i < group.showers; ++i) {
       cells += of_shower(i);
       logs += group.log_sum[i];
@@ -270,8 +272,9 @@ double mean_difference(const std::vector<double>& p, const std::vector<double>& 
 Correlations compare_correlations(const GroupSample& full, const GroupSample& fast, std::size_t d,
                                   const Resampling& resampling, core::ThreadPool& pool) {
   if (std::min(full.showers, fast.showers) < kFewestCorrelated) return {};
-  const auto& p = full.layers.front();
-  const auto& q = fast.layers.front();
+  constexpr std::size_t kEnergy = layer_observable_index("layer_energy");
+  const auto& p = full.layers[kEnergy];
+  const auto& q = fast.layers[kEnergy];
   Correlations result{.full = correlations(p, nullptr, 0), .fast = correlations(q, nullptr, 0)};
   result.mean_difference.value = mean_difference(result.full, result.fast, d);
   // Fewer replicas than elsewhere: each costs layers² x showers.
@@ -322,7 +325,7 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
 
   // The layers' energies in MeV, for the profile.
   const auto in_mev = [](const GroupSample& group) {
-    std::vector<std::vector<float>> mev = group.layers.front();
+    std::vector<std::vector<float>> mev = group.layers[layer_observable_index("layer_energy")];
     for (auto& layer : mev)
       for (std::size_t i = 0; i < layer.size(); ++i)
         layer[i] = static_cast<float>(layer[i] * group.incident_mev[i]);
@@ -343,7 +346,7 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
   const auto observable = [&](std::size_t k) {
     const Observable& o = kObservables[k];
     std::optional<BinRange> range;
-    if (k == kPeakDepth)  // one bin a layer
+    if (o.has_bin_for_layer)
       range = BinRange{.low = -axes.layer_mm / 2,
                        .high = (axes.layers - 0.5) * axes.layer_mm,
                        .bins = static_cast<std::size_t>(axes.layers)};
@@ -353,21 +356,24 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
                             resampling);
     });
   };
-  observable(0);
+  constexpr std::size_t kResponse = observable_index("response"),
+                        kDepth = observable_index("longitudinal_first_moment"),
+                        kRadius = observable_index("lateral_first_moment");
+  observable(kResponse);
   later([&] {
     Comparison c = compare_profiles("longitudinal_profile", "Longitudinal profile",
                                     axes.has_depth ? "mm" : "layers", 0, axes.layer_mm * axes.layers, layers,
                                     of(full_layers), of(fast_layers), full, fast, true, resampling);
-    mean_and_error(finite(full.observables[kLongitudinalMoment]), c.full_mean, c.full_mean_error);
-    mean_and_error(finite(fast.observables[kLongitudinalMoment]), c.fast_mean, c.fast_mean_error);
+    mean_and_error(finite(full.observables[kDepth]), c.full_mean, c.full_mean_error);
+    mean_and_error(finite(fast.observables[kDepth]), c.fast_mean, c.fast_mean_error);
     return c;
   });
   later([&] {
     Comparison c = compare_profiles("lateral_profile", "Lateral profile", "mm", 0, axes.ring_mm * axes.rings,
                                     full.ring_mev.size(), of(full.ring_mev), of(fast.ring_mev), full, fast,
                                     true, resampling);
-    mean_and_error(finite(full.observables[kLateralMoment]), c.full_mean, c.full_mean_error);
-    mean_and_error(finite(fast.observables[kLateralMoment]), c.fast_mean, c.fast_mean_error);
+    mean_and_error(finite(full.observables[kRadius]), c.full_mean, c.full_mean_error);
+    mean_and_error(finite(fast.observables[kRadius]), c.fast_mean, c.fast_mean_error);
     return c;
   });
   if (axes.sectors > 1)
@@ -376,7 +382,8 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
                               full.sector_mev.size(), of(full.sector_mev), of(fast.sector_mev), full, fast,
                               false, resampling);
     });
-  for (std::size_t k = 1; k < std::size(kObservables); ++k) observable(k);
+  for (std::size_t k = 0; k < std::size(kObservables); ++k)
+    if (k != kResponse) observable(k);
   later([&] { return compare_cells(full, fast, resampling); });
   for (std::size_t k = 0; k < std::size(kLayerObservables); ++k) {
     const LayerObservable& o = kLayerObservables[k];

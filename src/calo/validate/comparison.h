@@ -70,13 +70,16 @@ struct ConditionComparison {
   std::int64_t full_showers = 0, fast_showers = 0;
   std::int64_t full_empty = 0, fast_empty = 0;  ///< of them without any energy
   std::vector<Comparison> observables;
-  std::vector<LayeredComparison> layered;  ///< the first: energy in each layer over the incident energy
-  Correlations correlations;               ///< empty for few showers
+  std::vector<LayeredComparison> layered;            ///< as kLayerObservables
+  Correlations correlations;                         ///< empty for few showers
   std::vector<double> full_cell_mev, fast_cell_mev;  ///< mean energy of each cell
   Showers full_examples, fast_examples;              ///< to look at, pairs of equal energy
 
   const Comparison& observable(const std::string& name) const;
-  const std::vector<Comparison>& layers() const { return layered.front().layers; }
+  /// Energy in each layer over the incident energy.
+  const std::vector<Comparison>& layers() const {
+    return layered[layer_observable_index("layer_energy")].layers;
+  }
 };
 
 /// @param full,fast the mean cells and examples are moved out of them

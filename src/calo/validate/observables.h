@@ -2,7 +2,7 @@
 
 #include <cmath>
 #include <limits>
-#include <string>
+#include <string_view>
 
 #include "calo/validate/features.h"
 
@@ -15,8 +15,17 @@ struct Observable {
   const char* unit;   ///< of the axis; "" = none
   /// NaN for a shower that has none (an empty one has no moments); those are left out.
   double (*value)(const ShowerFeatures& shower);
-  bool is_depth = false;  ///< along the shower
+  bool is_depth = false;           ///< along the shower
+  bool has_bin_for_layer = false;  ///< one bin for each layer, as the values are layers' positions
 };
+
+/// Index of the row of a table that has this name. A name that no row has does not compile.
+template <class Row, std::size_t N>
+consteval std::size_t index_of(const Row (&table)[N], std::string_view name) {
+  for (std::size_t i = 0; i < N; ++i)
+    if (name == table[i].name) return i;
+  throw "no row of the table has this name";
+}
 
 namespace observables {
 template <auto Member>
@@ -46,7 +55,7 @@ inline constexpr Observable kObservables[] = {
     {"radius_90", "Radius that holds 90 % of the energy", "mm",
      observables::of_filled<&ShowerFeatures::radius_90_mm>},
     {"peak_depth", "Depth of the layer with most energy", "mm",
-     observables::of_filled<&ShowerFeatures::peak_depth_mm>, true},
+     observables::of_filled<&ShowerFeatures::peak_depth_mm>, true, true},
     {"filled_cells", "Cells with energy", "",
      [](const ShowerFeatures& s) { return static_cast<double>(s.cells); }},
     {"hottest_cell", "Share of the energy in the hottest cell", "",
@@ -55,9 +64,10 @@ inline constexpr Observable kObservables[] = {
      }},
 };
 
-/// Places in kObservables.
-inline constexpr std::size_t kResponse = 0, kLongitudinalMoment = 1, kLateralMoment = 3, kDepth90 = 5,
-                             kRadius90 = 6, kPeakDepth = 7, kFilledCells = 8;
+/// Index of an observable in kObservables, by its name.
+consteval std::size_t observable_index(std::string_view name) {
+  return index_of(kObservables, name);
+}
 
 /// A number of each layer of a shower.
 struct LayerObservable {
@@ -75,7 +85,7 @@ double of_layer(const ShowerFeatures& shower, std::size_t layer) {
 }
 }  // namespace observables
 
-/// The CaloChallenge's (code/HighLevelFeatures.py). The first is the energy.
+/// The CaloChallenge's (code/HighLevelFeatures.py).
 inline constexpr LayerObservable kLayerObservables[] = {
     {"layer_energy", "Layer energy over incident energy", "",
      [](const ShowerFeatures& s, std::size_t layer) { return s.layer_mev[layer] / s.incident_energy_mev; }},
@@ -89,5 +99,10 @@ inline constexpr LayerObservable kLayerObservables[] = {
     {"layer_width_r", "Width in r", "mm", observables::of_layer<&LayerShape::width_r>},
     {"layer_sparsity", "Share of cells without energy", "", observables::of_layer<&LayerShape::sparsity>},
 };
+
+/// Index of an observable in kLayerObservables, by its name.
+consteval std::size_t layer_observable_index(std::string_view name) {
+  return index_of(kLayerObservables, name);
+}
 
 }  // namespace calo
