@@ -87,41 +87,17 @@ Comparison compare_values(const char* name, const char* title, const char* unit,
       all_fast(fast_values.begin(), fast_values.end());
   const SampleDistances distances =
       sample_distances(all_full, all_fast, *range, resampling.full, resampling.fast, resampling.halves);
-  result.jensen_shannon = distances.jensen_shannon;
-  result.separation = distances.separation;
-  result.wasserstein = distances.wasserstein;
-  result.ks = distances.ks;
+  result.distances = distances.estimates;
   result.ks_p_value = distances.ks_p_value;
   result.has_ks = true;
   return result;
 }
 
-// Wasserstein distance of two histograms over the same even bins.
-double binned_wasserstein(std::span<const double> p, std::span<const double> q, double width) {
-  const double p_sum = std::accumulate(p.begin(), p.end(), 0.0),
-               q_sum = std::accumulate(q.begin(), q.end(), 0.0);
-  if (p_sum <= 0 || q_sum <= 0) return 0;
-  double distance = 0, difference = 0;
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    difference += p[i] / p_sum - q[i] / q_sum;
-    distance += std::abs(difference) * width;
-  }
-  return distance;
-}
-
-// Errors and floors of numbers of two histograms that `full(weights)` and `fast(weights)` make of replicas.
+// Distances of two histograms, with errors and floors from those that `full(weights)` and `fast(weights)`
+// make of replicas.
 using Binned = std::function<std::vector<double>(const std::vector<std::uint8_t>& weights)>;
 void resample_binned(Comparison& c, const Binned& full, const Binned& fast, std::size_t full_showers,
-                     double width, const Resampling& resampling) {
-  struct Number {
-    Estimate Comparison::*estimate;
-    std::function<double(std::span<const double>, std::span<const double>)> of;
-  };
-  const Number numbers[] = {
-      {&Comparison::jensen_shannon, jensen_shannon},
-      {&Comparison::separation, separation_power},
-      {&Comparison::wasserstein, [&](auto p, auto q) { return binned_wasserstein(p, q, width); }},
-  };
+                     double bin_width, const Resampling& resampling) {
   std::vector<std::vector<double>> p, q, first, second;
   for (std::size_t r = 0; r < resampling.full.size(); ++r) {
     p.push_back(full(resampling.full[r]));
@@ -133,14 +109,16 @@ void resample_binned(Comparison& c, const Binned& full, const Binned& fast, std:
     first.push_back(full(chosen));
     second.push_back(full(others));
   }
-  for (const Number& number : numbers) {
-    Estimate& estimate = c.*number.estimate;
-    estimate.value = number.of(c.full, c.fast);
+  for (std::size_t k = 0; k < std::size(kDistances); ++k) {
+    const auto distance = kDistances[k].of_histograms;
+    if (distance == nullptr) continue;
+    Estimate& estimate = c.distances[k];
+    estimate.value = distance(c.full, c.fast, bin_width);
     std::vector<double> values;
-    for (std::size_t r = 0; r < p.size(); ++r) values.push_back(number.of(p[r], q[r]));
+    for (std::size_t r = 0; r < p.size(); ++r) values.push_back(distance(p[r], q[r], bin_width));
     estimate.error = spread(values).deviation;
     values.clear();
-    for (std::size_t h = 0; h < first.size(); ++h) values.push_back(number.of(first[h], second[h]));
+    for (std::size_t h = 0; h < first.size(); ++h) values.push_back(distance(first[h], second[h], bin_width));
     estimate.set_floor(values);
   }
 }

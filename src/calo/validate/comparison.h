@@ -29,15 +29,14 @@ struct Comparison {
   /// Standard deviation of the values of single showers (not of profiles and cell energies).
   double full_deviation() const { return full_mean_error * std::sqrt(full_entries); }
   double fast_deviation() const { return fast_mean_error * std::sqrt(fast_entries); }
-  Estimate jensen_shannon;  ///< bits
-  Estimate separation;
-  Estimate wasserstein;    ///< in `unit`
-  ChiSquared chi_squared;  ///< not of profiles
-  /// Of the shower values; not for profiles and cell energies.
-  Estimate ks;
+  DistanceEstimates distances;  ///< those that has() says
+  ChiSquared chi_squared;       ///< not of profiles
+  /// Of the Kolmogorov–Smirnov test of the shower values; none of profiles and cell energies.
   double ks_p_value = 1;
   double corrected_p_value = 1;  ///< by holm(), for all p-values of the validation
   bool has_ks = false;
+  /// Of profiles and cell energies only the histograms are known.
+  bool has(const Distance& distance) const { return has_ks || distance.of_histograms != nullptr; }
 };
 
 /// Pearson correlations of the layers' shares of the incident energy.

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "calo/validate/features.h"
+#include "calo/validate/named_rows.h"
 
 namespace calo {
 
@@ -18,14 +19,6 @@ struct Observable {
   bool is_depth = false;           ///< along the shower
   bool has_bin_for_layer = false;  ///< one bin for each layer, as the values are layers' positions
 };
-
-/// Index of the row of a table that has this name. A name that no row has does not compile.
-template <class Row, std::size_t N>
-consteval std::size_t index_of(const Row (&table)[N], std::string_view name) {
-  for (std::size_t i = 0; i < N; ++i)
-    if (name == table[i].name) return i;
-  throw "no row of the table has this name";
-}
 
 namespace observables {
 template <auto Member>

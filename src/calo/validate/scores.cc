@@ -53,7 +53,7 @@ std::optional<Estimate> mean_over_conditions(
 
 std::optional<Estimate> mean_divergence(const ScoreInputs& in, const char* observable) {
   return mean_over_conditions(in, [observable](const ConditionComparison& condition) {
-    return &condition.observable(observable).jensen_shannon;
+    return &condition.observable(observable).distances.of("jsd");
   });
 }
 

@@ -39,8 +39,8 @@ std::optional<Estimate> mean_separation(
   in.pool.for_each(distributions, [&](std::size_t k) {
     const std::vector<double> p = in.sample.values(in.sample.full(), value(k)),
                               q = in.sample.values(in.sample.fast(), value(k));
-    estimates[k] =
-        sample_distances(p, q, bins(k, p), resampling.full, resampling.fast, resampling.halves).separation;
+    estimates[k] = sample_distances(p, q, bins(k, p), resampling.full, resampling.fast, resampling.halves)
+                       .estimates.of("separation");
   });
   Estimate mean{.has_floor = !resampling.halves.empty()};
   for (const Estimate& estimate : estimates) {

@@ -25,10 +25,10 @@ TEST(Validation, OfTheSampleAgainstItselfFindsNothing) {
   ASSERT_EQ(validation.groups.size(), 7u);
   for (const auto& group : validation.groups)
     for (const auto& c : group.observables) {
-      EXPECT_EQ(c.jensen_shannon.value, 0) << c.name;
-      EXPECT_NEAR(c.wasserstein.value, 0, 1e-9) << c.name;
-      EXPECT_EQ(c.separation.value, 0) << c.name;
-      EXPECT_TRUE(!c.has_ks || (c.ks.value < 1e-12 && c.corrected_p_value == 1)) << c.name;
+      EXPECT_EQ(c.distances.of("jsd").value, 0) << c.name;
+      EXPECT_NEAR(c.distances.of("wasserstein").value, 0, 1e-9) << c.name;
+      EXPECT_EQ(c.distances.of("separation").value, 0) << c.name;
+      EXPECT_TRUE(!c.has_ks || (c.distances.of("ks").value < 1e-12 && c.corrected_p_value == 1)) << c.name;
       EXPECT_EQ(c.chi_squared.value, 0) << c.name;
       EXPECT_EQ(c.full_mean, c.fast_mean) << c.name;
       EXPECT_TRUE(std::isfinite(c.full_mean)) << c.name;

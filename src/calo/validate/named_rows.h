@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace calo {
+
+/// Index of the row of a table that has this name. A name that no row has does not compile.
+template <class Row, std::size_t N>
+consteval std::size_t index_of(const Row (&table)[N], std::string_view name) {
+  for (std::size_t i = 0; i < N; ++i)
+    if (name == table[i].name) return i;
+  throw "no row of the table has this name";
+}
+
+}  // namespace calo
