@@ -88,11 +88,9 @@ struct PlainJson {
   /// Whether null is a value of the type.
   template <class T>
   static constexpr bool takes_null = false;
-  /// Whether read() is called for the type.
+  /// Whether the dialect has a read(target, value, place) for the type.
   template <class T>
   static constexpr bool reads = false;
-  template <class T>
-  static void read(T& target, const nlohmann::json& value, JsonPlace& place);
 };
 
 namespace detail {
@@ -129,12 +127,10 @@ class JsonFields {
   template <class T>
   void operator()(const char* name, T& member, const ParameterSpec& spec = kAnything) {
     const nlohmann::json* value = find(name);
-    if (value == nullptr || (value->is_null() && !Dialect::template takes_null<T>)) {
-      const JsonPlace::Step step(place_, name);
-      if (spec.required) place_.fail("is required");
-      return;
-    }
+    const bool is_given = value != nullptr && (!value->is_null() || Dialect::template takes_null<T>);
+    if (!is_given && !spec.required) return;
     const JsonPlace::Step step(place_, name);
+    if (!is_given) place_.fail("is required");
     read_json<Dialect>(member, *value, place_, spec);
   }
   /// The same of a field of which one at most of its group may be set.
@@ -143,7 +139,7 @@ class JsonFields {
     (*this)(name, member);
     if (!member) return;
     const auto [first, added] = chosen_.emplace(group, name);
-    if (!added) place_.fail(fmt_both(first->second, name), "one at most may be set");
+    if (!added) place_.fail("has both " + first->second + " and " + name, "one at most may be set");
   }
   /// Reads a field by hand: read(value, place). False if it is absent.
   template <class Read>
@@ -174,8 +170,6 @@ class JsonFields {
     place_.fail("has a field twice, in camelCase and in snake_case");
   }
 
-  JsonPlace& place() { return place_; }
-
  private:
   static inline const ParameterSpec kAnything = {};
 
@@ -187,9 +181,6 @@ class JsonFields {
   }
   bool is_known(const std::string& name) const {
     return std::find(known_.begin(), known_.end(), Dialect::described(name)) != known_.end();
-  }
-  static std::string fmt_both(const std::string& first, const std::string& second) {
-    return "has both " + first + " and " + second;
   }
 
   const nlohmann::json& object_;

@@ -5,6 +5,7 @@
 
 #include "calo/classify/network_classifier.h"
 #include "calo/classify/tree_classifier.h"
+#include "calo/validate/named_rows.h"
 #include "core/error.h"
 
 namespace calo {
@@ -38,6 +39,7 @@ constexpr Row kClassifiers[] = {
      network<NetworkKind::kNormalisedVoxels>},
     {"cnn", "a convolutional network on the cells", network<NetworkKind::kCnn>},
 };
+static_assert(has_unique_names(kClassifiers));
 
 }  // namespace
 

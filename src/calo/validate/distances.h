@@ -106,6 +106,8 @@ inline constexpr Distance kDistances[] = {
     {"ks", nullptr, [](double largest, double difference, double) { return std::max(largest, difference); }},
 };
 
+static_assert(has_unique_names(kDistances));
+
 /// Index of a distance in kDistances. A name that is not there does not compile.
 struct DistanceName {
   // NOLINTNEXTLINE(google-explicit-constructor): a name is written where a distance is meant

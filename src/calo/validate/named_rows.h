@@ -13,4 +13,12 @@ consteval std::size_t index_of(const Row (&table)[N], std::string_view name) {
   throw "no row of the table has this name";
 }
 
+/// Whether no two rows have the same name.
+template <class Row, std::size_t N>
+consteval bool has_unique_names(const Row (&table)[N]) {
+  for (std::size_t i = 0; i < N; ++i)
+    if (index_of(table, table[i].name) != i) return false;
+  return true;
+}
+
 }  // namespace calo

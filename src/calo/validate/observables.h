@@ -57,6 +57,8 @@ inline constexpr Observable kObservables[] = {
      }},
 };
 
+static_assert(has_unique_names(kObservables));
+
 /// Index of an observable in kObservables, by its name.
 consteval std::size_t observable_index(std::string_view name) {
   return index_of(kObservables, name);
@@ -92,6 +94,8 @@ inline constexpr LayerObservable kLayerObservables[] = {
     {"layer_width_r", "Width in r", "mm", observables::of_layer<&LayerShape::width_r>},
     {"layer_sparsity", "Share of cells without energy", "", observables::of_layer<&LayerShape::sparsity>},
 };
+
+static_assert(has_unique_names(kLayerObservables));
 
 /// Index of an observable in kLayerObservables, by its name.
 consteval std::size_t layer_observable_index(std::string_view name) {

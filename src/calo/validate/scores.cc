@@ -123,6 +123,7 @@ constexpr Row kScores[] = {
      "Mean |difference| of Pearson's correlation coefficients of two layers, mean over conditions.",
      mean_correlations},
 };
+static_assert(has_unique_names(kScores));
 
 }  // namespace
 
