@@ -16,20 +16,28 @@ export function numberText({ value, error, floor }, unit = '') {
 
 const part = (name, help, text) => element('span', {}, [element('abbr', { textContent: name, title: help }), ` ${text}`]);
 
-// Those that are always shown
-function firstParts({ jsd, wasserstein, ks }, unit) {
-  const out = [];
-  if (jsd) out.push(part('JSD', 'Jensen-Shannon divergence in bits: 0 is equal, 1 has nothing in common. The floor is that of two halves of the full sample.', numberText(jsd)));
-  if (wasserstein) out.push(part('W', 'Wasserstein distance: how far the values would have to be moved on average', numberText(wasserstein, unit)));
-  if (ks) out.push(part('KS', 'Kolmogorov-Smirnov distance', numberText(ks)));
-  return out;
-}
+// What the page calls the distances of kDistances (src/calo/validate/distances.h): those that are always shown, then those
+// that show at a click. `unit`: whether it is in the unit of the values.
+const DISTANCES = [
+  { key: 'jsd', name: 'JSD', help: 'Jensen-Shannon divergence in bits: 0 is equal, 1 has nothing in common. The floor is that of two halves of the full sample.' },
+  { key: 'wasserstein', name: 'W', unit: true, help: 'Wasserstein distance: how far the values would have to be moved on average' },
+  { key: 'ks', name: 'KS', help: 'Kolmogorov-Smirnov distance' },
+];
+const MORE_DISTANCES = [
+  { key: 'separation', name: 'S²', help: 'Separation power: 0 is equal, 1 has nothing in common' },
+];
 
-function moreParts({ ks_p: ksP, p_corrected: corrected, separation, chi2, full_mean: fullMean, fast_mean: fastMean }, unit) {
+const distanceParts = (distances, numbers, unit) => distances.filter(d => numbers[d.key])
+  .map(d => part(d.name, d.help, numberText(numbers[d.key], d.unit ? unit : '')));
+
+const firstParts = (numbers, unit) => distanceParts(DISTANCES, numbers, unit);
+
+function moreParts(numbers, unit) {
+  const { ks_p: ksP, p_corrected: corrected, chi2, full_mean: fullMean, fast_mean: fastMean } = numbers;
   const out = [];
   if (typeof ksP === 'number') out.push(part('KS p', 'How often equal distributions would differ as much', probability(ksP)));
   if (typeof corrected === 'number') out.push(part('corrected', 'The same, corrected for the number of tests', probability(corrected)));
-  if (separation) out.push(part('S²', 'Separation power: 0 is equal, 1 has nothing in common', numberText(separation)));
+  out.push(...distanceParts(MORE_DISTANCES, numbers, unit));
   if (chi2) out.push(part('χ²/ndf', 'Of the bins, with the statistical errors of both', `${plain(chi2.value)}/${chi2.ndf}, p ${probability(chi2.p)}`));
   if (fullMean && fastMean) {
     const means = [fullMean, fastMean].map(m => withError(m.value, m.error)).join(' → ');
