@@ -45,15 +45,14 @@ std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_
   return z;
 }
 
-const Isa kIsas[] = {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow, Isa::kAmx};
 
 // Every precision on every instruction set that this machine has, against double precision.
 TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
   for (const auto& [in, out] : {std::pair{1, 1}, {3, 64}, {14, 65}, {100, 200}, {257, 130}}) {
     const Case c = make_case(in, out, 23);
     for (const Precision precision : calo::infer::kPrecisions)
-      for (const Isa isa : kIsas) {
-        if (isa > calo::infer::best_isa()) continue;
+      for (const Isa isa : calo::infer::kIsas) {
+        if (!calo::infer::has_isa(isa)) continue;
         const PackedLayer layer(
             {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = in}, c.bias, in,
             {.precision = precision, .isa = isa});
@@ -90,8 +89,8 @@ TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
 TEST(PackedLayer, GivesTheSameBitsForAnyNumberOfRows) {
   const Case c = make_case(100, 200, 13);
   for (const Precision precision : calo::infer::kPrecisions)
-    for (const Isa isa : kIsas) {
-      if (isa > calo::infer::best_isa()) continue;
+    for (const Isa isa : calo::infer::kIsas) {
+      if (!calo::infer::has_isa(isa)) continue;
       const PackedLayer layer(
           {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100}, c.bias, 100,
           {.precision = precision, .isa = isa});
