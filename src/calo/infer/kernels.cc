@@ -29,6 +29,8 @@ CALOPIPE_INLINE std::uint32_t word_at(const std::byte* at) {
   return value;
 }
 
+using Word [[gnu::aligned(1), gnu::may_alias]] = std::uint32_t;
+
 // Each of the following keeps kRows x kVectors sums in registers for the whole product.
 
 template <int kLanes, int kVectors, int kRows>
@@ -43,6 +45,7 @@ CALOPIPE_INLINE void tile_fp32(const Tile& t) {
       for (int r = 0; r < kRows; ++r) load(sum[r][v], t.bias + column + v * kLanes);
     for (std::int64_t k = 0; k < t.in; ++k) {
       const float* at = weight + k * kPanel + column;
+      if constexpr (kVectors * kLanes < kPanel) __builtin_prefetch(at + kVectors * kLanes);  // the next columns'
       Vector w[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) load(w[v], at + v * kLanes);
@@ -170,71 +173,85 @@ template <int kRows>
 [[gnu::target("avx2,fma")]] void bf16_avx2(const Tile& t) {
   tile_bf16_widened<8, narrow_vectors_of(kRows), kRows>(t);
 }
-// Sums of pairs of products, of some pairs and outputs, to z. (Instructions by name: g++ 12 makes all products before it
-// adds one. No part of the loops around it: there it keeps the sums in memory.)
+// Adds a pair of products to each sum, of two vectors of weights after the other, for which the registers have room
+// beside the sums. (Instructions by name: g++ 12 makes all products before it adds one, and has no room for them. On single
+// sums: an array that it cannot take apart it keeps in memory.)
+template <int kRows, int kVectors, bool kVnni>
+[[gnu::target("avx2,fma"), gnu::always_inline]] inline void add_pairs(__m256i (&sum)[kRows][kVectors], const std::byte* weight,
+                                                                     const std::byte* rows, std::size_t row_bytes) {
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; v += 2, weight += 32) {
+    const __m256i first = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weight)));
+    const __m256i second = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weight + 16)));
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const auto& x = *reinterpret_cast<const Word*>(rows + static_cast<std::size_t>(r) * row_bytes);
+      __m256i one = sum[r][v], other = sum[r][v + 1];
+      if constexpr (kVnni)
+        asm("vpbroadcastd %4, %%ymm15\n\t"
+            "%{vex%} vpdpwssd %2, %%ymm15, %0\n\t"
+            "%{vex%} vpdpwssd %3, %%ymm15, %1"
+            : "+x"(one), "+x"(other)
+            : "x"(first), "x"(second), "m"(x)
+            : "xmm15");
+      else
+        asm("vpbroadcastd %4, %%ymm14\n\t"
+            "vpmaddwd %2, %%ymm14, %%ymm15\n\t"
+            "vpaddd %%ymm15, %0, %0\n\t"
+            "vpmaddwd %3, %%ymm14, %%ymm14\n\t"
+            "vpaddd %%ymm14, %1, %1"
+            : "+x"(one), "+x"(other)
+            : "x"(first), "x"(second), "m"(x)
+            : "xmm14", "xmm15");
+      sum[r][v] = one;
+      sum[r][v + 1] = other;
+    }
+  }
+}
+
+// Integer weights times rows of 16 bits, some outputs and pairs: up to the last pairs z holds sums only.
 template <int kRows, bool kVnni>
-[[gnu::target("avx2,fma"), gnu::noinline]] void sum_words(const Tile& t, std::int64_t begin, std::int64_t end, std::int64_t column) {
-  constexpr int kVectors = narrow_vectors_of(kRows), kWeights = std::min(kVectors, 4), kLanes = 8;
+[[gnu::target("avx2,fma"), gnu::noinline]] void int8_columns(const Tile& t, std::int64_t column, std::int64_t begin,
+                                                             std::int64_t end, bool last) {
+  constexpr int kVectors = narrow_vectors_of(kRows), kLanes = 8;
   __m256i sum[kRows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) sum[r][v] = _mm256_setzero_si256();
-  const std::byte* at = t.weight + (begin * kPanel + column) * 2;
-  const std::byte* x_at = t.rows + kIntegerRowHeader + begin * 4;
-  for (std::int64_t pair = begin; pair < end; ++pair, at += kPanel * 2, x_at += 4) {
-#pragma GCC unroll 2
-    for (int first = 0; first < kVectors; first += kWeights) {
-      __m256i w[kWeights];
-#pragma GCC unroll 8
-      for (int v = 0; v < kWeights; ++v)
-        w[v] = _mm256_cvtepi8_epi16(
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + (first + v) * kLanes * 2)));
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) {
-        const __m256i x =
-            _mm256_set1_epi32(static_cast<int>(word_at(x_at + static_cast<std::size_t>(r) * t.row_bytes)));
-#pragma GCC unroll 8
-        for (int v = 0; v < kWeights; ++v)
-          if constexpr (kVnni)
-            asm("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum[r][first + v]) : "x"(x), "x"(w[v]));
-          else
-            asm("vpmaddwd %2, %1, %%ymm15\n\tvpaddd %%ymm15, %0, %0"
-                : "+x"(sum[r][first + v])
-                : "x"(x), "x"(w[v])
-                : "xmm15");
-      }
-    }
+  const std::byte* weight = t.weight + (begin * kPanel + column) * 2;
+  const std::byte* rows = t.rows + kIntegerRowHeader + begin * 4;
+  const std::size_t row_bytes = t.row_bytes;
+  for (const std::byte* const rows_end = rows + (end - begin) * 4; rows != rows_end; weight += kPanel * 4, rows += 8) {
+    add_pairs<kRows, kVectors, kVnni>(sum, weight, rows, row_bytes);
+    add_pairs<kRows, kVectors, kVnni>(sum, weight + kPanel * 2, rows + 4, row_bytes);
   }
-  float* const z = t.z + column;
 #pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r)
+  for (int r = 0; r < kRows; ++r) {
+    const std::byte* const row = t.rows + static_cast<std::size_t>(r) * row_bytes;
+    const __m256 first = _mm256_set1_ps(float_at(row)), step = _mm256_set1_ps(float_at(row + 4));
+    float* const z = t.z + r * t.z_stride + column;
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      float* const to = z + r * t.z_stride + v * kLanes;
-      const __m256 before = begin > 0 ? _mm256_loadu_ps(to) : _mm256_setzero_ps();
-      _mm256_storeu_ps(to, _mm256_add_ps(before, _mm256_cvtepi32_ps(sum[r][v])));
-    }
-}
-
-// Integer weights times rows of 16 bits.
-template <int kRows, bool kVnni>
-[[gnu::target("avx2,fma")]] void int8_words(const Tile& t) {
-  constexpr std::int64_t kLanes = 8, kColumns = kLanes * narrow_vectors_of(kRows);
-  constexpr std::int64_t kExact = 256;  // pairs whose sum stays in 31 bits
-  const std::int64_t pairs = (t.in + 1) / 2;
-  for (std::int64_t begin = 0; begin == 0 || begin < pairs; begin += kExact)
-    for (std::int64_t column = 0; column < kPanel; column += kColumns)
-      sum_words<kRows, kVnni>(t, begin, std::min(begin + kExact, pairs), column);
-  for (int r = 0; r < kRows; ++r) {
-    const std::byte* row = t.rows + static_cast<std::size_t>(r) * t.row_bytes;
-    const __m256 first = _mm256_set1_ps(float_at(row)), step = _mm256_set1_ps(float_at(row + 4));
-    for (std::int64_t j = 0; j < kPanel; j += kLanes) {
-      float* const z = t.z + r * t.z_stride + j;
-      const __m256 all = _mm256_fmadd_ps(_mm256_loadu_ps(z), step, _mm256_mul_ps(first, _mm256_loadu_ps(t.sums + j)));
-      _mm256_storeu_ps(z, _mm256_fmadd_ps(all, _mm256_loadu_ps(t.scale + j), _mm256_loadu_ps(t.bias + j)));
+      __m256 product = _mm256_cvtepi32_ps(sum[r][v]);
+      if (begin > 0) product = _mm256_add_ps(product, _mm256_loadu_ps(z + v * kLanes));
+      if (last) {
+        const std::int64_t j = column + v * kLanes;
+        product = _mm256_fmadd_ps(product, step, _mm256_mul_ps(first, _mm256_loadu_ps(t.sums + j)));
+        product = _mm256_fmadd_ps(product, _mm256_loadu_ps(t.scale + j), _mm256_loadu_ps(t.bias + j));
+      }
+      _mm256_storeu_ps(z + v * kLanes, product);
     }
   }
+}
+template <int kRows, bool kVnni>
+void int8_words(const Tile& t) {
+  constexpr std::int64_t kColumns = 8 * narrow_vectors_of(kRows);
+  constexpr std::int64_t kExact = 256;  // pairs whose sum stays in 31 bits
+  const std::int64_t pairs = (t.in + 3) / 4 * 2;
+  for (std::int64_t begin = 0; begin == 0 || begin < pairs; begin += kExact)
+    for (std::int64_t column = 0; column < kPanel; column += kColumns)
+      int8_columns<kRows, kVnni>(t, column, begin, std::min(begin + kExact, pairs), begin + kExact >= pairs);
 }
 template <int kRows>
 void int8_avx2(const Tile& t) {

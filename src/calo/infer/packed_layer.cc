@@ -86,7 +86,7 @@ void prepare_words(const float* in, std::int64_t count, std::byte* out) {
   constexpr int kHalf = 32768;
   const Steps steps(in, count, 65535.0f);
   steps.write_header(kHalf, out);
-  for (std::int64_t k = 0; k < (count + 1) / 2 * 2; ++k) {
+  for (std::int64_t k = 0; k < (count + 3) / 4 * 4; ++k) {
     const auto q = k < count ? static_cast<std::int16_t>(static_cast<int>(steps(in[k])) - kHalf) : std::int16_t{0};
     std::memcpy(out + kIntegerRowHeader + k * 2, &q, sizeof q);
   }
@@ -261,7 +261,7 @@ void PackedLayer::pack_int8(const WeightView& weight, const Options& options) {
   kernels_ = int8_kernels(options.isa, rows_, wide);
   tiles_ = rows_ == RowFormat::kBytes && options.isa >= Isa::kAmx;
   const std::int64_t together = rows_ == RowFormat::kBytes ? 4 : rows_ == RowFormat::kWords ? 2 : 1;
-  const std::int64_t filled = (in_ + together - 1) / together * together;
+  const std::int64_t filled = rows_ == RowFormat::kFloats ? in_ : (in_ + 3) / 4 * 4;
   if (rows_ == RowFormat::kFloats)
     row_bytes_ = static_cast<std::size_t>(in_) * sizeof(float);
   else

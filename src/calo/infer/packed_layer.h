@@ -44,12 +44,12 @@ struct WeightView {
   }
 };
 
-/// How a layer takes its rows and keeps the weights of a panel, both filled up with zeros where inputs are missing.
+/// How a layer takes its rows and keeps the weights of a panel, both filled up with zeros to whole groups of inputs.
 /// Integers q are behind a header of two floats (x = first + second · q) and 8 bytes of nothing.
 enum class RowFormat {
   kFloats,  ///< `[in]`; fp32 weights `[in, 64]`, narrow ones too, in the order of word_place()
   kBf16,    ///< `[in / 2, 2]`; weights `[in / 2, 64, 2]`
-  kWords,   ///< q of 16 bits with a sign, `[in / 2, 2]`; weights `[in / 2, 64, 2]`
+  kWords,   ///< q of 16 bits with a sign, `[in / 4, 2, 2]`; weights `[in / 4, 2, 64, 2]`
   kBytes,   ///< the high and the low bytes of q, `[in / 4, 4]` each, or q of 8 bits; weights `[in / 4, 64, 4]`
 };
 

@@ -48,4 +48,26 @@ CALOPIPE_INLINE void store(void* to, const Vector& vector) {
   static_cast<AnyAddress<Vector>*>(to)->vector = vector;
 }
 
+/// x = at least `least`, at most `most`; NaN stays. (By name for g++ 12, which makes a comparison and a choice of it.)
+template <int kLanes>
+CALOPIPE_INLINE void clamp(typename Vectors<kLanes>::Float& x, float least, float most) {
+  using Float = typename Vectors<kLanes>::Float;
+  const Float low = Float{} + least, high = Float{} + most;
+#if defined(__x86_64__) && !defined(__clang__)
+  if constexpr (kLanes == 4) {
+    Float bounded = low, both = high;
+    asm("maxps %1, %0" : "+x"(bounded) : "x"(x));
+    asm("minps %1, %0" : "+x"(both) : "x"(bounded));
+    x = both;
+  } else {
+    Float bounded;
+    asm("vmaxps %2, %1, %0" : "=v"(bounded) : "v"(low), "v"(x));
+    asm("vminps %2, %1, %0" : "=v"(x) : "v"(high), "v"(bounded));
+  }
+#else
+  x = x < low ? low : x;
+  x = x > high ? high : x;
+#endif
+}
+
 }  // namespace calo::infer
