@@ -43,9 +43,11 @@ CALOPIPE_INLINE void tile_fp32(const Tile& t) {
     for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) load(sum[r][v], t.bias + column + v * kLanes);
+    // What the next columns need, or the next panel.
+    const std::int64_t next = column + kVectors * kLanes < kPanel ? kVectors * kLanes : t.in * kPanel - column;
     for (std::int64_t k = 0; k < t.in; ++k) {
       const float* at = weight + k * kPanel + column;
-      if constexpr (kVectors * kLanes < kPanel) __builtin_prefetch(at + kVectors * kLanes);  // the next columns'
+      if constexpr (kVectors * kLanes < kPanel) __builtin_prefetch(at + next);
       Vector w[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) load(w[v], at + v * kLanes);
