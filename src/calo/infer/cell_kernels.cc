@@ -265,9 +265,12 @@ template <Kind kKind, bool kQuick>
       hit = _mm256_or_ps(hit, _mm256_cmp_ps(energies, minus_infinite, _CMP_EQ_OQ));
       const auto mask = static_cast<unsigned>(_mm256_movemask_ps(hit));
       // Whole vectors are written; what is behind the hits is written over.
-      const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kChosen[mask].data())));
-      const __m256i cells = _mm256_add_epi32(places, _mm256_set1_epi32(static_cast<int>(row.first_cell + first)));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(row.cells + next), _mm256_permutevar8x32_epi32(cells, order));
+      const __m256i order =
+          _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kChosen[mask].data())));
+      const __m256i cells =
+          _mm256_add_epi32(places, _mm256_set1_epi32(static_cast<int>(row.first_cell + first)));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(row.cells + next),
+                          _mm256_permutevar8x32_epi32(cells, order));
       _mm256_storeu_ps(row.energies + next, _mm256_permutevar8x32_ps(energies, order));
       next += static_cast<unsigned>(__builtin_popcount(mask));
     }

@@ -9,8 +9,8 @@ namespace {
 
 using Kernel = ConvolutionKernels::Kernel;
 
-// kOutputs x kVectors sums stay in registers for the whole product, and beside them the fewer of an input's vectors and
-// weights.
+// kOutputs x kVectors sums stay in registers for the whole product, and beside them the fewer of an input's
+// vectors and weights.
 template <int kLanes, int kOutputs, int kVectors>
 CALOPIPE_INLINE void tile(const ConvolutionTile& t) {
   using Vector = typename Vectors<kLanes>::Float;

@@ -44,7 +44,8 @@ CALOPIPE_INLINE void tile_fp32(const Tile& t) {
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) load(sum[r][v], t.bias + column + v * kLanes);
     // What the next columns need, or the next panel.
-    const std::int64_t next = column + kVectors * kLanes < kPanel ? kVectors * kLanes : t.in * kPanel - column;
+    const std::int64_t next =
+        column + kVectors * kLanes < kPanel ? kVectors * kLanes : t.in * kPanel - column;
     for (std::int64_t k = 0; k < t.in; ++k) {
       const float* at = weight + k * kPanel + column;
       if constexpr (kVectors * kLanes < kPanel) __builtin_prefetch(at + next);
@@ -65,8 +66,8 @@ CALOPIPE_INLINE void tile_fp32(const Tile& t) {
   }
 }
 
-// bf16 is the upper half of a float: where the machine has no products of it, weights are widened. A word holds those of
-// two outputs, so that both come from one load.
+// bf16 is the upper half of a float: where the machine has no products of it, weights are widened. A word
+// holds those of two outputs, so that both come from one load.
 template <int kLanes, int kVectors, int kRows>
 CALOPIPE_INLINE void tile_bf16_widened(const Tile& t) {
   using Vector = typename Vectors<kLanes>::Float;
@@ -101,8 +102,8 @@ CALOPIPE_INLINE void tile_bf16_widened(const Tile& t) {
   }
 }
 
-// Integer weights times float rows; the scale comes last. A word holds the weights of four outputs: each is moved to the
-// word's upper end and down again with its sign.
+// Integer weights times float rows; the scale comes last. A word holds the weights of four outputs: each is
+// moved to the word's upper end and down again with its sign.
 template <int kLanes, int kVectors, int kRows, int kColumn = 0>
 CALOPIPE_INLINE void tile_int8_floats(const Tile& t) {
   using Vector = typename Vectors<kLanes>::Float;
@@ -121,7 +122,8 @@ CALOPIPE_INLINE void tile_int8_floats(const Tile& t) {
       constexpr int kFirst = kColumn / kLanes;
       Int word;
       load(word, at + (kFirst + v) / 4 * kLanes * 4);
-      w[v] = __builtin_convertvector(reinterpret_cast<Signed>(word << (24 - (kFirst + v) % 4 * 8)) >> 24, Vector);
+      w[v] = __builtin_convertvector(reinterpret_cast<Signed>(word << (24 - (kFirst + v) % 4 * 8)) >> 24,
+                                     Vector);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
@@ -144,8 +146,8 @@ CALOPIPE_INLINE void tile_int8_floats(const Tile& t) {
     tile_int8_floats<kLanes, kVectors, kRows, kColumn + kVectors * kLanes>(t);
 }
 
-// How many vectors of sums a row gets where 16 registers hold those of all rows: enough of them to hide how long
-// a product takes. Three rows with four would leave none for weights that come in by way of a register.
+// How many vectors of sums a row gets where 16 registers hold those of all rows: enough of them to hide how
+// long a product takes. Three rows with four would leave none for weights that come in by way of a register.
 constexpr int vectors_of(int rows) {
   return rows == 1 ? 8 : rows <= 3 ? 4 : 2;
 }
@@ -175,16 +177,19 @@ template <int kRows>
 [[gnu::target("avx2,fma")]] void bf16_avx2(const Tile& t) {
   tile_bf16_widened<8, narrow_vectors_of(kRows), kRows>(t);
 }
-// Adds a pair of products to each sum, of two vectors of weights after the other, for which the registers have room
-// beside the sums. (Instructions by name: g++ 12 makes all products before it adds one, and has no room for them. On single
-// sums: an array that it cannot take apart it keeps in memory.)
+// Adds a pair of products to each sum, of two vectors of weights after the other, for which the registers
+// have room beside the sums. (Instructions by name: g++ 12 makes all products before it adds one, and has no
+// room for them. On single sums: an array that it cannot take apart it keeps in memory.)
 template <int kRows, int kVectors, bool kVnni>
-[[gnu::target("avx2,fma"), gnu::always_inline]] inline void add_pairs(__m256i (&sum)[kRows][kVectors], const std::byte* weight,
-                                                                     const std::byte* rows, std::size_t row_bytes) {
+[[gnu::target("avx2,fma"), gnu::always_inline]] inline void add_pairs(__m256i (&sum)[kRows][kVectors],
+                                                                      const std::byte* weight,
+                                                                      const std::byte* rows,
+                                                                      std::size_t row_bytes) {
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; v += 2, weight += 32) {
     const __m256i first = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weight)));
-    const __m256i second = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weight + 16)));
+    const __m256i second =
+        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weight + 16)));
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const auto& x = *reinterpret_cast<const Word*>(rows + static_cast<std::size_t>(r) * row_bytes);
@@ -213,8 +218,9 @@ template <int kRows, int kVectors, bool kVnni>
 
 // Integer weights times rows of 16 bits, some outputs and pairs: up to the last pairs z holds sums only.
 template <int kRows, bool kVnni>
-[[gnu::target("avx2,fma"), gnu::noinline]] void int8_columns(const Tile& t, std::int64_t column, std::int64_t begin,
-                                                             std::int64_t end, bool last) {
+[[gnu::target("avx2,fma"), gnu::noinline]] void int8_columns(const Tile& t, std::int64_t column,
+                                                             std::int64_t begin, std::int64_t end,
+                                                             bool last) {
   constexpr int kVectors = narrow_vectors_of(kRows), kLanes = 8;
   __m256i sum[kRows][kVectors];
 #pragma GCC unroll 8
@@ -224,7 +230,8 @@ template <int kRows, bool kVnni>
   const std::byte* weight = t.weight + (begin * kPanel + column) * 2;
   const std::byte* rows = t.rows + kIntegerRowHeader + begin * 4;
   const std::size_t row_bytes = t.row_bytes;
-  for (const std::byte* const rows_end = rows + (end - begin) * 4; rows != rows_end; weight += kPanel * 4, rows += 8) {
+  for (const std::byte* const rows_end = rows + (end - begin) * 4; rows != rows_end;
+       weight += kPanel * 4, rows += 8) {
     add_pairs<kRows, kVectors, kVnni>(sum, weight, rows, row_bytes);
     add_pairs<kRows, kVectors, kVnni>(sum, weight + kPanel * 2, rows + 4, row_bytes);
   }
@@ -454,12 +461,14 @@ RowFormat int8_rows(Isa isa, std::int64_t in) {
   return RowFormat::kFloats;
 }
 
-const Kernel* int8_kernels([[maybe_unused]] Isa isa, [[maybe_unused]] RowFormat rows, [[maybe_unused]] bool wide) {
+const Kernel* int8_kernels([[maybe_unused]] Isa isa, [[maybe_unused]] RowFormat rows,
+                           [[maybe_unused]] bool wide) {
   static constexpr Kernels plain = CALOPIPE_BY_ROWS(int8_plain);
 #if defined(__x86_64__)
   static constexpr Kernels avx512 = CALOPIPE_BY_ROWS(int8_avx512), words = CALOPIPE_BY_ROWS(int8_avx2),
                            words_vnni = CALOPIPE_BY_ROWS(int8_avx2_vnni),
-                           products = CALOPIPE_BY_ROWS(int8_products), bytes = CALOPIPE_BY_ROWS(w8a8_products);
+                           products = CALOPIPE_BY_ROWS(int8_products),
+                           bytes = CALOPIPE_BY_ROWS(w8a8_products);
   static constexpr Kernel wide_tiles = int8_amx<2>, tiles = int8_amx<1>;
   switch (rows) {
     case RowFormat::kFloats:

@@ -19,8 +19,8 @@ const PackedLayer::Kernel* int8_kernels(Isa isa, RowFormat rows, bool wide);
 constexpr std::int64_t lanes(Isa isa) {
   return isa >= Isa::kAvx512 ? 16 : isa >= Isa::kAvx2 ? 8 : 4;
 }
-/// Where an output's weight lies among the 64 of an input, for kernels that widen `per_word` weights from each word of a
-/// vector: the first ones of all words are the first outputs, and so on.
+/// Where an output's weight lies among the 64 of an input, for kernels that widen `per_word` weights from
+/// each word of a vector: the first ones of all words are the first outputs, and so on.
 constexpr std::int64_t word_place(std::int64_t output, std::int64_t per_word, Isa isa) {
   const std::int64_t n = lanes(isa);
   return (output / (per_word * n) * n + output % n) * per_word + output / n % per_word;

@@ -87,7 +87,8 @@ void prepare_words(const float* in, std::int64_t count, std::byte* out) {
   const Steps steps(in, count, 65535.0f);
   steps.write_header(kHalf, out);
   for (std::int64_t k = 0; k < (count + 3) / 4 * 4; ++k) {
-    const auto q = k < count ? static_cast<std::int16_t>(static_cast<int>(steps(in[k])) - kHalf) : std::int16_t{0};
+    const auto q =
+        k < count ? static_cast<std::int16_t>(static_cast<int>(steps(in[k])) - kHalf) : std::int16_t{0};
     std::memcpy(out + kIntegerRowHeader + k * 2, &q, sizeof q);
   }
 }
@@ -172,11 +173,14 @@ Isa best_isa() {
   static const Isa best = [] {
     Isa most = Isa::kAmx;
     if (const char* const named = std::getenv("CALOPIPE_ISA"); named != nullptr && *named != '\0') {
-      constexpr std::pair<std::string_view, Isa> kNames[] = {
-          {"plain", Isa::kPlain},     {"avx2", Isa::kAvx2},
-          {"avx2-vnni", Isa::kAvx2Vnni}, {"avx512", Isa::kAvx512},
-          {"avx512-narrow", Isa::kAvx512Narrow},   {"amx", Isa::kAmx}};
-      const auto* const found = std::find_if(std::begin(kNames), std::end(kNames), [&](const auto& name) { return name.first == named; });
+      constexpr std::pair<std::string_view, Isa> kNames[] = {{"plain", Isa::kPlain},
+                                                             {"avx2", Isa::kAvx2},
+                                                             {"avx2-vnni", Isa::kAvx2Vnni},
+                                                             {"avx512", Isa::kAvx512},
+                                                             {"avx512-narrow", Isa::kAvx512Narrow},
+                                                             {"amx", Isa::kAmx}};
+      const auto* const found = std::find_if(std::begin(kNames), std::end(kNames),
+                                             [&](const auto& name) { return name.first == named; });
       if (found == std::end(kNames))
         throw core::UsageError({.message = "\"" + std::string(named) + "\" is no instruction set",
                                 .field = "CALOPIPE_ISA",
@@ -265,7 +269,8 @@ void PackedLayer::pack_int8(const WeightView& weight, const Options& options) {
   if (rows_ == RowFormat::kFloats)
     row_bytes_ = static_cast<std::size_t>(in_) * sizeof(float);
   else
-    row_bytes_ = kIntegerRowHeader + static_cast<std::size_t>(rows_ == RowFormat::kWords || wide ? 2 * filled : filled);
+    row_bytes_ = kIntegerRowHeader +
+                 static_cast<std::size_t>(rows_ == RowFormat::kWords || wide ? 2 * filled : filled);
   panel_bytes_ = static_cast<std::size_t>(filled * kPanel);
   weight_ = LargeArray<std::byte>(static_cast<std::size_t>(panels()) * panel_bytes_,
                                   LargeArray<std::byte>::Pages::kHuge);

@@ -9,7 +9,8 @@ namespace calo::infer {
 ///
 /// - bf16: weights and inputs rounded to 8 bits of mantissa
 /// - int8: weights with one scale per output, inputs with 16 bits over each row's range
-/// - w8a8: the same weights, inputs with 8 bits: half the products where the machine multiplies bytes (AVX-512 VNNI),
+/// - w8a8: the same weights, inputs with 8 bits: half the products where the machine multiplies bytes
+/// (AVX-512 VNNI),
 ///   elsewhere as int8
 enum class Precision { kFp32, kBf16, kInt8, kW8a8 };
 constexpr Precision kPrecisions[] = {Precision::kFp32, Precision::kBf16, Precision::kInt8, Precision::kW8a8};
@@ -27,13 +28,14 @@ enum class Isa {
   kAvx512Narrow,  ///< with BF16 and VNNI
   kAmx,           ///< with tiles: BF16 and INT8
 };
-constexpr Isa kIsas[] = {Isa::kPlain, Isa::kAvx2, Isa::kAvx2Vnni, Isa::kAvx512, Isa::kAvx512Narrow, Isa::kAmx};
+constexpr Isa kIsas[] = {Isa::kPlain,  Isa::kAvx2,         Isa::kAvx2Vnni,
+                         Isa::kAvx512, Isa::kAvx512Narrow, Isa::kAmx};
 
 const char* to_string(Isa isa);
 /// Whether this machine has it. (One with AVX-512 need not have AVX-VNNI.)
 bool has_isa(Isa isa);
-/// The best that this machine has, no better than what the environment variable CALOPIPE_ISA names: plain, avx2,
-/// avx2-vnni, avx512, avx512-narrow or amx.
+/// The best that this machine has, no better than what the environment variable CALOPIPE_ISA names: plain,
+/// avx2, avx2-vnni, avx512, avx512-narrow or amx.
 /// @throws core::UsageError if it is none of these
 Isa best_isa();
 

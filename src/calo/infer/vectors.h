@@ -33,7 +33,8 @@ struct Vectors<16> {
   using Bytes = signed char __attribute__((vector_size(16), aligned(1), may_alias));
 };
 
-// (Not by memcpy: g++ 12 copies 32 bytes by halves through the stack, for it chooses the copy before it inlines.)
+// (Not by memcpy: g++ 12 copies 32 bytes by halves through the stack, for it chooses the copy before it
+// inlines.)
 template <class Vector>
 struct [[gnu::packed, gnu::may_alias]] AnyAddress {
   Vector vector;
@@ -48,7 +49,8 @@ CALOPIPE_INLINE void store(void* to, const Vector& vector) {
   static_cast<AnyAddress<Vector>*>(to)->vector = vector;
 }
 
-/// x = at least `least`, at most `most`; NaN stays. (By name for g++ 12, which makes a comparison and a choice of it.)
+/// x = at least `least`, at most `most`; NaN stays. (By name for g++ 12, which makes a comparison and a
+/// choice of it.)
 template <int kLanes>
 CALOPIPE_INLINE void clamp(typename Vectors<kLanes>::Float& x, float least, float most) {
   using Float = typename Vectors<kLanes>::Float;

@@ -20,7 +20,6 @@ using calo::infer::Model;
 using calo::infer::Workspace;
 using W = test::OnnxWriter;
 
-
 std::vector<float> normal(std::size_t count, std::uint64_t seed, float scale = 1) {
   core::Philox random(seed, 0);
   std::vector<float> out(count);

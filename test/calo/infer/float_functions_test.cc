@@ -15,7 +15,6 @@ using calo::infer::float_function;
 using calo::infer::Isa;
 using Kind = Activation::Kind;
 
-
 struct Case {
   Activation f;
   const char* name;

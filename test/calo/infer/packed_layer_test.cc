@@ -45,7 +45,6 @@ std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_
   return z;
 }
 
-
 // Every precision on every instruction set that this machine has, against double precision.
 TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
   for (const auto& [in, out] : {std::pair{1, 1}, {3, 64}, {14, 65}, {100, 200}, {257, 130}}) {

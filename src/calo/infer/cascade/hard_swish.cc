@@ -19,7 +19,8 @@ struct Arrays {
 };
 
 template <int kLanes, int kSummands, bool kBefore>
-CALOPIPE_INLINE void some_of(const float* x, const float* first, const float* second, const float* before, float* h) {
+CALOPIPE_INLINE void some_of(const float* x, const float* first, const float* second, const float* before,
+                             float* h) {
   using Float = typename Vectors<kLanes>::Float;
   Float sum, more;
   infer::load(sum, x);
@@ -85,7 +86,12 @@ void add_hard_swish(const float* x, const float* before, float* h, std::size_t c
 
 void hard_swish_of_sum(const float* x, const float* a, const float* b, float* h, std::size_t count, Isa isa) {
   const float* const first = a != nullptr ? a : b;
-  const Arrays arrays{.x = x, .first = first != nullptr ? first : x, .second = b != nullptr ? b : x, .before = x, .h = h, .count = count};
+  const Arrays arrays{.x = x,
+                      .first = first != nullptr ? first : x,
+                      .second = b != nullptr ? b : x,
+                      .before = x,
+                      .h = h,
+                      .count = count};
   if (a != nullptr && b != nullptr)
     swish<2, false>(isa, arrays);
   else if (first != nullptr)
