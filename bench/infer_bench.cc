@@ -1,6 +1,7 @@
 // The inference engine, on every instruction set that the machine has, beside onnxruntime (all its
-// optimisations) on one thread, and the limits of the machine: the VAE of 40 500 cells and the cascade.
-// Rounds of each in turn, CPU time of the thread: other load disturbs less.
+// optimisations) on one thread, and the limits of the machine: the VAE of 40 500 cells, and a cascade. Rounds
+// of each in turn, CPU time of the thread: other load disturbs less. usage: infer_bench [CASCADE.onnx]   (of
+// calopipe convert)
 #include <dnnl.h>
 #include <fmt/format.h>
 #include <omp.h>
@@ -15,10 +16,7 @@
 
 #include "bench/limits.h"
 #include "calo/benchmark/peer_process.h"
-#include "calo/convert/contract.h"
-#include "calo/convert/generator_graph.h"
 #include "calo/infer/generator.h"
-#include "calo/model/model_folder.h"
 #include "core/simd.h"
 #include "core/staged_output.h"
 #include "test/support/onnx_writer.h"
@@ -163,12 +161,8 @@ void measure_vae(std::size_t batch, const std::map<Key, std::unique_ptr<Generato
   }
 }
 
-// The cascade that the repository brings, by its sampler; onnxruntime makes the same splits of every region.
-void measure_cascade(const test::TempFolder& folder, const std::vector<Isa>& isas, calo::PeerProcess* peer) {
-  const auto model = calo::ModelFolder::read(CALOPIPE_SOURCE_DIR "/models/siw-lowgran");
-  const std::string file = (folder / "cascade.onnx").string();
-  core::write_file(file, calo::generator_graph(
-                             model, calo::map_contract(calo::Contract::kPlain, model.transform, ""), {}));
+// A cascade by its sampler; onnxruntime makes every split of the same graph.
+void measure_cascade(const std::string& file, const std::vector<Isa>& isas, calo::PeerProcess* peer) {
   std::map<Isa, std::unique_ptr<Generator>> generators;
   for (const Isa isa : isas)
     generators[isa] = std::make_unique<Generator>(Generator::load(file, {.isa = isa}));
@@ -188,7 +182,7 @@ void measure_cascade(const test::TempFolder& folder, const std::vector<Isa>& isa
         peers.take(answer.at("least"), answer.at("median"));
       }
     }
-    fmt::print("cascade models/siw-lowgran, batch {}, one thread, fp32\n", batch);
+    fmt::print("{}, batch {}, one thread, fp32\n", file, batch);
     if (peer != nullptr) fmt::print("  {:<40} {:8.3f} ms\n", "onnxruntime", 1e3 * peers.median);
     for (const auto& [isa, times] : ours) {
       fmt::print("  {:<40} {:8.3f} ms  {:6.0f} showers/s", to_string(isa), 1e3 * times.median,
@@ -201,7 +195,7 @@ void measure_cascade(const test::TempFolder& folder, const std::vector<Isa>& isa
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   const test::TempFolder folder;
   const std::map<std::string, std::string> files = write_vae(folder);
   const char* python = std::getenv("CALOPIPE_PYTHON");
@@ -238,5 +232,5 @@ int main() {
   fmt::print("reading: {:.1f} GB/s of 16.2 MB again and again, {:.1f} GB/s of 256 MB\n", cached / 1e9,
              memory / 1e9);
   for (const std::size_t batch : {1, 128}) measure_vae(batch, generators, files, cached, peer.get());
-  measure_cascade(folder, isas, peer.get());
+  if (argc > 1) measure_cascade(argv[1], isas, peer.get());
 }

@@ -48,8 +48,8 @@ inline double cpu_seconds() {
 }
 
 #if defined(__x86_64__)
-// Products in registers only: as many sums as hide how long one takes. `kWords` names the products of one instruction
-// set.
+// Products in registers only: as many sums as hide how long one takes. `kWords` names the products of one
+// instruction set.
 enum class Products { kMulAdd, kFma256, kWords256, kWordsVnni, kFma512, kBf16, kBytes };
 
 template <Products kProducts, class Vector>
@@ -61,11 +61,17 @@ template <Products kProducts, class Vector>
     for (Vector& sum : sums) {
       Vector one = sum;
       if constexpr (kProducts == Products::kMulAdd)
-        asm volatile("movaps %1, %%xmm15\n\tmulps %2, %%xmm15\n\taddps %%xmm15, %0" : "+x"(one) : "x"(a), "x"(b) : "xmm15");
+        asm volatile("movaps %1, %%xmm15\n\tmulps %2, %%xmm15\n\taddps %%xmm15, %0"
+                     : "+x"(one)
+                     : "x"(a), "x"(b)
+                     : "xmm15");
       else if constexpr (kProducts == Products::kFma256 || kProducts == Products::kFma512)
         asm volatile("vfmadd231ps %2, %1, %0" : "+v"(one) : "v"(a), "v"(b));
       else if constexpr (kProducts == Products::kWords256)
-        asm volatile("vpmaddwd %2, %1, %%ymm15\n\tvpaddd %%ymm15, %0, %0" : "+x"(one) : "x"(a), "x"(b) : "xmm15");
+        asm volatile("vpmaddwd %2, %1, %%ymm15\n\tvpaddd %%ymm15, %0, %0"
+                     : "+x"(one)
+                     : "x"(a), "x"(b)
+                     : "xmm15");
       else if constexpr (kProducts == Products::kWordsVnni)
         asm volatile("%{vex%} vpdpwssd %2, %1, %0" : "+x"(one) : "x"(a), "x"(b));
       else if constexpr (kProducts == Products::kBf16)
@@ -103,19 +109,22 @@ void products_of_tiles(int rounds) {
 }
 #endif
 
-/// Multiplications and additions a second that the instructions do at most by which an instruction set makes the
-/// products of a precision; NaN where it is not known.
-inline double arithmetic_rate([[maybe_unused]] calo::infer::Isa isa, [[maybe_unused]] calo::infer::Precision precision) {
+/// Multiplications and additions a second that the instructions do at most by which an instruction set makes
+/// the products of a precision; NaN where it is not known.
+inline double arithmetic_rate([[maybe_unused]] calo::infer::Isa isa,
+                              [[maybe_unused]] calo::infer::Precision precision) {
 #if defined(__x86_64__)
   using calo::infer::Isa;
   using calo::infer::Precision;
   namespace amx = calo::infer::amx;
   constexpr int kRounds = 100'000;
-  const bool bf16 = precision == Precision::kBf16, bytes = precision == Precision::kW8a8 || precision == Precision::kInt8;
+  const bool bf16 = precision == Precision::kBf16,
+             bytes = precision == Precision::kW8a8 || precision == Precision::kInt8;
   const bool tiles = isa >= Isa::kAmx && (bf16 || bytes);
   // What is run, and the products of a round.
   const auto [body, products] = [&]() -> std::pair<void (*)(int), double> {
-    if (tiles) return bf16 ? std::pair{products_of_tiles<true>, 4.0 * 8192} : std::pair{products_of_tiles<false>, 4.0 * 16384};
+    if (tiles && bf16) return {products_of_tiles<true>, 4.0 * 8192};
+    if (tiles) return {products_of_tiles<false>, 4.0 * 16384};
     if (isa >= Isa::kAvx512Narrow && bf16) return {products_of_512<Products::kBf16>, 320};
     if (isa >= Isa::kAvx512Narrow && bytes) return {products_of_512<Products::kBytes>, 640};
     if (isa >= Isa::kAvx512) return {products_of_512<Products::kFma512>, 160};

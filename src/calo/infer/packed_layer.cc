@@ -169,24 +169,24 @@ bool has_isa([[maybe_unused]] Isa isa) {
   return isa == Isa::kPlain;
 }
 
+Isa parse_isa(std::string_view text) {
+  constexpr std::pair<std::string_view, Isa> kNames[] = {{"plain", Isa::kPlain},
+                                                         {"avx2", Isa::kAvx2},
+                                                         {"avx2-vnni", Isa::kAvx2Vnni},
+                                                         {"avx512", Isa::kAvx512},
+                                                         {"avx512-narrow", Isa::kAvx512Narrow},
+                                                         {"amx", Isa::kAmx}};
+  for (const auto& [name, isa] : kNames)
+    if (text == name) return isa;
+  throw core::UsageError({.message = "\"" + std::string(text) + "\" is no instruction set",
+                          .field = "CALOPIPE_ISA",
+                          .hint = "one of plain, avx2, avx2-vnni, avx512, avx512-narrow, amx"});
+}
+
 Isa best_isa() {
   static const Isa best = [] {
-    Isa most = Isa::kAmx;
-    if (const char* const named = std::getenv("CALOPIPE_ISA"); named != nullptr && *named != '\0') {
-      constexpr std::pair<std::string_view, Isa> kNames[] = {{"plain", Isa::kPlain},
-                                                             {"avx2", Isa::kAvx2},
-                                                             {"avx2-vnni", Isa::kAvx2Vnni},
-                                                             {"avx512", Isa::kAvx512},
-                                                             {"avx512-narrow", Isa::kAvx512Narrow},
-                                                             {"amx", Isa::kAmx}};
-      const auto* const found = std::find_if(std::begin(kNames), std::end(kNames),
-                                             [&](const auto& name) { return name.first == named; });
-      if (found == std::end(kNames))
-        throw core::UsageError({.message = "\"" + std::string(named) + "\" is no instruction set",
-                                .field = "CALOPIPE_ISA",
-                                .hint = "one of plain, avx2, avx2-vnni, avx512, avx512-narrow, amx"});
-      most = found->second;
-    }
+    const char* const named = std::getenv("CALOPIPE_ISA");
+    const Isa most = named != nullptr ? parse_isa(named) : Isa::kAmx;
     Isa has = Isa::kPlain;
     for (const Isa isa : kIsas)
       if (isa <= most && has_isa(isa)) has = isa;

@@ -34,9 +34,12 @@ constexpr Isa kIsas[] = {Isa::kPlain,  Isa::kAvx2,         Isa::kAvx2Vnni,
 const char* to_string(Isa isa);
 /// Whether this machine has it. (One with AVX-512 need not have AVX-VNNI.)
 bool has_isa(Isa isa);
-/// The best that this machine has, no better than what the environment variable CALOPIPE_ISA names: plain,
-/// avx2, avx2-vnni, avx512, avx512-narrow or amx.
+/// @param text  plain, avx2, avx2-vnni, avx512, avx512-narrow or amx
 /// @throws core::UsageError if it is none of these
+Isa parse_isa(std::string_view text);
+/// The best that this machine has, no better than what the environment variable CALOPIPE_ISA names (as
+/// parse_isa() takes it).
+/// @throws core::UsageError if it names none
 Isa best_isa();
 
 }  // namespace calo::infer
