@@ -161,7 +161,8 @@ TEST(HardSwish, AgreesOnEveryInstructionSet) {
         else
           calo::cascade::hard_swish_of_sum(x.data(), first, second, h.data(), count, isa);
         for (std::size_t i = 0; i < count; ++i) {
-          const double sum = static_cast<double>(x[i]) + (first != nullptr ? first[i] : 0) + (second != nullptr ? second[i] : 0);
+          const double sum = static_cast<double>(x[i]) + (first != nullptr ? first[i] : 0) +
+                             (second != nullptr ? second[i] : 0);
           ASSERT_NEAR(h[i], swish(sum) + (add != nullptr ? add[i] : 0), 4e-6 * (1 + std::abs(sum)));
         }
         all.insert(all.end(), h.begin(), h.end());
