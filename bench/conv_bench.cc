@@ -2,10 +2,6 @@
 // sets, onnxruntime (all its optimisations), and the machine's limit of products and sums. Rounds of each in
 // turn, CPU time of the thread: other load disturbs less.
 #include <fmt/format.h>
-#include <time.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +9,7 @@
 #include <fstream>
 #include <memory>
 
+#include "bench/limits.h"
 #include "calo/benchmark/peer_process.h"
 #include "calo/infer/model.h"
 #include "core/staged_output.h"
@@ -21,15 +18,10 @@
 
 namespace {
 
+using bench::cpu_seconds;
 using calo::infer::Isa;
 using W = test::OnnxWriter;
 using Extents = std::vector<std::int64_t>;
-
-double cpu_seconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 // Median seconds of a call in a round.
 template <class Body>
@@ -193,52 +185,6 @@ std::vector<Graph> graphs() {
   return out;
 }
 
-#if defined(__x86_64__)
-template <class Vector>
-[[gnu::always_inline]] inline void only_products(int rounds) {
-  Vector sums[12] = {};
-  const Vector a = Vector{} + 1e-20f, b = Vector{} + 1e-10f;
-  for (int round = 0; round < rounds; ++round)
-#pragma GCC unroll 12
-    for (Vector& sum : sums) asm volatile("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-}
-[[gnu::target("avx2,fma")]] void products_of_avx2(int rounds) {
-  only_products<__m256>(rounds);
-}
-[[gnu::target("avx512f")]] void products_of_avx512(int rounds) {
-  only_products<__m512>(rounds);
-}
-#endif
-
-// Multiplications and additions a second that an instruction set does at most; NaN where it is not known.
-double arithmetic_rate([[maybe_unused]] Isa isa) {
-#if defined(__x86_64__)
-  constexpr int kRounds = 100'000;
-  const bool wide = isa >= Isa::kAvx512;
-  double least = 1e300;
-  for (int i = 0; i < 3; ++i)
-    least = std::min(
-        least, median_seconds(0.1, [&] { wide ? products_of_avx512(kRounds) : products_of_avx2(kRounds); }));
-  return 2.0 * (wide ? 16 : 8) * 12 * kRounds / least;
-#else
-  return NAN;
-#endif
-}
-
-std::string processor() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "a processor without a name";
-}
-
-std::string load() {
-  std::ifstream file("/proc/loadavg");
-  std::string one, five;
-  file >> one >> five;
-  return one + ", " + five;
-}
-
 }  // namespace
 
 int main() {
@@ -247,16 +193,16 @@ int main() {
   if (const char* python = std::getenv("CALOPIPE_PYTHON"))
     peer = std::make_unique<calo::PeerProcess>(python,
                                                core::read_file(CALOPIPE_SOURCE_DIR "/bench/infer_peer.py"));
-  fmt::print("{}, best {}; {}; load {}\n", processor(), to_string(calo::infer::best_isa()),
+  fmt::print("{}, best {}; {}; load {}\n", bench::processor(), to_string(calo::infer::best_isa()),
              peer ? "onnxruntime " + peer->ask(nlohmann::json::object()).at("version").get<std::string>()
                   : "no onnxruntime (CALOPIPE_PYTHON is not set)",
-             load());
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512})
-    if (isa <= calo::infer::best_isa()) isas.push_back(isa);
+             bench::load_average());
+  std::vector<Isa> isas;  // those with other convolutions
+  for (const Isa isa : bench::instruction_sets())
+    if (isa != Isa::kAvx2Vnni && isa <= Isa::kAvx512) isas.push_back(isa);
   std::vector<double> rates;
   for (const Isa isa : isas) {
-    rates.push_back(arithmetic_rate(isa));
+    rates.push_back(bench::arithmetic_rate(isa, calo::infer::Precision::kFp32));
     fmt::print("limit of {}: {:.0f} GFLOP/s\n", to_string(isa), rates.back() / 1e9);
   }
   int number = 0;

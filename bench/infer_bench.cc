@@ -1,38 +1,34 @@
-// The inference engine beside onnxruntime (all its optimisations) on one thread, the VAE of 40 500 cells, and
-// the limits of the machine. Rounds of each in turn, CPU time of the thread: other load disturbs less.
+// The inference engine, on every instruction set that the machine has, beside onnxruntime (all its
+// optimisations) on one thread, and the limits of the machine: the VAE of 40 500 cells, and a cascade. Rounds
+// of each in turn, CPU time of the thread: other load disturbs less. usage: infer_bench [CASCADE.onnx]   (of
+// calopipe convert)
 #include <dnnl.h>
 #include <fmt/format.h>
 #include <omp.h>
-#include <time.h>
 #include <unistd.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <numeric>
 
+#include "bench/limits.h"
 #include "calo/benchmark/peer_process.h"
-#include "calo/infer/amx_kernels.h"
 #include "calo/infer/generator.h"
+#include "core/simd.h"
 #include "core/staged_output.h"
 #include "test/support/onnx_writer.h"
 #include "test/support/temp_folder.h"
 
 namespace {
 
+using bench::cpu_seconds;
+using calo::infer::Generator;
+using calo::infer::Isa;
+using calo::infer::Particle;
 using calo::infer::Precision;
-
-double cpu_seconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 struct Times {
   double least = 1e300, median = 1e300;  // of one call, the best round's
@@ -55,81 +51,21 @@ void measure(Times& into, double seconds, const Body& body) {
   into.take(times.front(), times[times.size() / 2]);
 }
 
+CALOPIPE_SIMD_CLONES float sum_of(const float* numbers, std::size_t count) {
+  float sums[64] = {};
+  for (std::size_t i = 0; i + 64 <= count; i += 64)
+    for (std::size_t j = 0; j < 64; ++j) sums[j] += numbers[i + j];
+  return std::accumulate(std::begin(sums), std::end(sums), 0.0f);
+}
+
 double reading_rate(std::size_t bytes) {
   const std::vector<float> numbers(bytes / sizeof(float), 1.0f);
   Times times;
   measure(times, 0.5, [&] {
-    float sums[64] = {};
-    for (std::size_t i = 0; i + 64 <= numbers.size(); i += 64)
-      for (std::size_t j = 0; j < 64; ++j) sums[j] += numbers[i + j];
-    volatile float sink = std::accumulate(std::begin(sums), std::end(sums), 0.0f);
+    volatile float sink = sum_of(numbers.data(), numbers.size());
     static_cast<void>(sink);
   });
   return static_cast<double>(bytes) / times.least;
-}
-
-#if defined(__x86_64__)
-// In registers only; a template, so that no test stands between the instructions.
-template <Precision kPrecision>
-[[gnu::target("avx512f")]] void only_products(int rounds) {
-  __m512 s0{}, s1{}, s2{}, s3{}, s4{}, s5{}, s6{}, s7{}, s8{}, s9{}, s10{}, s11{};
-  const __m512 a = _mm512_set1_ps(1e-20f), b = _mm512_set1_ps(1e-10f);
-  const auto product = [&](__m512 & sum) __attribute__((always_inline, target("avx512f"))) {
-    if constexpr (kPrecision == Precision::kFp32)
-      asm volatile("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-    else if constexpr (kPrecision == Precision::kBf16)
-      asm volatile("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-    else
-      asm volatile("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-  };
-  for (int round = 0; round < rounds; ++round) {
-    product(s0), product(s1), product(s2), product(s3), product(s4), product(s5);
-    product(s6), product(s7), product(s8), product(s9), product(s10), product(s11);
-  }
-}
-
-// The same by tiles of 16 x 16 sums and 16 words.
-template <Precision kPrecision>
-void only_tile_products(int rounds) {
-  for (int round = 0; round < rounds; ++round)
-    if constexpr (kPrecision == Precision::kBf16)
-      asm volatile(
-          "tdpbf16ps %tmm5, %tmm4, %tmm0\n tdpbf16ps %tmm5, %tmm4, %tmm1\n"
-          "tdpbf16ps %tmm5, %tmm4, %tmm2\n tdpbf16ps %tmm5, %tmm4, %tmm3");
-    else
-      asm volatile(
-          "tdpbusd %tmm5, %tmm4, %tmm0\n tdpbusd %tmm5, %tmm4, %tmm1\n"
-          "tdpbusd %tmm5, %tmm4, %tmm2\n tdpbusd %tmm5, %tmm4, %tmm3");
-}
-#endif
-
-// Multiplications and additions a second that the instruction of a precision does at most.
-double arithmetic_rate([[maybe_unused]] Precision precision) {
-#if defined(__x86_64__)
-  constexpr int kRounds = 100'000;
-  Times times;
-  if (calo::infer::best_isa() >= calo::infer::Isa::kAmx && precision != Precision::kFp32) {
-    namespace amx = calo::infer::amx;
-    amx::configure(amx::config_for(amx::kStepWords));
-    measure(times, 0.3, [&] {
-      precision == Precision::kBf16 ? only_tile_products<Precision::kBf16>(kRounds)
-                                    : only_tile_products<Precision::kInt8>(kRounds);
-    });
-    amx::release();
-    const double products = 16.0 * 16 * 16 * (precision == Precision::kBf16 ? 2 : 4);
-    return 2 * products * 4 * kRounds / times.least / (precision == Precision::kInt8 ? 2 : 1);
-  }
-  measure(times, 0.3, [&] {
-    precision == Precision::kFp32   ? only_products<Precision::kFp32>(kRounds)
-    : precision == Precision::kBf16 ? only_products<Precision::kBf16>(kRounds)
-                                    : only_products<Precision::kInt8>(kRounds);
-  });
-  const double products = precision == Precision::kFp32 ? 16 : precision == Precision::kBf16 ? 32 : 64;
-  // Inputs of 16 bits are two products of bytes.
-  return 2 * products * 12 * kRounds / times.least / (precision == Precision::kInt8 ? 2 : 1);
-#else
-  return NAN;
-#endif
 }
 
 long resident_kib() {
@@ -138,10 +74,11 @@ long resident_kib() {
   return resident * sysconf(_SC_PAGESIZE) / 1024;
 }
 
-}  // namespace
+// Cells of a shower, products of its last layer, and the model's files: with the sigmoid as one node and as
+// several.
+constexpr double kCells = 40500, kHidden = 100;
 
-int main() {
-  const test::TempFolder folder;
+std::map<std::string, std::string> write_vae(const test::TempFolder& folder) {
   std::map<std::string, std::string> files;
   for (const std::string out : {"sigmoid", "Sigmoid"}) {
     const test::GeneratorModel model{.latent = 10,
@@ -155,92 +92,145 @@ int main() {
     files[out] = (folder / (out + ".onnx")).string();
     std::ofstream(files[out], std::ios::binary) << model.bytes();
   }
+  return files;
+}
+
+using Key = std::pair<Isa, Precision>;
+struct Both {
+  Times sparse, dense;
+};
+
+std::vector<Particle> particles_of(std::size_t batch) {
+  std::vector<Particle> particles(batch);
+  for (std::size_t i = 0; i < batch; ++i)
+    particles[i] = {.energy_mev = 64000, .theta_rad = 1.57f, .geometry = 0, .event = i};
+  return particles;
+}
+
+void measure_vae(std::size_t batch, const std::map<Key, std::unique_ptr<Generator>>& generators,
+                 const std::map<std::string, std::string>& files, double cached, calo::PeerProcess* peer) {
+  const std::vector<Particle> particles = particles_of(batch);
+  std::map<Key, Both> ours;
+  Times sgemm, peers;
+  std::vector<float> dense(batch * 40500), h(batch * 100, 0.1f), weights(40500 * 100, 0.01f),
+      z(batch * 40500);
+  double filled = 0;
+  omp_set_num_threads(1);
+  for (int round = 0; round < 6; ++round) {
+    for (const auto& [key, generator] : generators) {
+      calo::infer::Workspace workspace;
+      calo::infer::SparseShowers showers;
+      generator->generate(particles, 1, 0.0005f, workspace, showers);
+      filled = static_cast<double>(showers.num_hits()) / (static_cast<double>(batch) * kCells);
+      measure(ours[key].sparse, 0.15,
+              [&] { generator->generate(particles, 1, 0.0005f, workspace, showers); });
+      measure(ours[key].dense, 0.15, [&] { generator->generate_dense(particles, 1, workspace, dense); });
+    }
+    measure(sgemm, 0.3, [&] {
+      dnnl_sgemm('N', 'T', static_cast<dnnl_dim_t>(batch), 40500, 100, 1, h.data(), 100, weights.data(), 100,
+                 0, z.data(), 40500);
+    });
+    if (peer != nullptr)
+      for (const auto& [name, file] : files) {
+        const nlohmann::json answer = peer->ask({{"file", file}, {"batch", batch}, {"seconds", 0.4}});
+        peers.take(answer.at("least"), answer.at("median"));
+      }
+  }
+  const double b = static_cast<double>(batch);
+  fmt::print("batch {}, one thread, {:.0f} % of the cells above threshold\n", batch, 100 * filled);
+  fmt::print("  {:<40} {:8.3f} ms\n", "sgemm of the last layer (oneDNN)", 1e3 * sgemm.median);
+  if (peer != nullptr)
+    fmt::print("  {:<40} {:8.3f} ms  (with the best instructions that the machine has)\n", "onnxruntime",
+               1e3 * peers.median);
+  for (const auto& [key, times] : ours) {
+    const auto [isa, precision] = key;
+    fmt::print("  {:<34} {:<5} {:8.3f} ms to sparse hits, {:8.3f} ms to dense cells", to_string(isa),
+               to_string(precision), 1e3 * times.sparse.median, 1e3 * times.dense.median);
+    if (peer != nullptr)
+      fmt::print("; onnxruntime / this: {:5.2f}, {:5.2f}", peers.median / times.sparse.median,
+                 peers.median / times.dense.median);
+    if (batch > 1) {  // arithmetic is the limit
+      const double rate = bench::arithmetic_rate(isa, precision);
+      fmt::print("; products at {:3.0f} % of {:4.0f} GFLOP/s",
+                 100 * 2 * kCells * kHidden * b / rate / times.dense.median, rate / 1e9);
+    } else {
+      const double bytes = static_cast<double>(generators.at(key)->model().weight_bytes());
+      fmt::print("; weights at {:3.0f} % of the rate of 16.2 MB", 100 * bytes / times.sparse.median / cached);
+    }
+    fmt::print("\n");
+  }
+}
+
+// A cascade by its sampler; onnxruntime makes every split of the same graph.
+void measure_cascade(const std::string& file, const std::vector<Isa>& isas, calo::PeerProcess* peer) {
+  std::map<Isa, std::unique_ptr<Generator>> generators;
+  for (const Isa isa : isas)
+    generators[isa] = std::make_unique<Generator>(Generator::load(file, {.isa = isa}));
+  for (const std::size_t batch : {1, 128}) {
+    const std::vector<Particle> particles = particles_of(batch);
+    std::map<Isa, Times> ours;
+    Times peers;
+    for (int round = 0; round < 4; ++round) {
+      for (const auto& [isa, generator] : generators) {
+        calo::infer::Workspace workspace;
+        calo::infer::SparseShowers showers;
+        generator->generate(particles, 1, 0.0005f, workspace, showers);
+        measure(ours[isa], 0.4, [&] { generator->generate(particles, 1, 0.0005f, workspace, showers); });
+      }
+      if (peer != nullptr) {
+        const nlohmann::json answer = peer->ask({{"file", file}, {"batch", batch}, {"seconds", 0.4}});
+        peers.take(answer.at("least"), answer.at("median"));
+      }
+    }
+    fmt::print("{}, batch {}, one thread, fp32\n", file, batch);
+    if (peer != nullptr) fmt::print("  {:<40} {:8.3f} ms\n", "onnxruntime", 1e3 * peers.median);
+    for (const auto& [isa, times] : ours) {
+      fmt::print("  {:<40} {:8.3f} ms  {:6.0f} showers/s", to_string(isa), 1e3 * times.median,
+                 static_cast<double>(batch) / times.median);
+      if (peer != nullptr) fmt::print("; onnxruntime / this: {:5.2f}", peers.median / times.median);
+      fmt::print("\n");
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const test::TempFolder folder;
+  const std::map<std::string, std::string> files = write_vae(folder);
   const char* python = std::getenv("CALOPIPE_PYTHON");
   std::unique_ptr<calo::PeerProcess> peer;
   if (python != nullptr)
     peer = std::make_unique<calo::PeerProcess>(python,
                                                core::read_file(CALOPIPE_SOURCE_DIR "/bench/infer_peer.py"));
-  fmt::print("{}; {}\n", to_string(calo::infer::best_isa()),
+  const std::vector<Isa> isas = bench::instruction_sets();
+  fmt::print("{}, best {}; {}; load {}\n", bench::processor(), to_string(isas.back()),
              peer ? "onnxruntime " + peer->ask(nlohmann::json::object()).at("version").get<std::string>()
-                  : "no onnxruntime (CALOPIPE_PYTHON is not set)");
+                  : "no onnxruntime (CALOPIPE_PYTHON is not set)",
+             bench::load_average());
 
-  std::map<Precision, std::unique_ptr<calo::infer::Generator>> generators;
+  std::map<Key, std::unique_ptr<Generator>> generators;
   for (const Precision precision : calo::infer::kPrecisions) {
     const long before = resident_kib();
     const double start = cpu_seconds();
-    generators[precision] = std::make_unique<calo::infer::Generator>(
-        calo::infer::Generator::load(files["sigmoid"], {.precision = precision}));
+    auto& best = generators[{isas.back(), precision}];
+    best = std::make_unique<Generator>(
+        Generator::load(files.at("sigmoid"), {.precision = precision, .isa = isas.back()}));
     fmt::print("start {}: {:.1f} ms, {:.1f} MB resident for {:.1f} MB of weights\n", to_string(precision),
                1e3 * (cpu_seconds() - start), static_cast<double>(resident_kib() - before) / 1024,
-               static_cast<double>(generators[precision]->model().weight_bytes()) / 1e6);
+               static_cast<double>(best->model().weight_bytes()) / 1e6);
   }
+  for (const Isa isa : isas)
+    for (const Precision precision : calo::infer::kPrecisions)
+      if (auto& generator = generators[{isa, precision}]; !generator)
+        generator = std::make_unique<Generator>(
+            Generator::load(files.at("sigmoid"), {.precision = precision, .isa = isa}));
   if (peer)
     fmt::print("start onnxruntime: {:.1f} ms\n",
-               1e3 * peer->ask({{"start", files["sigmoid"]}}).at("seconds").get<double>());
-  const double cells = 40500, hidden = 100, cached = reading_rate(16'200'000),
-               memory = reading_rate(std::size_t{256} << 20);
+               1e3 * peer->ask({{"start", files.at("sigmoid")}}).at("seconds").get<double>());
+  const double cached = reading_rate(16'200'000), memory = reading_rate(std::size_t{256} << 20);
   fmt::print("reading: {:.1f} GB/s of 16.2 MB again and again, {:.1f} GB/s of 256 MB\n", cached / 1e9,
              memory / 1e9);
-
-  for (const std::size_t batch : {1, 128}) {
-    std::vector<calo::infer::Particle> particles(batch);
-    for (std::size_t i = 0; i < batch; ++i)
-      particles[i] = {.energy_mev = 64000, .theta_rad = 1.57f, .geometry = 1, .event = i};
-    std::map<std::string, Times> times;
-    std::vector<float> dense(batch * 40500), h(batch * 100, 0.1f), weights(40500 * 100, 0.01f),
-        z(batch * 40500);
-    double filled = 0;
-    omp_set_num_threads(1);
-    for (int round = 0; round < 6; ++round) {
-      for (auto& [precision, generator] : generators) {
-        calo::infer::Workspace workspace;
-        calo::infer::SparseShowers showers;
-        generator->generate(particles, 1, 0.0005f, workspace, showers);
-        filled = static_cast<double>(showers.num_hits()) / (static_cast<double>(batch) * cells);
-        measure(times[std::string(to_string(precision)) + ", sparse"], 0.3,
-                [&] { generator->generate(particles, 1, 0.0005f, workspace, showers); });
-        measure(times[std::string(to_string(precision)) + ", dense"], 0.3,
-                [&] { generator->generate_dense(particles, 1, workspace, dense); });
-      }
-      measure(times["limit: sgemm of the last layer"], 0.3, [&] {
-        dnnl_sgemm('N', 'T', static_cast<dnnl_dim_t>(batch), 40500, 100, 1, h.data(), 100, weights.data(),
-                   100, 0, z.data(), 40500);
-      });
-      if (peer)
-        for (const auto& [name, file] : files) {
-          const nlohmann::json answer = peer->ask({{"file", file}, {"batch", batch}, {"seconds", 0.4}});
-          times["onnxruntime, " + std::string(name == "Sigmoid" ? "Sigmoid" : "1/(1+exp)")].take(
-              answer.at("least"), answer.at("median"));
-        }
-    }
-    const double best_peer =
-        std::min(times["onnxruntime, Sigmoid"].median, times["onnxruntime, 1/(1+exp)"].median);
-    fmt::print("batch {}, one thread, {:.0f} % of the cells above threshold\n", batch, 100 * filled);
-    for (const auto& [name, time] : times) {
-      if (time.median > 1e9) continue;
-      const double b = static_cast<double>(batch), rate = 2 * cells * hidden * b / time.median;
-      fmt::print("  {:<32} {:9.3f} ms (least {:.3f})  {:8.0f} showers/s  {:6.1f} GFLOP/s", name,
-                 1e3 * time.median, 1e3 * time.least, b / time.median, rate / 1e9);
-      if (peer) fmt::print("  onnxruntime / this: {:5.2f}", best_peer / time.median);
-      fmt::print("\n");
-    }
-    if (batch > 1) {  // arithmetic is the limit there
-      if (calo::infer::best_isa() < calo::infer::Isa::kAvx512Narrow) continue;
-      for (const auto& [precision, generator] : generators) {
-        const double rate = arithmetic_rate(precision);
-        const double least = 2 * cells * hidden * static_cast<double>(batch) / rate;
-        fmt::print("  {}: products of the last layer at {:.0f} % of the {:.0f} GFLOP/s of the machine",
-                   to_string(precision),
-                   100 * least / times[std::string(to_string(precision)) + ", dense"].median, rate / 1e9);
-        if (peer) fmt::print("; alone they are {:.2f} x onnxruntime", best_peer / least);
-        fmt::print("\n");
-      }
-      continue;
-    }
-    for (const auto& [precision, generator] : generators) {
-      const double bytes = static_cast<double>(generator->model().weight_bytes());
-      fmt::print("  {}: weights read at {:.0f} % of the rate of 16.2 MB\n", to_string(precision),
-                 100 * bytes / times[std::string(to_string(precision)) + ", sparse"].median / cached);
-    }
-  }
+  for (const std::size_t batch : {1, 128}) measure_vae(batch, generators, files, cached, peer.get());
+  if (argc > 1) measure_cascade(argv[1], isas, peer.get());
 }

@@ -33,6 +33,10 @@ def measure(file, batch, seconds):
         value = random.standard_normal((batch, *entry.shape[1:])).astype(np.float32)
         if entry.name == "energy_mev":
             value = np.full((batch, 1), 64000, np.float32)
+        elif entry.name == "theta_rad":
+            value = np.full((batch, 1), 1.57, np.float32)
+        elif entry.name == "geometry":  # the first
+            value = np.eye(1, entry.shape[1], dtype=np.float32).repeat(batch, 0)
         binding.bind_cpu_input(entry.name, value)
     result = run.get_outputs()[0]
     out = onnxruntime.OrtValue.ortvalue_from_shape_and_type([batch, *result.shape[1:]], np.float32)

@@ -7,7 +7,14 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh build
 scripts/setup.sh test
 scripts/test-peers.sh
-scripts/build.sh release -DCALOPIPE_BENCHMARKS=ON -- benchmarks
+scripts/build.sh release -DCALOPIPE_BENCHMARKS=ON -- benchmarks calopipe
 export CALOPIPE_PYTHON=$PWD/build/test-venv/bin/python
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg)"
-for name in read stream features train generate infer conv compile local; do "build/release/bin/${name}_bench"; done
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+build/release/bin/calopipe convert --model siw-lowgran --out "$folder/siw-lowgran.onnx"
+for name in read stream features train generate infer conv compile local; do
+  arguments=()
+  if [[ $name == infer ]]; then arguments=("$folder/siw-lowgran.onnx"); fi
+  "build/release/bin/${name}_bench" "${arguments[@]}"
+done

@@ -5,9 +5,10 @@
 #include <cstdint>
 
 /// Compiles a function once for AVX-512, AVX2 and plain x86-64 and chooses when the program starts, so that
-/// one binary runs everywhere. Not under sanitizers, which cannot run the chooser.
+/// one binary runs everywhere. By levels of x86-64, not by models: "arch=haswell" is Intel's alone, and an
+/// EPYC would get plain x86-64. Not under sanitizers, which cannot run the chooser.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CALOPIPE_SIMD_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define CALOPIPE_SIMD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CALOPIPE_SIMD_CLONES
 #endif

@@ -1,6 +1,7 @@
 #include "calo/infer/cell_kernels.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 
@@ -34,9 +35,7 @@ template <int kLanes>
 CALOPIPE_INLINE void exponential(typename Vectors<kLanes>::Float& x) {
   using Float = typename Vectors<kLanes>::Float;
   using Int = typename Vectors<kLanes>::Int;
-  const Float least = Float{} - 87.0f, most = Float{} + 88.0f;
-  x = x < least ? least : x;
-  x = x > most ? most : x;
+  clamp<kLanes>(x, -87.0f, 88.0f);
   constexpr float kRound = 12582912.0f;  // 1.5 x 2^23: adding it rounds to an integer
   const Float shifted = x * 1.44269504f + kRound;
   const Float n = shifted - kRound;
@@ -60,13 +59,13 @@ CALOPIPE_INLINE void apply(const Activation& activation, typename Vectors<kLanes
     exponential<kLanes>(z);
     z = scale / (1.0f + z);
   } else if constexpr (kKind == Kind::kSoftplus) {
-    const Float positive = z > zero ? z : zero;
     Float u = z > zero ? -z : z;
     exponential<kLanes>(u);
     // log(1 + u) = 2 atanh(u / (2 + u)), see core::fast_log1p.
     const Float s = u / (2.0f + u), q = s * s;
     const Float series =
         1.0f + q * (1.0f / 3 + q * (1.0f / 5 + q * (1.0f / 7 + q * (1.0f / 9 + q * (1.0f / 11)))));
+    const Float positive = z > zero ? z : zero;
     z = scale * (positive + 2.0f * s * series);
   } else if constexpr (kKind == Kind::kRelu) {
     z = scale * (z < zero ? zero : z);  // NaN stays
@@ -149,18 +148,138 @@ std::size_t collect_plain(const Activation& activation, const Row& row) {
 }
 
 #if defined(__x86_64__)
-template <Kind kKind>
-[[gnu::target("avx2,fma")]] bool dense_avx2(const Activation& activation, const float* z, std::size_t count,
-                                            float scale, float* out) {
-  return dense<kKind, 8>(activation, z, count, scale, out);
-}
-template <Kind kKind>
-[[gnu::target("avx2,fma")]] std::size_t collect_avx2(const Activation& activation, const Row& row) {
-  return collect<kKind, 8>(activation, row);
+// As apply(); a quick sigmoid is within 2e-4 (relative), which is small compared with the error of narrow
+// weights: e^-z = 2^n · 2^r, a polynomial for 2^r.
+template <Kind kKind, bool kQuick>
+[[gnu::target("avx2,fma"), gnu::always_inline]] inline void apply_avx2(const Activation& activation,
+                                                                       Vectors<8>::Float& z, float scale) {
+  if constexpr (kKind == Kind::kSigmoid && kQuick) {
+    const __m256 round = _mm256_set1_ps(12582912.0f), one = _mm256_set1_ps(1);
+    // Beyond the range of n the result is as good as 0 or 1; NaN stays.
+    __m256 t = _mm256_mul_ps((__m256)z, _mm256_set1_ps(-1.44269504f));
+    t = _mm256_min_ps(_mm256_set1_ps(125), _mm256_max_ps(_mm256_set1_ps(-125), t));
+    const __m256 shifted = _mm256_add_ps(t, round);
+    const __m256 r = _mm256_sub_ps(t, _mm256_sub_ps(shifted, round));
+    __m256 p = _mm256_fmadd_ps(r, _mm256_set1_ps(5.517144e-2f), _mm256_set1_ps(2.4261081e-1f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(6.9326099e-1f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(9.9992809e-1f));
+    const __m256 power = _mm256_castsi256_ps(
+        _mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(shifted), 23)));
+    z = (Vectors<8>::Float)_mm256_div_ps(_mm256_set1_ps(scale), _mm256_add_ps(power, one));
+  } else {
+    apply<kKind, 8>(activation, z, scale);
+  }
 }
 
-// As apply(); a quick sigmoid is within 2e-4 (relative), which is small compared with the error of narrow
-// weights.
+[[gnu::target("avx2,fma"), gnu::always_inline]] inline bool all_zero(__m256 x) {  // NaN is not
+  return _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ)) == 0;
+}
+
+template <Kind kKind, bool kQuick>
+[[gnu::target("avx2,fma")]] bool dense_avx2(const Activation& activation, const float* z, std::size_t count,
+                                            float scale, float* out) {
+  const __m256 zero = _mm256_setzero_ps();
+  __m256 spoilt = zero;  // as in dense()
+  std::size_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    auto cells = (Vectors<8>::Float)_mm256_loadu_ps(z + i);
+    apply_avx2<kKind, kQuick>(activation, cells, scale);
+    spoilt = _mm256_fmadd_ps((__m256)cells, zero, spoilt);
+    _mm256_storeu_ps(out + i, (__m256)cells);
+  }
+  if (i < count) {
+    float rest[8] = {};
+    std::memcpy(rest, z + i, (count - i) * sizeof(float));
+    auto cells = (Vectors<8>::Float)_mm256_loadu_ps(rest);
+    apply_avx2<kKind, kQuick>(activation, cells, scale);
+    _mm256_storeu_ps(rest, (__m256)cells);
+    for (std::size_t j = count - i; j < 8; ++j) rest[j] = 0;
+    spoilt = _mm256_fmadd_ps(_mm256_loadu_ps(rest), zero, spoilt);
+    std::memcpy(out + i, rest, (count - i) * sizeof(float));
+  }
+  return all_zero(spoilt);
+}
+
+constexpr std::size_t kLine = 64;
+// Numbers before the next line of memory: lines at the ends are shared with what others write.
+std::size_t before_line(const float* out, std::size_t count) {
+  return std::min(count, (kLine - reinterpret_cast<std::uintptr_t>(out) % kLine) % kLine / sizeof(float));
+}
+
+template <Kind kKind, bool kQuick>
+[[gnu::target("avx2,fma")]] bool stream_avx2(const Activation& activation, const float* z, std::size_t count,
+                                             float scale, float* out) {
+  const std::size_t head = before_line(out, count);
+  bool finite = dense_avx2<kKind, kQuick>(activation, z, head, scale, out);
+  const __m256 zero = _mm256_setzero_ps();
+  __m256 spoilt = zero;
+  std::size_t i = head;
+  for (; i + 16 <= count; i += 16)  // a line at once: half of one waits long for the other
+#pragma GCC unroll 2
+    for (std::size_t half = i; half < i + 16; half += 8) {
+      auto cells = (Vectors<8>::Float)_mm256_loadu_ps(z + half);
+      apply_avx2<kKind, kQuick>(activation, cells, scale);
+      spoilt = _mm256_fmadd_ps((__m256)cells, zero, spoilt);
+      _mm256_stream_ps(out + half, (__m256)cells);
+    }
+  finite &= all_zero(spoilt);
+  finite &= dense_avx2<kKind, kQuick>(activation, z + i, count - i, scale, out + i);
+  return finite;
+}
+
+// For each choice of 8 lanes: which ones they are, from the first on.
+constexpr auto kChosen = [] {
+  std::array<std::array<std::uint8_t, 8>, 256> chosen{};
+  for (std::size_t mask = 0; mask < 256; ++mask)
+    for (std::uint8_t lane = 0, next = 0; lane < 8; ++lane)
+      if ((mask >> lane & 1) != 0) chosen[mask][next++] = lane;
+  return chosen;
+}();
+
+template <Kind kKind, bool kQuick>
+[[gnu::target("avx2,fma,popcnt")]] std::size_t collect_avx2(const Activation& activation, const Row& of) {
+  static_assert(kGroup == 16);
+  const Row row = of;  // nothing that is written below can change it
+  const __m256i places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256 smallest = _mm256_set1_ps(row.smallest), threshold = _mm256_set1_ps(row.threshold);
+  const __m256 minus_infinite = _mm256_set1_ps(-kInfinite), least = _mm256_set1_ps(least_finite(row.scale));
+  std::size_t next = row.size;
+  for (std::size_t group = 0; group < row.count; group += kGroup) {
+    const float* const z = row.z + group;
+    const __m256 halves[2] = {_mm256_loadu_ps(z), _mm256_loadu_ps(z + 8)};
+    // NaN too
+    __m256 any = _mm256_or_ps(_mm256_cmp_ps(halves[0], smallest, _CMP_NLT_UQ),
+                              _mm256_cmp_ps(halves[1], smallest, _CMP_NLT_UQ));
+    if constexpr (kKind == Kind::kIdentity)
+      any = _mm256_or_ps(any, _mm256_or_ps(_mm256_cmp_ps(halves[0], least, _CMP_LT_OQ),
+                                           _mm256_cmp_ps(halves[1], least, _CMP_LT_OQ)));
+    if (_mm256_movemask_ps(any) == 0) continue;
+#pragma GCC unroll 2
+    for (std::size_t half = 0; half < 2; ++half) {
+      const std::size_t first = group + 8 * half;
+      auto some = (Vectors<8>::Float)halves[half];
+      apply_avx2<kKind, kQuick>(activation, some, row.scale);
+      const auto energies = (__m256)some;
+      __m256 hit = _mm256_and_ps(_mm256_cmp_ps(energies, threshold, _CMP_NLT_UQ),
+                                 _mm256_cmp_ps(energies, _mm256_setzero_ps(), _CMP_NLE_UQ));
+      hit = _mm256_or_ps(hit, _mm256_cmp_ps(energies, minus_infinite, _CMP_EQ_OQ));
+      const auto mask = static_cast<unsigned>(_mm256_movemask_ps(hit));
+      // Whole vectors are written; what is behind the hits is written over.
+      const __m256i order =
+          _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kChosen[mask].data())));
+      const __m256i cells =
+          _mm256_add_epi32(places, _mm256_set1_epi32(static_cast<int>(row.first_cell + first)));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(row.cells + next),
+                          _mm256_permutevar8x32_epi32(cells, order));
+      _mm256_storeu_ps(row.energies + next, _mm256_permutevar8x32_ps(energies, order));
+      next += static_cast<unsigned>(__builtin_popcount(mask));
+    }
+  }
+  while (next > row.size && row.cells[next - 1] >= row.all_cells) --next;  // those behind the last cell
+  return next;
+}
+
+// As apply_avx2().
 template <Kind kKind, bool kQuick>
 [[gnu::target("avx512f,avx512bw"), gnu::always_inline]] inline void apply_avx512(const Activation& activation,
                                                                                  Vectors<16>::Float& z,
@@ -198,10 +317,7 @@ template <Kind kKind, bool kQuick>
 template <Kind kKind, bool kQuick>
 [[gnu::target("avx512f,avx512bw")]] bool stream_avx512(const Activation& activation, const float* z,
                                                        std::size_t count, float scale, float* out) {
-  constexpr std::size_t kLine = 64;
-  // Lines at the ends are shared with what others write.
-  const std::size_t head =
-      std::min(count, (kLine - reinterpret_cast<std::uintptr_t>(out) % kLine) % kLine / sizeof(float));
+  const std::size_t head = before_line(out, count);
   bool finite = dense_avx512<kKind, kQuick>(activation, z, head, scale, out);
   const __m512 zero = _mm512_setzero_ps();
   __m512 spoilt = zero;
@@ -257,7 +373,10 @@ CellKernels by_isa(Isa isa, [[maybe_unused]] bool quick) {
     return {collect_avx512<kKind, true>, dense_avx512<kKind, true>, stream_avx512<kKind, true>};
   if (isa >= Isa::kAvx512)
     return {collect_avx512<kKind, false>, dense_avx512<kKind, false>, stream_avx512<kKind, false>};
-  if (isa >= Isa::kAvx2) return {collect_avx2<kKind>, dense_avx2<kKind>, dense_avx2<kKind>};
+  if (isa >= Isa::kAvx2 && quick)
+    return {collect_avx2<kKind, true>, dense_avx2<kKind, true>, stream_avx2<kKind, true>};
+  if (isa >= Isa::kAvx2)
+    return {collect_avx2<kKind, false>, dense_avx2<kKind, false>, stream_avx2<kKind, false>};
 #endif
   return {collect_plain<kKind>, dense_plain<kKind>, dense_plain<kKind>};
 }

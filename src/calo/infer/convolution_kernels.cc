@@ -9,7 +9,8 @@ namespace {
 
 using Kernel = ConvolutionKernels::Kernel;
 
-// kOutputs x kVectors sums stay in registers for the whole product.
+// kOutputs x kVectors sums stay in registers for the whole product, and beside them the fewer of an input's
+// vectors and weights.
 template <int kLanes, int kOutputs, int kVectors>
 CALOPIPE_INLINE void tile(const ConvolutionTile& t) {
   using Vector = typename Vectors<kLanes>::Float;
@@ -23,18 +24,31 @@ CALOPIPE_INLINE void tile(const ConvolutionTile& t) {
     const float* const x = t.x + c * t.channel_stride;
     for (std::int64_t k = 0; k < t.taps; ++k, weight += kOutputs) {
       const float* const at = x + t.offsets[k];
-      Vector in[kVectors];
+      if constexpr (kOutputs < kVectors) {
+        float w[kOutputs];
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) {
-        Vector one;  // not into the array: g++ 12 would keep that in memory
-        load(one, at + v * kLanes);
-        in[v] = one;
-      }
+        for (int m = 0; m < kOutputs; ++m) w[m] = weight[m];
 #pragma GCC unroll 8
-      for (int m = 0; m < kOutputs; ++m) {
-        const float w = weight[m];
+        for (int v = 0; v < kVectors; ++v) {
+          Vector in;
+          load(in, at + v * kLanes);
 #pragma GCC unroll 8
-        for (int v = 0; v < kVectors; ++v) sum[m][v] += in[v] * w;
+          for (int m = 0; m < kOutputs; ++m) sum[m][v] += in * w[m];
+        }
+      } else {
+        Vector in[kVectors];
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) {
+          Vector one;  // not into the array: g++ 12 would keep that in memory
+          load(one, at + v * kLanes);
+          in[v] = one;
+        }
+#pragma GCC unroll 8
+        for (int m = 0; m < kOutputs; ++m) {
+          const float w = weight[m];
+#pragma GCC unroll 8
+          for (int v = 0; v < kVectors; ++v) sum[m][v] += in[v] * w;
+        }
       }
     }
   }
@@ -96,12 +110,28 @@ CALOPIPE_INLINE void one_place_columns(const OnePlaceTile& t, std::int64_t row, 
   const float* weight = t.weight + column;
   const float* const x = t.x + row * t.x_stride;
   for (std::int64_t c = 0; c < t.channels; ++c, weight += t.weight_stride) {
-#pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) {
-      Vector w;
-      load(w, weight + v * kLanes);
+    if constexpr (kVectors < kRows) {
+      Vector w[kVectors];
 #pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) sum[r][v] += w * x[r * t.x_stride + c];
+      for (int v = 0; v < kVectors; ++v) {
+        Vector one;
+        load(one, weight + v * kLanes);
+        w[v] = one;
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const float in = x[r * t.x_stride + c];
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) sum[r][v] += w[v] * in;
+      }
+    } else {
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) {
+        Vector w;
+        load(w, weight + v * kLanes);
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) sum[r][v] += w * x[r * t.x_stride + c];
+      }
     }
   }
 #pragma GCC unroll 8

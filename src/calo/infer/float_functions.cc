@@ -28,12 +28,6 @@ struct Functions {
   CALOPIPE_INLINE static void take_sign(Float& x, const Float& of) {
     x = reinterpret_cast<Float>(reinterpret_cast<Int>(x) | (reinterpret_cast<const Int&>(of) & 0x80000000u));
   }
-  CALOPIPE_INLINE static void clamp(Float& x, float low, float high) {
-    const Float least = Float{} + low, most = Float{} + high;
-    x = x < least ? least : x;
-    x = x > most ? most : x;
-  }
-
   // x = n ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite's split of ln 2); q = e^r - 1.
   CALOPIPE_INLINE static void reduce(const Float& x, Signed& n, Float& q) {
     const Float shifted = x * 1.44269504f + kRound;
@@ -51,7 +45,7 @@ struct Functions {
   }
 
   CALOPIPE_INLINE static void exp(Float& x) {
-    clamp(x, -104.0f, 89.0f);
+    clamp<kLanes>(x, -104.0f, 89.0f);
     Signed n;
     Float q, first, second;
     reduce(x, n, q);
@@ -68,7 +62,7 @@ struct Functions {
   }
 
   CALOPIPE_INLINE static void expm1(Float& x) {
-    clamp(x, -30.0f, 89.0f);
+    clamp<kLanes>(x, -30.0f, 89.0f);
     Signed n;
     Float q, half;
     reduce(x, n, q);
@@ -143,7 +137,7 @@ struct Functions {
 
   CALOPIPE_INLINE static void hard_sigmoid(Float& x, float alpha, float beta) {
     x = x * alpha + beta;
-    clamp(x, 0.0f, 1.0f);
+    clamp<kLanes>(x, 0.0f, 1.0f);
   }
 
   template <Kind kKind>

@@ -25,35 +25,63 @@ struct Doubles<8> {
   using Float = float __attribute__((vector_size(32), aligned(4), may_alias));
 };
 
+// (By name for g++ 12, which converts halves of the vector by way of memory.)
+template <int kLanes>
+CALOPIPE_INLINE void load_as_doubles(typename Doubles<kLanes>::Double& to, const float* from) {
+#if defined(__x86_64__) && !defined(__clang__)
+  const auto& some = *reinterpret_cast<const float(*)[kLanes]>(from);
+  if constexpr (kLanes > 2)
+    asm("vcvtps2pd %1, %0" : "=v"(to) : "m"(some));
+  else
+    asm("cvtps2pd %1, %0" : "=x"(to) : "m"(some));
+#else
+  typename Doubles<kLanes>::Float some;
+  load(some, from);
+  to = __builtin_convertvector(some, typename Doubles<kLanes>::Double);
+#endif
+}
+
 // Of the numbers' distances from a mean, or of the squares of those: the sums of those at i, i + 32, i + 64,
 // …, added in pairs.
 template <int kLanes, bool kSquares>
 CALOPIPE_INLINE double sum_of(const float* x, std::size_t count, double mean) {
   constexpr int kVectors = static_cast<int>(kSums) / kLanes;
   using Double = typename Doubles<kLanes>::Double;
+  constexpr int kAtOnce = kVectors < 8 ? kVectors : 8;  // as many as the registers hold beside what comes in
   Double sums[kVectors] = {};
-  std::size_t i = 0;
-  for (; i + kSums <= count; i += kSums)
-#pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) {
-      typename Doubles<kLanes>::Float some;
-      load(some, x + i + static_cast<std::size_t>(v * kLanes));
-      const Double y = __builtin_convertvector(some, Double) - mean;
-      sums[v] += kSquares ? y * y : y;
-    }
+  const std::size_t whole = count / kSums * kSums;
+#pragma GCC unroll 2
+  for (int first = 0; first < kVectors; first += kAtOnce) {
+    Double some[kAtOnce] = {};
+    for (std::size_t i = 0; i < whole; i += kSums)
+#pragma GCC unroll 8
+      for (int v = 0; v < kAtOnce; ++v) {
+        Double y;
+        load_as_doubles<kLanes>(y, x + i + static_cast<std::size_t>((first + v) * kLanes));
+        y -= mean;
+        some[v] += kSquares ? y * y : y;
+      }
+#pragma GCC unroll 8
+    for (int v = 0; v < kAtOnce; ++v) sums[first + v] = some[v];
+  }
   // The rest too by vectors, with zeros for what is not there.
   double all[kSums] = {};
-  for (std::size_t k = 0; i + k < count; ++k) all[k] = static_cast<double>(x[i + k]) - mean;
+  for (std::size_t k = 0; whole + k < count; ++k) all[k] = static_cast<double>(x[whole + k]) - mean;
 #pragma GCC unroll 16
   for (int v = 0; v < kVectors; ++v) {
     Double y;
     load(y, all + v * kLanes);
     sums[v] += kSquares ? y * y : y;
   }
-#pragma GCC unroll 16
-  for (int v = 0; v < kVectors; ++v) store(all + v * kLanes, sums[v]);
-  for (std::size_t half = kSums / 2; half > 0; half /= 2)
-    for (std::size_t k = 0; k < half; ++k) all[k] += all[k + half];
+#pragma GCC unroll 8
+  for (int half = kVectors / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (int v = 0; v < half; ++v) sums[v] += sums[v + half];
+  store(all, sums[0]);
+#pragma GCC unroll 8
+  for (int half = kLanes / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (int k = 0; k < half; ++k) all[k] += all[k + half];
   return all[0];
 }
 

@@ -44,6 +44,15 @@ struct WeightView {
   }
 };
 
+/// How a layer takes its rows and keeps the weights of a panel, both filled up with zeros to whole groups of
+/// inputs. Integers q are behind a header of two floats (x = first + second · q) and 8 bytes of nothing.
+enum class RowFormat {
+  kFloats,  ///< `[in]`; fp32 weights `[in, 64]`, narrow ones too, in the order of word_place()
+  kBf16,    ///< `[in / 2, 2]`; weights `[in / 2, 64, 2]`
+  kWords,   ///< q of 16 bits with a sign, `[in / 4, 2, 2]`; weights `[in / 4, 2, 64, 2]`
+  kBytes,  ///< the high and the low bytes of q, `[in / 4, 4]` each, or q of 8 bits; weights `[in / 4, 64, 4]`
+};
+
 /// Rounded to the nearest, half to even.
 std::uint16_t to_bfloat16(float x);
 
@@ -52,7 +61,8 @@ std::uint16_t to_bfloat16(float x);
 /// fp32: every output is one chain of fused multiply-adds over the inputs in their order, starting from the
 /// bias: the bits do not depend on how many rows are multiplied together, nor on AVX2 or AVX-512 (plain
 /// x86-64, which has no fused multiply-add, differs in the last bits). bf16 and int8 depend on the machine,
-/// not on the rows; int8 and w8a8 are the same on AVX-512 with VNNI and on AMX.
+/// not on the rows; int8 and w8a8 are the same on AVX-512 with VNNI and on AMX, and on AVX2 with and without
+/// VNNI.
 class PackedLayer {
  public:
   static constexpr std::int64_t kPanel = 64;
@@ -135,8 +145,8 @@ class PackedLayer {
   std::int64_t in_ = 0;
   std::int64_t out_ = 0;
   Precision precision_ = Precision::kFp32;
-  bool integer_rows_ = false;  // int8 by VNNI or AMX; else its rows are floats
-  bool tiles_ = false;         // AMX
+  RowFormat rows_ = RowFormat::kFloats;
+  bool tiles_ = false;  // AMX
   std::size_t row_bytes_ = 0;
   std::size_t panel_bytes_ = 0;
   const Kernel* kernels_ = nullptr;  // by rows - 1; one where there are tiles

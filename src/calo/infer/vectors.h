@@ -33,13 +33,43 @@ struct Vectors<16> {
   using Bytes = signed char __attribute__((vector_size(16), aligned(1), may_alias));
 };
 
+// (Not by memcpy: g++ 12 copies 32 bytes by halves through the stack, for it chooses the copy before it
+// inlines.)
+template <class Vector>
+struct [[gnu::packed, gnu::may_alias]] AnyAddress {
+  Vector vector;
+};
+
 template <class Vector>
 CALOPIPE_INLINE void load(Vector& vector, const void* from) {
-  __builtin_memcpy(&vector, from, sizeof vector);
+  vector = static_cast<const AnyAddress<Vector>*>(from)->vector;
 }
 template <class Vector>
 CALOPIPE_INLINE void store(void* to, const Vector& vector) {
-  __builtin_memcpy(to, &vector, sizeof vector);
+  static_cast<AnyAddress<Vector>*>(to)->vector = vector;
+}
+
+/// x = at least `least`, at most `most`; NaN stays. (By name for g++ 12, which makes a comparison and a
+/// choice of it.)
+template <int kLanes>
+CALOPIPE_INLINE void clamp(typename Vectors<kLanes>::Float& x, float least, float most) {
+  using Float = typename Vectors<kLanes>::Float;
+  const Float low = Float{} + least, high = Float{} + most;
+#if defined(__x86_64__) && !defined(__clang__)
+  if constexpr (kLanes == 4) {
+    Float bounded = low, both = high;
+    asm("maxps %1, %0" : "+x"(bounded) : "x"(x));
+    asm("minps %1, %0" : "+x"(both) : "x"(bounded));
+    x = both;
+  } else {
+    Float bounded;
+    asm("vmaxps %2, %1, %0" : "=v"(bounded) : "v"(low), "v"(x));
+    asm("vminps %2, %1, %0" : "=v"(x) : "v"(high), "v"(bounded));
+  }
+#else
+  x = x < low ? low : x;
+  x = x > high ? high : x;
+#endif
 }
 
 }  // namespace calo::infer

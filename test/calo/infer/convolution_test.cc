@@ -20,8 +20,6 @@ using calo::infer::Model;
 using calo::infer::Workspace;
 using W = test::OnnxWriter;
 
-const Isa kIsas[] = {Isa::kPlain, Isa::kAvx2, Isa::kAvx512};
-
 std::vector<float> normal(std::size_t count, std::uint64_t seed, float scale = 1) {
   core::Philox random(seed, 0);
   std::vector<float> out(count);
@@ -67,8 +65,8 @@ std::vector<float> run(const Model& model, const std::vector<float>& x, Workspac
 TEST(Convolution, GivesEachRowTheSameBitsInAnyBatchByAnyThreads) {
   const std::string bytes = generator();
   const std::vector<float> x = normal(37 * 20, 11);
-  for (const Isa isa : kIsas) {
-    if (isa > calo::infer::best_isa()) continue;
+  for (const Isa isa : calo::infer::kIsas) {
+    if (!calo::infer::has_isa(isa)) continue;
     const Model model = Model::from_bytes(test::as_bytes(bytes), {.isa = isa});
     ASSERT_TRUE(model.runs_any_batch());
     Workspace alone, together;
@@ -161,8 +159,8 @@ TEST(Convolution, AddsUpWithinTheErrorOfFloats) {
                     {W::ints_attribute("pads", {1, 1})});
         writer.output(W::value("y", {-1, outputs, places}));
         const std::string bytes = writer.model();
-        for (const Isa isa : kIsas) {
-          if (isa > calo::infer::best_isa()) continue;
+        for (const Isa isa : calo::infer::kIsas) {
+          if (!calo::infer::has_isa(isa)) continue;
           const Model model = Model::from_bytes(test::as_bytes(bytes), {.isa = isa});
           Workspace workspace;
           const std::int64_t shape[] = {2, kChannels, places};
@@ -199,8 +197,8 @@ TEST(Moments, AreThoseOfDoublePrecisionForAnyCount) {
     for (std::size_t i = 0; i < count; ++i) sum += 100.0 + x[i];
     const double truth = sum / static_cast<double>(count) - 100;
     for (std::size_t i = 0; i < count; ++i) squares += (x[i] - truth) * (x[i] - truth);
-    for (const Isa isa : kIsas) {
-      if (isa > calo::infer::best_isa()) continue;
+    for (const Isa isa : calo::infer::kIsas) {
+      if (!calo::infer::has_isa(isa)) continue;
       double mean = 0, variance = 0;
       calo::infer::moments_kernel(isa)(x.data(), count, mean, variance);
       EXPECT_NEAR(mean, truth, 1e-12);

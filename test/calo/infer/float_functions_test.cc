@@ -15,8 +15,6 @@ using calo::infer::float_function;
 using calo::infer::Isa;
 using Kind = Activation::Kind;
 
-const Isa kIsas[] = {Isa::kPlain, Isa::kAvx2, Isa::kAvx512};
-
 struct Case {
   Activation f;
   const char* name;
@@ -86,8 +84,8 @@ std::vector<float> of(const Case& c, Isa isa, const std::vector<float>& x) {
 TEST(FloatFunctions, AreWithinTheBoundThatTheySay) {
   const std::vector<float> x = numbers();
   for (const Case& c : kCases)
-    for (const Isa isa : kIsas) {
-      if (isa > calo::infer::best_isa()) continue;
+    for (const Isa isa : calo::infer::kIsas) {
+      if (!calo::infer::has_isa(isa)) continue;
       const std::vector<float> y = of(c, isa, x);
       double worst = 0;
       float where = 0;
@@ -109,8 +107,8 @@ TEST(FloatFunctions, KeepNoNumbersAndLimits) {
                   kNan = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> x = {kNan, -kNan, kInfinite, -kInfinite, 0.0f, -0.0f};
   for (const Case& c : kCases)
-    for (const Isa isa : kIsas) {
-      if (isa > calo::infer::best_isa()) continue;
+    for (const Isa isa : calo::infer::kIsas) {
+      if (!calo::infer::has_isa(isa)) continue;
       const std::vector<float> y = of(c, isa, x);
       EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1])) << c.name << " " << to_string(isa);
       for (std::size_t i = 2; i < x.size(); ++i) {
@@ -138,8 +136,8 @@ TEST(FloatFunctions, GiveTheSameBitsAtEachPlace) {
   for (std::size_t i = 0; i < x.size(); i += x.size() / 200) few.push_back(x[i]);
   for (const Case& c : kCases) {
     std::vector<std::uint32_t> fused;
-    for (const Isa isa : kIsas) {
-      if (isa > calo::infer::best_isa()) continue;
+    for (const Isa isa : calo::infer::kIsas) {
+      if (!calo::infer::has_isa(isa)) continue;
       const std::vector<std::uint32_t> together = bits_of(of(c, isa, few));
       for (std::size_t begin = 0; begin < few.size(); ++begin) {
         const auto first = static_cast<std::ptrdiff_t>(begin);

@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "core/philox.h"
 
 namespace {
@@ -45,15 +49,13 @@ std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_
   return z;
 }
 
-const Isa kIsas[] = {Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Narrow, Isa::kAmx};
-
 // Every precision on every instruction set that this machine has, against double precision.
 TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
-  for (const auto& [in, out] : {std::pair{1, 1}, {3, 64}, {14, 65}, {100, 200}, {257, 130}}) {
+  for (const auto& [in, out] : {std::pair{1, 1}, {3, 64}, {14, 65}, {100, 200}, {257, 130}, {1030, 70}}) {
     const Case c = make_case(in, out, 23);
     for (const Precision precision : calo::infer::kPrecisions)
-      for (const Isa isa : kIsas) {
-        if (isa > calo::infer::best_isa()) continue;
+      for (const Isa isa : calo::infer::kIsas) {
+        if (!calo::infer::has_isa(isa)) continue;
         const PackedLayer layer(
             {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = in}, c.bias, in,
             {.precision = precision, .isa = isa});
@@ -90,8 +92,8 @@ TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
 TEST(PackedLayer, GivesTheSameBitsForAnyNumberOfRows) {
   const Case c = make_case(100, 200, 13);
   for (const Precision precision : calo::infer::kPrecisions)
-    for (const Isa isa : kIsas) {
-      if (isa > calo::infer::best_isa()) continue;
+    for (const Isa isa : calo::infer::kIsas) {
+      if (!calo::infer::has_isa(isa)) continue;
       const PackedLayer layer(
           {.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100}, c.bias, 100,
           {.precision = precision, .isa = isa});
@@ -112,6 +114,18 @@ TEST(PackedLayer, GivesTheSameBitsOnEveryInstructionSetWithFusedProducts) {
   EXPECT_EQ(on(Isa::kAvx2), on(Isa::kAvx512));
 }
 
+TEST(PackedLayer, GivesTheSameBitsOfIntegersWithAndWithoutVnni) {
+  if (!calo::infer::has_isa(Isa::kAvx2Vnni)) GTEST_SKIP() << "this machine has no AVX-VNNI";
+  const Case c = make_case(1030, 70, 13);
+  const auto on = [&](Isa isa) {
+    return multiply(
+        PackedLayer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 1030}, c.bias,
+                    1030, {.precision = Precision::kInt8, .isa = isa}),
+        c);
+  };
+  EXPECT_EQ(on(Isa::kAvx2), on(Isa::kAvx2Vnni));
+}
+
 TEST(PackedLayer, GivesTheSameBitsOfIntegersOnTiles) {
   if (calo::infer::best_isa() < Isa::kAmx) GTEST_SKIP() << "this machine has no AMX";
   const Case c = make_case(100, 200, 23);
@@ -124,6 +138,25 @@ TEST(PackedLayer, GivesTheSameBitsOfIntegersOnTiles) {
     };
     EXPECT_EQ(on(Isa::kAmx), on(Isa::kAvx512Narrow)) << to_string(precision);
   }
+}
+
+TEST(InstructionSet, IsNoBetterThanTheEnvironmentSays) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // another process, which has not asked yet
+  for (const auto& [name, isa] :
+       {std::pair{"plain", Isa::kPlain}, {"avx2", Isa::kAvx2}, {"avx512", Isa::kAvx512}}) {
+    if (!calo::infer::has_isa(isa)) continue;
+    EXPECT_EQ(calo::infer::parse_isa(name), isa);
+    setenv("CALOPIPE_ISA", name, 1);
+    EXPECT_EXIT(std::exit(calo::infer::best_isa() == isa ? 0 : 1), testing::ExitedWithCode(0), "") << name;
+  }
+  setenv("CALOPIPE_ISA", "avx3", 1);
+  EXPECT_EXIT(
+      try { calo::infer::best_isa(); } catch (const core::UsageError& error) {
+        std::fputs(error.what(), stderr);
+        std::exit(2);
+      },
+      testing::ExitedWithCode(2), "\"avx3\" is no instruction set");
+  unsetenv("CALOPIPE_ISA");
 }
 
 TEST(PackedLayer, TakesWeightsTheOtherWayRound) {

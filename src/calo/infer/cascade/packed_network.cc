@@ -45,7 +45,7 @@ const float* PackedNetwork::row_of(const std::vector<float>& table, std::size_t 
 
 PackedNetwork::PackedNetwork(const CascadeNet& net, const Trained& model,
                              const infer::PackedLayer::Options& options)
-    : net_(net) {
+    : net_(net), isa_(options.isa) {
   for (std::int64_t i = 0; i <= net.depth; ++i) {
     const std::string layer = net.name + "." + (i < net.depth ? std::to_string(i) : "output");
     const std::int64_t in = i == 0 ? net.inputs : net.width;
@@ -88,10 +88,10 @@ void PackedNetwork::forward(Rows& rows) const {
                }
                float* h = rows.h.data() + row * width + column;
                if (i > 0)
-                 add_hard_swish(z, h, h, columns);
+                 add_hard_swish(z, h, h, columns, isa_);
                else
                  hard_swish_of_sum(z, row_of(layer_table_, rows.layers[row], column),
-                                   row_of(position_table_, rows.positions[row], column), h, columns);
+                                   row_of(position_table_, rows.positions[row], column), h, columns, isa_);
              });
   }
   float sum = 0;

@@ -41,6 +41,7 @@ class PackedNetwork {
   const float* row_of(const std::vector<float>& table, std::size_t row, std::size_t column) const;
 
   CascadeNet net_;
+  infer::Isa isa_;
   std::vector<infer::PackedLayer> layers_;  // hidden ones, then the output
   std::vector<float> layer_table_, position_table_;
 };
