@@ -23,7 +23,7 @@ struct IsMap : std::false_type {};
 template <class T>
 struct IsMap<std::map<std::string, T>> : std::true_type {};
 
-// "executor_label" -> "executorLabel": proto3 JSON lets both stand for a field.
+// "executor_label" -> "executorLabel": proto3 JSON allows both names of a field.
 std::string camel_case(const std::string& name) {
   std::string out;
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -36,12 +36,12 @@ std::string camel_case(const std::string& name) {
   return out;
 }
 
-// Where the reader is, for its errors.
+// The current place of the reader, for error messages.
 class Place {
  public:
   explicit Place(const std::filesystem::path& source) : source_(source) {}
 
-  // Adds a part for as long as it lives.
+  // Adds a part to the place during its lifetime.
   class Step {
    public:
     Step(Place& place, const std::string& name) : place_(place), size_(place.text_.size()) {
@@ -78,20 +78,20 @@ std::string shortened(const json& value) {
 const char* kind_of(const json& value) {
   if (value.is_object()) return "a mapping";
   if (value.is_array()) return "a list";
-  if (value.is_string()) return "a text";
-  if (value.is_boolean()) return "a boolean";
+  if (value.is_string()) return "a string";
+  if (value.is_boolean()) return "a Boolean";
   if (value.is_null()) return "null";
   return "a number";
 }
 
 [[noreturn]] void wrong_type(const Place& place, const json& value, std::string_view wanted) {
-  place.fail(fmt::format("must be {}, is {}: {}", wanted, kind_of(value), shortened(value)),
-             value.is_number() && wanted == "a text" ? "put it in quotes" : "");
+  place.fail(fmt::format("must be {}, not {}: {}", wanted, kind_of(value), shortened(value)),
+             value.is_number() && wanted == "a string" ? "put it in quotes" : "");
 }
 
 void check_finite(const json& value, Place& place) {
   if (value.is_number_float() && !std::isfinite(value.get<double>()))
-    place.fail("is a number that is not finite, which JSON cannot hold");
+    place.fail("is a non-finite number, which JSON does not allow");
   if (value.is_array()) {
     for (std::size_t i = 0; i < value.size(); ++i) {
       const Place::Step step(place, i);
@@ -159,7 +159,7 @@ bool is_duration(std::string_view text) {
 template <class T>
 void read(T& target, const json& value, Place& place);
 
-// Gives each described member its value, and notices what is left.
+// Sets each described member, and finds fields that no member describes.
 class ObjectReader {
  public:
   ObjectReader(const json& object, Place& place) : object_(object), place_(place) {
@@ -175,7 +175,7 @@ class ObjectReader {
     member_of(name, member);
     if (!member) return;
     const auto [first, added] = chosen_.emplace(group, name);
-    if (!added) place_.fail(fmt::format("has both {} and {}", first->second, name), "one at most may be set");
+    if (!added) place_.fail(fmt::format("has both {} and {}", first->second, name), "at most one may be set");
   }
   void rest(std::map<std::string, JsonObject>& others) {
     takes_rest_ = true;
@@ -193,11 +193,11 @@ class ObjectReader {
       if (std::find(known_.begin(), known_.end(), camel) != known_.end()) continue;
       const std::string close = nearest(camel, known_);
       place_.fail(fmt::format("has an unknown field \"{}\"", shortened_name(name)),
-                  close.empty() ? fmt::format("known are {}", fmt::join(known_, ", "))
+                  close.empty() ? fmt::format("known: {}", fmt::join(known_, ", "))
                                 : fmt::format("did you mean {}?", close));
     }
-    // All names are known, yet one was not used: a field is there in both spellings.
-    place_.fail("has a field twice, in camelCase and in snake_case");
+    // All names are known, but one was not used: a field occurs in both spellings.
+    place_.fail("has a field twice, in camelCase and snake_case");
   }
 
  private:
@@ -221,7 +221,7 @@ class ObjectReader {
     ++used_;
     const Place::Step step(place_, name);
     if constexpr (!std::is_same_v<T, std::optional<Value>>) {
-      if (found->is_null()) return;  // null is the same as absent in proto3 JSON
+      if (found->is_null()) return;  // proto3 JSON treats null as absent
     }
     read(member, *found, place_);
   }
@@ -229,7 +229,7 @@ class ObjectReader {
   const json& object_;
   Place& place_;
   std::vector<std::string> known_;
-  std::map<std::string, std::string> chosen_;  // of each group of alternatives
+  std::map<std::string, std::string> chosen_;  // the name chosen in each group of alternatives
   std::size_t used_ = 0;
   bool takes_rest_ = false;
 };
@@ -244,7 +244,7 @@ void read(T& target, const json& value, Place& place) {
   if constexpr (IsOptional<T>::value) {
     read(target.emplace(), value, place);
   } else if constexpr (std::is_same_v<T, std::string>) {
-    if (!value.is_string()) wrong_type(place, value, "a text");
+    if (!value.is_string()) wrong_type(place, value, "a string");
     target = value.get<std::string>();
   } else if constexpr (std::is_same_v<T, bool>) {
     if (!value.is_boolean()) wrong_type(place, value, "true or false");
@@ -265,8 +265,8 @@ void read(T& target, const json& value, Place& place) {
       target = static_cast<T>(value.get<int>());
       return;
     }
-    place.fail(fmt::format("is {}, which is not known", shortened(value)),
-               fmt::format("known are {}", fmt::join(names, ", ")));
+    place.fail(fmt::format("is {}, which is unknown", shortened(value)),
+               fmt::format("known: {}", fmt::join(names, ", ")));
   } else if constexpr (std::is_same_v<T, Duration>) {
     if (!value.is_string() || !is_duration(value.get_ref<const std::string&>()))
       wrong_type(place, value, "a duration in seconds such as \"3600s\"");
@@ -351,7 +351,7 @@ json written(const T& value) {
     return object;
   } else {
     ObjectWriter writer;
-    // describe() serves readers too and is not const; the writer changes nothing.
+    // describe() also serves readers and is not const; the writer changes nothing.
     const_cast<T&>(value).describe(writer);
     return writer.take();
   }

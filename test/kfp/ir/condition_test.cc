@@ -116,7 +116,7 @@ TEST(Condition, NamesThePlaceOfAMistake) {
       {"99999999999999999999 == 1", "fits 64 bits at 1"},
       {"5. < 6", "expected a number"},
       {R"('\q' == 'q')", "unknown escape at 4"},
-      {R"('\ud800' == '')", "no character of Unicode"},
+      {R"('\ud800' == '')", "not a Unicode character"},
   };
   for (const auto& [cel, message] : wrong)
     EXPECT_THAT([&] { kfp::ir::parse_condition(cel); }, ThrowsMessage<core::InputError>(HasSubstr(message)))

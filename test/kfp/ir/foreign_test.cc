@@ -52,7 +52,7 @@ TEST(ForeignFiles, OtherObjectsOfKubernetes) {
   EXPECT_THAT(told(object("pipelines.kubeflow.org/v2beta1", "PipelineVersion")),
               AllOf(HasSubstr("is a PipelineVersion"), HasSubstr("yq .spec.pipelineSpec")));
   EXPECT_THAT(told(object("pipelines.kubeflow.org/v2beta1", "Pipeline")),
-              HasSubstr("PipelineVersion holds them"));
+              HasSubstr("PipelineVersion has them"));
   EXPECT_THAT(told(object("v1", "Pod")), HasSubstr("is a Pod of Kubernetes (v1)"));
   EXPECT_THAT(told(object("v1", "ConfigMap") + "---\n" + object("v1", "Pod")), HasSubstr("is a ConfigMap"));
 }

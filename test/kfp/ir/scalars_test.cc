@@ -138,7 +138,7 @@ TEST(Scalars, ATypedValueIsNeverAnotherNumber) {
   EXPECT_EQ(*task.inputs->parameters.at("x").runtime_value->constant, 511);  // as on the cluster
   EXPECT_THAT(problems_of(pipeline), HasSubstr("0777 is 511"));
   EXPECT_THAT(problems_of(kfp::ir::parse_pipeline(pipeline_with("BOOLEAN", "yes"))),
-              AllOf(HasSubstr("true for the Python SDK"), HasSubstr("is no BOOLEAN")));
+              AllOf(HasSubstr("true for the Python SDK"), HasSubstr("is not of type BOOLEAN")));
   // What is written again is the same for everybody.
   const std::string written = kfp::ir::to_yaml(pipeline);
   EXPECT_THAT(written, HasSubstr("constant: 511"));
@@ -148,7 +148,7 @@ TEST(Scalars, ATypedValueIsNeverAnotherNumber) {
 TEST(Scalars, KeysThatAreNoTexts) {
   const std::string problems =
       problems_of(kfp::ir::parse_pipeline(pipeline_with("STRUCT", "{1: a, on: b, 'off': c, y: d, n: e}")));
-  EXPECT_THAT(problems, AllOf(HasSubstr("the key 1 is 1 for the server, which takes texts only"),
+  EXPECT_THAT(problems, AllOf(HasSubstr("the key 1 is 1 for the server, which accepts only strings"),
                               HasSubstr("the key on is true for the Python SDK")));
   EXPECT_THAT(problems, testing::Not(HasSubstr("off")));
   EXPECT_THAT(problems, testing::Not(HasSubstr("the key y")));
