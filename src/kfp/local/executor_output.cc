@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
-// JSON as protobuf takes it: without repeated keys, which nlohmann drops silently.
+// Parses JSON as protobuf does: rejects repeated keys, which nlohmann drops silently.
 json parse_json(const std::string& text, const fs::path& file, const std::string& field) {
   std::vector<std::set<std::string>> keys;
   std::string repeated;
@@ -33,11 +33,11 @@ json parse_json(const std::string& text, const fs::path& file, const std::string
     json value = json::parse(text, watch);
     if (repeated.empty()) return value;
   } catch (const json::exception& error) {
-    // Without nlohmann's "[json.exception.…] ".
+    // Omits nlohmann's prefix "[json.exception.…] ".
     const std::string what = error.what();
     const std::size_t begin = what.find("] ");
     throw core::InputError(
-        {.message = "is no JSON: " + what.substr(begin == std::string::npos ? 0 : begin + 2),
+        {.message = "is not JSON: " + what.substr(begin == std::string::npos ? 0 : begin + 2),
          .file = file,
          .field = field});
   }
@@ -53,14 +53,14 @@ class Reader {
     for (const auto& [key, member] : object(value, "")) {
       if (key == "parameterValues" || key == "parameter_values") {
         for (const auto& [name, parameter] : object(member, key)) {
-          if (parameter.is_null()) fail(key + "." + name, "is null");
+          if (parameter.is_null()) fail(key + "." + name, "must not be null");
           output.parameters[name] = parameter;
         }
       } else if (key == "artifacts") {
         for (const auto& [name, list] : object(member, key))
           output.artifacts[name] = artifacts(list, key + "." + name);
       } else if (key == "parameters") {
-        object(member, key);  // of schema 2.0; the launcher does not look at it
+        object(member, key);  // field of schema 2.0, which the launcher ignores
       } else {
         unknown(key, "");
       }
@@ -73,7 +73,7 @@ class Reader {
     std::vector<ExecutorOutput::Artifact> list;
     for (const auto& [key, member] : object(value, place)) {
       if (key != "artifacts") unknown(key, place);
-      if (!member.is_array()) fail(place + "." + key, "is no list");
+      if (!member.is_array()) fail(place + "." + key, "must be a list");
       for (const json& item : member)
         list.push_back(artifact(item, fmt::format("{}.{}[{}]", place, key, list.size())));
     }
@@ -93,7 +93,7 @@ class Reader {
         custom_path = text(member, field);
       } else if (key == "metadata") {
         for (const auto& [name, entry] : object(member, field)) {
-          if (entry.is_null()) fail(field + "." + name, "is null");
+          if (entry.is_null()) fail(field + "." + name, "must not be null");
           artifact.metadata[name] = entry;
         }
       } else if (key == "type" || key == "properties" || key == "customProperties" ||
@@ -108,11 +108,11 @@ class Reader {
   }
 
   const json::object_t& object(const json& value, const std::string& place) {
-    if (!value.is_object()) fail(place, fmt::format("is {}, not an object", value.type_name()));
+    if (!value.is_object()) fail(place, fmt::format("must be an object, not {}", value.type_name()));
     return value.get_ref<const json::object_t&>();
   }
   std::string text(const json& value, const std::string& place) {
-    if (!value.is_string()) fail(place, fmt::format("is {}, not a text", value.type_name()));
+    if (!value.is_string()) fail(place, fmt::format("must be a string, not {}", value.type_name()));
     return value.get<std::string>();
   }
   [[noreturn]] void unknown(const std::string& key, const std::string& place) {
@@ -160,39 +160,39 @@ json parse_output_parameter(const std::string& text, ir::ParameterType type, con
       std::int64_t value = 0;
       const char* begin = word.data() + (word.starts_with('+') ? 1 : 0);
       const auto end = std::from_chars(begin, word.data() + word.size(), value);
-      if (end.ec != std::errc() || end.ptr != word.data() + word.size()) fail("is no integer");
+      if (end.ec != std::errc() || end.ptr != word.data() + word.size()) fail("must be an integer");
       return value;
     }
     case ir::ParameterType::kNumberDouble: {
       char* end = nullptr;
       const double value = std::strtod(word.c_str(), &end);
-      if (word.empty() || end != word.c_str() + word.size()) fail("is no number");
-      if (!std::isfinite(value)) fail("is not finite");
+      if (word.empty() || end != word.c_str() + word.size()) fail("must be a number");
+      if (!std::isfinite(value)) fail("must be finite");
       return value;
     }
     case ir::ParameterType::kBoolean: {
       static const std::set<std::string> kTrue = {"1", "t", "T", "true", "True", "TRUE"};
       static const std::set<std::string> kFalse = {"0", "f", "F", "false", "False", "FALSE"};
       if (kTrue.contains(word)) return true;
-      if (!kFalse.contains(word)) fail("is neither true nor false");
+      if (!kFalse.contains(word)) fail("must be true or false");
       return false;
     }
     case ir::ParameterType::kList: {
       json value = parse_json(text, file, name);
-      if (!value.is_array()) fail("is no list");
+      if (!value.is_array()) fail("must be a list");
       return convert_parameter(value, type, name);
     }
     case ir::ParameterType::kStruct: {
       json value = parse_json(text, file, name);
-      if (!value.is_object()) fail("is no object");
+      if (!value.is_object()) fail("must be an object");
       return convert_parameter(value, type, name);
     }
     default:
-      // The text goes into records and commands as UTF-8.
+      // Records and commands need the string in UTF-8.
       try {
         (void)json(text).dump();
       } catch (const json::exception&) {
-        fail("is not UTF-8");
+        fail("must be UTF-8");
       }
       return text;
   }
@@ -216,7 +216,7 @@ Values collect_outputs(const ir::ComponentSpec& component, const json& executor_
     if (!fs::exists(source))
       throw core::InputError({.message = "the task did not write output parameter " + name,
                               .file = source,
-                              .hint = "it belongs into this file, or into the executor output"});
+                              .hint = "write it to this file or to the executor output"});
     outputs.parameters[name] = parse_output_parameter(core::read_file(source), type, name, source);
   }
 
@@ -242,9 +242,9 @@ Values collect_outputs(const ir::ComponentSpec& component, const json& executor_
       const std::optional<fs::path> path = local_path(artifact.uri);
       if (path && !is_inside(*path, root))
         throw core::InputError(
-            {.message = fmt::format("output {} lies outside of the task's folder {}", name, root.string()),
+            {.message = fmt::format("output {} is outside the task's folder {}", name, root.string()),
              .file = *path,
-             .hint = "write it where the task was told, or below"});
+             .hint = "write it to the path given to the task, or below"});
       measure(artifact);
     }
   }
