@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-// Where Kubeflow mounts the token for its API in pods that ask for it.
+// Path at which Kubeflow mounts the token for its API in pods that request it.
 constexpr const char* kPodToken = "/var/run/secrets/kubeflow/pipelines/token";
 
 std::string environment(const char* name) {
@@ -30,12 +30,12 @@ fs::path current_file(const fs::path& file) {
   return file.parent_path() / "current-context";
 }
 
-// Reads with the file and the place in it for errors.
+// Reads fields; its errors have the file and the place in it.
 class Reader {
  public:
   Reader(const json& object, const fs::path& file, std::string place, const std::vector<std::string>& known)
       : object_(object), file_(file), place_(std::move(place)) {
-    if (!object.is_object()) fail("", "is not a mapping", "");
+    if (!object.is_object()) fail("", "must be a mapping", "");
     for (const auto& [name, unused] : object.items()) {
       if (std::find(known.begin(), known.end(), name) != known.end()) continue;
       const std::string near = core::nearest(name, known);
@@ -47,7 +47,7 @@ class Reader {
   const json& at(const char* name) const { return object_.at(name); }
   std::string text(const char* name) const {
     if (!has(name)) return "";
-    if (!at(name).is_string()) fail(name, "is not a text", "write it in quotes");
+    if (!at(name).is_string()) fail(name, "must be a string", "write it in quotes");
     return at(name).get<std::string>();
   }
   fs::path path(const char* name) const {
@@ -55,10 +55,10 @@ class Reader {
     if (value.empty()) return {};
     if (value.starts_with("~/")) {
       const std::string home = environment("HOME");
-      if (home.empty()) fail(name, "is in the home folder, which is not known", "set HOME");
+      if (home.empty()) fail(name, "is in the home folder, which is unknown", "set HOME");
       return fs::path(home) / value.substr(2);
     }
-    return fs::absolute(file_).parent_path() / value;  // an absolute one stays
+    return fs::absolute(file_).parent_path() / value;  // an absolute path stays unchanged
   }
   [[noreturn]] void fail(const std::string& name, const std::string& message, const std::string& hint) const {
     throw core::InputError({.message = message,
@@ -98,7 +98,7 @@ Login read_login(const Reader& reader) {
                 kind.empty() ? "is missing"
                              : fmt::format("cannot be \"{}\"{}", kind,
                                            near.empty() ? "" : fmt::format(", did you mean {}?", near)),
-                "none, token or cookies; a login by OIDC is not there yet");
+                "none, token or cookies; login with OIDC is not supported yet");
   }
   return login;
 }
@@ -126,10 +126,10 @@ const Context& named(const std::map<std::string, Context>& contexts, const std::
   for (const auto& [other, unused] : contexts) known.push_back(other);
   const std::string near = core::nearest(name, known);
   throw core::UsageError(
-      {.message = near.empty() ? "is no context" : fmt::format("is no context, did you mean {}?", near),
+      {.message = near.empty() ? "is not a context" : fmt::format("is not a context, did you mean {}?", near),
        .file = file,
        .field = name,
-       .hint = known.empty() ? "calopipe kubeflow context set makes one"
+       .hint = known.empty() ? "create one with calopipe kubeflow context set"
                              : fmt::format("known: {}", fmt::join(known, ", "))});
 }
 
@@ -140,8 +140,7 @@ fs::path contexts_file() {
     return fs::path(config) / "calopipe" / "contexts.yaml";
   const std::string home = environment("HOME");
   if (home.empty())
-    throw core::UsageError(
-        {.message = "the home folder is not known", .hint = "set HOME or XDG_CONFIG_HOME"});
+    throw core::UsageError({.message = "the home folder is unknown", .hint = "set HOME or XDG_CONFIG_HOME"});
   return fs::path(home) / ".config" / "calopipe" / "contexts.yaml";
 }
 
@@ -153,7 +152,7 @@ std::map<std::string, Context> read_contexts(const fs::path& file) {
   if (values.is_null()) return contexts;
   if (!values.is_object())
     throw core::InputError(
-        {.message = "is not a mapping from names of contexts to their settings", .file = file});
+        {.message = "must be a mapping from names of contexts to their settings", .file = file});
   for (const auto& [name, settings] : values.items()) {
     const Reader reader(settings, file, name, {"server", "namespace", "experiment", "login", "ca_file"});
     Context context{.name = name,
@@ -191,12 +190,11 @@ Context choose_context(const std::string& name, const fs::path& file) {
     if (wanted.empty()) wanted = current_context(file);
     if (wanted.empty() && contexts.size() == 1) wanted = contexts.begin()->first;
     if (wanted.empty())
-      throw core::UsageError({.message = contexts.empty() ? "there is no context, which names the server"
-                                                          : "no context is chosen",
-                              .file = file,
-                              .hint = contexts.empty()
-                                          ? "calopipe kubeflow context set NAME --server https://…/pipeline"
-                                          : "--context NAME, or calopipe kubeflow context use NAME"});
+      throw core::UsageError(
+          {.message = contexts.empty() ? "there is no context that names a server" : "no context is chosen",
+           .file = file,
+           .hint = contexts.empty() ? "calopipe kubeflow context set NAME --server https://…/pipeline"
+                                    : "--context NAME, or calopipe kubeflow context use NAME"});
     context = named(contexts, wanted, file);
   }
   if (!context.says_login) {

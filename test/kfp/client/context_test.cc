@@ -60,7 +60,7 @@ TEST_F(ClientContext, MistakesAreNamedWithTheirPlace) {
   EXPECT_THAT(error_of("a: {sever: x}"),
               AllOf(HasSubstr("contexts.yaml: a.sever: "), HasSubstr("did you mean server?")));
   EXPECT_THAT(error_of("a: {namespace: x}"), HasSubstr("a.server: is missing"));
-  EXPECT_THAT(error_of("a: {server: 3}"), HasSubstr("a.server: is not a text"));
+  EXPECT_THAT(error_of("a: {server: 3}"), HasSubstr("a.server: must be a string"));
   EXPECT_THAT(error_of("a: {server: x, login: {kind: tokn}}"),
               AllOf(HasSubstr("a.login.kind"), HasSubstr("did you mean token?")));
   EXPECT_THAT(error_of("a: {server: x, login: {}}"), HasSubstr("a.login.kind: is missing"));
@@ -69,9 +69,9 @@ TEST_F(ClientContext, MistakesAreNamedWithTheirPlace) {
               HasSubstr("a.login.cookie_file"));
   EXPECT_THAT(error_of("a: {server: x, login: {kind: none, token_file: t}}"),
               HasSubstr("a.login.token_file"));
-  EXPECT_THAT(error_of("a: {server: x, login: token}"), HasSubstr("a.login: is not a mapping"));
+  EXPECT_THAT(error_of("a: {server: x, login: token}"), HasSubstr("a.login: must be a mapping"));
   EXPECT_THAT(error_of("a: {server: x, token: secret}"), HasSubstr("a.token: is unknown"));
-  EXPECT_THAT(error_of("- a"), HasSubstr("is not a mapping"));
+  EXPECT_THAT(error_of("- a"), HasSubstr("must be a mapping"));
   EXPECT_THAT(error_of("a:\n  server: x\n  server: y\n"), HasSubstr("line 3"));
 }
 
