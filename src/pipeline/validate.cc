@@ -24,7 +24,7 @@ constexpr std::pair<const char*, calo::NetworkKind> kNetworks[] = {
 calo::NetworkKind network_of(const std::string& name) {
   for (const auto& [known, kind] : kNetworks)
     if (name == known) return kind;
-  throw core::UsageError({.message = fmt::format("\"{}\" is no classifier", name),
+  throw core::UsageError({.message = fmt::format("\"{}\" is not a classifier", name),
                           .field = "classifiers",
                           .hint = "known: features, trees, voxels, normalised-voxels, cnn"});
 }
@@ -34,13 +34,13 @@ calo::NetworkKind network_of(const std::string& name) {
 kfp::ComponentInfo Validate::info() {
   return {
       .name = "validate",
-      .summary = "Compares fast with full simulation: metrics and a report to look at",
+      .summary = "Compares fast with full simulation: metrics and an HTML report",
       .description =
           "For each geometry, energy and angle: profiles, moments, containment, cell energies and the "
           "CaloChallenge's "
           "numbers of each layer, with Jensen-Shannon divergence, separation power, Wasserstein distance, "
-          "Kolmogorov-Smirnov and chi-squared tests, their errors, and what two halves of the full "
-          "simulation reach. Of the "
+          "Kolmogorov-Smirnov and chi-squared tests, their errors, and the same for two halves of the full "
+          "simulation. For the "
           "samples as a whole: FPD, KPD, precision, recall, density, coverage, separation powers, resolution "
           "and linearity, "
           "and classifiers of fast against full showers (`doc/validation.md`, `doc/classifiers.md`).",
@@ -54,40 +54,42 @@ void Validate::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
   v.input("full", full,
           {.type = ArtifactType::kDataset,
-           .help = "Showers of the full simulation; of a prepared folder, the held-out ones"});
+           .help = "Showers of the full simulation; from a prepared folder, the held-out ones"});
   v.input("fast", fast, {.type = ArtifactType::kDataset, .help = "Showers of the fast simulation"});
   v.input("performance", performance,
           {.type = ArtifactType::kMetrics,
-           .help = "What making the fast showers took (generate), for the report",
+           .help = "Time and memory that the generation took (generate), for the report",
            .optional = true});
   reading.describe(v);
   v.parameter("threshold_mev", threshold_mev,
-              {.help = "Cells below are left out on both sides", .unit = "MeV", .min = 0});
+              {.help = "Cells below this energy are left out in both samples", .unit = "MeV", .min = 0});
   v.parameter("label", label, {.help = "Name of the model in the report and in comparisons"});
   v.parameter(
       "classifiers", classifiers,
       {.help =
-           "What tries to tell fast from full showers, beside the logistic regression: trees (boosted, on "
-           "high-level features), and neural networks on features, voxels, normalised-voxels or by cnn"});
+           "Classifiers of fast against full showers, besides the logistic regression: trees (boosted, on "
+           "high-level features), and neural networks: features, voxels, normalised-voxels, cnn"});
   v.parameter("classifier_trainings", classifier_trainings,
-              {.help = "How often each classifier is trained, at most: the spread is the error of its AUC",
+              {.help = "Largest number of trainings of each classifier; their spread is the error of its AUC",
                .min = 1});
-  v.parameter("classifier_epochs", classifier_epochs, {.help = "Epochs of each training, at most", .min = 1});
-  v.parameter("classifier_showers", classifier_showers,
-              {.help = "Showers of each side that networks of cells see, at most: they are kept in memory",
-               .min = 1});
+  v.parameter("classifier_epochs", classifier_epochs,
+              {.help = "Largest number of epochs of each training", .min = 1});
+  v.parameter(
+      "classifier_showers", classifier_showers,
+      {.help = "Largest number of showers of each sample for networks on cells, which keep them in memory",
+       .min = 1});
   v.parameter("replicas", replicas, {.help = "Bootstrap replicas for the errors; 0 = no errors", .min = 0});
   v.parameter("seed", seed, {.help = "Seed of resampling and classifiers"});
   v.output("metrics", metrics,
            {.type = ArtifactType::kMetrics, .help = "All numbers (JSON)", .file = "metrics.json"});
   v.output("classification", classification,
            {.type = ArtifactType::kClassificationMetrics,
-            .help = "How well a classifier tells fast from full showers: ROC curve, confusion matrix",
+            .help = "ROC curve and confusion matrix of a classifier of fast against full showers",
             .file = "classification.json"});
   v.output("plots", plots,
-           {.help = "Everything that the report shows (JSON), for `calopipe compare`", .file = "plots.json"});
+           {.help = "All data of the report (JSON), for `calopipe compare`", .file = "plots.json"});
   v.output("report", report,
-           {.type = ArtifactType::kHtml, .help = "Report, one file", .file = "report.html"});
+           {.type = ArtifactType::kHtml, .help = "Report in one file", .file = "report.html"});
 }
 
 void Validate::run(kfp::RunContext& context) {
@@ -121,12 +123,12 @@ void Validate::run(kfp::RunContext& context) {
                                          }});
   }
   calo::ReadOptions read = reading.read_options();
-  read.geometry.clear();  // names both sides as they need it
+  read.geometry.clear();  // the sides get their geometries below
   const auto full_reader = calo::ShowerReader::open(calo::held_out_showers(full.path), read, context.pool);
   const auto fast_reader = calo::ShowerReader::open(fast.path, read, context.pool);
   calo::warn_of_remarks(full_reader->info());
   calo::warn_of_remarks(fast_reader->info());
-  // Before the work, so that a wrong file is known at once.
+  // Read before the work, so that a wrong file is reported at once.
   std::optional<calo::GenerateReport> generation;
   if (performance) generation = calo::GenerateReport::read(performance.path);
   calo::Validation validation = calo::validate(*full_reader, *fast_reader, options, context.pool);
