@@ -46,12 +46,12 @@ Detector make_pbwo4() {
           .sampling_fraction = 1};
 }
 
-// Reads the fields of one mapping of the file, and refuses those that nobody asked for.
+// Reads the fields of one mapping of the file, and rejects unknown fields.
 class Fields {
  public:
   Fields(const json& object, std::filesystem::path file, std::string path)
       : object_(object), file_(std::move(file)), path_(std::move(path)) {
-    if (!object_.is_object()) fail("", "is no mapping");
+    if (!object_.is_object()) fail("", "must be a mapping");
   }
 
   [[noreturn]] void fail(const std::string& name, const std::string& message,
@@ -65,33 +65,33 @@ class Fields {
   }
   void text(const std::string& name, std::string& value) {
     if (const json* found = find(name)) {
-      if (!found->is_string() || found->get<std::string>().empty()) fail(name, "is no name");
+      if (!found->is_string() || found->get<std::string>().empty()) fail(name, "must be a name");
       value = found->get<std::string>();
     }
   }
   void above_zero(const std::string& name, double& value) {
     if (const json* found = find(name)) {
-      if (!found->is_number() || !(found->get<double>() > 0)) fail(name, "is no number above zero");
+      if (!found->is_number() || !(found->get<double>() > 0)) fail(name, "must be a number above zero");
       value = found->get<double>();
     }
   }
   void count(const std::string& name, int& value, int most) {
     if (const json* found = find(name)) {
       if (!found->is_number_integer() || found->get<std::int64_t>() < 1 || found->get<std::int64_t>() > most)
-        fail(name, fmt::format("is no whole number from 1 to {}", most));
+        fail(name, fmt::format("must be a whole number from 1 to {}", most));
       value = found->get<int>();
     }
   }
   void flag(const std::string& name, bool& value) {
     if (const json* found = find(name)) {
-      if (!found->is_boolean()) fail(name, "is neither true nor false");
+      if (!found->is_boolean()) fail(name, "must be true or false");
       value = found->get<bool>();
     }
   }
   void finish() const {
     for (const auto& [name, value] : object_.items())
       if (std::find(known_.begin(), known_.end(), name) == known_.end())
-        fail(name, "is not known", fmt::format("known: {}", fmt::join(known_, ", ")));
+        fail(name, "is not a known field", fmt::format("known: {}", fmt::join(known_, ", ")));
   }
 
  private:
@@ -102,7 +102,7 @@ class Fields {
 };
 
 std::vector<Absorber> read_absorbers(const json& list, Fields& fields, const std::filesystem::path& file) {
-  if (!list.is_array() || list.empty()) fields.fail("absorbers", "is no list of absorbers");
+  if (!list.is_array() || list.empty()) fields.fail("absorbers", "must be a list of absorbers");
   std::vector<Absorber> absorbers;
   for (std::size_t i = 0; i < list.size(); ++i) {
     Fields entry(list[i], file, fmt::format("absorbers[{}].", i));
@@ -178,7 +178,7 @@ Detector named_detector(const std::string& name) {
   if (name == "SciPb") return make_scipb();
   if (name == "PbWO4") return make_pbwo4();
   throw core::UsageError(
-      {.message = fmt::format("\"{}\" is no detector", name),
+      {.message = fmt::format("\"{}\" is not a detector", name),
        .field = "detector",
        .hint = fmt::format("known: {}; or a file that ends in .yaml", fmt::join(detector_names(), ", "))});
 }
@@ -202,7 +202,7 @@ Detector read_detector(const std::filesystem::path& file) {
   fields.count("layers", detector.layers, 100000);
   if (const json* list = fields.find("absorbers")) {
     detector.absorbers = read_absorbers(*list, fields, file);
-    detector.sampling_fraction = 0;  // that of other plates is not this one's
+    detector.sampling_fraction = 0;  // the sampling fraction belongs to other plates
   }
   if (const json* mesh = fields.find("mesh")) detector.mesh = read_mesh(*mesh, detector.mesh, fields, file);
   if (const json* readout = fields.find("readout")) {
@@ -211,20 +211,20 @@ Detector read_detector(const std::filesystem::path& file) {
     entry.count("rows", detector.readout.rows, 100000);
     entry.count("slices", detector.readout.slices, 100000);
     entry.finish();
-    // Geant4 does not find its way through replicas that are alone.
+    // Geant4 cannot navigate through a replica without siblings.
     const bool none = detector.readout.rows == 0 && detector.readout.slices == 0;
     if (!none && (detector.readout.rows < 2 || detector.readout.slices < 2))
-      fields.fail("readout", "needs two rows and two slices at least", "{} = no such world");
+      fields.fail("readout", "must have at least two rows and two slices", "{} = no readout world");
   }
   if (const json* fraction = fields.find("sampling_fraction")) {
     const bool measured = *fraction == "measured";
     if (!measured && !(fraction->is_number() && fraction->get<double>() > 0 && fraction->get<double>() <= 1))
-      fields.fail("sampling_fraction", "is neither a number above 0, at most 1, nor measured");
+      fields.fail("sampling_fraction", "must be a number above 0, at most 1, or measured");
     detector.sampling_fraction = measured ? 0 : fraction->get<double>();
   }
   if (const json* threshold = fields.find("threshold_mev")) {
     if (!threshold->is_number() || !(threshold->get<double>() >= 0))
-      fields.fail("threshold_mev", "is no number from 0 on");
+      fields.fail("threshold_mev", "must be a number, at least 0");
     detector.threshold_mev = threshold->get<double>();
   }
   fields.finish();
@@ -233,7 +233,7 @@ Detector read_detector(const std::filesystem::path& file) {
   if (detector.absorbers.empty()) fields.fail("absorbers", "is required");
   if (std::none_of(detector.absorbers.begin(), detector.absorbers.end(),
                    [](const Absorber& absorber) { return absorber.active; }))
-    fields.fail("absorbers", "has none with active: true", "nothing would be measured");
+    fields.fail("absorbers", "must have one with active: true", "nothing would be measured");
   return detector;
 }
 
