@@ -14,7 +14,7 @@ kfp::ComponentInfo Convert::info() {
       .name = "convert",
       .summary = "Writes a model's generator as ONNX, checked against the model",
       .description =
-          "The ONNX file holds the generator with the preprocessing inverted; mesh, conditions, units and "
+          "The ONNX file has the generator with the preprocessing inverted; mesh, conditions, units and "
           "provenance are in its properties. Contracts: `plain` takes inputs by name, in batches of any "
           "size, and returns "
           "MeV; "

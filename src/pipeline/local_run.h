@@ -27,7 +27,7 @@ struct LocalRunOptions {
 struct PreparedPipeline {
   kfp::ir::Pipeline compiled;  ///< without the settings of a site
   nlohmann::json parameters;   ///< values by name
-  std::string image;           ///< image that stands for this program; empty for a compiled file
+  std::string image;           ///< image that represents this program; empty for a compiled file
   std::vector<ProjectPipeline::Product> products;
 };
 

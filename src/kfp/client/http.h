@@ -68,7 +68,7 @@ class Unreachable : public core::UnavailableError {
   /// Tells whether the server may have executed the request.
   enum class Done { kNo, kPerhaps };
   /// @param retry_after_s wait that the server asks for; negative if it does not say
-  /// @param answered      true if the server answered at all
+  /// @param answered      true if the error is the server's answer, not the lack of one
   Unreachable(Done done, core::ErrorDetails details, double retry_after_s = -1, bool answered = false)
       : core::UnavailableError(std::move(details)),
         done_(done),

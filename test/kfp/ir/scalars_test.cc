@@ -77,12 +77,13 @@ for text, value, what in json.load(open('{}')):
 
 TEST(Scalars, AreToldWhereReadersDiffer) {
   const auto told = [](const std::string& text) { return kfp::differing_readings(text); };
-  EXPECT_EQ(told("yes"),
-            "yes is the text \"yes\" for the server, this program and YAML 1.2, and true for the Python SDK");
+  EXPECT_EQ(
+      told("yes"),
+      "yes is the string \"yes\" for the server, this program and YAML 1.2, and true for the Python SDK");
   EXPECT_EQ(told("0777"),
             "0777 is 511 for the server, this program and the Python SDK, and 777 for YAML 1.2");
   EXPECT_THAT(told("00012"), AllOf(HasSubstr("is 10 for the server"), HasSubstr("12 for YAML 1.2")));
-  EXPECT_THAT(told("1e3"), AllOf(HasSubstr("1000"), HasSubstr("the text \"1e3\" for the Python SDK")));
+  EXPECT_THAT(told("1e3"), AllOf(HasSubstr("1000"), HasSubstr("the string \"1e3\" for the Python SDK")));
   EXPECT_THAT(told("1:30"), HasSubstr("90"));
   EXPECT_THAT(told("2026-11-26"),
               AllOf(HasSubstr("2026-11-26T00:00:00Z"), HasSubstr("a date for the Python SDK")));
@@ -122,10 +123,10 @@ TEST(Scalars, ValidateNamesPlaceAndReadings) {
   const std::string problems = problems_of(
       kfp::ir::parse_pipeline(pipeline_with("STRUCT", "{a: yes, b: 00012, c: 0777, d: no, e: [on]}")));
   const std::string place = "warning: root.dag.tasks.a.inputs.parameters.x.runtimeValue.constant";
-  EXPECT_THAT(problems, AllOf(HasSubstr(place + ".a: line 25: yes is the text \"yes\""),
+  EXPECT_THAT(problems, AllOf(HasSubstr(place + ".a: line 25: yes is the string \"yes\""),
                               HasSubstr(place + ".b: line 25: 00012 is 10"),
                               HasSubstr(place + ".c: line 25: 0777 is 511"),
-                              HasSubstr(place + ".d: line 25: no is the text \"no\""),
+                              HasSubstr(place + ".d: line 25: no is the string \"no\""),
                               HasSubstr(place + ".e[0]: line 25: on is"), HasSubstr("quote it")));
   EXPECT_EQ(problems.find("error"), std::string::npos) << problems;
   EXPECT_EQ(problems_of(kfp::ir::parse_pipeline(pipeline_with("STRUCT", "{a: 'yes', b: 12, c: \"0777\"}"))),

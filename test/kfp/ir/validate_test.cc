@@ -162,7 +162,7 @@ TEST_F(Validate, ConditionsLoopsRetries) {
   EXPECT_THAT(with(tasks_ + "/report/triggerPolicy", nullptr),
               HasSubstr("warning: root.dag.tasks.report.inputs.parameters.status"));
   EXPECT_THAT(with(tasks_ + "/scan/dependentTasks", nullptr),
-              HasSubstr("warning: root.dag.tasks.scan.dependentTasks: lacks prepare"));
+              HasSubstr("warning: root.dag.tasks.scan.dependentTasks: must have prepare"));
 }
 
 // Each trap of the backend that doc/kfp.md lists.
@@ -209,7 +209,7 @@ TEST_F(Validate, TrapsOfTheBackend) {
   EXPECT_THAT(with(tasks_ + "/report/artifactIterator", {{"itemInput", "data"}}),
               HasSubstr("does not implement loops"));
   EXPECT_THAT(with(tasks_ + "/scan/triggerPolicy/condition", "size('a') == 1"),
-              HasSubstr("warning: root.dag.tasks.scan.triggerPolicy.condition: \"size\" is not known at 5"));
+              HasSubstr("warning: root.dag.tasks.scan.triggerPolicy.condition: \"size\" is unknown at 5"));
   EXPECT_THAT(with(tasks_ + "/import/triggerPolicy", {{"condition", "inputs.parameter_values['uri'] == ''"}}),
               HasSubstr("warning: root.dag.tasks.import.triggerPolicy.condition: an importer runs even"));
   EXPECT_THAT(with(executors_ + "/exec-import/importer/artifactUri/runtimeParameter", "url"),
@@ -245,7 +245,7 @@ TEST_F(Validate, KubernetesSettings) {
               HasSubstr("names the input parameter \"secret\""));
   EXPECT_THAT(with(executors + "/exec-prepare/imagePullPolicy", "Sometimes", 1), HasSubstr("IfNotPresent"));
   EXPECT_THAT(with(executors + "/exec-prepare/tolerations/0/operator", "Is", 1), HasSubstr("Exists"));
-  EXPECT_THAT(with(executors + "/exec-prepare/activeDeadlineSeconds", "0", 1), HasSubstr("not positive"));
+  EXPECT_THAT(with(executors + "/exec-prepare/activeDeadlineSeconds", "0", 1), HasSubstr("must be positive"));
   EXPECT_THAT(with("/platforms/kubernetes/pipelineConfig/workspace/size", nullptr, 1),
               HasSubstr("has no size"));
   EXPECT_THAT(with("/platforms/kubernetes/pipelineConfig", nullptr, 1),
