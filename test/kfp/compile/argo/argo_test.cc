@@ -280,7 +280,7 @@ TEST_F(Argo, WhatArgoCannotDoIsNamed) {
        "an importer with a condition"},
       {with(tasks + "/say-words/triggerPolicy/condition", "'a' < 3"),
        "say-words: plain Argo Workflows do not support this: the condition"},
-      {with(tasks + "/say-words/triggerPolicy/condition", "size('x') == 1"), "\"size\" is not known"},
+      {with(tasks + "/say-words/triggerPolicy/condition", "size('x') == 1"), "\"size\" is unknown"},
       {with("/components/comp-exit-handler-1/dag/tasks/say/retryPolicy/backoffFactor", 1.5),
        "a backoff factor of 1.5"},
       {with(tasks + "/scan/parameterIterator/items/raw", "[\"{{x}}\"]"), "in an item of a loop"},
