@@ -14,12 +14,9 @@ kfp::ComponentInfo Benchmark::info() {
       .summary = "Measures the speed of a converted model, and of onnxruntime and LibTorch for comparison",
       .description =
           "Measures start-up time, latency (median and 99 %), throughput by batch size and threads, memory "
-          "and "
-          "size, and writes a table, "
-          "JSON, and a page. The engine is measured with sparse showers (as Geant4 deposits them) and with "
-          "dense ones, as "
-          "the peers make them. onnxruntime runs in your own Python (`--python`); LibTorch needs the "
-          "model folder.",
+          "and size, and writes a table, JSON, and a page. The engine is measured with sparse showers (as "
+          "Geant4 deposits them) and with dense ones, as the peers make them. onnxruntime runs in your own "
+          "Python (`--python`); LibTorch needs the model folder.",
       .examples = {"calopipe benchmark model.onnx --report benchmark.html",
                    "calopipe benchmark model.onnx --against onnxruntime,libtorch --model model --python "
                    "venv/bin/python"}};

@@ -16,11 +16,9 @@ kfp::ComponentInfo Convert::info() {
       .description =
           "The ONNX file has the generator with the preprocessing inverted; mesh, conditions, units and "
           "provenance are in its properties. Contracts: `plain` takes inputs by name, in batches of any "
-          "size, and returns "
-          "MeV; "
-          "`par04-vae` and `par04-calodit` load into the unmodified Geant4 example Par04. Showers from "
-          "random "
-          "noise are compared with those of the model before anything is written. See `doc/onnx.md`.",
+          "size, and returns MeV; `par04-vae` and `par04-calodit` load into the unmodified Geant4 example "
+          "Par04. Showers from random noise are compared with those of the model before anything is "
+          "written. See `doc/onnx.md`.",
       .examples = {
           "calopipe convert --model model --out model.onnx",
           "calopipe convert --model model --contract par04-vae --out model.onnx --par04-macro "

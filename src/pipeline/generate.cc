@@ -17,8 +17,7 @@ kfp::ComponentInfo Generate::info() {
       .summary = "Generates showers with a trained model",
       .description =
           "The same model and seed give the same showers for any batch size and number of threads. Showers "
-          "are "
-          "written to disk as they are generated.",
+          "are written to disk as they are generated.",
       .examples = {
           "calopipe generate --model siw-lowgran --energy-gev 64 --events 1000 --out fast.h5",
           "calopipe generate --model model --geometry SiW --energy-gev 64 --events 10000 --out fast.h5",
@@ -32,14 +31,12 @@ void Generate::describe(kfp::Visitor& v) {
   v.input("model", model,
           {.type = ArtifactType::kModel,
            .help = "Model folder (train), ONNX file (convert, optimise; from other authors with --contract), "
-                   "or the name "
-                   "of a model that is part of calopipe (models/README.md)",
+                   "or the name of a model that is part of calopipe (models/README.md)",
            .find = known_model});
   v.input("like", like,
           {.type = ArtifactType::kDataset,
            .help = "Showers to imitate: one shower is generated under the conditions of each. From a "
-                   "prepared folder, "
-                   "the held-out showers are taken",
+                   "prepared folder, the held-out showers are taken",
            .optional = true});
   reading.describe(v, ReadingOptions::Geometry::kElsewhere);
   v.parameter("geometry", geometry, {.help = "Geometry; none = the model's only geometry"});

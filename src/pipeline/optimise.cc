@@ -16,16 +16,11 @@ kfp::ComponentInfo Optimise::info() {
       .summary = "Finds the precision in which a converted model runs best without shifting the observables",
       .description =
           "Generates showers under the conditions of the full simulation in fp32, bf16, int8 and w8a8 "
-          "(inputs of "
-          "8 bits too), from the same "
-          "noise, and "
-          "compares the means of every observable and layer of `calopipe validate`. A precision that shifts "
-          "one of them "
-          "by more than a share of the full sample's statistical error is refused. The best of the others is "
-          "written, "
-          "with a model card of the costs and gains of each. `calopipe-infer` and `calopipe generate` "
-          "run the file "
-          "in its precision (`doc/infer.md`).",
+          "(inputs of 8 bits too), from the same noise, and compares the means of every observable and "
+          "layer of `calopipe validate`. A precision that shifts one of them by more than a share of the "
+          "full sample's statistical error is refused. The best of the others is written, with a model "
+          "card of the costs and gains of each. `calopipe-infer` and `calopipe generate` run the file in "
+          "its precision (`doc/infer.md`).",
       .examples = {
           "calopipe optimise model.onnx --full prepared --out optimised.onnx --card model-card.md",
           "calopipe optimise par04.onnx --full prepared --weights float --objective throughput --out "

@@ -12,11 +12,9 @@ kfp::ComponentInfo Preprocess::info() {
   return {.name = "preprocess",
           .summary = "Cleans showers, sets some aside for validation, and stores them sparse for training",
           .description =
-              "Reads any layout (MLFastSim, Par04, CaloChallenge, calopipe; see `doc/formats.md`). Writes a "
-              "folder "
-              "with `train.h5`, `holdout.h5`, the fitted transform, and a report of the showers found and "
-              "dropped. "
-              "Nothing is written if a limit is exceeded.",
+              "Reads any layout (MLFastSim, Par04, CaloChallenge, calopipe; see `doc/formats.md`). Writes "
+              "a folder with `train.h5`, `holdout.h5`, the fitted transform, and a report of the showers "
+              "found and dropped. Nothing is written if a limit is exceeded.",
           .examples = {"calopipe preprocess --showers data/mlfastsim --out prepared",
                        "calopipe preprocess --showers showers.h5 --configuration configuration.json "
                        "--threshold-mev 0.0151 --out prepared"}};

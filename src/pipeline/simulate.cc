@@ -23,11 +23,9 @@ kfp::ComponentInfo Simulate::info() {
       .description =
           "Runs `calopipe-fullsim`, which is built if CMake finds Geant4: the calorimeters of the example "
           "Par04, or one described in YAML. An event depends only on the seed and its number, not on the "
-          "number "
-          "of threads. Finished parts are kept in `<showers>.parts` until all are complete; `--resume` "
-          "continues. "
-          "With `--fast-model` the model of `convert` replaces the simulation in the same detector. See "
-          "`doc/geant4.md`.",
+          "number of threads. Finished parts are kept in `<showers>.parts` until all are complete; "
+          "`--resume` continues. With `--fast-model` the model of `convert` replaces the simulation in the "
+          "same detector. See `doc/geant4.md`.",
       .examples = {
           "calopipe simulate --detector SiW --energy-gev 10 --events 1000 --out siw.h5",
           "calopipe simulate --detector SiW --min-energy-gev 1 --max-energy-gev 100 --events 10000 "

@@ -20,9 +20,9 @@ kfp::ComponentInfo Train::info() {
           .summary = "Trains a model on prepared showers",
           .description =
               "Writes the model folder, its metrics, and logs (`metrics.jsonl`, TensorBoard events). With "
-              "`--checkpoints DIR` the state is saved during the training, at SIGINT and SIGTERM (exit code "
-              "130) and "
-              "at the end; `--resume` continues from there to the same result as an uninterrupted run.",
+              "`--checkpoints DIR` the state is saved during the training, at SIGINT and SIGTERM (exit "
+              "code 130) and at the end; `--resume` continues from there to the same result as an "
+              "uninterrupted run.",
           .examples = {"calopipe train --prepared prepared --out trained",
                        "calopipe train --prepared prepared --description description.json --checkpoints ckpt "
                        "--resume --out trained"}};

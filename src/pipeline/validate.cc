@@ -37,13 +37,11 @@ kfp::ComponentInfo Validate::info() {
       .summary = "Compares fast with full simulation: metrics and an HTML report",
       .description =
           "For each geometry, energy and angle: profiles, moments, containment, cell energies and the "
-          "CaloChallenge's "
-          "numbers of each layer, with Jensen-Shannon divergence, separation power, Wasserstein distance, "
-          "Kolmogorov-Smirnov and chi-squared tests, their errors, and the same for two halves of the full "
-          "simulation. For the "
-          "samples as a whole: FPD, KPD, precision, recall, density, coverage, separation powers, resolution "
-          "and linearity, "
-          "and classifiers of fast against full showers (`doc/validation.md`, `doc/classifiers.md`).",
+          "CaloChallenge's numbers of each layer, with Jensen-Shannon divergence, separation power, "
+          "Wasserstein distance, Kolmogorov-Smirnov and chi-squared tests, their errors, and the same for "
+          "two halves of the full simulation. For the samples as a whole: FPD, KPD, precision, recall, "
+          "density, coverage, separation powers, resolution and linearity, and classifiers of fast against "
+          "full showers (`doc/validation.md`, `doc/classifiers.md`).",
       .examples = {
           "calopipe validate --full prepared --fast fast.h5 --performance generation.json --out validation",
           "calopipe validate --full geant4.h5 --fast fast.h5 --classifiers features,voxels,cnn "

@@ -85,9 +85,9 @@ struct ArtifactRecord {
   nlohmann::json metadata = nlohmann::json::object();
 };
 
-/// The records of all runs in one folder: `<folder>/runs.db` (SQLite, with a write-ahead log except on network
-/// file systems), and one folder per run in `<folder>/runs/`. Several processes may use it at the same time, and
-/// several threads may use one object.
+/// The records of all runs in one folder: `<folder>/runs.db` (SQLite, with a write-ahead log except on
+/// network file systems), and one folder per run in `<folder>/runs/`. Several processes may use it at the
+/// same time, and several threads may use one object.
 class Store {
  public:
   /// Opens or creates a store. @throws core::UnavailableError (no permission, disk full, network file system
