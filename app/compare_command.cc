@@ -20,20 +20,20 @@ namespace {
 
 using nlohmann::json;
 
-// The plots of a validation: a file, or plots.json of the folder of a validation or a run.
+// Path of a validation's plots: `path` itself, or plots.json in the folder of a validation or a run.
 std::filesystem::path plots_file(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) throw core::InputError({.message = "does not exist", .file = path});
   if (!std::filesystem::is_directory(path)) return path;
   std::filesystem::path file = path / "plots.json";
   if (!std::filesystem::exists(file))
     throw core::InputError(
-        {.message = "holds no plots.json",
+        {.message = "contains no plots.json",
          .file = path,
          .hint = "give the folder that `calopipe validate --out` or `calopipe run --out` wrote"});
   return file;
 }
 
-// Name of the folder or file that was given: "runs/a/" is "a".
+// Name of the given folder or file: "a" for "runs/a/".
 std::string name_of(const std::filesystem::path& path) {
   const std::filesystem::path clean = path.has_filename() ? path : path.parent_path();
   return clean.filename() == "plots.json" && clean.has_parent_path() ? name_of(clean.parent_path())
@@ -43,15 +43,16 @@ std::string name_of(const std::filesystem::path& path) {
 }  // namespace
 
 CompareCommand::CompareCommand(CLI::App& app)
-    : subcommand_(
-          app.add_subcommand("compare", "Several models against one full simulation: a table and a report")) {
+    : subcommand_(app.add_subcommand(
+          "compare", "Compares several models with one full simulation: a table and a report")) {
   subcommand_->group("Tools");
   subcommand_
       ->add_option("runs", paths_, "Folders of `calopipe validate` or `calopipe run`, or their plots.json")
       ->required()
       ->type_name("PATH …");
   subcommand_
-      ->add_option("--label", labels_, "Names of the models, in the same order; default: of the folders")
+      ->add_option("--label", labels_,
+                   "Names of the models, in the same order; default: the names of the folders")
       ->delimiter(',')
       ->type_name("NAME,…");
   subcommand_->add_option("--out", out_, "Folder for report.html, compare.json and table.md")
@@ -82,7 +83,7 @@ void CompareCommand::run(bool as_json) {
   try {
     merged = calo::merge_plots(plots, names);
   } catch (const json::exception& error) {
-    throw core::InputError({.message = fmt::format("the plots are not whole: {}", error.what()),
+    throw core::InputError({.message = fmt::format("the plots are incomplete: {}", error.what()),
                             .file = fmt::format("{}", fmt::join(names, ", ")),
                             .hint = "run `calopipe validate` again"});
   }

@@ -6,12 +6,13 @@
 
 namespace app {
 
-/// `calopipe compare A B …`: several validations against one full simulation in one table and one report.
+/// `calopipe compare A B …`: compares several validations against one full simulation, as a table and a
+/// report.
 class CompareCommand {
  public:
   explicit CompareCommand(CLI::App& app);
   CLI::App* subcommand() const { return subcommand_; }
-  /// @param json prints the scores as JSON
+  /// @param json print the scores as JSON
   void run(bool json);
 
  private:

@@ -16,32 +16,32 @@ namespace app {
 
 CompileCommand::CompileCommand(CLI::App& pipeline_app, const kfp::Registry& registry)
     : registry_(registry),
-      list_(pipeline_app.add_subcommand("list", "Lists the pipelines that this program has")),
+      list_(pipeline_app.add_subcommand("list", "Lists the pipelines of this program")),
       compile_(pipeline_app.add_subcommand(
           "compile", "Writes a pipeline for Kubeflow Pipelines (IR YAML) or plain Argo")) {
   compile_
-      ->add_option(
-          "pipeline", name_,
-          "training, or a compiled pipeline, whoever wrote it (YAML): a path with \"/\" or \".\" is a "
-          "file")
+      ->add_option("pipeline", name_,
+                   "training, or a compiled pipeline of any origin (YAML): a path with \"/\" or \".\" is a "
+                   "file")
       ->required()
       ->type_name("NAME|FILE");
-  compile_->add_option("--out", out_, "The file")->required()->type_name("FILE");
+  compile_->add_option("--out", out_, "Output file")->required()->type_name("FILE");
   compile_->add_option("--site", site_, "Site settings (doc/sites.md): image, volumes, labels, resources")
       ->type_name("FILE");
   compile_->add_option("--image", image_, "Image of the program's components, instead of the site's")
       ->type_name("IMAGE");
   compile_
       ->add_option("--target", target_,
-                   "kfp, or argo: a plain Workflow, for clusters without Kubeflow (the site's argo section)")
+                   "kfp, or argo: a plain Workflow for clusters without Kubeflow (section argo of the site)")
       ->check(CLI::IsMember({"kfp", "argo"}))
       ->capture_default_str();
   compile_
-      ->add_option("--config", config_, "argo: YAML file with parameters of each component under its name")
+      ->add_option("--config", config_,
+                   "For argo: YAML file with the parameters of each component under its name")
       ->type_name("FILE");
   compile_
       ->add_option("--set", settings_,
-                   "argo: one parameter, outranks the file: component.parameter=value (of a FILE: "
+                   "For argo: one parameter, overrides the file: component.parameter=value (for a FILE: "
                    "parameter=value)")
       ->type_name("NAME=VALUE")
       ->expected(1)
@@ -88,14 +88,14 @@ int CompileCommand::run() {
     return 0;
   }
   if (!config_.empty() || !settings_.empty())
-    throw core::UsageError({.message = "values are given to the run, not to the compiled pipeline",
+    throw core::UsageError({.message = "values belong to the run, not to the compiled pipeline",
                             .field = config_.empty() ? "set" : "config",
                             .hint = "use them with --target argo"});
   core::write_file(out_, kfp::ir::to_yaml(compiled));
   return 0;
 }
 
-// --image is for the components of this program: a file may have none.
+// --image replaces the image of this program's components, which a file may not have.
 void CompileCommand::check_image(const kfp::ir::Pipeline& compiled, const std::string& own) const {
   if (image_.empty()) return;
   if (compiled.spec.deployment_spec)
@@ -103,7 +103,7 @@ void CompileCommand::check_image(const kfp::ir::Pipeline& compiled, const std::s
       if (executor.container && executor.container->image == own) return;
   throw core::UsageError({.message = "replaces " + own + ", which no component of the file has",
                           .field = "image",
-                          .hint = "the other images stand in the file"});
+                          .hint = "the file names the images of other components"});
 }
 
 }  // namespace app

@@ -9,8 +9,9 @@
 
 namespace app {
 
-/// `calopipe pipeline list|compile NAME|FILE`: the pipelines of this project, and compiled ones, whoever
-/// wrote them, for Kubeflow or plain Argo. Apart from PipelineCommand, which needs none of the components.
+/// `calopipe pipeline list|compile NAME|FILE`: compiles the pipelines of this project, and compiled ones of
+/// any origin, for Kubeflow or plain Argo. It is separate from PipelineCommand, which does not need the
+/// components.
 class CompileCommand {
  public:
   CompileCommand(CLI::App& pipeline_app, const kfp::Registry& registry);

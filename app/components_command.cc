@@ -15,16 +15,15 @@ namespace app {
 
 ComponentsCommand::ComponentsCommand(CLI::App& app, const kfp::Registry& registry)
     : registry_(registry),
-      subcommand_(app.add_subcommand("components", "The components, for use in other pipelines")) {
+      subcommand_(app.add_subcommand("components", "Exports the components for use in other pipelines")) {
   subcommand_->group("Tools");
   subcommand_->require_subcommand(1);
   export_ = subcommand_->add_subcommand(
       "export",
       "Writes each component as component YAML, which kfp.components.load_component_from_file loads");
-  export_->add_option("--out", out_, "Folder; a file <component>.yaml for each")
-      ->required()
-      ->type_name("PATH");
-  export_->add_option("--site", site_, "Site settings (doc/sites.md): the image")->type_name("FILE");
+  export_->add_option("--out", out_, "Folder for the files <component>.yaml")->required()->type_name("PATH");
+  export_->add_option("--site", site_, "Site settings (doc/sites.md), which name the image")
+      ->type_name("FILE");
   export_->add_option("--image", image_, "Image of the components, instead of the site's")
       ->type_name("IMAGE");
   export_->footer(

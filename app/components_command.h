@@ -7,7 +7,7 @@
 
 namespace app {
 
-/// `calopipe components export`: each component as a file that the Python SDK loads.
+/// `calopipe components export`: writes each component as a file that the Python SDK loads.
 class ComponentsCommand {
  public:
   ComponentsCommand(CLI::App& app, const kfp::Registry& registry);

@@ -9,7 +9,7 @@ namespace app {
 
 InspectCommand::InspectCommand(CLI::App& app)
     : subcommand_(app.add_subcommand("inspect",
-                                     "Tells what is in a file or folder of showers, and what is odd in it")) {
+                                     "Describes a file or folder of showers, and anything unusual in it")) {
   subcommand_->group("Tools");
   subcommand_->add_option("path", path_, "File or folder of showers")->required()->type_name("PATH");
   add_reading_options(*subcommand_, reading_);

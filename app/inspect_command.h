@@ -8,7 +8,7 @@
 
 namespace app {
 
-/// `calopipe inspect PATH`: what is in a file or folder of showers.
+/// `calopipe inspect PATH`: describes a file or folder of showers.
 class InspectCommand {
  public:
   explicit InspectCommand(CLI::App& app);

@@ -60,7 +60,7 @@ std::string shown(const std::string& text) {
   return kfp::local::printable_line(text);
 }
 
-// "key: value" lines, those without a value left out.
+// Prints "key: value" lines; fields without a value are left out.
 void print_fields(const std::vector<std::pair<const char*, std::string>>& fields) {
   for (const auto& [name, value] : fields)
     if (!value.empty() && value != "-") fmt::print("{}: {}\n", name, shown(value));
@@ -69,7 +69,7 @@ void print_fields(const std::vector<std::pair<const char*, std::string>>& fields
 std::string source_of(const std::optional<client::PipelineVersionReference>& reference) {
   return reference
              ? fmt::format("pipeline {}, version {}", reference->pipeline_id, reference->pipeline_version_id)
-             : "a spec of its own";
+             : "its own spec";
 }
 
 std::string schedule_of(const client::Trigger& trigger) {
@@ -114,7 +114,7 @@ void print_run(const client::Run& run) {
 }
 
 std::string compiled_text(const std::string& file, std::string& name) {
-  // Mistakes are found here, with their places, and not by the server.
+  // Finds mistakes before the upload, with their places.
   const kfp::ir::Pipeline pipeline = kfp::ir::read_pipeline(file);
   if (name.empty() && pipeline.spec.pipeline_info) name = pipeline.spec.pipeline_info->name.value_or("");
   return core::read_file(file);
@@ -124,18 +124,18 @@ std::string compiled_text(const std::string& file, std::string& name) {
 
 KubeflowCommand::KubeflowCommand(CLI::App& app, Attach attach)
     : attach_(std::move(attach)),
-      subcommand_(app.add_subcommand("kubeflow",
-                                     "Pipelines, experiments and runs on a server of Kubeflow Pipelines")) {
+      subcommand_(app.add_subcommand(
+          "kubeflow", "Manages pipelines, experiments and runs on a server of Kubeflow Pipelines")) {
   subcommand_->require_subcommand(1);
   subcommand_->footer(
-      "The server is that of a context: --context, $CALOPIPE_CONTEXT, $KF_PIPELINES_ENDPOINT, the current "
-      "one.\n"
-      "Things are named by id or name.\n"
+      "A context names the server: --context, else $CALOPIPE_CONTEXT, $KF_PIPELINES_ENDPOINT, the current "
+      "context.\n"
+      "Arguments are ids or names.\n"
       "Examples:\n  calopipe kubeflow context set cern --server https://ml.example.org/pipeline "
       "--cookie-file cookies.txt\n"
       "  calopipe kubeflow health\n  calopipe kubeflow run list --state FAILED\n"
       "  calopipe run --on cern --config my.yaml");
-  leaf(subcommand_, "health", "Tells whether the server answers, and what it is",
+  leaf(subcommand_, "health", "Checks the server and prints its properties",
        "calopipe kubeflow health --context cern", [this] {
          const client::Context chosen = context();
          const client::Health health = connect().health();
@@ -159,7 +159,7 @@ KubeflowCommand::KubeflowCommand(CLI::App& app, Attach attach)
   add_experiments();
   add_runs();
   add_recurring_runs();
-  subcommand_->group("Tools");  // last, since subcommands inherit it
+  subcommand_->group("Tools");  // last, because subcommands inherit it
 }
 
 CLI::App* KubeflowCommand::group(const char* name, const char* what) {
@@ -185,30 +185,32 @@ CLI::App* KubeflowCommand::leaf(CLI::App* parent, const char* name, const char* 
 }
 
 void KubeflowCommand::add_list_options(CLI::App& command) {
-  command.add_option("--limit", limit_, "At most so many")->check(CLI::PositiveNumber)->capture_default_str();
-  command.add_flag("--all", all_, "All of them");
-  command.add_option("--sort-by", sort_by_, "Field and direction, as \"created_at desc\"")
+  command.add_option("--limit", limit_, "Largest number of results")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_flag("--all", all_, "List all results");
+  command.add_option("--sort-by", sort_by_, "Field and direction, as in \"created_at desc\"")
       ->default_str("created_at desc");
-  command.add_option("--name", contains_, "Only those with this text in their name");
+  command.add_option("--name", contains_, "Only results with this string in their name");
 }
 
 void KubeflowCommand::add_run_options(CLI::App& command) {
   command.add_option("--pipeline", pipeline_, "Pipeline, by id or name");
-  command.add_option("--version", version_, "Version of it, by id or name [default: the newest]");
-  command.add_option("--file", file_, "Instead: a compiled pipeline, which is sent with the run")
+  command.add_option("--version", version_, "Version of the pipeline, by id or name [default: the newest]");
+  command.add_option("--file", file_, "Compiled pipeline to send with the run, instead of --pipeline")
       ->type_name("FILE");
-  command.add_option("--name", name_, "Name of it")->required();
+  command.add_option("--name", name_, "Name of the new run or recurring run")->required();
   command.add_option("--description", description_, "Description");
   command.add_option("--experiment", experiment_,
-                     "Experiment, by name; is made if there is none [default: the context's]");
+                     "Experiment, by name; created if missing [default: the context's]");
   command
-      .add_option("--parameter,-p", parameters_, "Parameter, name=value; the value is JSON, or else a text")
+      .add_option("--parameter,-p", parameters_, "Parameter, name=value; the value is JSON, or else a string")
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--parameters", parameter_file_, "YAML file with parameters by name")->type_name("FILE");
-  command.add_option("--pipeline-root", pipeline_root_, "Where artifacts go, as s3://bucket/folder");
-  command.add_option("--service-account", service_account_, "Kubernetes account of the pods");
+  command.add_option("--pipeline-root", pipeline_root_, "Address for artifacts, as s3://bucket/folder");
+  command.add_option("--service-account", service_account_, "Kubernetes service account of the pods");
 }
 
 void KubeflowCommand::add_delete_option(CLI::App& command) {
@@ -246,12 +248,12 @@ json KubeflowCommand::parameters() const {
   if (values.is_null()) values = json::object();
   if (!values.is_object())
     throw core::InputError(
-        {.message = "is not a mapping from parameters to values", .file = parameter_file_});
+        {.message = "must be a mapping from parameters to values", .file = parameter_file_});
   for (const std::string& setting : parameters_) {
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos || equals == 0)
       throw core::UsageError(
-          {.message = fmt::format("\"{}\" is not name=value", setting), .field = "parameter"});
+          {.message = fmt::format("\"{}\" must have the form name=value", setting), .field = "parameter"});
     const std::string text = setting.substr(equals + 1);
     const json value = json::parse(text, nullptr, false);
     values[setting.substr(0, equals)] = value.is_discarded() ? json(text) : value;
@@ -262,10 +264,10 @@ json KubeflowCommand::parameters() const {
 template <class R>
 void KubeflowCommand::set_source(client::Client& client, R& run) const {
   if (file_.empty() == pipeline_.empty())
-    throw core::UsageError({.message = "a run is made from a pipeline or from a file",
-                            .hint = "--pipeline NAME, or --file FILE"});
+    throw core::UsageError(
+        {.message = "a run needs either a pipeline or a file", .hint = "--pipeline NAME, or --file FILE"});
   if (!file_.empty()) {
-    if (!version_.empty()) throw core::UsageError({.message = "belongs to --pipeline", .field = "--version"});
+    if (!version_.empty()) throw core::UsageError({.message = "requires --pipeline", .field = "--version"});
     const kfp::ir::Pipeline pipeline = kfp::ir::read_pipeline(file_);
     run.pipeline_spec = kfp::ir::to_json(pipeline.spec);
     if (pipeline.platform)
@@ -299,7 +301,7 @@ void KubeflowCommand::confirm(const std::string& what) const {
   if (yes_) return;
   if (isatty(STDIN_FILENO) == 0)
     throw core::UsageError(
-        {.message = fmt::format("deleting {} needs a yes, and there is no terminal to ask on", what),
+        {.message = fmt::format("deleting {} must be confirmed, but there is no terminal to ask on", what),
          .hint = "--yes"});
   fmt::print(stderr, "delete {}? [y/N] ", what);
   std::string answer;
@@ -316,7 +318,7 @@ void KubeflowCommand::done(const std::string& what, const std::string& id) const
 }
 
 void KubeflowCommand::add_contexts() {
-  CLI::App* contexts = group("context", "The contexts: servers, and how to log in there");
+  CLI::App* contexts = group("context", "Contexts: addresses of servers and their login");
   leaf(contexts, "list", "Lists the contexts; * is the current one", "calopipe kubeflow context list",
        [this] {
          const auto file = client::contexts_file();
@@ -341,13 +343,13 @@ void KubeflowCommand::add_contexts() {
            print(table, "no contexts: calopipe kubeflow context set NAME --server https://…/pipeline");
        });
   CLI::App* use =
-      leaf(contexts, "use", "Makes a context the current one", "calopipe kubeflow context use cern", [this] {
+      leaf(contexts, "use", "Selects the current context", "calopipe kubeflow context use cern", [this] {
         client::use_context(client::contexts_file(), id_);
         done("current", id_);
       });
   use->add_option("context-name", id_, "Context")->required()->type_name("NAME");
   CLI::App* set =
-      leaf(contexts, "set", "Writes a context (comments of the file are not kept)",
+      leaf(contexts, "set", "Writes a context (comments in the file are lost)",
            "calopipe kubeflow context set cern --server https://ml.example.org/pipeline --namespace jdoe "
            "--cookie-file cookies.txt\n  calopipe kubeflow context set local --server http://localhost:8888",
            [this] {
@@ -368,9 +370,7 @@ void KubeflowCommand::add_contexts() {
              done("context", id_);
            });
   set->add_option("context-name", id_, "Context")->required()->type_name("NAME");
-  set->add_option("--server", server_, "Address of the API: what stands before /apis")
-      ->required()
-      ->type_name("URL");
+  set->add_option("--server", server_, "Address of the API, up to /apis")->required()->type_name("URL");
   set->add_option("--namespace", namespace_, "Namespace, on servers with several users");
   set->add_option("--experiment", experiment_, "Experiment of new runs, by name");
   CLI::Option* token =
@@ -411,7 +411,7 @@ void KubeflowCommand::add_pipelines() {
       });
   get->add_option("pipeline", id_, "Pipeline, by id or name")->required();
   CLI::App* create =
-      leaf(pipelines, "create", "Uploads a compiled pipeline, with a first version of its name",
+      leaf(pipelines, "create", "Uploads a compiled pipeline, with a first version of the same name",
            "calopipe kubeflow pipeline create training.yaml", [this] {
              const std::string text = compiled_text(file_, name_);
              const client::Pipeline one = connect().upload_pipeline(
@@ -420,7 +420,7 @@ void KubeflowCommand::add_pipelines() {
              done("pipeline", one.pipeline_id);
            });
   create->add_option("file", file_, "Compiled pipeline (YAML)")->required()->type_name("FILE");
-  create->add_option("--name", name_, "Name [default: that in the file]");
+  create->add_option("--name", name_, "Name [default: the name in the file]");
   create->add_option("--description", description_, "Description");
   CLI::App* remove =
       leaf(pipelines, "delete", "Deletes a pipeline",
@@ -432,7 +432,7 @@ void KubeflowCommand::add_pipelines() {
              done("deleted", one.pipeline_id);
            });
   remove->add_option("pipeline", id_, "Pipeline, by id or name")->required();
-  remove->add_flag("--versions", cascade_, "With its versions");
+  remove->add_flag("--versions", cascade_, "Delete its versions, too");
   add_delete_option(*remove);
 }
 
@@ -523,8 +523,8 @@ void KubeflowCommand::add_experiments() {
         print(table, "no experiments");
       });
   add_list_options(*list);
-  list->add_flag("--archived", with_archived_, "Those in the archive, too");
-  CLI::App* create = leaf(experiments, "create", "Makes an experiment",
+  list->add_flag("--archived", with_archived_, "Include archived ones");
+  CLI::App* create = leaf(experiments, "create", "Creates an experiment",
                           "calopipe kubeflow experiment create calorimeters", [this] {
                             const client::Experiment one = connect().create_experiment(
                                 {.display_name = name_, .description = description_});
@@ -557,12 +557,12 @@ void KubeflowCommand::add_experiments() {
                   done(word, id);
                 });
   };
-  CLI::App* archive = change("archive", "Puts an experiment and its runs into the archive", "archived",
+  CLI::App* archive = change("archive", "Archives an experiment and its runs", "archived",
                              &client::Client::archive_experiment);
-  CLI::App* unarchive = change("unarchive", "Takes an experiment from the archive", "unarchived",
+  CLI::App* unarchive = change("unarchive", "Restores an experiment from the archive", "unarchived",
                                &client::Client::unarchive_experiment);
   CLI::App* remove =
-      leaf(experiments, "delete", "Deletes an experiment; its runs stay",
+      leaf(experiments, "delete", "Deletes an experiment; its runs are kept",
            "calopipe kubeflow experiment delete calorimeters --yes", [this] {
              client::Client client = connect();
              const client::Experiment one = client::find_experiment(client, id_);
@@ -605,7 +605,7 @@ void KubeflowCommand::add_runs() {
           CLI::ignore_case))
       ->type_name("STATE");
   list->add_option("--experiment", experiment_, "Only runs of this experiment, by id or name");
-  list->add_flag("--archived", with_archived_, "Those in the archive, too");
+  list->add_flag("--archived", with_archived_, "Include archived ones");
 
   CLI::App* get =
       leaf(runs, "get", "Prints a run: parameters, tasks, errors", "calopipe kubeflow run get ID", [this] {
@@ -632,7 +632,7 @@ void KubeflowCommand::add_runs() {
            });
   add_run_options(*create);
   CLI::App* attach =
-      leaf(runs, "attach", "Shows a run until it is over; Ctrl-C leaves it alone",
+      leaf(runs, "attach", "Shows a run until it ends; Ctrl-C does not stop the run",
            "calopipe kubeflow run attach ID", [this] { attach_(context(), id_, quiet_, json_); });
   attach->add_flag("--quiet,-q", quiet_, "Only warnings and errors");
   const auto change = [&](const char* name, const char* what, const char* word,
@@ -648,10 +648,9 @@ void KubeflowCommand::add_runs() {
   CLI::App* terminate = change("terminate", "Ends a run", "terminated", &client::Client::terminate_run);
   CLI::App* retry =
       change("retry", "Runs the failed tasks of a run again", "retried", &client::Client::retry_run);
-  CLI::App* archive =
-      change("archive", "Puts a run into the archive", "archived", &client::Client::archive_run);
+  CLI::App* archive = change("archive", "Archives a run", "archived", &client::Client::archive_run);
   CLI::App* unarchive =
-      change("unarchive", "Takes a run from the archive", "unarchived", &client::Client::unarchive_run);
+      change("unarchive", "Restores a run from the archive", "unarchived", &client::Client::unarchive_run);
   CLI::App* remove = leaf(runs, "delete", "Deletes a run", "calopipe kubeflow run delete ID --yes", [this] {
     client::Client client = connect();
     const client::Run one = client::find_run(client, id_);
@@ -665,7 +664,7 @@ void KubeflowCommand::add_runs() {
 }
 
 void KubeflowCommand::add_recurring_runs() {
-  CLI::App* recurring = group("recurring-run", "Runs that are started again and again");
+  CLI::App* recurring = group("recurring-run", "Recurring runs: runs that a schedule starts");
   CLI::App* list =
       leaf(recurring, "list", "Lists the recurring runs", "calopipe kubeflow recurring-run list", [this] {
         client::Client client = connect();
@@ -683,7 +682,7 @@ void KubeflowCommand::add_recurring_runs() {
         print(table, "no recurring runs");
       });
   add_list_options(*list);
-  list->add_option("--experiment", experiment_, "Only those of this experiment, by id or name");
+  list->add_option("--experiment", experiment_, "Only recurring runs of this experiment, by id or name");
   CLI::App* get =
       leaf(recurring, "get", "Prints a recurring run", "calopipe kubeflow recurring-run get nightly", [this] {
         client::Client client = connect();
@@ -702,7 +701,7 @@ void KubeflowCommand::add_recurring_runs() {
         print_parameters(one.runtime_config.parameters);
       });
   CLI::App* create = leaf(
-      recurring, "create", "Starts runs by a schedule",
+      recurring, "create", "Creates a schedule that starts runs",
       "calopipe kubeflow recurring-run create --pipeline training --name nightly --cron \"0 0 3 * * *\"\n"
       "  calopipe kubeflow recurring-run create --file compiled.yaml --name hourly --every-s 3600",
       [this] {
@@ -730,14 +729,14 @@ void KubeflowCommand::add_recurring_runs() {
       });
   add_run_options(*create);
   create->add_option("--cron", cron_, "Schedule of six fields: second minute hour day month weekday");
-  create->add_option("--every-s", interval_s_, "Instead: seconds from start to start")
+  create->add_option("--every-s", interval_s_, "Seconds from start to start, instead of --cron")
       ->check(CLI::PositiveNumber)
       ->type_name("SECONDS");
-  create->add_option("--concurrency", concurrency_, "Runs at a time")
+  create->add_option("--concurrency", concurrency_, "Largest number of simultaneous runs")
       ->check(CLI::Range(1, 10))
       ->capture_default_str();
-  create->add_flag("--no-catchup", no_catchup_, "Times that passed meanwhile are not made up for");
-  create->add_flag("--disabled", disabled_, "Does not start runs until it is enabled");
+  create->add_flag("--no-catchup", no_catchup_, "Do not make up for missed times");
+  create->add_flag("--disabled", disabled_, "Start no runs until it is enabled");
   const auto change = [&](const char* name, const char* what, const char* word,
                           void (client::Client::*call)(const std::string&)) {
     return leaf(recurring, name, what,
@@ -748,11 +747,12 @@ void KubeflowCommand::add_recurring_runs() {
                   done(word, id);
                 });
   };
-  CLI::App* enable = change("enable", "Lets it start runs", "enabled", &client::Client::enable_recurring_run);
-  CLI::App* disable =
-      change("disable", "Keeps it from starting runs", "disabled", &client::Client::disable_recurring_run);
+  CLI::App* enable =
+      change("enable", "Lets a recurring run start runs", "enabled", &client::Client::enable_recurring_run);
+  CLI::App* disable = change("disable", "Keeps a recurring run from starting runs", "disabled",
+                             &client::Client::disable_recurring_run);
   CLI::App* remove =
-      leaf(recurring, "delete", "Deletes a recurring run; its runs stay",
+      leaf(recurring, "delete", "Deletes a recurring run; its runs are kept",
            "calopipe kubeflow recurring-run delete nightly --yes", [this] {
              client::Client client = connect();
              const client::RecurringRun one = client::find_recurring_run(client, id_);

@@ -14,14 +14,14 @@ namespace app {
 /// Pipelines, and the contexts that name servers.
 class KubeflowCommand {
  public:
-  /// Shows a run until it is over (pipeline::attach_remotely()).
+  /// Shows a run until it ends (pipeline::attach_remotely()).
   using Attach =
       std::function<void(const kfp::client::Context& context, const std::string& run, bool quiet, bool json)>;
 
   KubeflowCommand(CLI::App& app, Attach attach);
   CLI::App* subcommand() const { return subcommand_; }
 
-  /// Prints to stdout. @throws what kfp::client calls throw, core::UsageError
+  /// Prints to stdout. @throws core::UsageError, and the exceptions of kfp::client
   int run();
 
  private:
@@ -47,7 +47,7 @@ class KubeflowCommand {
   kfp::client::Client connect() const;
   kfp::client::ListOptions list_options() const;
   nlohmann::json parameters() const;
-  /// What a run or recurring run is made from: a file, or a pipeline with or without its version.
+  /// Sets the source of a run or recurring run: a file, or a pipeline with or without its version.
   template <class R>
   void set_source(kfp::client::Client& client, R& run) const;
   std::string experiment_id(kfp::client::Client& client) const;
@@ -58,7 +58,7 @@ class KubeflowCommand {
   CLI::App* subcommand_;
   std::vector<Leaf> leaves_;
 
-  // Of whichever command is given.
+  // Options of the given command.
   std::string context_, namespace_, id_, name_, description_, file_, pipeline_, version_, experiment_;
   std::string sort_by_, state_, contains_;
   std::vector<std::string> parameters_;

@@ -35,7 +35,7 @@ struct Global {
 };
 
 void add_work_options(CLI::App& app, Global& global) {
-  app.add_option("--threads", global.threads, "Threads to use; 0 = all that the process may use")
+  app.add_option("--threads", global.threads, "Number of threads; 0 = as many as the process may use")
       ->envname("CALOPIPE_THREADS")
       ->check(CLI::Range(0, 4096))
       ->group("General");
@@ -60,7 +60,7 @@ void print_result(const kfp::Component& component, bool json) {
     return;
   }
   for (const kfp::Field& field : component.fields()) {
-    // Outputs that were not asked for have no place.
+    // Outputs that were not requested have no path.
     if (field.kind == kfp::Field::Kind::kOutput && !field.output->path.empty())
       fmt::print("{}: {}\n", field.name, field.output->path.string());
     if (field.kind == kfp::Field::Kind::kOutputParameter)
@@ -73,7 +73,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", core::version());
   app.footer(
-      "calopipe COMMAND --help tells the options of a command.\nExit codes: 0 done, 1 internal error, 2 "
+      "calopipe COMMAND --help lists the options of a command.\nExit codes: 0 done, 1 internal error, 2 "
       "usage, "
       "3 bad input, 4 unavailable, 130 interrupted.");
   app.get_formatter()->column_width(34);

@@ -28,14 +28,14 @@ fs::path find_browser(const std::string& wanted) {
     try {
       return kfp::local::find_program(name, {}, {});
     } catch (const core::InputError&) {
-      continue;  // the next name
+      continue;  // try the next name
     }
   }
-  throw core::UnavailableError({.message = "found no Chromium, which draws the pictures",
+  throw core::UnavailableError({.message = "Chromium, which draws the pictures, was not found",
                                 .hint = "install the package chromium, or name the program with --browser"});
 }
 
-// Address of a file, everything escaped that an address would take for something else.
+// URL of a file, with all special characters escaped.
 std::string address_of(const fs::path& file) {
   std::string text = "file://";
   for (const char c : fs::absolute(file).string()) {
@@ -46,7 +46,7 @@ std::string address_of(const fs::path& file) {
   return text;
 }
 
-// Chromium, started once for each picture, with a profile of its own.
+// Chromium, started once for each picture, with its own profile.
 class Browser {
  public:
   explicit Browser(const std::string& program) : program_(find_browser(program)) {}
@@ -58,10 +58,11 @@ class Browser {
     all.insert(all.end(), options.begin(), options.end());
     const std::string said = open(address, all);
     if (!fs::exists(file) || fs::file_size(file) == 0)
-      throw core::UnavailableError({.message = fmt::format("drew no picture: {}", said), .file = program_});
+      throw core::UnavailableError(
+          {.message = fmt::format("did not draw a picture: {}", said), .file = program_});
   }
 
-  // Names in the address that the page has no figure for, separated by commas.
+  // Names in the address for which the page has no figure, separated by commas.
   std::string unknown_figures(const std::string& address) const {
     const std::string said = open(address, {"--dump-dom"}), start = "data-unknown-figures=\"";
     const std::size_t begin = said.find(start);
@@ -82,7 +83,8 @@ class Browser {
                                        "--enable-unsafe-swiftshader",
                                        "--virtual-time-budget=30000",
                                        "--user-data-dir=" + (work_ / "profile").string()};
-    if (geteuid() == 0) arguments.emplace_back("--no-sandbox");  // Chromium refuses to run as root with it
+    if (geteuid() == 0)
+      arguments.emplace_back("--no-sandbox");  // Chromium refuses to run as root with its sandbox
     arguments.insert(arguments.end(), options.begin(), options.end());
     arguments.push_back(address);
     kfp::local::Process process({.program = program_, .arguments = arguments, .log = work_ / "log"});
@@ -99,14 +101,14 @@ class Browser {
   core::TempFolder work_{"pictures"};
 };
 
-// What the report shows, from the page.
+// Data of the report, from the page.
 nlohmann::json data_of(const fs::path& report) {
   const std::string page = core::read_file(report);
   const std::string start = "<script type='application/json' id='data'>";
   const std::size_t begin = page.find(start);
   const std::size_t end = begin == std::string::npos ? begin : page.find("</script>", begin);
   if (end == std::string::npos)
-    throw core::InputError({.message = "is no report of this version of calopipe", .file = report});
+    throw core::InputError({.message = "is not a report of this version of calopipe", .file = report});
   return nlohmann::json::parse(page.substr(begin + start.size(), end - begin - start.size()));
 }
 
@@ -114,20 +116,21 @@ nlohmann::json data_of(const fs::path& report) {
 
 PicturesCommand::PicturesCommand(CLI::App& app)
     : subcommand_(
-          app.add_subcommand("pictures", "Figures of a report as PNG and PDF, for papers and slides")) {
+          app.add_subcommand("pictures", "Draws figures of a report as PNG and PDF, for papers and slides")) {
   subcommand_->group("Tools");
   subcommand_->add_option("report", report_, "report.html of validate, run or compare")
       ->required()
       ->type_name("FILE");
-  subcommand_->add_option("--png", png_, "Folder for one picture a figure")->type_name("PATH");
-  subcommand_->add_option("--pdf", pdf_, "File for all figures, one below the other")->type_name("FILE");
-  subcommand_->add_option("--figures", figures_, "Names of figures; default: the main ones of the condition")
+  subcommand_->add_option("--png", png_, "Folder for PNG files, one for each figure")->type_name("PATH");
+  subcommand_->add_option("--pdf", pdf_, "PDF file for all figures, one below the other")->type_name("FILE");
+  subcommand_
+      ->add_option("--figures", figures_, "Names of figures; default: the main figures of the condition")
       ->delimiter(',')
       ->type_name("NAME,…");
-  subcommand_->add_option("--condition", condition_, "Condition, counted from 0")
+  subcommand_->add_option("--condition", condition_, "Index of the condition, from 0")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  subcommand_->add_option("--theme", theme_, "light or dark")
+  subcommand_->add_option("--theme", theme_, "Colours: light or dark")
       ->check(CLI::IsMember({"light", "dark"}))
       ->capture_default_str();
   subcommand_->add_option("--width", width_, "Width of each PNG in pixels")
@@ -136,7 +139,7 @@ PicturesCommand::PicturesCommand(CLI::App& app)
   subcommand_->add_option("--height", height_, "Height of each PNG in pixels")
       ->check(CLI::Range(200, 8000))
       ->capture_default_str();
-  subcommand_->add_option("--browser", browser_, "Program of Chromium")->type_name("PROGRAM");
+  subcommand_->add_option("--browser", browser_, "Path of Chromium")->type_name("PROGRAM");
   subcommand_->footer(
       "Examples:\n  calopipe pictures report.html --pdf figures.pdf\n"
       "  calopipe pictures report.html --png figures --figures response,longitudinal_profile --condition 3");
@@ -144,11 +147,12 @@ PicturesCommand::PicturesCommand(CLI::App& app)
 
 void PicturesCommand::run() {
   if (png_.empty() && pdf_.empty())
-    throw core::UsageError({.message = "nothing to draw", .hint = "give --png FOLDER, --pdf FILE or both"});
+    throw core::UsageError(
+        {.message = "no output is given", .hint = "give --png FOLDER, --pdf FILE or both"});
   const nlohmann::json data = data_of(report_);
   const auto conditions = static_cast<int>(data.at("conditions").size());
   if (condition_ >= conditions)
-    throw core::UsageError({.message = fmt::format("there are {} conditions, the first is 0", conditions),
+    throw core::UsageError({.message = fmt::format("there are {} conditions, counted from 0", conditions),
                             .field = "condition"});
   const Browser browser(browser_);
   const auto address = [&](const std::string& figures) {

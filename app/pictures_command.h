@@ -6,7 +6,7 @@
 
 namespace app {
 
-/// `calopipe pictures report.html`: figures of a report as PNG and PDF, by headless Chromium.
+/// `calopipe pictures report.html`: draws figures of a report as PNG and PDF, with headless Chromium.
 class PicturesCommand {
  public:
   explicit PicturesCommand(CLI::App& app);

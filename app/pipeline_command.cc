@@ -15,7 +15,7 @@ namespace app {
 void warn_of_readings(const kfp::ir::Pipeline& pipeline) {
   for (const kfp::ir::ReadingNote& note : pipeline.notes)
     if (!note.harmless)
-      fmt::print(stderr, "warning: {}: {} (quote it, or write the value that is meant)\n", note.place,
+      fmt::print(stderr, "warning: {}: {} (quote it, or write the intended value)\n", note.place,
                  note.message);
 }
 
@@ -32,11 +32,11 @@ PipelineCommand::PipelineCommand(CLI::App& app)
       "Examples:\n  calopipe pipeline show training.yaml\n  calopipe pipeline show training.yaml --json");
   validate_ = subcommand_->add_subcommand(
       "validate",
-      "Names every mistake with its place, and the traps of the backend; exit code 3 where it has errors");
+      "Lists every mistake with its place, and pitfalls of the backend; exit code 3 if there are errors");
   validate_->footer("Examples:\n  calopipe pipeline validate training.yaml");
   format_ =
-      subcommand_->add_subcommand("format", "Writes it again: the same data, sorted, as deterministic text");
-  format_->add_option("--out", out_, "The new file")->required()->type_name("FILE");
+      subcommand_->add_subcommand("format", "Writes the same data again, sorted and in one canonical format");
+  format_->add_option("--out", out_, "Output file")->required()->type_name("FILE");
   format_->footer("Examples:\n  calopipe pipeline format training.yaml --out sorted.yaml");
   for (CLI::App* command : {show_, validate_, format_})
     command->add_option("file", file_, "Compiled pipeline (YAML of one or two documents, or JSON)")

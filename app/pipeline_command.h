@@ -7,16 +7,17 @@
 
 namespace app {
 
-/// Tells (stderr) the values of a pipeline's file that readers of YAML take differently.
+/// Warns (on stderr) of values in a pipeline's file that YAML readers interpret differently.
 void warn_of_readings(const kfp::ir::Pipeline& pipeline);
 
-/// `calopipe pipeline show|validate|format FILE`: compiled Kubeflow pipelines, whoever wrote them.
+/// `calopipe pipeline show|validate|format FILE`: works on compiled Kubeflow pipelines of any origin.
 class PipelineCommand {
  public:
   explicit PipelineCommand(CLI::App& app);
   CLI::App* subcommand() const { return subcommand_; }
 
-  /// Prints to stdout. The exit code: 0, or 3 where `validate` finds errors.
+  /// Prints to stdout.
+  /// @return the exit code: 0, or 3 if `validate` finds errors
   /// @throws core::InputError, core::UnavailableError, core::UsageError
   int run();
 

@@ -25,24 +25,26 @@ void print_summary(const nlohmann::json& summary, bool json) {
 RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
     : registry_(registry),
       subcommand_(app.add_subcommand(
-          "run", "Runs a pipeline here, each task as a process, or on Kubeflow: from showers to a report")) {
+          "run", "Runs a pipeline on this machine, each task as a process, or on Kubeflow")) {
   subcommand_
       ->add_option("pipeline", options_.pipeline,
                    "training, or a compiled pipeline (YAML) whose programs are on this machine")
       ->type_name("NAME|FILE")
       ->capture_default_str();
   subcommand_
-      ->add_option("--config", options_.config,
-                   "YAML file: parameters of each component under its name (of a compiled pipeline: by name)")
+      ->add_option(
+          "--config", options_.config,
+          "YAML file with the parameters of each component under its name (for a compiled pipeline: by name)")
       ->type_name("FILE");
   subcommand_
       ->add_option("--set", options_.settings,
-                   "One parameter, outranks the file: component.parameter=value (parameter=value)")
+                   "One parameter, overrides the file: component.parameter=value (for a compiled pipeline: "
+                   "parameter=value)")
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   CLI::Option* out =
-      subcommand_->add_option("--out", options_.out, "Folder that receives the products (model, report …)")
+      subcommand_->add_option("--out", options_.out, "Folder for the products (model, report …)")
           ->type_name("PATH");
   subcommand_->add_option("--site", options_.site, "Site settings (doc/sites.md): resources, environment")
       ->type_name("FILE");
@@ -50,34 +52,37 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
       subcommand_
           ->add_option(
               "--store", store_,
-              "Folder with the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
+              "Folder for the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
           ->type_name("PATH");
   CLI::Option* no_cache =
-      subcommand_->add_flag("--no-cache", no_cache_, "Run every task, also where an earlier result fits")
+      subcommand_->add_flag("--no-cache", no_cache_, "Run every task, even if the cache has its result")
           ->group("Cache");
   CLI::Option* force =
-      subcommand_->add_option("--force", options_.runner.force, "Run this task in spite of the cache")
+      subcommand_
+          ->add_option("--force", options_.runner.force, "Run this task even if the cache has its result")
           ->type_name("TASK")
           ->expected(1)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
           ->group("Cache");
-  CLI::Option* cpus =
+  CLI::Option* cpus = subcommand_
+                          ->add_option("--cpus", options_.runner.cpus,
+                                       "Number of cores for all simultaneous tasks [default all]")
+                          ->check(CLI::Range(0.0, 1e6))
+                          ->group("Budget");
+  CLI::Option* memory =
       subcommand_
-          ->add_option("--cpus", options_.runner.cpus, "Cores of all tasks that run at once [default all]")
-          ->check(CLI::Range(0.0, 1e6))
+          ->add_option("--memory-gib", memory_gib_, "Memory (GiB) for all simultaneous tasks [default all]")
+          ->check(CLI::Range(0.0, 1e9))
           ->group("Budget");
-  CLI::Option* memory = subcommand_
-                            ->add_option("--memory-gib", memory_gib_,
-                                         "Memory (GiB) of all tasks that run at once [default all]")
-                            ->check(CLI::Range(0.0, 1e9))
-                            ->group("Budget");
-  CLI::Option* on = subcommand_
-                        ->add_option("--on", context_,
-                                     "Run on the Kubeflow of this context (calopipe kubeflow context list)")
-                        ->type_name("CONTEXT")
-                        ->group("Kubeflow");
+  CLI::Option* on =
+      subcommand_
+          ->add_option("--on", context_,
+                       "Run on Kubeflow, on the server of this context (calopipe kubeflow context list)")
+          ->type_name("CONTEXT")
+          ->group("Kubeflow");
   CLI::Option* detach =
-      subcommand_->add_flag("--detach", detach_, "Only start the run, do not wait for it")->group("Kubeflow");
+      subcommand_->add_flag("--detach", detach_, "Start the run without waiting for its end")
+          ->group("Kubeflow");
   CLI::Option* name = subcommand_->add_option("--name", name_, "Name of the run [default: pipeline and time]")
                           ->group("Kubeflow");
   for (CLI::Option* option : {detach, name}) option->needs(on);
@@ -89,7 +94,7 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
       "  calopipe runs list; calopipe runs resume latest\n"
       "  calopipe run --on cern --site deploy/sites/cern.yaml --set "
       "input-parameters.data=/eos/path/of/showers\n"
-      "With --on, Ctrl-C leaves the run alone (calopipe kubeflow run attach ID shows it again), and the "
+      "With --on, Ctrl-C does not stop the run (calopipe kubeflow run attach ID shows it again), and the "
       "products\n"
       "stay in the cluster's store.");
 }
@@ -112,7 +117,7 @@ void RunCommand::run_on_kubeflow(bool quiet, bool json) {
   for (const CLI::Option* option : local_only_)
     if (option->count() > 0)
       throw core::UsageError(
-          {.message = "is for runs on this machine",
+          {.message = "applies only to runs on this machine",
            .field = option->get_name(),
            .hint = option->get_name() == "--out"
                        ? "products of a run on Kubeflow are not fetched yet: they stay in its store"

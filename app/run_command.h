@@ -10,7 +10,7 @@
 
 namespace app {
 
-/// `calopipe run`: a pipeline on this machine, each task as a process; with --on, on Kubeflow.
+/// `calopipe run`: runs a pipeline on this machine, each task as a process; with --on, on Kubeflow.
 class RunCommand {
  public:
   RunCommand(CLI::App& app, const kfp::Registry& registry);

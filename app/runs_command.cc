@@ -76,13 +76,13 @@ RunsCommand::RunsCommand(CLI::App& app, Resume resume)
   subcommand_->group("Tools");
   subcommand_->require_subcommand(1);
   subcommand_->footer(
-      "A run is named by its id, the beginning of it, or \"latest\".\n"
+      "A run is named by its id, the beginning of the id, or \"latest\".\n"
       "Examples:\n  calopipe runs list\n  calopipe runs show latest\n  calopipe runs logs latest train "
       "--follow");
 
   list_ = add("list", "Lists the runs, newest first",
               "Examples:\n  calopipe runs list --state FAILED --limit 5\n  calopipe runs list --json");
-  list_->add_option("--limit", limit_, "Only the newest")->check(CLI::PositiveNumber)->type_name("N");
+  list_->add_option("--limit", limit_, "Only the newest N runs")->check(CLI::PositiveNumber)->type_name("N");
   list_->add_option("--pipeline", pipeline_, "Only runs of this pipeline, or with this name");
   list_
       ->add_option("--state", states_,
@@ -92,14 +92,15 @@ RunsCommand::RunsCommand(CLI::App& app, Resume resume)
   show_ = add("show", "Prints a run: parameters, tasks, metrics, artifacts",
               "Examples:\n  calopipe runs show latest\n  calopipe runs show latest --task train --json");
   add_run_argument(*show_, "Run");
-  show_->add_option("--task", task_, "All about this task: its path, the last part of it, or its name");
+  show_->add_option("--task", task_,
+                    "All details of one task: its path, the last part of the path, or its name");
 
-  logs_ = add("logs", "Prints the log of a task, or those of all tasks behind their names",
+  logs_ = add("logs", "Prints the log of a task, or the logs of all tasks with their names",
               "Examples:\n  calopipe runs logs latest train --follow\n  calopipe runs logs 2026 --tail 20");
   add_run_argument(*logs_, "Run");
-  logs_->add_option("task", task_, "Task: its path, the last part of it, or its name");
-  logs_->add_flag("--follow,-f", follow_, "Go on until the task or the run is over");
-  logs_->add_option("--tail", tail_, "Only the last lines of each task")
+  logs_->add_option("task", task_, "Path of a task, the last part of the path, or its name");
+  logs_->add_flag("--follow,-f", follow_, "Continue until the task or the run ends");
+  logs_->add_option("--tail", tail_, "Only the last N lines of each task")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
 
@@ -107,14 +108,16 @@ RunsCommand::RunsCommand(CLI::App& app, Resume resume)
       add("open", "Opens the HTML report of a run, or another artifact; prints its path without a display",
           "Examples:\n  calopipe runs open latest\n  calopipe runs open latest train/model --print");
   add_run_argument(*open_, "Run");
-  open_->add_option("artifact", artifact_, "Artifact, with or without its task: report, validate/report");
+  open_->add_option("artifact", artifact_,
+                    "Name of the artifact, with or without its task: report, validate/report");
   open_->add_flag("--print", print_, "Only print the path");
 
   compare_ = add("compare", "Compares runs: parameters that differ, metrics, durations, artifacts",
                  "Examples:\n  calopipe runs compare latest 20261124-093000-3fa9");
   compare_->add_option("runs", ids_, "Runs")->required()->expected(2, 1000)->type_name("ID");
 
-  delete_ = add("delete", "Deletes runs: records, logs, artifacts (those that other runs use are kept)",
+  delete_ = add("delete",
+                "Deletes the records, logs and artifacts of runs (artifacts that other runs use are kept)",
                 "Examples:\n  calopipe runs delete 20261124-093000-3fa9\n"
                 "  calopipe runs delete --older-than 30 --keep 10 --yes");
   delete_->add_option("runs", ids_, "Runs")->expected(0, 100'000)->type_name("ID");
@@ -127,7 +130,7 @@ RunsCommand::RunsCommand(CLI::App& app, Resume resume)
   delete_->add_flag("--yes,-y", yes_, "Do not ask");
 
   if (resume_hook_) {
-    resume_ = add("resume", "Goes on with a run that was interrupted or killed, or that failed",
+    resume_ = add("resume", "Resumes a run that was interrupted or killed, or that failed",
                   "Examples:\n  calopipe runs resume latest");
     add_run_argument(*resume_, "Run");
   }
@@ -148,7 +151,7 @@ void RunsCommand::add_run_argument(CLI::App& command, const char* what) {
 
 std::unique_ptr<kfp::local::Store> RunsCommand::open_store() const {
   const fs::path folder = store_.empty() ? kfp::local::default_store_folder() : store_;
-  // Looking must not make one.
+  // A command that only looks must not create a store.
   std::error_code error;
   if (!fs::exists(folder / "runs.db", error))
     throw core::InputError({.message = "there is no store of runs",
@@ -179,7 +182,7 @@ int RunsCommand::list() const {
       throw core::UsageError({.message = error.details().message, .hint = error.details().hint});
     }
   }
-  // Nothing has run here yet: no mistake, unless the store was named.
+  // Without --store, a missing store means that nothing has run here yet.
   std::error_code error;
   const bool none = store_.empty() && !fs::exists(kfp::local::default_store_folder() / "runs.db", error);
   const std::vector<RunRecord> runs =
@@ -206,7 +209,7 @@ int RunsCommand::show() const {
       fmt::print("{}", kfp::local::show_text(report, terminal_style()));
     return 0;
   }
-  // As the report has it: in a run that is over no task is still running.
+  // Use the report's state: in a finished run no task is still running.
   const std::string path = store->task(report.run.id, task_).path;
   for (const kfp::local::TaskRecord& task : report.tasks) {
     if (task.path != path) continue;
@@ -242,7 +245,7 @@ int RunsCommand::open() const {
   const kfp::local::ArtifactRecord artifact = kfp::local::find_artifact(report, artifact_);
   std::error_code error;
   if (!fs::exists(artifact.path, error))
-    throw core::InputError({.message = "the artifact is not there any more", .file = artifact.path});
+    throw core::InputError({.message = "the artifact no longer exists", .file = artifact.path});
   const bool opened = !print_ && has_display() && open_on_desktop(artifact.path);
   if (json_) {
     json result = kfp::local::to_json(artifact);
@@ -273,10 +276,9 @@ int RunsCommand::compare() const {
 std::vector<RunRecord> RunsCommand::chosen_for_deletion(const kfp::local::Store& store) const {
   const bool filtered = older_than_days_ >= 0 || keep_ >= 0;
   if (filtered == !ids_.empty())
-    throw core::UsageError({.message = filtered
-                                           ? "runs are named, or chosen by --older-than and --keep, not both"
-                                           : "no run is named",
-                            .hint = "name runs, or use --older-than DAYS, --keep N"});
+    throw core::UsageError(
+        {.message = filtered ? "give either runs or --older-than and --keep, not both" : "no run is given",
+         .hint = "name runs, or use --older-than DAYS, --keep N"});
   if (filtered)
     return kfp::local::to_delete(store.runs(), {.older_than_days = older_than_days_, .keep = keep_}, now_s());
   std::vector<RunRecord> runs;
@@ -286,7 +288,7 @@ std::vector<RunRecord> RunsCommand::chosen_for_deletion(const kfp::local::Store&
   for (const RunRecord& run : runs)
     if (is_live(run))
       throw core::UsageError({.message = fmt::format("run {} is running: process {}", run.id, run.runner_pid),
-                              .hint = "wait for it, or end that process; nothing was deleted"});
+                              .hint = "wait for it, or end the process; nothing was deleted"});
   return runs;
 }
 
@@ -296,7 +298,8 @@ int RunsCommand::remove() const {
   if (!yes_ && !runs.empty()) {
     if (isatty(STDIN_FILENO) == 0)
       throw core::UsageError(
-          {.message = "deleting runs needs a yes, and there is no terminal to ask on", .hint = "--yes"});
+          {.message = "deleting runs must be confirmed, but there is no terminal to ask on",
+           .hint = "--yes"});
     fmt::print(stderr, "{}delete {}? [y/N] ", kfp::local::list_text(runs, terminal_style()),
                runs.size() == 1 ? "this run" : fmt::format("these {} runs", runs.size()));
     std::string answer;
@@ -311,7 +314,7 @@ int RunsCommand::remove() const {
     try {
       store->delete_run(run.id);
     } catch (const core::UsageError& error) {
-      // A live run uses it. Whoever named it is told by the exit code; a clean-up goes on.
+      // A live run uses it. If runs were named, this is an error; a clean-up continues.
       if (!ids_.empty()) throw;
       fmt::print(stderr, "kept: {}\n", error.what());
       continue;

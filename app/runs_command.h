@@ -11,22 +11,22 @@
 
 namespace app {
 
-/// `calopipe runs list|show|logs|open|compare|delete|resume`: what ran on this machine.
+/// `calopipe runs list|show|logs|open|compare|delete|resume`: shows and manages the runs on this machine.
 class RunsCommand {
  public:
-  /// Which run to go on with.
+  /// The run to resume.
   struct ResumeRequest {
     std::filesystem::path store;
-    std::string id;  ///< whole, of a run that is there
+    std::string id;  ///< complete id of an existing run
     bool json = false;
   };
-  /// Goes on with a run. @return the exit code
+  /// Resumes a run. @return the exit code
   using Resume = std::function<int(const ResumeRequest&)>;
 
-  /// `runs resume` is there only where `resume` is given.
+  /// `runs resume` exists only if `resume` is given.
   explicit RunsCommand(CLI::App& app, Resume resume = {});
   CLI::App* subcommand() const { return subcommand_; }
-  /// For further options; null if there is none.
+  /// The subcommand `resume`, for further options; null if there is none.
   CLI::App* resume_subcommand() const { return resume_; }
 
   /// Prints to stdout. @return the exit code

@@ -14,16 +14,17 @@
 namespace app {
 
 ShowersCommand::ShowersCommand(CLI::App& app)
-    : subcommand_(app.add_subcommand("showers", "Files of showers: from one layout into another")) {
+    : subcommand_(app.add_subcommand("showers", "Converts files of showers to another layout")) {
   subcommand_->group("Tools");
   subcommand_->require_subcommand(1);
   convert_ =
       subcommand_->add_subcommand("convert", "Writes showers again in another layout (doc/formats.md)");
   convert_->add_option("in", in_, "File or folder of showers, in any layout")->required()->type_name("IN");
   convert_
-      ->add_option("out", out_,
-                   "File to write; of the layout mlfastsim also a folder (a path without .h5), for several "
-                   "geometries or angles")
+      ->add_option(
+          "out", out_,
+          "File to write; for the layout mlfastsim also a folder (a path without .h5), if there are several "
+          "geometries or angles")
       ->required()
       ->type_name("OUT");
   convert_
@@ -32,9 +33,10 @@ ShowersCommand::ShowersCommand(CLI::App& app)
       ->required()
       ->type_name("NAME");
   convert_
-      ->add_option("--drop", drop_,
-                   "What may be lost where the layout cannot hold it: angle, phi, geometry, time; without it "
-                   "that is an error")
+      ->add_option(
+          "--drop", drop_,
+          "Information that may be lost if the layout cannot hold it: angle, phi, geometry, time; otherwise "
+          "its loss is an error")
       ->delimiter(',')
       ->type_name("NAME,…");
   add_reading_options(*convert_, reading_);

@@ -9,13 +9,13 @@
 
 namespace app {
 
-/// `calopipe showers convert IN OUT --layout NAME`: files of showers from one layout into another.
+/// `calopipe showers convert IN OUT --layout NAME`: writes showers again in another layout.
 class ShowersCommand {
  public:
   explicit ShowersCommand(CLI::App& app);
   CLI::App* subcommand() const { return subcommand_; }
   CLI::App* convert_subcommand() const { return convert_; }
-  /// @param json prints the result as JSON
+  /// @param json print the result as JSON
   void run(core::ThreadPool& pool, bool json);
 
  private:

@@ -6,11 +6,11 @@ find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(SQLite3 REQUIRED)
-# For its headers: the library is loaded when it is needed (src/kfp/client/curl_library.h).
+# Only the headers are used: the library is loaded when needed (src/kfp/client/curl_library.h).
 find_package(CURL REQUIRED)
 
-# calopipe_prefer_static(<imported target> <library> [<further libraries> …]): each task of a pipeline is a process, and
-# each shared library costs it time to start; Debian's HDF5 alone brings libcurl and 30 more.
+# calopipe_prefer_static(<imported target> <library> [<further libraries> …]): links static libraries if possible. Each task
+# of a pipeline is a process, and each shared library delays its start; Debian's HDF5 alone loads libcurl and 30 more.
 function(calopipe_prefer_static target name)
   find_library(CALOPIPE_STATIC_${name} lib${name}.a)
   if(CALOPIPE_STATIC_${name} AND TARGET ${target})
@@ -35,7 +35,7 @@ if(NOT CALOPIPE_ONLY_KFP OR CALOPIPE_FUZZ)
   find_package(HDF5 REQUIRED COMPONENTS C)
   get_target_property(hdf5_file hdf5::hdf5 IMPORTED_LOCATION)
   if(hdf5_file MATCHES "\\.a$")
-    # What its filters call. Its reader of S3 would need libcurl; nobody here calls it, so that it is left out.
+    # The libraries of its filters. Its S3 reader would need libcurl, but is not used, so libcurl is left out.
     find_package(ZLIB REQUIRED)
     find_library(CALOPIPE_SZIP NAMES libsz.a sz REQUIRED)
     find_library(CALOPIPE_AEC NAMES libaec.a aec REQUIRED)

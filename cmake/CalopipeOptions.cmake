@@ -1,9 +1,9 @@
 option(CALOPIPE_ONLY_KFP "Build only the SDK for Kubeflow Pipelines (src/core, src/kfp): no LibTorch, HDF5, npm" OFF)
 option(CALOPIPE_TESTS "Build the tests" ON)
-option(CALOPIPE_FUZZ "Build the fuzzer of the readers (clang only)" OFF)
+option(CALOPIPE_FUZZ "Build the fuzzers of the readers (clang only)" OFF)
 option(CALOPIPE_BENCHMARKS "Build the benchmarks" OFF)
-option(CALOPIPE_WERROR "Warnings are errors (on where the environment says CI=true)" "$ENV{CI}")
-set(CALOPIPE_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize takes them: address,undefined or thread")
+option(CALOPIPE_WERROR "Treat warnings as errors (the default if the environment has CI=true)" "$ENV{CI}")
+set(CALOPIPE_SANITIZE "" CACHE STRING "Sanitizers, in the form for -fsanitize: address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -19,16 +19,16 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  # Precompiled headers carry the time and the macros of their making.
+  # Precompiled headers contain the time and the macros of their compilation.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE_PROGRAM})
 endif()
 
-# Sources with flags of their own (-fno-math-errno) go without the precompiled header of their library.
+# Sources with their own flags (-fno-math-errno) cannot use the precompiled header of their library.
 set(CMAKE_PCH_WARN_INVALID OFF)
-# ccache needs to see which precompiled header a file takes.
+# ccache must see which precompiled header a file uses.
 add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>)
-# Options structs are filled by designated initialisers that leave defaults out; g++ 12 sees overlapping
-# copies in std::string that are not there (GCC bug 105651).
+# Designated initialisers of option structs omit defaults, and g++ 12 warns of overlapping copies in std::string that do not
+# exist (GCC bug 105651).
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
                     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
                     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)
@@ -36,7 +36,7 @@ if(CALOPIPE_WERROR)
   add_compile_options(-Werror)
 endif()
 if(CALOPIPE_SANITIZE)
-  # Instrumented code looks uninitialised to g++ 12 where it is not (std::regex, std::function).
+  # g++ 12 wrongly reports uninitialised variables in instrumented code (std::regex, std::function).
   add_compile_options(-fsanitize=${CALOPIPE_SANITIZE} -fno-omit-frame-pointer
                       $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${CALOPIPE_SANITIZE})

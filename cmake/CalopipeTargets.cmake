@@ -1,10 +1,10 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-# calopipe_compile(<name> HEAVY|LIGHT|TEST|ALONE): how a target is compiled. Reading headers and optimising code that never
-# takes long is most of a build's time. LIGHT code (the IR of Kubeflow, options, pages) and TESTs are optimised little,
-# under sanitizers not at all; HEAVY code computes. All share a precompiled header by kind, but for those that stand
-# ALONE, without the libraries that are in it.
+# calopipe_compile(<name> HEAVY|LIGHT|TEST|ALONE): sets how a target is compiled. Most of the build time is spent on reading
+# headers and on optimising code that never takes long. So LIGHT code (the IR of Kubeflow, options, pages) and TESTs are
+# optimised little, and under sanitizers not at all; HEAVY code does the computing. Targets of one kind share a precompiled
+# header, except for ALONE, which must build without the libraries in that header.
 function(calopipe_compile name kind)
   if(kind MATCHES "LIGHT|TEST")
     if(CALOPIPE_SANITIZE)
@@ -27,7 +27,7 @@ function(calopipe_compile name kind)
     if(kind STREQUAL TEST)
       target_link_libraries(${owner} PRIVATE GTest::gtest GTest::gmock)
       list(APPEND headers <gmock/gmock.h> <gtest/gtest.h>)
-      # As programs are compiled, and not libraries.
+      # Compile it with the flags of programs, not of libraries.
       set_target_properties(${owner} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
       target_compile_options(${owner} PRIVATE -fPIE)
     endif()
@@ -35,13 +35,13 @@ function(calopipe_compile name kind)
     calopipe_compile(${owner} "${kind} OWNER")
   endif()
   target_precompile_headers(${name} REUSE_FROM ${owner})
-  # g++ 12 is quiet about what it takes for mistakes inside the standard library, but not if that is precompiled.
+  # g++ 12 suppresses false warnings inside the standard library, but not if that is precompiled.
   target_compile_options(${name} PRIVATE -Wno-array-bounds -Wno-use-after-free -Wno-stringop-overflow
                                          -Wno-stringop-overread)
 endfunction()
 
 # calopipe_library(<name> SOURCES … [PUBLIC …] [PRIVATE …] [LIGHT|ALONE]): one library per folder of src/. The libraries of
-# kfp are LIGHT by themselves. Headers stand beside their sources; includes are spelled from src/
+# kfp are LIGHT by default. Headers are next to their sources; the paths of includes are relative to src/
 # ("calo/io/shower_reader.h").
 function(calopipe_library name)
   cmake_parse_arguments(ARG "LIGHT;ALONE" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
@@ -58,7 +58,7 @@ function(calopipe_library name)
 endfunction()
 
 # calopipe_test(<name> SOURCES … LINK … [ALONE]): one GoogleTest program per folder of test/, each test
-# known to ctest by its own name. Tests run in the source tree's root.
+# with its own name in ctest. Tests run in the root of the source tree.
 function(calopipe_test name)
   cmake_parse_arguments(ARG "ALONE" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -75,8 +75,8 @@ function(calopipe_test name)
                        PROPERTIES LABELS ${name} TIMEOUT 300)
 endfunction()
 
-# calopipe_package(<name> NAMESPACE <name> COMPONENT <name>): what find_package(<name>) reads, of the targets that were
-# installed with EXPORT <name>Targets; <name>Config.cmake.in stands beside the CMakeLists.txt.
+# calopipe_package(<name> NAMESPACE <name> COMPONENT <name>): installs the files for find_package(<name>), with the targets
+# that were installed with EXPORT <name>Targets; <name>Config.cmake.in must be next to the CMakeLists.txt.
 function(calopipe_package name)
   cmake_parse_arguments(ARG "" "NAMESPACE;COMPONENT" "" ${ARGN})
   set(folder ${CMAKE_INSTALL_LIBDIR}/cmake/${name})

@@ -18,28 +18,28 @@ extern "C" {
 typedef enum calopipe_infer_status {
   CALOPIPE_INFER_OK = 0,
   CALOPIPE_INFER_INTERNAL = 1,
-  CALOPIPE_INFER_USAGE = 2, /* an argument is invalid */
-  CALOPIPE_INFER_INPUT = 3, /* the model file is not readable, damaged, or of a kind that is not known */
+  CALOPIPE_INFER_USAGE = 2,       /* an argument is invalid */
+  CALOPIPE_INFER_INPUT = 3,       /* the model file is unreadable, damaged or of an unknown kind */
   CALOPIPE_INFER_UNAVAILABLE = 4, /* no memory */
-  /* The model made cells that are NaN or infinite: nothing of the call is to be used, or energy would be
-   * lost. The message names model, particle and cell. */
+  /* The model produced cells that are NaN or infinite. Discard all results of the call, or energy would be
+   * lost. The message names the model, the particle and the cell. */
   CALOPIPE_INFER_NOT_FINITE = 5
 } calopipe_infer_status;
 
-/* How weights are kept. bf16 and int8 need less memory and time, and lose accuracy. */
+/* Format of the weights in memory. bf16 and int8 need less memory and time, and lose accuracy. */
 typedef enum calopipe_infer_precision {
   CALOPIPE_INFER_FP32 = 0,
   CALOPIPE_INFER_BF16 = 1,
   CALOPIPE_INFER_INT8 = 2,
-  CALOPIPE_INFER_W8A8 = 3,     /* inputs of int8 layers with 8 bits too */
-  CALOPIPE_INFER_AS_STORED = 4 /* what the file is made for (calopipe optimise), fp32 where it does not say */
+  CALOPIPE_INFER_W8A8 = 3,     /* the inputs of int8 layers have 8 bits, too */
+  CALOPIPE_INFER_AS_STORED = 4 /* as the file says (calopipe optimise), else fp32 */
 } calopipe_infer_precision;
 
 typedef struct calopipe_infer_model calopipe_infer_model;
 typedef struct calopipe_infer_workspace calopipe_infer_workspace;
 
-/* What a shower is made for. Its noise belongs to (seed, event, particle): the same shower comes out whatever
- * else is computed with it. */
+/* The particle that starts a shower. Its noise belongs to (seed, event, particle): the shower is the same
+ * whatever else is computed with it. */
 typedef struct calopipe_infer_particle {
   float energy_mev;
   float theta_rad;
@@ -58,19 +58,20 @@ typedef struct calopipe_infer_showers {
   const float* energies_mev;
 } calopipe_infer_showers;
 
-/* The message of the last failure in this thread; empty if there was none. */
+/* Message of the last failure in this thread; empty if there was none. */
 const char* calopipe_infer_error(void);
 
-/* precision: a calopipe_infer_precision; taken as int so that any other number is an error, not undefined. */
+/* precision: a calopipe_infer_precision; an int, so that any other number is an error and not undefined
+ * behaviour. */
 calopipe_infer_status calopipe_infer_load(const char* file, int precision, calopipe_infer_model** model);
 void calopipe_infer_free(calopipe_infer_model* model);
 
-/* How a model is loaded. Begin with CALOPIPE_INFER_OPTIONS_INIT: `size` tells the library which options the
- * program knows; options that later versions add will stand behind these. */
+/* Options for loading a model. Begin with CALOPIPE_INFER_OPTIONS_INIT: `size` tells the library which options
+ * the program knows; later versions will append their options. */
 typedef struct calopipe_infer_options {
-  size_t size;   /* of this struct */
+  size_t size;   /* size of this struct */
   int precision; /* a calopipe_infer_precision */
-  /* For a model that somebody else wrote, whose file has no calopipe properties (doc/onnx.md); NULL = as the
+  /* For a model of other authors, whose file has no calopipe properties (doc/onnx.md); NULL = as the
    * file says. "par04-vae": one input [1, n] of noise, E / scale, theta / 90 degrees, one-hot of SciPb and
    * SiW; the output times E is MeV. "par04-calodit2": one input [1, 8], E in GeV, phi, theta, one-hot of SiW,
    * SciPb, ODD, FCCeeCLD, new; the noise is drawn inside; the output times 1000 is MeV. */
@@ -78,7 +79,7 @@ typedef struct calopipe_infer_options {
   /* With a contract: "SiW", "SciPb", "SiW-lowgran", or cells and their sizes in mm, r x phi x z : r x z, as
    * in "18x50x45:2.325x3.4". */
   const char* mesh;
-  double energy_scale_gev; /* of par04-vae; 0 = 1024, as Par04 has it */
+  double energy_scale_gev; /* scale of par04-vae; 0 = 1024, as in Par04 */
 } calopipe_infer_options;
 
 #define CALOPIPE_INFER_OPTIONS_INIT \
@@ -88,20 +89,20 @@ calopipe_infer_status calopipe_infer_load_with(const char* file, const calopipe_
                                                calopipe_infer_model** model);
 
 int64_t calopipe_infer_num_cells(const calopipe_infer_model* model);
-/* Extents of a regular mesh; zeros for another one. */
+/* Extents of a regular mesh; zeros for any other mesh. */
 void calopipe_infer_mesh(const calopipe_infer_model* model, int64_t* n_r, int64_t* n_phi, int64_t* n_z);
 size_t calopipe_infer_num_geometries(const calopipe_infer_model* model);
-/* Name of a geometry; NULL behind the last one. */
+/* Name of a geometry; NULL after the last one. */
 const char* calopipe_infer_geometry(const calopipe_infer_model* model, size_t index);
-/* A property of the model file, such as "calopipe.mesh"; NULL where it has none of that name. */
+/* A property of the model file, such as "calopipe.mesh"; NULL if it has none of that name. */
 const char* calopipe_infer_property(const calopipe_infer_model* model, const char* name);
 size_t calopipe_infer_weight_bytes(const calopipe_infer_model* model);
 
-/* NULL where there is no memory. */
+/* Returns NULL if there is no memory. */
 calopipe_infer_workspace* calopipe_infer_workspace_new(void);
 void calopipe_infer_workspace_free(calopipe_infer_workspace* workspace);
 
-/* Allocates nothing once the workspace has been used for as many particles. */
+/* Allocates nothing if the workspace has been used for as many particles before. */
 calopipe_infer_status calopipe_infer_generate(const calopipe_infer_model* model,
                                               calopipe_infer_workspace* workspace,
                                               const calopipe_infer_particle* particles, size_t count,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the benchmarks and runs them: reading, training, generation, inference, compiling pipelines and running them here, each
-# beside its peer and the machine's limit.
-# Fresh Debian 12, as root or with sudo. For figures worth keeping, let nothing else run.
+# Builds and runs the benchmarks: reading, training, generation, inference, compiling and running pipelines. Each is compared
+# with its peer and with the limit of the machine.
+# Runs on a fresh Debian 12, as root or with sudo. Run nothing else at the same time if you want to keep the figures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh build

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures and builds one preset. usage: build.sh PRESET [CMake options …] [-- targets …]
+# Configures and builds one preset. Usage: build.sh PRESET [CMake options …] [-- targets …]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=$1; shift

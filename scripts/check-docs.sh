@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The reference pages in doc/components must be what the code says.
+# Checks that the reference pages in doc/components match the code.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rm -rf build/reference

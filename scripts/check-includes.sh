@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that every folder includes only what the table in doc/architecture.md lets it: itself, the folders named there,
-# and what those may include.
+# Checks that every folder includes only what the table in doc/architecture.md allows: itself, the folders named there,
+# and the folders that those may include.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 {
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 } | awk '
   $1 == "may" { folder = $2; known[folder]
                 for (i = 3; i <= NF; ++i) { gsub(",", "", $i); if ($i != "–") allowed[folder, $i] } next }
-  # Those that may be included in one step more, until nothing is new.
+  # Add the folders that those may include, until nothing is new.
   !closed { closed = 1
             do { grown = 0
                  for (pair in allowed) { split(pair, at, SUBSEP)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on the sample in data/, from nothing installed: Geant4 showers → trained model → report.
-# Fresh Debian 12, as root or with sudo; safe to repeat. Results: demo-output/.
+# Runs the training pipeline on the sample in data/: Geant4 showers → trained model → report.
+# Works on a fresh Debian 12, as root or with sudo; safe to repeat. The results are in demo-output/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 start=$SECONDS

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formats the C++ sources in place; --check only tells what is not formatted.
+# Formats the C++ sources in place; --check only reports files that are not formatted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=(-i)

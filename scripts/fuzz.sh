@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of YAML, compiled pipelines and conditions, of ONNX, and of HDF5, with libFuzzer. What breaks them is
-# left in build/fuzz. usage: fuzz.sh [SECONDS] [libFuzzer options, or files to run once …]
-# FUZZERS="kfp onnx hdf5" chooses among them.
+# Fuzzes the readers of YAML, compiled pipelines and conditions, of ONNX, and of HDF5, with libFuzzer. Inputs that break them
+# are left in build/fuzz. Usage: fuzz.sh [SECONDS] [libFuzzer options, or files to run once …]
+# FUZZERS="kfp onnx hdf5" selects the fuzzers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}; [ $# -gt 0 ] && shift
@@ -18,12 +18,12 @@ cp test/fuzz/seeds/* test/kfp/ir/*.yaml "$seeds"
 for file in test/kfp/goldens/*.yaml "$goldens"/*.yaml; do
   [ ! -f "$file" ] || cp "$file" "$seeds"
 done
-# Conditions and selectors as they stand in pipelines.
+# Conditions and selectors from pipelines.
 grep -hoE "(condition|parameterExpressionSelector): .*" "$seeds"/*.yaml |
   sed -E "s/^[a-zA-Z]+: //; s/^'(.*)'\$/\1/; s/''/'/g" | sort -u | split -l 1 -a 3 - "$seeds/condition-"
 
 "$work/bin/onnx_fuzz_seeds" "$work/seeds/onnx"
-# Its inputs are choices, which any bytes are.
+# This fuzzer makes its choices from any bytes.
 head -c 4000 "$0" >"$work/seeds/hdf5/text"
 
 export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=allocator_may_return_null=0:detect_container_overflow=0
@@ -34,8 +34,8 @@ for name in $fuzzers; do
            -artifact_prefix="$work/" -print_final_stats=1 -verbosity=0 -print_funcs=0)
   if ! "$work/bin/${name}_fuzz" "${options[@]}" "$@" "$work/corpus/$name" "$work/seeds/$name" 2>"$work/log"; then
     tail -n 80 "$work/log" >&2
-    echo "fuzz: what breaks it lies in $work; once more with: $work/bin/${name}_fuzz FILE" >&2
+    echo "fuzz: failing inputs are in $work; repeat with: $work/bin/${name}_fuzz FILE" >&2
     exit 1
   fi
-  echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs in $seconds s, all refused or read back"
+  echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs in $seconds s, all rejected or read back"
 done

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# clang-tidy over the sources that build/release compiles. usage: lint.sh [--all | FILES …]
-# Without arguments: those that changed, or include a header that changed, since the commit in .ci/linted, at which all
-# were clean. After --all has found nothing, .ci/linted names the present commit.
+# Runs clang-tidy on the sources that build/release compiles. Usage: lint.sh [--all | FILES …]
+# Without arguments it checks the files that have changed, or include a header that has changed, since the commit in
+# .ci/linted, at which all were clean. If --all finds nothing, it writes the current commit to .ci/linted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 all=
 [ "${1:-}" != --all ] || { all=1; shift; }
 
-# clang-tidy takes neither the precompiled headers of g++ nor a command in front of the compiler.
+# clang-tidy supports neither the precompiled headers of g++ nor a command before the compiler.
 database=build/lint
 mkdir -p "$database"
 sed -E 's|("command": ")[^"]*/ccache |\1|; s| -include [^ ]*/cmake_pch.hxx||; s/ -Winvalid-pch//; s/ -fpch-preprocess//' build/release/compile_commands.json \
   >"$database/compile_commands.json"
 
-# Sources that changed, or include what changed, of those on standard input.
+# Prints those sources of standard input that have changed, or include a changed header.
 changed_since() {
   git diff --name-only "$1" >"$database/changed"
-  # Of each source the headers, as the compiler noted them.
+  # The headers of each source, as recorded by the compiler.
   ninja -C build/release -t deps | awk -v root="$PWD/" '
     /^[^ ]/ { source = "" }
     /^ / { sub(/^ +/, ""); if (index($0, root) != 1) next
@@ -28,7 +28,7 @@ changed_since() {
 
 files=("$@")
 if [ ${#files[@]} -eq 0 ]; then
-  # clang 14 cannot compile the headers of LibTorch 1.13 as C++20: calo/torch is left out; and so are files that this
+  # clang 14 cannot compile the headers of LibTorch 1.13 as C++20: calo/torch is left out, and so are files that this
   # configuration does not compile (geant4/ without Geant4).
   git ls-files -- 'src/*.cc' 'app/*.cc' 'geant4/*.cc' | grep -v '^src/calo/torch/' |
     while read -r file; do ! grep -qF "/$file\"" "$database/compile_commands.json" || echo "$file"; done >"$database/files"
@@ -41,15 +41,15 @@ if [ ${#files[@]} -eq 0 ]; then
   fi
 fi
 
-# tidy CHECKS FILES …: CHECKS on top of those of .clang-tidy. Warnings of g++ that clang does not know stand in
-# compile_commands.json.
+# tidy CHECKS FILES …: runs CHECKS in addition to those of .clang-tidy. compile_commands.json has warning options of g++
+# that clang does not know.
 tidy() {
   local checks=$1; shift
   [ $# -eq 0 ] || printf '%s\0' "$@" |
     xargs -0 -P "$(nproc)" -n 4 clang-tidy-14 --quiet -p "$database" --checks="$checks" \
       --extra-arg=-Wno-unknown-warning-option 2>/dev/null
 }
-# The static analyser takes two thirds of the time. It is for code that handles memory itself.
+# The static analyser takes two thirds of the time, so it runs only on code that manages memory itself.
 by_hand=() others=()
 for file in "${files[@]}"; do
   case $file in

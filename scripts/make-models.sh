@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains the models in models/ anew. usage: make-models.sh DATA   (a folder like the one that models/README.md describes)
+# Trains the models in models/ again. Usage: make-models.sh DATA   (a folder as described in models/README.md)
 set -euo pipefail
 data=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -7,7 +7,7 @@ calopipe=$PWD/build/release/bin/calopipe
 work=build/models
 mkdir -p "$work"
 
-# train NAME SHOWERS: on four fifths of the showers; the others judge it.
+# train NAME SHOWERS: trains on four fifths of the showers; the others are for validation.
 train() {
   local name=$1 showers=$2
   "$calopipe" preprocess --showers "$showers" --holdout-fraction 0.2 --out "$work/$name-prepared"

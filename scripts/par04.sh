@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds Geant4's example Par04, its sources as they are, and runs a macro of `calopipe convert --par04-macro` in it.
-# usage: GEANT4=… ONNXRUNTIME=… PAR04=… par04.sh MACRO [arguments of examplePar04 …]
-#   GEANT4        where Geant4 is installed
+# Builds Geant4's example Par04 from its unmodified sources, and runs a macro of `calopipe convert --par04-macro` in it.
+# Usage: GEANT4=… ONNXRUNTIME=… PAR04=… par04.sh MACRO [arguments of examplePar04 …]
+#   GEANT4        folder of the Geant4 installation
 #   ONNXRUNTIME   a folder with include/onnxruntime_cxx_api.h and lib/libonnxruntime.so
 #   PAR04         the example's folder (examples/extended/parameterisations/Par04 of Geant4's sources)
-#   WITHOUT_DATA  1: where Geant4's data files are not there, electromagnetic models that need none replace FTFP_BERT
-# Started in the folder from which the model's path in the macro is right; leaves the macro's files there, and prints
-# the profiles where they are CSV (/analysis/setFileName x.csv).
+#   WITHOUT_DATA  1 = replace FTFP_BERT by electromagnetic models without data files, if those of Geant4 are missing
+# Start it in the folder that the model's path in the macro is relative to. It leaves the macro's files there, and prints
+# the profiles if they are CSV (/analysis/setFileName x.csv).
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 : "${GEANT4:?where Geant4 is installed}" "${ONNXRUNTIME:?folder with include/ and lib/}" "${PAR04:?folder of the example}"
@@ -21,7 +21,7 @@ cmake --build "$build"
 
 export LD_LIBRARY_PATH=$GEANT4/lib:$GEANT4/lib64:$ONNXRUNTIME/lib:${LD_LIBRARY_PATH:-}
 if [ "$without_data" = 1 ]; then
-  # The kernel looks for the folders of all data files when it starts; it reads only one, which may be empty.
+  # The kernel looks for the folders of all data files when it starts, but reads only one file, which may be empty.
   data=$(mktemp -d)
   trap 'rm -rf "$data"' EXIT
   for name in ABLA CHANNELING ENSDFSTATE INCL LE LEVELGAMMA NEUTRONHP NUDEXLIB PARTICLEHP PARTICLEXS PII RADIOACTIVE \
@@ -34,7 +34,7 @@ if [ "$without_data" = 1 ]; then
 fi
 "$build/examplePar04" -m "$macro" "$@"
 
-# Histograms of G4CsvAnalysisManager: a header of #-lines, then entries, Sw, Sw2, Sxw0, Sx2w0 of underflow, bins,
+# Histograms of G4CsvAnalysisManager have a header of #-lines, then entries, Sw, Sw2, Sxw0, Sx2w0 for underflow, bins,
 # overflow.
 shopt -s nullglob
 for file in *_h1_longProfile.csv *_h1_transProfile.csv; do

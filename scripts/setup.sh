@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what calopipe needs from Debian's packages (Debian 12, as root or with sudo).
-# usage: setup.sh build|test|lint
+# Installs the Debian packages that calopipe needs (Debian 12, as root or with sudo).
+# Usage: setup.sh build|test|lint
 set -euo pipefail
 
 packages=(
@@ -15,7 +15,7 @@ case "${1:-build}" in
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev doxygen) ;;
   *) echo "usage: $0 build|test|lint" >&2; exit 2 ;;
 esac
-# Programs that may have come from elsewhere than Debian's packages.
+# Programs that may be installed without Debian packages.
 need_program() { command -v "$1" >/dev/null || packages+=("$2"); }
 need_program node nodejs
 need_program npm npm

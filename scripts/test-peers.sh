@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The independent peers of the tests: Python packages in a virtual environment. The product itself needs no Python.
+# Installs the independent peers of the tests: Python packages in a virtual environment. calopipe itself needs no Python.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=build/test-venv

@@ -9,7 +9,7 @@
 #include "kfp/ir/validate.h"
 #include "word_count.h"
 
-// kfp-hello: a component as a command, and what can be said of a compiled pipeline.
+// kfp-hello: a component as a command, and checks of a compiled pipeline.
 namespace {
 
 /// Prints the graph and the mistakes of a compiled pipeline.

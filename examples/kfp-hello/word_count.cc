@@ -14,10 +14,9 @@ kfp::ComponentInfo WordCount::info() {
 void WordCount::describe(kfp::Visitor& v) {
   v.input("text", text, {.help = "The text, in UTF-8"});
   v.parameter("shortest", shortest, {.help = "Leave out words with fewer letters", .min = 1});
-  v.output_parameter("words", words, {.help = "Words counted"});
-  v.output(
-      "counts", counts,
-      {.type = kfp::ArtifactType::kDataset, .help = "Words and how often they come", .file = "counts.json"});
+  v.output_parameter("words", words, {.help = "Number of words"});
+  v.output("counts", counts,
+           {.type = kfp::ArtifactType::kDataset, .help = "Words and their counts", .file = "counts.json"});
 }
 
 void WordCount::run(kfp::RunContext& context) {

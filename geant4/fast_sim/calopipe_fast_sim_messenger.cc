@@ -12,7 +12,7 @@ namespace geant4 {
 
 CalopipeFastSimMessenger::CalopipeFastSimMessenger(std::shared_ptr<FastSimSetup> setup)
     : setup_(std::move(setup)), directory_(std::make_unique<G4UIdirectory>("/calopipe/", false)) {
-  directory_->SetGuidance("Fast simulation with a model of calopipe.");
+  directory_->SetGuidance("Fast simulation with a calopipe model.");
   for (const FastSimCommand& known : fast_sim_commands()) {
     const std::string path = std::string("/calopipe/") + known.name;
     auto command = std::make_unique<G4UIcmdWithAString>(path.c_str(), this);
@@ -23,7 +23,7 @@ CalopipeFastSimMessenger::CalopipeFastSimMessenger(std::shared_ptr<FastSimSetup>
     commands_.push_back(std::move(command));
   }
   list_ = std::make_unique<G4UIcmdWithoutParameter>("/calopipe/list", this);
-  list_->SetGuidance("Shows the options as they are.");
+  list_->SetGuidance("Lists the current options.");
   list_->SetToBeBroadcasted(false);
 }
 

@@ -13,8 +13,8 @@ class G4UIdirectory;
 
 namespace geant4 {
 
-/// The commands under /calopipe/ (fast_sim_commands(), and /calopipe/list). One for a setup, made on the
-/// master thread; workers see what it sets at their next particle, so that commands are not passed on to
+/// The commands under /calopipe/ (fast_sim_commands(), and /calopipe/list). Create one object for a setup, on
+/// the master thread. Workers see changed options at their next particle, so commands are not passed on to
 /// them.
 class CalopipeFastSimMessenger : public G4UImessenger {
  public:

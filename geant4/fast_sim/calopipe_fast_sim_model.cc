@@ -22,7 +22,7 @@
 namespace geant4 {
 namespace {
 
-// Geant4 calls from deep inside; an exception of ours would end the program without a word.
+// Geant4 calls us from deep inside its code; an exception would end the program without a message.
 [[noreturn]] void fail(const core::Error& error) {
   G4ExceptionDescription text;
   text << error.what();
@@ -34,7 +34,7 @@ Vector3 in_mm(const G4ThreeVector& v) {
   return {.x = v.x() / CLHEP::mm, .y = v.y() / CLHEP::mm, .z = v.z() / CLHEP::mm};
 }
 
-// The same track elsewhere, in a copy of the fast track that knows the envelope's place.
+// Makes a copy of a fast track, which knows the envelope's position, refer to a copy of its track.
 void point_to(G4FastTrack& fast_track, const G4Track& track) {
   auto* transportation = G4TransportationManager::GetTransportationManager();
   fast_track.SetCurrentTrack(track,
@@ -63,7 +63,8 @@ void CalopipeFastSimModel::refresh() {
   for (const std::string& name : options.particles) {
     const auto* particle = G4ParticleTable::GetParticleTable()->FindParticle(name);
     if (particle == nullptr)
-      fail(core::UsageError({.message = "\"" + name + "\" is no particle", .field = "/calopipe/particles"}));
+      fail(core::UsageError(
+          {.message = "\"" + name + "\" is not a particle", .field = "/calopipe/particles"}));
     particles_.push_back(particle);
   }
   hit_makers_.clear();
@@ -99,7 +100,7 @@ calo::infer::Particle CalopipeFastSimModel::describe(const G4Track& track) {
       state_->options.noise_per_run && run != nullptr ? static_cast<std::uint64_t>(run->GetRunID()) : 0;
   const ParticleNumbers::Number number =
       numbers_.next(run_number, static_cast<std::uint64_t>(event->GetEventID()));
-  // What waits now is of an event that was aborted.
+  // Particles still waiting belong to an aborted event.
   if (number.particle == 0) batch_.clear();
   const G4ThreeVector& direction = track.GetMomentumDirection();
   return {.energy_mev = static_cast<float>(track.GetKineticEnergy() / CLHEP::MeV),
@@ -149,7 +150,7 @@ void CalopipeFastSimModel::deposit(std::size_t shower, const ShowerFrame& frame,
   const CylinderMesh& mesh = state_->generator->mesh();
   const auto cells = showers_.cells_of(shower);
   const auto energies_mev = showers_.energies_of(shower);
-  // By depth: the next hit then lies in the same volume more often than not, and is located at once.
+  // Sorted by depth: consecutive hits then mostly lie in the same volume and are located at once.
   const auto n_z = static_cast<std::uint32_t>(mesh.size().n_z);
   order_.resize(cells.size());
   std::iota(order_.begin(), order_.end(), std::uint32_t{0});
@@ -164,8 +165,8 @@ void CalopipeFastSimModel::deposit(std::size_t shower, const ShowerFrame& frame,
   }
 }
 
-// The first hit of a G4FastSimHitMaker lands where its particle is, and not where it is made. This one is of
-// a particle beyond the world, where nothing detects it.
+// The first hit of a G4FastSimHitMaker is located at its particle instead of its own position. This first hit
+// comes from a particle beyond the world, where nothing detects it.
 void CalopipeFastSimModel::prepare(G4FastSimHitMaker& maker, const G4FastTrack& track) {
   constexpr double kBeyond = 1e12;
   G4Track far(*track.GetPrimaryTrack());

@@ -16,35 +16,35 @@ class G4ParticleDefinition;
 
 namespace geant4 {
 
-/// Replaces the simulation of electromagnetic showers in a region by a model of calopipe.
+/// Replaces the simulation of electromagnetic showers in a region by a calopipe model.
 ///
-/// Takes particles of the kinds and kinetic energies that the setup's options name, where the shower's mesh
-/// fits into the envelope along their direction. Kills them, and deposits the cells of their showers through
+/// Takes particles of the kinds and kinetic energies given by the options, if the shower's mesh fits into the
+/// envelope along their direction. Kills them, and deposits the cells of their showers through
 /// G4FastSimHitMaker: sensitive detectors of the region must derive from G4VFastSimSensitiveDetector, and get
-/// hits at the cells' middles in coordinates of the envelope, as Geant4 wants them.
+/// hits at the centres of cells in coordinates of the envelope, as Geant4 expects.
 ///
-/// Particles of one event wait for each other until `batch_size` are there or the event's tracks are done
-/// (Flush), and are then made together. Showers belong to (seed, run, event, place among the event's
-/// particles), whatever thread makes them and whatever waits beside them.
+/// Particles of one event wait for each other until there are `batch_size` of them or the event's tracks are
+/// done (Flush); then their showers are made together. A shower depends only on (seed, run, event, index
+/// among the event's particles), not on the thread or on other waiting particles.
 ///
-/// One object for each thread: make it in ConstructSDandField with a setup that all share. Its commands are
+/// Create one object for each thread in ConstructSDandField, with a setup that all share. Its commands are
 /// those of CalopipeFastSimMessenger.
 class CalopipeFastSimModel : public G4VFastSimulationModel {
  public:
   CalopipeFastSimModel(const G4String& name, G4Region* envelope, std::shared_ptr<FastSimSetup> setup);
   ~CalopipeFastSimModel() override;
 
-  /// All are looked at: which ones are taken may change from run to run, and Geant4 remembers this answer.
+  /// True for all particles: the kinds taken may change from run to run, and Geant4 caches this answer.
   G4bool IsApplicable(const G4ParticleDefinition&) override { return true; }
   G4bool ModelTrigger(const G4FastTrack& track) override;
   void DoIt(const G4FastTrack& track, G4FastStep& step) override;
   void Flush() override;
 
-  /// Showers made by this object so far.
+  /// Number of showers made by this object so far.
   std::int64_t num_showers() const { return num_showers_; }
 
  private:
-  /// What remains of a particle that waits: Geant4 deletes its track.
+  /// The state of a waiting particle, whose track Geant4 deletes.
   struct Waiting {
     std::unique_ptr<G4Track> track;
     G4FastTrack fast_track;

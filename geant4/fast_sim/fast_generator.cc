@@ -16,7 +16,7 @@ using calo::infer::TrainedRange;
 
 Generator load(const FastSimOptions& options) {
   if (options.model.empty())
-    throw core::UsageError({.message = "there is no model",
+    throw core::UsageError({.message = "no model is given",
                             .field = "/calopipe/model",
                             .hint = "give the ONNX file of calopipe convert or optimise, or another with "
                                     "/calopipe/contract and /calopipe/mesh"});
@@ -31,7 +31,7 @@ CylinderMesh mesh_of(const Generator& generator) {
                                  .size_r_mm = mesh.size_r_mm,
                                  .size_z_mm = mesh.size_z_mm};
   if (cells.n_r < 1 || !(cells.size_r_mm > 0) || !(cells.size_z_mm > 0))
-    throw core::InputError({.message = "does not name a regular mesh with the sizes of its cells",
+    throw core::InputError({.message = "must name a regular mesh with the sizes of its cells",
                             .file = generator.model().file(),
                             .field = "calopipe.mesh",
                             .hint = "deposits need them: convert a model of a regular mesh"});
@@ -53,8 +53,8 @@ std::uint32_t geometry_of(const Generator& generator, const std::string& wanted)
   }
   if (found == known.size())
     throw core::UsageError({.message = wanted.empty()
-                                           ? "is required: the model knows several"
-                                           : fmt::format("\"{}\" is not known to the model", wanted),
+                                           ? "is required: the model has several"
+                                           : fmt::format("\"{}\" is not a geometry of the model", wanted),
                             .file = generator.model().file(),
                             .field = "/calopipe/geometry",
                             .hint = fmt::format("one of {}", fmt::join(known, ", "))});
@@ -69,7 +69,7 @@ FastGenerator::FastGenerator(Generator generator, const FastSimOptions& options)
     : generator_(std::move(generator)),
       mesh_(mesh_of(generator_)),
       geometry_(geometry_of(generator_, options.geometry)) {
-  // What one particle loses in air, and rounding, must not put the ends of the range out of it.
+  // Energy losses in air and rounding must not put the ends of the range outside it.
   constexpr double kSlack = 0.02;
   constexpr double kAny = std::numeric_limits<double>::infinity();
   const TrainedRange trained = generator_.said().trained.value_or(TrainedRange());

@@ -11,12 +11,12 @@
 
 namespace geant4 {
 
-/// A generator with all that depositing its showers needs. Immutable: one object for all threads of a
+/// A generator with everything needed to deposit its showers. Immutable: one object for all threads of a
 /// program.
 class FastGenerator {
  public:
-  /// @throws core::InputError (no model of calopipe, no regular mesh with cell sizes), core::UsageError (no
-  ///         file, geometry not known or not said, no energy that is taken)
+  /// @throws core::InputError (not a calopipe model, or no regular mesh with cell sizes), core::UsageError
+  ///         (no file, geometry unknown or not given, empty range of energies)
   explicit FastGenerator(const FastSimOptions& options);
   FastGenerator(calo::infer::Generator generator, const FastSimOptions& options);
 

@@ -13,25 +13,26 @@ namespace geant4 {
 namespace {
 
 constexpr FastSimCommand kCommands[] = {
-    {"model", "FILE", "The ONNX file of calopipe convert or optimise, or of somebody else with a contract."},
-    {"contract", "file|par04-vae|par04-calodit2", "How the model is called; file = as its properties say."},
+    {"model", "FILE", "ONNX file of calopipe convert or optimise, or of other authors with a contract."},
+    {"contract", "file|par04-vae|par04-calodit2", "How to call the model; file = as its properties say."},
     {"mesh", "file|NAME|CELLS:SIZES",
      "With a contract: SiW, SciPb, SiW-lowgran, or cells and sizes in mm as in 18x50x45:2.325x3.4."},
-    {"energyScale", "ENERGY UNIT", "What the contract par04-vae divides energies by; contract = 1024 GeV."},
-    {"precision", "stored|fp32|bf16|int8", "How its large layer is calculated; stored = as the file says."},
-    {"geometry", "NAME", "Geometry of the model's; auto = its only one, or the one of Par04's place."},
-    {"particles", "NAMES", "Particles that are taken, separated by spaces."},
+    {"energyScale", "ENERGY UNIT", "Energy by which the contract par04-vae divides; contract = 1024 GeV."},
+    {"precision", "stored|fp32|bf16|int8", "Precision of the large layer; stored = as the file says."},
+    {"geometry", "NAME", "Geometry of the model; auto = its only one, or the one at Par04's index."},
+    {"particles", "NAMES", "Particles to take, separated by spaces."},
     {"minEnergy", "ENERGY UNIT",
-     "Kinetic energies below are simulated in full; trained = the model's limit."},
+     "Particles of lower kinetic energy are simulated in full; trained = the model's limit."},
     {"maxEnergy", "ENERGY UNIT",
-     "Kinetic energies above are simulated in full; trained = the model's limit."},
+     "Particles of higher kinetic energy are simulated in full; trained = the model's limit."},
     {"containment", "FRACTION",
-     "Part of the mesh's depth that must lie in the envelope, along the direction."},
-    {"threshold", "ENERGY UNIT", "Cells with less are not deposited."},
-    {"batchSize", "NUMBER", "Particles of one event that wait for each other; 1 = none waits."},
-    {"seed", "NUMBER", "Seed of the noise; with event and particle it decides the shower."},
-    {"noisePerRun", "true|false", "Whether each run has noise of its own."},
-    {"depositIn", "WORLDS", "Worlds with sensitive detectors, separated by spaces; mass = the tracking's."},
+     "Fraction of the mesh's depth that must lie in the envelope, along the direction."},
+    {"threshold", "ENERGY UNIT", "Cells below this energy are not deposited."},
+    {"batchSize", "NUMBER", "Number of particles of one event that wait for each other; 1 = no waiting."},
+    {"seed", "NUMBER", "Seed of the noise; seed, event and particle determine the shower."},
+    {"noisePerRun", "true|false", "Gives each run its own noise."},
+    {"depositIn", "WORLDS",
+     "Worlds with sensitive detectors, separated by spaces; mass = the world of the tracking."},
 };
 
 [[noreturn]] void refuse(const std::string& name, const std::string& text, const std::string& allowed) {
@@ -52,7 +53,7 @@ std::vector<std::string> words(const std::string& name, const std::string& text)
   std::istringstream in(text);
   std::vector<std::string> out;
   for (std::string word; in >> word;) out.push_back(word);
-  if (out.empty()) refuse(name, text, "one name or more, separated by spaces");
+  if (out.empty()) refuse(name, text, "one or more names, separated by spaces");
   return out;
 }
 
@@ -91,7 +92,7 @@ double parse_energy_mev(const std::string& text, const std::string& field) {
   for (const auto& [unit, mev] : kUnits)
     if (is_number && std::isfinite(value) && value >= 0 && unit_text == unit && !(in >> more))
       return value * mev;
-  throw core::UsageError({.message = fmt::format("\"{}\" is no energy", text),
+  throw core::UsageError({.message = fmt::format("\"{}\" is not an energy", text),
                           .field = field,
                           .hint = "a number and one of eV, keV, MeV, GeV, TeV, as in 1 GeV"});
 }
@@ -131,7 +132,7 @@ void set_option(FastSimOptions& options, const std::string& name, const std::str
     if (size < 1 || size > 65536) refuse(name, text, "1 to 65536");
     options.batch_size = size;
   } else if (name == "seed") {
-    options.seed = number<std::uint64_t>(name, text, "a whole number from 0 on");
+    options.seed = number<std::uint64_t>(name, text, "a whole number, at least 0");
   } else if (name == "noisePerRun") {
     if (text != "true" && text != "false") refuse(name, text, "true or false");
     options.noise_per_run = text == "true";

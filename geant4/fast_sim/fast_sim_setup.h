@@ -11,8 +11,8 @@
 
 namespace geant4 {
 
-/// The options of a program's fast simulation and the generator that they ask for, shared by its threads.
-/// Options are set by the master thread between runs; workers see them at their next particle.
+/// The options of a program's fast simulation and the generator made from them, shared by its threads. The
+/// master thread sets options between runs; workers see them at their next particle.
 class FastSimSetup {
  public:
   struct State {
@@ -23,12 +23,12 @@ class FastSimSetup {
   explicit FastSimSetup(FastSimOptions options = {}) : options_(std::move(options)) {}
 
   FastSimOptions options() const;
-  /// Changes options, in place. What `change` throws leaves them as they were.
+  /// Changes options in place. If `change` throws, they keep their values.
   void change(const std::function<void(FastSimOptions&)>& change);
 
-  /// Grows with each change.
+  /// Increases with each change.
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
-  /// Options and generator; the model's file is read by the first who asks. @throws what FastGenerator does
+  /// Options and generator; the first caller reads the model's file. @throws as FastGenerator
   std::shared_ptr<const State> state();
 
  private:

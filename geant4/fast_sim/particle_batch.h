@@ -19,7 +19,7 @@ class ParticleNumbers {
     std::uint32_t particle = 0;
   };
 
-  /// @param run    0 = the first; each run has noise of its own, and the first that of `calopipe generate`
+  /// @param run    0 = the first; each run has its own noise, the first that of `calopipe generate`
   /// @param event  number of the event in its run
   Number next(std::uint64_t run, std::uint64_t event) {
     const std::uint64_t key = run << 40 ^ event;
@@ -37,17 +37,17 @@ class ParticleNumbers {
   std::uint32_t particle_ = 0;
 };
 
-/// Particles that wait for their showers, each with what its deposits will need. Memory is used again.
+/// Particles that wait for their showers, each with the data that its deposits need. Memory is reused.
 template <class Carried>
 class ParticleBatch {
  public:
-  /// @param capacity  1 = nothing waits
+  /// @param capacity  1 = no waiting
   explicit ParticleBatch(std::size_t capacity = 1) : capacity_(capacity) {}
 
   bool empty() const { return particles_.empty(); }
   std::size_t size() const { return particles_.size(); }
 
-  /// Whether the batch is full, and should be emptied.
+  /// @return true if the batch is full, and should be emptied
   bool add(const calo::infer::Particle& particle, Carried carried) {
     particles_.push_back(particle);
     carried_.push_back(std::move(carried));

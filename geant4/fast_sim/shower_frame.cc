@@ -33,9 +33,10 @@ Vector3 ShowerFrame::to_global(const Vector3& local) const {
 
 CylinderMesh::CylinderMesh(const Size& size) : size_(size) {
   if (size.n_r < 1 || size.n_phi < 1 || size.n_z < 1 || !(size.size_r_mm > 0) || !(size.size_z_mm > 0))
-    throw core::UsageError({.message = "needs at least one cell in r, phi and z, and sizes above zero",
-                            .field = "mesh",
-                            .hint = "the model says neither number nor size of its cells; or one is zero"});
+    throw core::UsageError(
+        {.message = "must have at least one cell in r, phi and z, and sizes above zero",
+         .field = "mesh",
+         .hint = "the model does not give number and size of its cells, or one of them is zero"});
   for (int phi = 0; phi < size.n_phi; ++phi) {
     const double angle = (phi + 0.5) * 2 * std::numbers::pi / size.n_phi - std::numbers::pi;
     cos_phi_.push_back(std::cos(angle));
@@ -55,7 +56,7 @@ std::optional<std::uint32_t> CylinderMesh::cell_at(const Vector3& local) const {
   const double r = std::floor(std::hypot(local.x, local.y) / size_.size_r_mm);
   if (!(z >= 0 && z < size_.n_z && r < size_.n_r)) return std::nullopt;
   const double turn = (std::atan2(local.y, local.x) + std::numbers::pi) / (2 * std::numbers::pi);
-  // A full turn is where the first cell begins.
+  // A full turn is the beginning of the first cell.
   const int phi = static_cast<int>(turn * size_.n_phi) % size_.n_phi;
   return static_cast<std::uint32_t>((static_cast<int>(r) * size_.n_phi + phi) * size_.n_z +
                                     static_cast<int>(z));

@@ -11,10 +11,10 @@ struct Vector3 {
   double x = 0, y = 0, z = 0;
 };
 
-/// Coordinates of one shower: the origin is where its particle enters the calorimeter, z runs along the
-/// particle's direction. From global coordinates they come by a rotation about z by minus the direction's
-/// azimuth, then about y by minus its polar angle, as in Geant4's example Par04 (its mesh, and hence the data
-/// that its models are trained on, is oriented so).
+/// Coordinates of one shower: the origin is the point where its particle enters the calorimeter, z is the
+/// particle's direction. They result from global coordinates by a rotation about z by minus the direction's
+/// azimuth, then about y by minus its polar angle, as in Geant4's example Par04 (which orients its mesh, and
+/// so the data of its models, in this way).
 class ShowerFrame {
  public:
   /// @param direction  of any length above zero
@@ -28,13 +28,13 @@ class ShowerFrame {
   double cos_theta_, sin_theta_, cos_phi_, sin_phi_;
 };
 
-/// A regular cylinder of cells around the z axis of a ShowerFrame, from its origin on. Cells are numbered
+/// A regular cylinder of cells around the z axis of a ShowerFrame, starting at its origin. Cells are numbered
 /// `[r, phi, z]` with z fastest; the first cell in phi begins at -pi.
 class CylinderMesh {
  public:
   struct Size {
     int n_r = 0, n_phi = 0, n_z = 0;
-    double size_r_mm = 0, size_z_mm = 0;  ///< of one cell
+    double size_r_mm = 0, size_z_mm = 0;  ///< size of one cell
   };
 
   /// @throws core::UsageError if a number or size is not above zero
@@ -47,19 +47,19 @@ class CylinderMesh {
   double depth_mm() const { return size_.n_z * size_.size_z_mm; }
   double radius_mm() const { return size_.n_r * size_.size_r_mm; }
 
-  /// The middle of a cell in r, phi and z, in coordinates of the frame. The index is not checked.
+  /// The centre of a cell, in coordinates of the frame. The index is not checked.
   Vector3 centre(std::uint32_t cell) const;
-  /// The cell that a point of the frame lies in; none outside of the mesh.
+  /// The cell that contains a point of the frame; none outside the mesh.
   std::optional<std::uint32_t> cell_at(const Vector3& local) const;
 
  private:
   Size size_;
-  std::vector<double> cos_phi_, sin_phi_;  // of the middles
+  std::vector<double> cos_phi_, sin_phi_;  // of the centres of cells
 };
 
-/// Whether a shower that is `depth_mm` deep ends inside of an envelope which its axis leaves after
-/// `distance_to_exit_mm`. Only `fraction` of the depth must fit; a micrometre is forgiven, so that a mesh as
-/// deep as its calorimeter fits.
+/// True if a shower that is `depth_mm` deep ends inside an envelope which its axis leaves after
+/// `distance_to_exit_mm`. Only `fraction` of the depth must fit, with a tolerance of one micrometre, so that
+/// a mesh as deep as its calorimeter fits.
 bool is_contained(double distance_to_exit_mm, double depth_mm, double fraction);
 
 }  // namespace geant4

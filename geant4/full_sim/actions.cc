@@ -21,14 +21,14 @@
 namespace geant4 {
 
 void PlanGun::GeneratePrimaries(G4Event* event) {
-  // Events are numbered through all runs: the fast simulation's noise goes by it.
+  // Events are numbered across all runs, because the noise of the fast simulation depends on the number.
   const std::int64_t number = task_.results->first_event + event->GetEventID();
   event->SetEventID(static_cast<G4int>(number));
-  // The engine keeps a pointer to them.
+  // The engine keeps a pointer to the seeds.
   thread_local std::array<long, 4> seeds;
   seeds = task_.plan->seeds(number);
   G4Random::getTheEngine()->setSeeds(seeds.data(), static_cast<int>(seeds.size()));
-  G4RandGauss::setFlag(false);  // no second number of the event before
+  G4RandGauss::setFlag(false);  // discard the second number of the previous event
 
   const calo::Conditions conditions = task_.plan->conditions(number);
   const auto direction = task_.plan->direction(number);

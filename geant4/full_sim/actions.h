@@ -15,15 +15,15 @@ class G4Region;
 
 namespace geant4 {
 
-/// What a run of Geant4 works on; set between runs, read by all threads.
+/// The work of one Geant4 run; set between runs, read by all threads.
 struct RunTask {
   const SimulationPlan* plan = nullptr;
   EventResults* results = nullptr;
   std::function<void()> event_done;  ///< called from any thread
 };
 
-/// Shoots the particle of the plan's event from the origin, with the random numbers of that event: whatever
-/// thread simulates it, and whatever came before.
+/// Shoots the particle of the plan's event from the origin, with the random numbers of that event, which do
+/// not depend on the thread or on earlier events.
 class PlanGun : public G4VUserPrimaryGeneratorAction {
  public:
   explicit PlanGun(const RunTask& task) : task_(task) {}
@@ -46,7 +46,7 @@ class EventRecorder : public G4UserEventAction {
   std::chrono::steady_clock::time_point start_;
 };
 
-/// Lays the mesh along the primary particle where it enters the calorimeter.
+/// Aligns the mesh with the primary particle where it enters the calorimeter.
 class EntryFinder : public G4UserSteppingAction {
  public:
   void UserSteppingAction(const G4Step* step) override;

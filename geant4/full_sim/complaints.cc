@@ -13,7 +13,7 @@
 namespace geant4 {
 namespace {
 
-// Its constructor makes it the thread's.
+// The base class's constructor installs it for the thread.
 class Complaints : public G4VExceptionHandler {
  public:
   explicit Complaints(bool verbose) : verbose_(verbose) {}

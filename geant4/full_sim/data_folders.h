@@ -9,13 +9,13 @@
 
 namespace geant4 {
 
-/// Geant4's kernel asks for the folders of its data files when it starts, also where no model reads them: an
-/// existing folder for each variable, and an `ENSDFSTATE.dat`, which may be empty. This object makes them in
-/// a temporary folder and sets the variables to them, until it ends.
+/// Geant4's kernel asks for the folders of its data files when it starts, even if no model reads them: an
+/// existing folder for each variable, and an `ENSDFSTATE.dat`, which may be empty. This object creates them
+/// in a temporary folder and sets the variables accordingly during its lifetime.
 class DataFolders {
  public:
-  /// @param missing  variables for which no folder is known otherwise
-  /// @throws core::UnavailableError if no temporary folder can be made
+  /// @param missing  variables that have no folder yet
+  /// @throws core::UnavailableError if no temporary folder can be created
   explicit DataFolders(std::vector<std::string> missing);
   ~DataFolders();
   DataFolders(const DataFolders&) = delete;

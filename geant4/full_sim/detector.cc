@@ -121,7 +121,7 @@ Detector named_detector(const std::string& name) {
   if (name == "SciPb") return make_scipb();
   if (name == "PbWO4") return make_pbwo4();
   throw core::UsageError(
-      {.message = fmt::format("\"{}\" is no detector", name),
+      {.message = fmt::format("\"{}\" is not a detector", name),
        .field = "detector",
        .hint = fmt::format("known: {}; or a file that ends in .yaml", fmt::join(detector_names(), ", "))});
 }

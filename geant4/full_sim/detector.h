@@ -11,7 +11,7 @@ namespace geant4 {
 
 /// One plate of a layer.
 struct Absorber {
-  std::string material;  ///< NIST name, as Geant4 knows it ("G4_W")
+  std::string material;  ///< NIST name in Geant4 ("G4_W")
   double thickness_mm = 0;
   bool active = false;  ///< its deposits are measured
 
@@ -35,19 +35,19 @@ struct ReadoutGrid {
 };
 
 /// A calorimeter as in Geant4's example Par04: concentric cylinders around the beam, layers of one or more
-/// absorbers, and a mesh around the direction of the particle that collects the energy.
+/// absorbers, and a mesh around the particle's direction that collects the energy.
 struct Detector {
   std::string name;
   double inner_radius_mm = 800;
   double length_mm = 2000;
   int layers = 0;
-  std::vector<Absorber> absorbers;  ///< of one layer, from inside
+  std::vector<Absorber> absorbers;  ///< absorbers of one layer, from the inside
   calo::VoxelMesh mesh;             ///< a regular cylinder
   ReadoutGrid readout;
-  /// What part of a shower's energy the active material sees; cell energies are divided by it. 0 = it is
+  /// Fraction of a shower's energy that the active material sees; cell energies are divided by it. 0 =
   /// measured before the simulation.
   double sampling_fraction = 0;
-  double threshold_mev = 0.0005;  ///< cells whose active energy is not above are zero
+  double threshold_mev = 0.0005;  ///< cells whose active energy is not above this are zero
 
   double layer_thickness_mm() const;
   double outer_radius_mm() const { return inner_radius_mm + layers * layer_thickness_mm(); }
@@ -60,11 +60,11 @@ struct Detector {
 Detector named_detector(const std::string& name);
 const std::vector<std::string>& detector_names();
 
-/// A detector from a YAML file; what it leaves out comes from the detector named by `like`, where it has one.
+/// Reads a detector from a YAML file; missing fields come from the detector named by `like`, if given.
 /// @throws core::InputError naming file and field (unknown, missing, wrong type or value)
 Detector read_detector(const std::filesystem::path& file);
 
-/// By name, or by a path that ends in .yaml, .yml or .json. @throws as above
+/// Finds a detector by name, or reads it from a path that ends in .yaml, .yml or .json. @throws as above
 Detector find_detector(const std::string& name_or_file);
 
 }  // namespace geant4

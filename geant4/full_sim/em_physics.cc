@@ -56,7 +56,7 @@ void EmPhysicsWithoutData::ConstructParticle() {
   G4Gamma::Gamma();
   G4Electron::Electron();
   G4Positron::Positron();
-  G4Proton::Proton();  // Geant4 turns cuts in range into energies for it
+  G4Proton::Proton();  // Geant4 converts cuts in range into energies for protons, too
 }
 
 void EmPhysicsWithoutData::ConstructProcess() {

@@ -8,8 +8,8 @@ namespace geant4 {
 /// photoelectric effect (G4PEEffectFluoModel), Compton scattering (G4KleinNishinaCompton), conversion
 /// (G4PairProductionRelModel), bremsstrahlung (G4eBremParametrizedModel, above 1 GeV
 /// G4eBremsstrahlungRelModel), ionisation (G4MollerBhabhaModel), multiple scattering (G4UrbanMscModel),
-/// annihilation (G4eeToTwoGammaModel). Neglected: Rayleigh scattering, atomic relaxation, everything
-/// hadronic, gamma to muons, scattering by single Coulomb collisions.
+/// annihilation (G4eeToTwoGammaModel). Neglected: Rayleigh scattering, atomic relaxation, all hadronic
+/// interactions, gamma to muons, scattering by single Coulomb collisions.
 class EmPhysicsWithoutData : public G4VPhysicsConstructor {
  public:
   EmPhysicsWithoutData();

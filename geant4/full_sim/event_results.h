@@ -5,17 +5,17 @@
 
 namespace geant4 {
 
-/// What one simulated event leaves.
+/// Result of one simulated event.
 struct EventResult {
-  std::vector<std::uint32_t> cells;  ///< ascending, of the mesh's canonical index
+  std::vector<std::uint32_t> cells;  ///< in ascending order of the mesh's canonical index
   std::vector<float> energies_mev;   ///< after threshold and division by the sampling fraction
   float sim_time_s = 0;
   double active_mev = 0;  ///< deposited in active material, anywhere in the detector
   bool entered = false;   ///< the particle reached the calorimeter
-  bool fast = false;      ///< something was deposited by the fast simulation
+  bool fast = false;      ///< the fast simulation deposited energy
 };
 
-/// Results of consecutive events, a place for each: threads write to places of their own.
+/// Results of consecutive events, one element for each: every thread writes to its own elements.
 struct EventResults {
   std::int64_t first_event = 0;
   std::vector<EventResult> results;

@@ -44,11 +44,11 @@ Detector detector_of(const FullSimOptions& options) {
 std::shared_ptr<FastSimSetup> fast_setup(const FullSimOptions& options, const Detector& detector) {
   if (options.fast_model.empty()) {
     if (!options.fast_options.empty())
-      throw core::UsageError({.message = "needs --fast-model", .field = "fast_option"});
+      throw core::UsageError({.message = "requires --fast-model", .field = "fast_option"});
     return nullptr;
   }
-  // Cells below are not there in the full simulation either. What a particle loses in the air before the
-  // calorimeter takes nothing from the depth that its mesh needs.
+  // The full simulation drops cells below this threshold, too. Energy loss in the air before the calorimeter
+  // does not reduce the depth that the mesh needs.
   FastSimOptions fast{.model = options.fast_model,
                       .threshold_mev = detector.threshold_mev / std::max(detector.sampling_fraction, 1e-9),
                       .seed = options.gun.seed,
@@ -57,7 +57,7 @@ std::shared_ptr<FastSimSetup> fast_setup(const FullSimOptions& options, const De
     const std::size_t equal = option.find('=');
     if (equal == std::string::npos)
       throw core::UsageError(
-          {.message = fmt::format("\"{}\" is not NAME=TEXT", option), .field = "fast_option"});
+          {.message = fmt::format("\"{}\" must have the form NAME=TEXT", option), .field = "fast_option"});
     set_option(fast, option.substr(0, equal), option.substr(equal + 1));
   }
   auto setup = std::make_shared<FastSimSetup>(std::move(fast));
@@ -68,12 +68,12 @@ std::shared_ptr<FastSimSetup> fast_setup(const FullSimOptions& options, const De
                                                              .size_r_mm = of_model.size_r_mm,
                                                              .size_z_mm = of_model.size_z_mm});
   if (!(model_mesh == detector.mesh))
-    spdlog::warn("the model has {}, the readout {}: its deposits lie at the middles of its cells",
+    spdlog::warn("the model has {}, the readout {}: deposits are at the centres of the model's cells",
                  model_mesh.to_string(), detector.mesh.to_string());
   return setup;
 }
 
-// All that decides what comes out. Provenance and plan of the parts are made of it.
+// Everything that determines the result. It becomes part of the provenance and of the plan of the parts.
 json describe(const FullSimOptions& options, const Detector& detector, const FastSimSetup* fast) {
   json description = {{"detector", detector.to_json()},
                       {"gun", SimulationPlan(options.gun).to_json()},
@@ -110,7 +110,7 @@ void settle_sampling_fraction(Detector& detector, PartStore& parts, Simulation& 
   spdlog::info("sampling fraction {:.5f}", *known);
 }
 
-// Sums over what is simulated in this process.
+// Sums over the events simulated in this process.
 struct Sums {
   std::int64_t showers = 0;
   double sim_time_s = 0, response = 0;
@@ -186,7 +186,7 @@ FullSimReport full_sim(const FullSimOptions& options, core::ThreadPool& pool) {
                    .events_per_part = options.events_per_part,
                    .resume = options.resume});
   FullSimReport report{.showers = plan.num_events(), .resumed = parts.events_done()};
-  if (report.resumed > 0) spdlog::info("{} showers are there already", report.resumed);
+  if (report.resumed > 0) spdlog::info("{} showers exist already", report.resumed);
 
   Sums sums;
   if (report.resumed < report.showers) {
@@ -213,7 +213,7 @@ FullSimReport full_sim(const FullSimOptions& options, core::ThreadPool& pool) {
     } catch (const core::Interrupted&) {
       throw core::Interrupted({.message = fmt::format("interrupted; {} of {} showers are kept",
                                                       parts.events_done(), report.showers),
-                               .hint = "--resume goes on"});
+                               .hint = "--resume continues"});
     }
   } else {
     detector.sampling_fraction = parts.number("sampling_fraction").value_or(detector.sampling_fraction);
@@ -221,7 +221,7 @@ FullSimReport full_sim(const FullSimOptions& options, core::ThreadPool& pool) {
   if (report.not_entered > 0)
     spdlog::warn("{} particles did not reach the calorimeter: their showers are empty", report.not_entered);
   if (fast && sums.showers > 0 && report.fast_showers == 0)
-    spdlog::warn("the model took no particle: look at its energies and containment (--fast-option)");
+    spdlog::warn("the model took no particle: check its energies and containment (--fast-option)");
 
   const json provenance = options.provenance.is_null() ? core::Provenance{.component = "calopipe-fullsim",
                                                                           .parameters = description,

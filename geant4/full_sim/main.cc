@@ -31,7 +31,7 @@ struct Arguments {
 };
 
 void add_gun(CLI::App& app, geant4::GunOptions& gun) {
-  app.add_option("--particle", gun.particle, "Particle, as Geant4 calls it")
+  app.add_option("--particle", gun.particle, "Geant4's name of the particle")
       ->capture_default_str()
       ->group("Gun");
   app.add_option("--energy-gev", gun.energies_gev, "Kinetic energies")->delimiter(',')->group("Gun");
@@ -43,28 +43,30 @@ void add_gun(CLI::App& app, geant4::GunOptions& gun) {
   app.add_option("--min-angle-deg", gun.min_angle_deg, "Lower end of uniform angles")->group("Gun");
   app.add_option("--max-angle-deg", gun.max_angle_deg, "Upper end of uniform angles")->group("Gun");
   app.add_option("--phi-deg", gun.phi_deg, "Azimuth")->capture_default_str()->group("Gun");
-  app.add_option("--events", gun.events, "Showers of each energy and angle")
+  app.add_option("--events", gun.events, "Showers for each energy and angle")
       ->capture_default_str()
       ->group("Gun");
-  app.add_option("--seed", gun.seed, "Seed; an event belongs to seed and number")
+  app.add_option("--seed", gun.seed, "Seed; an event depends only on the seed and its number")
       ->capture_default_str()
       ->group("Gun");
 }
 
 void add_simulation(CLI::App& app, geant4::FullSimOptions& options) {
   app.add_option("--detector", options.detector, "SiW, SciPb, PbWO4, or a YAML file")->capture_default_str();
-  app.add_option("--mesh", options.mesh, "A named mesh instead of the detector's: SiW, SciPb, SiW-lowgran");
+  app.add_option("--mesh", options.mesh,
+                 "Name of a mesh to use instead of the detector's: SiW, SciPb, SiW-lowgran");
   app.add_option("--sampling-fraction", options.sampling_fraction,
-                 "What cells are divided by, or measure (default: the detector's)");
+                 "Divisor of the cells, or measure (default: as in the detector)");
   app.add_option("--physics", options.physics,
                  "em-no-data, or a reference list (FTFP_BERT), which needs data")
       ->capture_default_str();
   app.add_option("--cut-mm", options.cut_mm, "Production cut in range")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--macro", options.macro, "Geant4 commands, executed after initialisation");
-  app.add_option("--fast-model", options.fast_model, "ONNX of calopipe convert: fast simulation with it");
-  app.add_option("--fast-option", options.fast_options, "NAME=TEXT, as the command /calopipe/NAME TEXT");
+  app.add_option("--macro", options.macro, "File of Geant4 commands, executed after initialisation");
+  app.add_option("--fast-model", options.fast_model, "ONNX file of calopipe convert, for fast simulation");
+  app.add_option("--fast-option", options.fast_options,
+                 "Option NAME=TEXT, as in the command /calopipe/NAME TEXT");
 }
 
 void add_output(CLI::App& app, Arguments& arguments) {
@@ -72,27 +74,29 @@ void add_output(CLI::App& app, Arguments& arguments) {
                  fmt::format("Layout: {}", fmt::join(calo::layout_names(), ", ")))
       ->capture_default_str()
       ->group("Output");
-  app.add_option("--out", arguments.options.out, "File, or for mlfastsim a folder")
+  app.add_option("--out", arguments.options.out, "Output file, or for mlfastsim a folder")
       ->required()
       ->group("Output");
   app.add_option("--parts", arguments.options.parts, "Folder of finished parts (default: OUT.parts)")
       ->group("Output");
-  app.add_option("--events-per-part", arguments.options.events_per_part, "Showers that are kept together")
+  app.add_option("--events-per-part", arguments.options.events_per_part, "Showers in one part")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000))
       ->group("Output");
-  app.add_flag("--resume", arguments.options.resume, "Go on where parts are there")->group("Output");
-  app.add_option("--report", arguments.report, "JSON with figures, or with the error")->group("Output");
-  app.add_option("--provenance", arguments.provenance, "JSON for the files' attribute calopipe")->group("");
-  app.add_option("--threads", arguments.threads, "Threads; 0 = all that the process may use")
+  app.add_flag("--resume", arguments.options.resume, "Resume from finished parts")->group("Output");
+  app.add_option("--report", arguments.report, "JSON file for the figures, or for the error")
+      ->group("Output");
+  app.add_option("--provenance", arguments.provenance, "JSON for the attribute calopipe of the files")
+      ->group("");
+  app.add_option("--threads", arguments.threads, "Number of threads; 0 = as many as the process may use")
       ->check(CLI::Range(0, 4096))
       ->group("Output");
-  app.add_flag("--verbose", arguments.options.verbose, "Geant4's own output, on stderr")->group("Output");
+  app.add_flag("--verbose", arguments.options.verbose, "Show Geant4's own output on stderr")->group("Output");
   app.add_flag("--quiet,-q", arguments.quiet, "Only warnings and errors")->group("Output");
 }
 
-// Geant4 writes to stdout, where our result belongs: its lines go to stderr or nowhere.
-// @return where stdout was
+// Geant4 writes to stdout, which is for our result: its lines go to stderr or nowhere.
+// @return a descriptor of the real stdout
 int divert_stdout(bool verbose) {
   std::fflush(stdout);
   const int before = dup(STDOUT_FILENO);
@@ -114,7 +118,7 @@ int run(Arguments& arguments) {
   if (!arguments.provenance.empty()) {
     options.provenance = json::parse(arguments.provenance, nullptr, false);
     if (options.provenance.is_discarded())
-      throw core::UsageError({.message = "is no JSON", .field = "provenance"});
+      throw core::UsageError({.message = "is not JSON", .field = "provenance"});
   }
   core::catch_interrupts();
   const int out = divert_stdout(options.verbose);
@@ -140,7 +144,7 @@ int report_error(const Arguments& arguments, const core::Error& error) {
                                       {"field", details.field},
                                       {"hint", details.hint}}}});
   } catch (const core::Error&) {
-    // The first error is the one to tell.
+    // Report the first error only.
   }
   return static_cast<int>(error.exit_code());
 }

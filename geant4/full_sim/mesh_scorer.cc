@@ -33,7 +33,7 @@ void MeshScorer::begin_event() {
   frame_.reset();
   active_mev_ = 0;
   fast_ = false;
-  // Not known yet where it is just being measured.
+  // Still unknown while it is being measured.
   sampling_fraction_ = detector_.sampling_fraction > 0 ? detector_.sampling_fraction : 1;
   for (const std::uint32_t cell : touched_) cells_mev_[cell] = 0;
   touched_.clear();
@@ -58,7 +58,7 @@ G4bool MeshScorer::ProcessHits(G4Step* step, G4TouchableHistory*) {
   return true;
 }
 
-// The envelope stands in the middle of the world, not turned: its coordinates are the global ones.
+// The envelope is in the centre of the world and not rotated: its coordinates are the global ones.
 G4bool MeshScorer::ProcessHits(const G4FastHit* hit, const G4FastTrack*, G4TouchableHistory*) {
   fast_ = true;
   add(hit->GetPosition(), hit->GetEnergy() / CLHEP::MeV);

@@ -15,20 +15,20 @@ class G4LogicalVolume;
 
 namespace geant4 {
 
-/// Collects the energy of an event in the cells of a mesh that lies along its particle. Steps count in active
-/// material, where they end, divided by the sampling fraction; hits of the fast simulation count everywhere,
-/// as they are. One object for each thread.
+/// Collects the energy of an event in the cells of a mesh along the direction of its particle. A step counts
+/// in active material, at its end, divided by the sampling fraction; a hit of the fast simulation counts
+/// everywhere, without division. One object for each thread.
 class MeshScorer : public G4VSensitiveDetector, public G4VFastSimSensitiveDetector {
  public:
   /// @param active_volumes  volumes whose steps count
-  /// @param detector  its sampling fraction and threshold are looked up for each event; outlives this
+  /// @param detector  source of sampling fraction and threshold for each event; must outlive this object
   MeshScorer(const G4String& name, std::set<const G4LogicalVolume*> active_volumes, const Detector& detector);
 
-  /// Before the event's first deposit: clears everything.
+  /// Clears everything. Call it before the event's first deposit.
   void begin_event();
   bool has_frame() const { return frame_.has_value(); }
   void set_frame(const ShowerFrame& frame) { frame_ = frame; }
-  /// Cells above threshold, and the active energy.
+  /// Stores the cells above the threshold and the active energy in `result`.
   void end_event(EventResult& result);
 
  private:

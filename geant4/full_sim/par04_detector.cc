@@ -23,13 +23,13 @@ constexpr const char* kScorer = "calopipeMesh";
 G4Material* material(const std::string& name) {
   G4Material* found = G4NistManager::Instance()->FindOrBuildMaterial(name);
   if (found == nullptr)
-    throw core::InputError({.message = "\"" + name + "\" is no material that Geant4 knows",
+    throw core::InputError({.message = "\"" + name + "\" is not a material of Geant4",
                             .field = "absorbers.material",
-                            .hint = "NIST names, as in G4_W"});
+                            .hint = "use a NIST name, as in G4_W"});
   return found;
 }
 
-// A full cylinder around z, in the middle of its mother.
+// Places a full cylinder around z in the centre of its mother.
 G4LogicalVolume* place_tube(const std::string& name, double inner_mm, double outer_mm, double length_mm,
                             G4Material* material, G4LogicalVolume* mother, int copy) {
   auto* solid = new G4Tubs(name, inner_mm * CLHEP::mm, outer_mm * CLHEP::mm, length_mm / 2 * CLHEP::mm, 0,
@@ -72,7 +72,7 @@ G4VPhysicalVolume* Par04Detector::Construct() {
 void Par04Detector::ConstructSDandField() {
   auto* scorer = new MeshScorer(kScorer, active_, detector_);
   G4SDManager::GetSDMpointer()->AddNewDetector(scorer);
-  // Middles of cells may lie in a passive plate, where only the fast simulation counts.
+  // Centres of cells may lie in a passive plate, where only the fast simulation counts.
   for (G4LogicalVolume* plate : plates_)
     if (fast_ || active_.contains(plate)) SetSensitiveDetector(plate, scorer);
   if (fast_) {

@@ -11,22 +11,22 @@
 
 namespace geant4 {
 
-/// Builds a Detector: a world of air, an envelope in its middle that is the region of the fast simulation,
-/// the plates as cylinders.
+/// Builds a Detector: a world of air, an envelope in its centre as the region of the fast simulation, and the
+/// plates as cylinders.
 class Par04Detector : public G4VUserDetectorConstruction {
  public:
-  /// @param fast  null = nothing is replaced
+  /// @param fast  null = full simulation only
   Par04Detector(Detector detector, std::shared_ptr<FastSimSetup> fast);
 
   G4VPhysicalVolume* Construct() override;
   void ConstructSDandField() override;
 
-  /// Of this thread.
+  /// The scorer of this thread.
   static MeshScorer* scorer();
-  /// Of the envelope.
+  /// Name of the envelope's region.
   static constexpr const char* region_name = "Calorimeter";
   const Detector& detector() const { return detector_; }
-  /// To be called between runs.
+  /// Call it between runs.
   void set_sampling_fraction(double value) { detector_.sampling_fraction = value; }
 
  private:

@@ -17,7 +17,7 @@ using nlohmann::json;
 
 constexpr const char* kPlanFile = "plan.json";
 
-// The first entry that differs, and how; empty if none does.
+// Description of the first entry that differs; empty if none does.
 std::string difference(const json& before, const json& now, const std::string& path = "") {
   if (before.is_object() && now.is_object()) {
     for (const auto& [key, value] : now.items()) {
@@ -29,11 +29,10 @@ std::string difference(const json& before, const json& now, const std::string& p
       if (!now.contains(key)) return difference(value, json(), path.empty() ? key : path + "." + key);
     return "";
   }
-  return before == now ? "" : fmt::format("{} was {} and is {}", path, before.dump(), now.dump());
+  return before == now ? "" : fmt::format("{} was {} and is now {}", path, before.dump(), now.dump());
 }
 
-// Whether nothing stands in it but the plan and numbers that were kept: no parts, and nothing of anybody
-// else's.
+// True if the folder has only the plan and stored numbers: no parts, and no other files.
 bool is_only_begun(const fs::path& folder) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
@@ -49,7 +48,7 @@ PartStore::PartStore(Options options) : options_(std::move(options)) {
   // Which events a file holds depends on the number of events in a part.
   options_.plan["events_per_part"] = options_.events_per_part;
   if (fs::exists(plan_file) && is_only_begun(options_.folder)) {
-    // Nothing was finished yet: start anew.
+    // No part was finished: start again.
     std::error_code ignored;
     fs::remove_all(options_.folder, ignored);
   }
@@ -57,25 +56,25 @@ PartStore::PartStore(Options options) : options_(std::move(options)) {
     const json before = core::read_json(plan_file);
     if (!options_.resume)
       throw core::UsageError(
-          {.message = fmt::format("holds {} events of a simulation that was not finished", events_done()),
+          {.message = fmt::format("contains {} events of an unfinished simulation", events_done()),
            .file = options_.folder,
-           .hint = "--resume goes on with it; or delete the folder"});
+           .hint = "continue with --resume, or delete the folder"});
     const std::string found = difference(before, options_.plan);
     if (!found.empty())
-      throw core::UsageError({.message = fmt::format("was begun otherwise: {}", found),
+      throw core::UsageError({.message = fmt::format("was started with other options: {}", found),
                               .file = options_.folder,
-                              .hint = "resume with the options of before, or delete the folder"});
+                              .hint = "resume with the same options, or delete the folder"});
     return;
   }
   std::error_code problem;
   if (fs::exists(options_.folder) && !(fs::is_directory(options_.folder) && fs::is_empty(options_.folder)))
-    throw core::UsageError({.message = "is there and holds no parts of a simulation",
+    throw core::UsageError({.message = "exists, but has no parts of a simulation",
                             .file = options_.folder,
-                            .hint = "name another folder by --parts"});
+                            .hint = "name another folder with --parts"});
   fs::create_directories(options_.folder, problem);
   if (problem)
     throw core::UnavailableError(
-        {.message = fmt::format("cannot be made: {}", problem.message()), .file = options_.folder});
+        {.message = fmt::format("cannot be created: {}", problem.message()), .file = options_.folder});
   core::write_file(plan_file, options_.plan.dump(2) + "\n");
 }
 
@@ -115,7 +114,7 @@ std::optional<double> PartStore::number(const std::string& name) const {
   if (!fs::exists(path)) return std::nullopt;
   const json value = core::read_json(path);
   if (!value.is_number())
-    throw core::InputError({.message = "is no number", .file = path, .hint = "delete it"});
+    throw core::InputError({.message = "must be a number", .file = path, .hint = "delete it"});
   return value.get<double>();
 }
 
@@ -129,7 +128,7 @@ void PartStore::append_all(calo::ShowerWriter& writer, core::ThreadPool& pool,
     const auto reader = calo::ShowerReader::open(file(part), {}, pool);
     const calo::Showers showers = calo::read_all(*reader);
     if (static_cast<std::int64_t>(showers.size()) != end_event(part) - first_event(part))
-      throw core::InputError({.message = fmt::format("holds {} showers instead of {}", showers.size(),
+      throw core::InputError({.message = fmt::format("has {} showers instead of {}", showers.size(),
                                                      end_event(part) - first_event(part)),
                               .file = file(part),
                               .hint = "delete the file and resume"});

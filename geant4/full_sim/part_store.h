@@ -14,37 +14,38 @@
 
 namespace geant4 {
 
-/// Finished parts of a simulation, in a folder of their own until all are there: what has been simulated
-/// outlives an interruption. Part i holds the events [i * events_per_part, (i + 1) * events_per_part).
+/// Finished parts of a simulation, in their own folder until all exist, so that an interruption does not lose
+/// them. Part i holds the events [i * events_per_part, (i + 1) * events_per_part).
 class PartStore {
  public:
   struct Options {
     std::filesystem::path folder;
-    /// All that decides what the events are. Parts made with another plan are not taken.
+    /// Everything that determines the events. Parts of another plan are refused.
     nlohmann::json plan;
     calo::VoxelMesh mesh;
     std::string geometry;
     std::int64_t num_events = 0;
     std::int64_t events_per_part = 100;
-    bool resume = false;  ///< go on where parts are already there
+    bool resume = false;  ///< continue with the parts that exist
   };
 
-  /// @throws core::UsageError if parts are there without `resume`, or of another plan (the difference is
-  ///         named); core::UnavailableError where the folder cannot be made
+  /// @throws core::UsageError if parts exist without `resume`, or have another plan (the difference is
+  ///         named); core::UnavailableError if the folder cannot be created
   explicit PartStore(Options options);
 
   std::int64_t num_parts() const;
   std::int64_t first_event(std::int64_t part) const { return part * options_.events_per_part; }
-  /// One behind the part's last.
+  /// Index after the part's last event.
   std::int64_t end_event(std::int64_t part) const;
   bool has(std::int64_t part) const;
-  /// Events of the parts that are there.
+  /// Number of events in the existing parts.
   std::int64_t events_done() const;
 
   /// @throws core::UnavailableError (disk full)
   void write(std::int64_t part, const calo::Showers& showers, core::ThreadPool& pool);
 
-  /// A number that was found out on the way and must be the same for all parts (the sampling fraction).
+  /// A number that was measured during the simulation and must be the same for all parts (the sampling
+  /// fraction).
   std::optional<double> number(const std::string& name) const;
   void keep_number(const std::string& name, double value);
 

@@ -11,7 +11,7 @@
 namespace geant4 {
 namespace {
 
-// Part of a cylinder; in a parallel world without layers of mass there is no material.
+// A sector of a cylinder. A volume of a massless parallel world has no material.
 G4LogicalVolume* tube(const char* name, double inner, double outer, double length, double angle) {
   return new G4LogicalVolume(new G4Tubs(name, inner, outer, length / 2, 0, angle), nullptr, name);
 }

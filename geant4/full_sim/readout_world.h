@@ -6,9 +6,9 @@
 
 namespace geant4 {
 
-/// A detector's readout cells in a world parallel to that of the plates: rows along the beam, slices in
-/// azimuth, cells in radius. Nothing is read out here; but steps end at its boundaries, and multiple
-/// scattering goes by the distance to them. Par04 has two of them, and its response depends on both.
+/// A detector's readout cells in a world parallel to the world of the plates: rows along the beam, slices in
+/// azimuth, cells in radius. Nothing is read out here, but steps end at its boundaries, and multiple
+/// scattering depends on the distance to them. Par04 has two such worlds, and its response depends on both.
 class ReadoutWorld : public G4VUserParallelWorld {
  public:
   enum class Cells {

@@ -27,7 +27,7 @@
 #include "geant4/full_sim/par04_detector.h"
 #include "geant4/full_sim/readout_world.h"
 
-// Of Geant4; from release to release another header declares it.
+// A function of Geant4; the header that declares it differs between releases.
 const char* G4FindDataDir(const char* variable);
 
 namespace geant4 {
@@ -43,7 +43,7 @@ std::vector<std::string> missing_data() {
   return missing;
 }
 
-// A reference list, or ours. Geant4 owns it.
+// Creates a reference list, or our own. Geant4 owns it.
 G4VModularPhysicsList* make_physics(const SimulationOptions& options,
                                     const std::vector<std::string>& missing) {
   G4VModularPhysicsList* list = nullptr;
@@ -53,14 +53,14 @@ G4VModularPhysicsList* make_physics(const SimulationOptions& options,
   } else {
     G4PhysListFactory factory(0);
     if (!factory.IsReferencePhysList(options.physics))
-      throw core::UsageError({.message = fmt::format("\"{}\" is no physics list", options.physics),
+      throw core::UsageError({.message = fmt::format("\"{}\" is not a physics list", options.physics),
                               .field = "physics",
                               .hint = fmt::format("{}, or one of {}", kWithoutData,
                                                   fmt::join(factory.AvailablePhysLists(), ", "))});
     if (std::find(missing.begin(), missing.end(), "G4LEDATA") != missing.end() ||
         std::find(missing.begin(), missing.end(), "G4ENSDFSTATEDATA") != missing.end())
       throw core::UnavailableError(
-          {.message = fmt::format("{} needs data files that are not here: {}", options.physics,
+          {.message = fmt::format("{} needs data files that are missing: {}", options.physics,
                                   fmt::join(missing, ", ")),
            .field = "physics",
            .hint = fmt::format("source geant4.sh of an installation with data, or use {}", kWithoutData)});
@@ -96,7 +96,7 @@ struct Simulation::Kernel {
 };
 
 Simulation::Simulation(SimulationOptions options) : kernel_(std::make_unique<Kernel>()) {
-  // The kernel wants them before it can be asked for a physics list.
+  // The kernel needs the folders before it can be asked for a physics list.
   const std::vector<std::string> missing = missing_data();
   kernel_->data = std::make_unique<DataFolders>(missing);
 #ifdef G4MULTITHREADED
@@ -124,10 +124,10 @@ Simulation::Simulation(SimulationOptions options) : kernel_(std::make_unique<Ker
   kernel_->manager->Initialize();
   if (!options.macro.empty() &&
       G4UImanager::GetUIpointer()->ApplyCommand("/control/execute " + options.macro) != 0)
-    throw core::InputError({.message = "holds a command that Geant4 refuses",
+    throw core::InputError({.message = "has a command that Geant4 rejects",
                             .file = options.macro,
                             .field = "macro",
-                            .hint = "--verbose shows which"});
+                            .hint = "--verbose shows the command"});
 }
 
 Simulation::~Simulation() = default;
@@ -136,7 +136,7 @@ EventResults Simulation::run(const SimulationPlan& plan, std::int64_t first, std
                              const std::function<void()>& event_done) {
   const std::string& particle = plan.options().particle;
   if (G4ParticleTable::GetParticleTable()->FindParticle(particle) == nullptr)
-    throw core::UsageError({.message = fmt::format("\"{}\" is no particle of this physics list", particle),
+    throw core::UsageError({.message = fmt::format("\"{}\" is not a particle of this physics list", particle),
                             .field = "particle",
                             .hint = fmt::format("{} knows e-, e+ and gamma", kWithoutData)});
   EventResults results{.first_event = first};
@@ -167,7 +167,7 @@ double measure_sampling_fraction(Simulation& simulation, const SimulationPlan& p
   if (!(active_mev > 0))
     throw core::InputError({.message = "no energy is deposited in active material",
                             .field = "detector.absorbers",
-                            .hint = "which plates are active?"});
+                            .hint = "mark the measured plates with active: true"});
   return active_mev / incident_mev;
 }
 

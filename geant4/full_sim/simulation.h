@@ -18,14 +18,14 @@ struct SimulationOptions {
   double cut_mm = 0.7;  ///< production cut in range
   int threads = 1;
   std::shared_ptr<FastSimSetup> fast;  ///< null = full simulation
-  std::string macro;                   ///< a file of Geant4 commands, after initialisation; empty = none
-  bool verbose = false;                ///< Geant4's output, on stderr
+  std::string macro;     ///< file of Geant4 commands, executed after initialisation; empty = none
+  bool verbose = false;  ///< show Geant4's output on stderr
 };
 
-/// Geant4's version, as in "11.4.0".
+/// Version of Geant4, as in "11.4.0".
 std::string geant4_version();
 
-/// Geant4 set up for a detector: one object in a program.
+/// Geant4, set up for a detector. A program may have only one object.
 class Simulation {
  public:
   /// Builds geometry and physics. @throws core::UsageError (unknown list), core::InputError (material),
@@ -34,12 +34,12 @@ class Simulation {
   ~Simulation();
 
   /// Simulates the events [first, end) of a plan, in parallel.
-  /// @param event_done  called after each, from any thread, one at a time
+  /// @param event_done  called after each event, from any thread, one call at a time
   /// @throws core::Interrupted (results are incomplete), core::UsageError (unknown particle)
   EventResults run(const SimulationPlan& plan, std::int64_t first, std::int64_t end,
                    const std::function<void()>& event_done);
 
-  /// Cells are divided by it from the next run on.
+  /// Sets the divisor of the cells for all later runs.
   void set_sampling_fraction(double value);
 
  private:
@@ -47,7 +47,7 @@ class Simulation {
   std::unique_ptr<Kernel> kernel_;
 };
 
-/// The part of the energy that is deposited in active material, over the particles of a plan.
+/// The fraction of the energy deposited in active material, over the particles of a plan.
 double measure_sampling_fraction(Simulation& simulation, const SimulationPlan& plan,
                                  const std::function<void()>& event_done);
 

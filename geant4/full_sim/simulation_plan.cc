@@ -30,7 +30,7 @@ void check_energies(const GunOptions& options) {
   if (options.energies_gev.empty() &&
       !(options.min_energy_gev > 0 && options.max_energy_gev >= options.min_energy_gev &&
         std::isfinite(options.max_energy_gev)))
-    throw core::UsageError({.message = "no energies to simulate",
+    throw core::UsageError({.message = "no energies are given",
                             .field = "energy_gev",
                             .hint = "give --energy-gev, or --min-energy-gev and --max-energy-gev"});
 }
@@ -38,7 +38,7 @@ void check_energies(const GunOptions& options) {
 void check_angle(double angle_deg, const char* field) {
   if (!(angle_deg > 0 && angle_deg < 180))
     throw core::UsageError(
-        {.message = fmt::format("cannot be {}: along the beam is no calorimeter", angle_deg),
+        {.message = fmt::format("cannot be {}: there is no calorimeter along the beam", angle_deg),
          .field = field,
          .hint = "allowed: above 0, below 180"});
 }
@@ -67,7 +67,7 @@ SimulationPlan::SimulationPlan(const GunOptions& options) : options_(options) {
   num_events_ = options.events * points(options.energies_gev) * points(options.angles_deg);
 }
 
-// Angles outermost, then energies, then events.
+// The order is angles (outermost), energies, events.
 double SimulationPlan::angle_deg(std::int64_t event) const {
   if (options_.angles_deg.empty())
     return options_.min_angle_deg +
@@ -92,7 +92,7 @@ calo::Conditions SimulationPlan::conditions(std::int64_t event) const {
 
 std::array<double, 3> SimulationPlan::direction(std::int64_t event) const {
   const double theta = angle_deg(event) * kRadians, phi = options_.phi_deg * kRadians;
-  // 90 degrees are exactly so, without the noise of binary fractions.
+  // Makes 90 degrees exact, without rounding errors.
   const auto clean = [](double value) { return std::abs(value) < 1e-12 ? 0.0 : value; };
   return {clean(std::sin(theta) * std::cos(phi)), clean(std::sin(theta) * std::sin(phi)),
           clean(std::cos(theta))};

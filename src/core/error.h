@@ -16,13 +16,13 @@ enum class ExitCode : int {
   kInterrupted = 130,
 };
 
-/// What went wrong, where, and what to do about it. Fill by designated initialisers; leave empty what
-/// does not apply.
+/// Cause of an error, its place, and advice. Fill it by designated initialisers; leave empty what does not
+/// apply.
 struct ErrorDetails {
-  std::string message;         ///< what is wrong, in one sentence without a full stop
-  std::filesystem::path file;  ///< the file or folder concerned
-  std::string field;           ///< the dataset, parameter, row … inside it
-  std::string hint;            ///< what the user can do
+  std::string message;         ///< cause, in one sentence without a full stop
+  std::filesystem::path file;  ///< file or folder concerned
+  std::string field;           ///< dataset, parameter, row … inside it
+  std::string hint;            ///< advice to the user
 };
 
 /// Base of every exception that the project throws on purpose. `what()` is the whole message on one line:
@@ -51,13 +51,13 @@ class InputError : public Error {
   explicit InputError(ErrorDetails details) : Error(ExitCode::kInput, std::move(details)) {}
 };
 
-/// Something outside the program is missing or refuses: disk, network, device (exit code 4).
+/// Something outside the program is missing or fails: disk, network, device (exit code 4).
 class UnavailableError : public Error {
  public:
   explicit UnavailableError(ErrorDetails details) : Error(ExitCode::kUnavailable, std::move(details)) {}
 };
 
-/// SIGINT or SIGTERM arrived; what can be resumed has been saved (exit code 130).
+/// SIGINT or SIGTERM arrived; the state needed to resume has been saved (exit code 130).
 class Interrupted : public Error {
  public:
   explicit Interrupted(ErrorDetails details) : Error(ExitCode::kInterrupted, std::move(details)) {}

@@ -22,14 +22,14 @@ using FileId = std::pair<dev_t, ino_t>;
 FileId id_of(const fs::path& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0)
-    throw InputError({.message = "cannot be looked at: " + std::string(std::strerror(errno)), .file = path});
+    throw InputError({.message = "cannot be examined: " + std::string(std::strerror(errno)), .file = path});
   return {status.st_dev, status.st_ino};
 }
 
 class Walk {
  public:
   Walk(const fs::path& root, const FolderWalkOptions& options) : options_(options) {
-    // A link to a folder around the root would bring in everything beside it.
+    // A link to a parent of the root would add everything else in that parent.
     std::error_code error;
     for (fs::path above = fs::canonical(root, error); !error && above.has_relative_path();) {
       above = above.parent_path();
@@ -70,7 +70,7 @@ class Walk {
     if (error)
       throw InputError({.message = "cannot be listed: " + error.message(),
                         .file = folder,
-                        .hint = "what is in it would be lost: allow reading, or move it away"});
+                        .hint = "its contents would be missing: allow reading, or move it away"});
     std::sort(entries.begin(), entries.end());
     for (const fs::directory_entry& entry : entries) look_at(entry);
   }
@@ -79,13 +79,13 @@ class Walk {
     const fs::path& path = entry.path();
     std::error_code error;
     const bool is_hidden = path.filename().string().starts_with('.');
-    const fs::file_status status = entry.status(error);  // of what a link leads to
+    const fs::file_status status = entry.status(error);  // status of the link's target
     if (is_hidden && !(options_.enter_hidden_folders && fs::is_directory(status)))
       contents_.hidden.push_back(path);
     else if (entry.is_symlink(error) && (!fs::status_known(status) || !fs::exists(status)))
       contents_.dangling.push_back(path);
     else if (!fs::status_known(status))
-      throw InputError({.message = "cannot be looked at: permission denied", .file = path});
+      throw InputError({.message = "cannot be examined: permission denied", .file = path});
     else if (fs::is_directory(status) && entry.is_symlink(error))
       links_.insert(path);
     else if (fs::is_directory(status))
@@ -98,7 +98,7 @@ class Walk {
 
   FolderWalkOptions options_;
   std::map<FileId, fs::path> entered_, around_;
-  std::set<fs::path> links_;  // to folders: entered after all that is there itself
+  std::set<fs::path> links_;  // links to folders, entered after all real files and folders
   FolderContents contents_;
 };
 

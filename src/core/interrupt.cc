@@ -19,9 +19,9 @@ extern "C" void on_signal(int signal_number) {
 
 }  // namespace
 
-// On a stack of its own: compiled kernels of the BLAS libraries keep data below the stack pointer, where a
-// handler on the usual stack would write over it (seen as a corrupted heap). Signals to the process go to the
-// thread that calls this, as long as it does not block them.
+// The handler has its own stack: compiled kernels of the BLAS libraries keep data below the stack pointer,
+// where a handler on the usual stack would overwrite it (seen as a corrupted heap). Signals to the process go
+// to the thread that calls this, as long as it does not block them.
 void catch_interrupts() {
   static std::array<std::byte, 1 << 16> stack_memory;
   stack_t stack{};

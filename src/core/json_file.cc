@@ -11,7 +11,7 @@ nlohmann::json read_json(const std::filesystem::path& file, const std::string& h
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    throw InputError({.message = fmt::format("is no JSON: {}", error.what()), .file = file, .hint = hint});
+    throw InputError({.message = fmt::format("is not JSON: {}", error.what()), .file = file, .hint = hint});
   }
 }
 

@@ -9,13 +9,13 @@
 namespace core {
 
 /// The content of a JSON file.
-/// @param hint what the user can do if it is no JSON
-/// @throws InputError if it is missing, unreadable or no JSON (with the place)
+/// @param hint advice to the user if the content is not JSON
+/// @throws InputError if the file is missing, unreadable or not JSON (with the position)
 nlohmann::json read_json(const std::filesystem::path& file, const std::string& hint = "");
 
-/// Calls body(). If it finds what it is given wrong (UsageError, InputError, an exception of the JSON library
-/// for a field that is missing or of another type), that becomes an InputError that names `file`. Other
-/// errors, such as an interruption, pass through.
+/// Calls body(). If it throws UsageError, InputError or an exception of the JSON library (a field is missing
+/// or of another type), throws an InputError that names `file` instead. Other errors, such as an
+/// interruption, pass through.
 template <class Body>
 auto in_file(const std::filesystem::path& file, const Body& body) -> decltype(body()) {
   try {

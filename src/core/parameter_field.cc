@@ -91,7 +91,7 @@ std::vector<T> as_list(const ParameterField& field, const json& value, const Con
   return list;
 }
 
-// A number as JSON, integer where it is one; nullopt if the text is no number from end to end.
+// Parses a number, as an integer if it is one; nullopt if `text` as a whole is not a number.
 std::optional<json> parse_number(const std::string& text) {
   const char* end = text.data() + text.size();
   std::int64_t integer = 0;
@@ -121,7 +121,7 @@ std::vector<std::string> split(const std::string& text) {
 
 std::string nearest(const std::string& name, const std::vector<std::string>& known) {
   std::string best;
-  std::size_t best_distance = name.size() / 3 + 1;  // further away is another word
+  std::size_t best_distance = name.size() / 3 + 1;  // names at a greater distance are unrelated
   for (const std::string& candidate : known) {
     std::vector<std::size_t> row(candidate.size() + 1);
     for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
@@ -224,7 +224,7 @@ json to_json(const ParameterFields& fields) {
 }
 
 void set_from_json(const ParameterFields& fields, const json& object, const std::string& what) {
-  if (!object.is_object()) throw InputError({.message = fmt::format("is not {} (a JSON object)", what)});
+  if (!object.is_object()) throw InputError({.message = fmt::format("must be {} (a JSON object)", what)});
   std::vector<std::string> known;
   known.reserve(fields.size());
   for (const ParameterField& field : fields) known.push_back(field.name);
@@ -232,7 +232,7 @@ void set_from_json(const ParameterFields& fields, const json& object, const std:
     const auto found = std::find(known.begin(), known.end(), name);
     if (found == known.end()) {
       const std::string near = nearest(name, known);
-      throw InputError({.message = fmt::format("is no field of {}", what),
+      throw InputError({.message = fmt::format("is not a field of {}", what),
                         .field = name,
                         .hint = near.empty() ? "" : fmt::format("did you mean \"{}\"?", near)});
     }

@@ -7,13 +7,13 @@
 
 namespace core {
 
-/// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
-/// 1, 2, 3", SC11). Keyed by seed and index, so that the numbers of one shower are the same whatever the
-/// batch size, the order or the number of threads.
+/// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+/// SC11). They are keyed by seed and index, so that the numbers of one shower do not depend on the batch
+/// size, the order or the number of threads.
 class Philox {
  public:
-  /// @param seed   the run's seed
-  /// @param index  the shower (or epoch, batch …) the numbers belong to
+  /// @param seed   seed of the run
+  /// @param index  index of the shower (epoch, batch …) that the numbers belong to
   /// @param stream separates uses of the same seed and index (see the callers' constants)
   Philox(std::uint64_t seed, std::uint64_t index, std::uint32_t stream = 0)
       : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
@@ -71,7 +71,7 @@ class Philox {
   using Block = std::array<std::uint32_t, 4>;
   using Key = std::array<std::uint32_t, 2>;
 
-  /// The bare bijection, for tests against the published vectors.
+  /// The bijection itself, for tests against the published vectors.
   static Block round10(Block counter, Key key) {
     for (int i = 0; i < 10; ++i) {
       const std::uint64_t p0 = 0xD2511F53ull * counter[0];

@@ -6,13 +6,12 @@
 
 namespace core {
 
-/// Resident memory of a process now, and its largest so far; 0 if it cannot be known (no such process, no
-/// Linux).
-/// @param process 0 = this one
+/// Current and largest resident memory of a process; 0 if unknown (no such process, or not Linux).
+/// @param process process id; 0 = this process
 std::int64_t resident_memory_bytes(pid_t process = 0);
 std::int64_t peak_memory_bytes(pid_t process = 0);
 
-/// Lets peak_memory_bytes() of this process count from now on, where the kernel can.
+/// Restarts the measurement of peak_memory_bytes() for this process, if the kernel supports that.
 void reset_peak_memory();
 
 }  // namespace core

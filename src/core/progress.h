@@ -6,19 +6,20 @@
 
 namespace core {
 
-/// Progress of long work on stderr: one line that is redrawn on a terminal; elsewhere a plain line every ten
-/// seconds in the first minute, then every minute; nothing if `set_progress_enabled(false)` was called.
+/// Progress of long work on stderr: on a terminal, one line that is redrawn; elsewhere, a new line every ten
+/// seconds in the first minute, then every minute; nothing after `set_progress_enabled(false)`.
 class Progress {
  public:
-  /// @param label what is being done ("reading", "epoch 3/100")
+  /// @param label name of the work ("reading", "epoch 3/100")
   /// @param total units of work; 0 = unknown
-  /// @param unit  name of one unit in the plural ("showers")
+  /// @param unit  name of the units, in the plural ("showers")
   Progress(std::string label, std::int64_t total, std::string unit);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` units in all so far; `note` is shown at the end of the line (losses, rates).
+  /// @param done units done so far, in total
+  /// @param note text at the end of the line (losses, rates)
   void update(std::int64_t done, const std::string& note = {});
   void add(std::int64_t units) { update(done_ + units); }
   /// Says that so much was done before, by another process: it does not count for the rate.
@@ -37,7 +38,7 @@ class Progress {
   std::chrono::steady_clock::time_point last_draw_;
 };
 
-/// Whether any Progress shows itself (on by default).
+/// Switches all Progress output on or off (on by default).
 void set_progress_enabled(bool enabled);
 
 /// "41 s", "3 min 20 s", "2 h 05 min".

@@ -9,11 +9,11 @@
 
 namespace core {
 
-/// Version of this program, from CMake's project().
+/// Version of this program, from project() in CMake.
 const char* version();
 
-/// What made an artifact: stored with it as `calopipe.json` (folders) or as the HDF5 attribute `calopipe`
-/// (files). No times and no paths in it, so that the same work gives the same bytes.
+/// Origin of an artifact, stored with it as `calopipe.json` (folders) or as the HDF5 attribute `calopipe`
+/// (files). It has no times and no paths, so that the same work gives the same bytes.
 struct Provenance {
   std::string component;
   nlohmann::json parameters = nlohmann::json::object();

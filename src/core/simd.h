@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstdint>
 
-/// Compiles a function once for AVX-512, AVX2 and plain x86-64 and chooses when the program starts, so that
-/// one binary runs everywhere. By levels of x86-64, not by models: "arch=haswell" is Intel's alone, and an
-/// EPYC would get plain x86-64. Not under sanitizers, which cannot run the chooser.
+/// Compiles a function for AVX-512, AVX2 and plain x86-64 and selects a version when the program starts, so
+/// that one binary runs everywhere. The versions are named by levels of x86-64 and not by models:
+/// "arch=haswell" is never selected on AMD. Not under sanitizers, which cannot run the selection.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CALOPIPE_SIMD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
@@ -15,7 +15,8 @@
 
 namespace core {
 
-/// e^x within 2e-7 relative, for loops that the compiler vectorises. Clamped to the range of normal floats.
+/// e^x with a relative error of 2e-7, for loops that the compiler vectorises. x is clamped to the range of
+/// normal floats.
 inline __attribute__((always_inline)) float fast_exp(float x) {
   x = x < -87.0f ? -87.0f : x;
   x = x > 88.0f ? 88.0f : x;
@@ -34,7 +35,7 @@ inline __attribute__((always_inline)) float fast_exp(float x) {
   return p * std::bit_cast<float>(scale);
 }
 
-/// log(1 + u) for u in [0, 1], within 1e-7: 2 atanh(u / (2 + u)).
+/// log(1 + u) for u in [0, 1], with an error of 1e-7: 2 atanh(u / (2 + u)).
 inline __attribute__((always_inline)) float fast_log1p(float u) {
   const float s = u / (2.0f + u);
   const float q = s * s;

@@ -35,37 +35,37 @@ std::string unique_suffix() {
 }  // namespace
 
 StagedOutput::StagedOutput(fs::path final_path, Kind kind) : final_(std::move(final_path)), kind_(kind) {
-  if (final_.empty()) throw UsageError({.message = "an output needs a path"});
+  if (final_.empty()) throw UsageError({.message = "the path of an output must not be empty"});
   final_ = fs::absolute(final_).lexically_normal();
   if (!final_.has_filename()) final_ = final_.parent_path();
   std::error_code error;
   const fs::file_status status = fs::status(final_, error);
   const bool exists = fs::exists(status);
   if (exists && !fs::is_directory(status) && !fs::is_regular_file(status))
-    throw UsageError({.message = "is a device, a pipe or the like, and would be replaced by the output",
+    throw UsageError({.message = "is a device, a pipe or a similar file, which the output would replace",
                       .file = final_,
                       .hint = "choose another output path"});
   if (exists && fs::is_directory(status) != (kind == Kind::kFolder))
-    throw UsageError({.message = kind == Kind::kFolder ? "is a file, and the output is a folder"
-                                                       : "is a folder, and the output is a file",
+    throw UsageError({.message = kind == Kind::kFolder ? "is a file, but the output is a folder"
+                                                       : "is a folder, but the output is a file",
                       .file = final_,
                       .hint = "choose another output path"});
   fs::create_directories(final_.parent_path(), error);
   if (error)
-    throw UnavailableError({.message = "cannot make the output's folder: " + error.message(),
+    throw UnavailableError({.message = "the folder of the output cannot be created: " + error.message(),
                             .file = final_.parent_path(),
-                            .hint = "choose a place that you may write to"});
+                            .hint = "choose a path that you may write to"});
   if (::access(final_.parent_path().c_str(), W_OK | X_OK) != 0)
     throw UnavailableError({.message = std::string("cannot be written to: ") + std::strerror(errno),
                             .file = final_.parent_path(),
-                            .hint = "choose a place that you may write to"});
+                            .hint = "choose a path that you may write to"});
   staged_ = final_.parent_path() /
             ("." + final_.filename().string() + unique_suffix() + final_.extension().string());
   if (kind == Kind::kFolder) {
     fs::create_directory(staged_, error);
     if (error)
       throw UnavailableError(
-          {.message = "cannot make the output folder: " + error.message(), .file = final_});
+          {.message = "the output folder cannot be created: " + error.message(), .file = final_});
   }
 }
 
@@ -82,7 +82,7 @@ void StagedOutput::commit() {
   } else {
     sync_path(staged_);
   }
-  // A folder cannot be renamed over a full one: swap the two in one step, then drop the old one.
+  // A rename cannot replace a folder that has content: exchange the two in one step, then remove the old one.
   if (kind_ == Kind::kFolder && fs::exists(final_)) {
     if (::renameat2(AT_FDCWD, staged_.c_str(), AT_FDCWD, final_.c_str(), RENAME_EXCHANGE) != 0) {
       const fs::path old = staged_.string() + ".old";
@@ -96,7 +96,8 @@ void StagedOutput::commit() {
     std::error_code error;
     fs::rename(staged_, final_, error);
     if (error)
-      throw UnavailableError({.message = "cannot be put in place: " + error.message(), .file = final_});
+      throw UnavailableError(
+          {.message = "cannot be moved to its final path: " + error.message(), .file = final_});
   }
   committed_ = true;
   sync_path(final_.parent_path());

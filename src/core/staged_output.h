@@ -5,15 +5,15 @@
 
 namespace core {
 
-/// An output file or folder that appears under its name only when complete. It is written at `path()`,
-/// beside its final place on the same disk; `commit()` renames it, replacing what was there before;
-/// without commit the destructor removes it and leaves the old output untouched.
+/// An output file or folder that appears under its name only when complete. It is written at `path()`, next
+/// to its final path on the same disk; `commit()` renames it and replaces an older output. Without commit,
+/// the destructor removes it and leaves the older output untouched.
 class StagedOutput {
  public:
   enum class Kind { kFile, kFolder };
 
   /// Makes missing parents of `final_path`; for a folder also makes `path()`.
-  /// @throws UnavailableError if the place cannot be written
+  /// @throws UnavailableError if the path cannot be written
   /// @throws UsageError if `final_path` exists and is of the other kind, or neither file nor folder
   StagedOutput(std::filesystem::path final_path, Kind kind);
   ~StagedOutput();
@@ -36,7 +36,7 @@ class StagedOutput {
 /// Writes `text` to `path` through a StagedOutput. @throws UnavailableError, UsageError
 void write_file(const std::filesystem::path& path, const std::string& text);
 
-/// The whole file as text. @throws InputError if it is missing, a folder or unreadable
+/// The whole file as a string. @throws InputError if it is missing, a folder or unreadable
 std::string read_file(const std::filesystem::path& path);
 
 }  // namespace core

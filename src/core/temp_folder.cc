@@ -14,8 +14,9 @@ TempFolder::TempFolder(const std::string& purpose) {
   std::string pattern =
       (std::filesystem::temp_directory_path() / fmt::format("calopipe-{}-XXXXXX", purpose)).string();
   if (mkdtemp(pattern.data()) == nullptr)
-    throw UnavailableError({.message = fmt::format("no folder can be made: {}", std::strerror(errno)),
-                            .file = std::filesystem::temp_directory_path()});
+    throw UnavailableError(
+        {.message = fmt::format("no temporary folder can be created: {}", std::strerror(errno)),
+         .file = std::filesystem::temp_directory_path()});
   path_ = pattern;
 }
 

@@ -5,11 +5,11 @@
 
 namespace core {
 
-/// A folder of its own in the system's place for temporary files, removed with everything in it at the end.
+/// A temporary folder, removed with its contents by the destructor.
 class TempFolder {
  public:
   /// @param purpose part of its name: calopipe-PURPOSE-XXXXXX
-  /// @throws UnavailableError if it cannot be made
+  /// @throws UnavailableError if it cannot be created
   explicit TempFolder(const std::string& purpose);
   ~TempFolder();
   TempFolder(const TempFolder&) = delete;

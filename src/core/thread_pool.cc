@@ -12,7 +12,7 @@ struct ThreadPool::Loop {
   std::size_t count;
   const std::function<void(std::size_t)>& body;
   std::atomic<std::size_t> next{0};
-  int helpers = 0;  // guarded by the pool's mutex
+  int helpers = 0;  // threads that are in the loop; guarded by the pool's mutex
   std::condition_variable left;
   std::mutex error_mutex;
   std::exception_ptr error;

@@ -10,11 +10,12 @@
 
 namespace core {
 
-/// A bounded pool for data-parallel loops. Loops may be started from several threads and from inside a
-/// loop body: the caller always works too, so a nested loop cannot wait for itself.
+/// A fixed set of threads for data-parallel loops. Loops may be started from several threads and from inside
+/// a loop body: the caller always works too, so that a nested loop cannot wait for itself.
 class ThreadPool {
  public:
-  /// @param threads threads that work on a loop, the caller included; 0 = as many as the process may use.
+  /// @param threads number of threads that work on a loop, including the caller; 0 = as many as the process
+  ///         may use
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -22,8 +23,8 @@ class ThreadPool {
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls body(i) for each i in [0, count), in any order and from any thread; returns when all are done.
-  /// The first exception thrown by a body ends the loop early and is thrown again here.
+  /// Calls body(i) for each i in [0, count), in any order and from any thread; returns when all calls have
+  /// ended. The first exception of a body ends the loop early and is thrown again here.
   void for_each(std::size_t count, const std::function<void(std::size_t)>& body);
 
  private:
@@ -38,7 +39,7 @@ class ThreadPool {
   bool stop_ = false;
 };
 
-/// Threads that this process may run at once (its CPU affinity; 1 at least).
+/// Number of threads that this process may run at once (its CPU affinity; at least 1).
 int available_threads();
 
 }  // namespace core

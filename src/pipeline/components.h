@@ -10,13 +10,13 @@
 #include "pipeline/foreign_models.h"
 #include "pipeline/reading_options.h"
 
-/// The components of the fast-simulation pipeline: the only place that knows both kfp and calo.
+/// The components of the fast-simulation pipeline: the only code that knows both kfp and calo.
 namespace pipeline {
 
 /// All components, in the order of the pipeline.
 void register_components(kfp::Registry& registry);
 
-/// Simulate showers with Geant4, by the program calopipe-fullsim.
+/// Simulates showers with Geant4, in the program calopipe-fullsim.
 struct Simulate {
   kfp::InputArtifact detector_file;
   kfp::InputArtifact fast_model;
@@ -45,11 +45,11 @@ struct Simulate {
   void describe(kfp::Visitor& visitor);
   void run(kfp::RunContext& context);
 
-  /// The command line of calopipe-fullsim. @param parts folder of finished parts; empty = beside the output
+  /// Command line of calopipe-fullsim. @param parts folder of finished parts; empty = next to the output
   std::vector<std::string> arguments(const std::filesystem::path& parts) const;
 };
 
-/// What the whole pipeline is about: data, ranges and encoding, checked once.
+/// Data, ranges and encoding that all components share, checked once.
 struct InputParameters {
   std::string data;
   std::vector<std::string> geometries;
@@ -75,7 +75,7 @@ struct InputParameters {
   void run(kfp::RunContext& context);
 };
 
-/// Clean, split and store showers for training. They come as an artifact, or by path (data on EOS).
+/// Cleans, splits and stores showers for training. The showers are an artifact, or a path (data on EOS).
 struct Preprocess {
   std::string data;
   std::string data_fingerprint;
@@ -94,7 +94,7 @@ struct Preprocess {
   void run(kfp::RunContext& context);
 };
 
-/// One validated model description from its values.
+/// Checks the parameters of a model and its training and writes them as a model description.
 struct ModelParameters {
   calo::ModelDescription model = calo::ModelDescription::unsaid();
   kfp::OutputArtifact description;
@@ -104,7 +104,7 @@ struct ModelParameters {
   void run(kfp::RunContext& context);
 };
 
-/// Train a model.
+/// Trains a model.
 struct Train {
   kfp::InputArtifact prepared;
   kfp::InputArtifact description;
@@ -123,7 +123,7 @@ struct Train {
   void run(kfp::RunContext& context);
 };
 
-/// Make showers with a model.
+/// Generates showers with a model.
 struct Generate {
   kfp::InputArtifact model;
   kfp::InputArtifact like;
@@ -148,7 +148,7 @@ struct Generate {
   void run(kfp::RunContext& context);
 };
 
-/// Write a model's generator as ONNX.
+/// Writes a model's generator as ONNX.
 struct Convert {
   kfp::InputArtifact model;
   std::string contract = "plain";
@@ -167,7 +167,7 @@ struct Convert {
   void run(kfp::RunContext& context);
 };
 
-/// Find the precision in which a converted model runs best.
+/// Finds the precision in which a converted model runs best.
 struct Optimise {
   kfp::InputArtifact onnx;
   kfp::InputArtifact full;
@@ -189,7 +189,7 @@ struct Optimise {
   void run(kfp::RunContext& context);
 };
 
-/// Measure how fast a converted model runs.
+/// Measures the speed of a converted model.
 struct Benchmark {
   kfp::InputArtifact onnx;
   kfp::InputArtifact model;
@@ -211,7 +211,7 @@ struct Benchmark {
   void run(kfp::RunContext& context);
 };
 
-/// Compare fast with full simulation.
+/// Compares fast with full simulation.
 struct Validate {
   kfp::InputArtifact full;
   kfp::InputArtifact fast;

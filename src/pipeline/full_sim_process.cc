@@ -64,7 +64,7 @@ std::filesystem::path find_full_sim() {
     throw core::UnavailableError({.message = "cannot be run",
                                   .file = named,
                                   .field = "CALOPIPE_FULLSIM",
-                                  .hint = "name the program, or unset the variable"});
+                                  .hint = "set it to the path of the program, or unset it"});
   }
   std::error_code ignored;
   fs::path beside = fs::read_symlink("/proc/self/exe", ignored).parent_path() / kProgram;
@@ -73,8 +73,8 @@ std::filesystem::path find_full_sim() {
     return kfp::local::find_program(kProgram, {}, {});
   } catch (const core::InputError&) {
     throw core::UnavailableError(
-        {.message = fmt::format("{} is neither beside calopipe nor in PATH", kProgram),
-         .hint = "it is built where CMake finds Geant4: doc/geant4.md"});
+        {.message = fmt::format("{} is neither next to calopipe nor in PATH", kProgram),
+         .hint = "it is built if CMake finds Geant4: doc/geant4.md"});
   }
 }
 
@@ -94,7 +94,7 @@ json run_full_sim(const fs::path& program, const std::vector<std::string>& argum
       {.message = end.signal != 0 ? fmt::format("was ended by signal {}", end.signal)
                                   : fmt::format("ended with exit code {} and no report", end.exit_code),
        .file = program,
-       .hint = "its own lines above say more; finished parts are kept, --resume goes on"});
+       .hint = "its own messages above say more; finished parts are kept, --resume continues"});
 }
 
 }  // namespace pipeline

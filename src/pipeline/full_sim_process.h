@@ -7,16 +7,16 @@
 
 namespace pipeline {
 
-/// The program calopipe-fullsim: what the environment variable CALOPIPE_FULLSIM names, else the one beside
-/// this program, else the first in PATH.
-/// @throws core::UnavailableError if there is none, saying how to get it
+/// Path of the program calopipe-fullsim: the value of the environment variable CALOPIPE_FULLSIM, else the one
+/// next to this program, else the first in PATH.
+/// @throws core::UnavailableError if there is none, with how to get it
 std::filesystem::path find_full_sim();
 
-/// Runs calopipe-fullsim, whose progress goes to our stderr; an interruption of ours is passed on, and it
-/// keeps its finished parts.
-/// @return its figures
-/// @throws the error that it ended with (same kind, same details); core::Interrupted;
-///         core::UnavailableError where it ended without a word
+/// Runs calopipe-fullsim, whose progress goes to our stderr. An interruption of this program is passed on,
+/// and calopipe-fullsim keeps its finished parts.
+/// @return its report
+/// @throws the error that it ended with (same kind, same details); core::Interrupted; core::UnavailableError
+///         if it ended without a report
 nlohmann::json run_full_sim(const std::filesystem::path& program, const std::vector<std::string>& arguments);
 
 }  // namespace pipeline

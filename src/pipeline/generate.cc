@@ -14,10 +14,10 @@ kfp::ComponentInfo Generate::info() {
       "--out fast.h5";
   return {
       .name = "generate",
-      .summary = "Makes showers with a trained model",
+      .summary = "Generates showers with a trained model",
       .description =
-          "Same model and seed, same showers, whatever the batch size or the number of threads. Showers are "
-          "streamed to disk.",
+          "The same model and seed give the same showers for any batch size and number of threads. Showers "
+          "are written to disk as they are generated.",
       .examples = {
           "calopipe generate --model siw-lowgran --energy-gev 64 --events 1000 --out fast.h5",
           "calopipe generate --model model --geometry SiW --energy-gev 64 --events 10000 --out fast.h5",
@@ -30,44 +30,43 @@ void Generate::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
   v.input("model", model,
           {.type = ArtifactType::kModel,
-           .help = "Model folder (train), ONNX file (convert, optimise; of somebody else: with --contract), "
-                   "or the name "
-                   "of a model that comes with calopipe (models/README.md)",
+           .help = "Model folder (train), ONNX file (convert, optimise; from other authors with --contract), "
+                   "or the name of a model that is part of calopipe (models/README.md)",
            .find = known_model});
   v.input("like", like,
           {.type = ArtifactType::kDataset,
-           .help = "Showers to imitate: one is generated under the conditions of each. Of a prepared folder "
-                   "these are the held-out ones",
+           .help = "Showers to imitate: one shower is generated under the conditions of each. From a "
+                   "prepared folder, the held-out showers are taken",
            .optional = true});
   reading.describe(v, ReadingOptions::Geometry::kElsewhere);
-  v.parameter("geometry", geometry, {.help = "Geometry; none = the model's only one"});
+  v.parameter("geometry", geometry, {.help = "Geometry; none = the model's only geometry"});
   v.parameter("energy_gev", energy_gev,
               {.help = "Incident energies", .unit = "GeV", .min = 0, .above_min = true});
-  v.parameter("angle_deg", angle_deg, {.help = "Angles", .unit = "deg", .min = 0, .max = 180});
+  v.parameter("angle_deg", angle_deg, {.help = "Polar angles", .unit = "deg", .min = 0, .max = 180});
   v.parameter("min_energy_gev", min_energy_gev,
               {.help = "Lower end of log-uniform energies", .unit = "GeV", .min = 0});
   v.parameter("max_energy_gev", max_energy_gev,
               {.help = "Upper end of log-uniform energies", .unit = "GeV", .min = 0});
-  v.parameter(
-      "events", events,
-      {.help = "Showers of each energy and angle (of each angle, for a range)", .min = 1, .max = 1e12});
+  v.parameter("events", events,
+              {.help = "Showers for each energy and angle (for each angle, if energies are a range)",
+               .min = 1,
+               .max = 1e12});
   v.parameter("layout", layout, {.help = "Layout of the file", .choices = calo::layout_names()});
   v.parameter("threshold_mev", threshold_mev,
-              {.help = "Cells below are zero (Par04: 0.5 keV)", .unit = "MeV", .min = 0});
-  v.parameter(
-      "precision", precision,
-      {.help = "How the large layer is calculated; stored = what an ONNX file is made for (optimise), "
-               "fp32 for a model folder",
-       .choices = {"stored", "fp32", "bf16", "int8", "w8a8"}});
+              {.help = "Cells below this energy are set to zero (Par04: 0.5 keV)", .unit = "MeV", .min = 0});
+  v.parameter("precision", precision,
+              {.help = "Precision of the large layer; stored = as an ONNX file says (optimise), "
+                       "fp32 for a model folder",
+               .choices = {"stored", "fp32", "bf16", "int8", "w8a8"}});
   foreign.describe(v);
   v.parameter("seed", seed, {.help = "Seed of the latent noise", .min = 0});
   v.parameter("batch_size", batch_size,
-              {.help = "Showers made at a time", .min = 1, .max = 65536, .operational = true});
+              {.help = "Showers in a batch", .min = 1, .max = 65536, .operational = true});
   v.output("showers", showers,
-           {.type = ArtifactType::kDataset, .help = "The showers made", .file = "showers.h5"});
+           {.type = ArtifactType::kDataset, .help = "The generated showers", .file = "showers.h5"});
   v.output("performance", performance,
            {.type = ArtifactType::kMetrics,
-            .help = "What making them took: time and memory (JSON), for validate",
+            .help = "Time and memory that the generation took (JSON), for validate",
             .optional = true,
             .file = "generation.json"});
 }

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Folders that models lie in, each under its name.
+// Folders of models, one subfolder for each.
 std::vector<fs::path> shelves() {
   std::vector<fs::path> found;
   if (const char* said = std::getenv("CALOPIPE_MODELS"); said != nullptr && *said != '\0')
@@ -24,7 +24,8 @@ std::vector<fs::path> shelves() {
   if (const fs::path program = fs::read_symlink("/proc/self/exe", error); !error) {
     const fs::path bin = program.parent_path();
     found.push_back(bin.parent_path() / "share" / "calopipe" / "models");
-    found.push_back(bin.parent_path().parent_path().parent_path() / "models");  // build/release/bin
+    found.push_back(bin.parent_path().parent_path().parent_path() /
+                    "models");  // the program is in build/release/bin
   }
   return found;
 }
@@ -48,7 +49,7 @@ fs::path known_model(const fs::path& name) {
   throw core::InputError({.message = "does not exist",
                           .file = name,
                           .field = "model",
-                          .hint = known.empty() ? "" : "models that come with calopipe: " + known});
+                          .hint = known.empty() ? "" : "models that are part of calopipe: " + known});
 }
 
 }  // namespace pipeline

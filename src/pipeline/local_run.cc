@@ -21,10 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// What a resume must know of the run beyond its record.
+// File with what a resume needs in addition to the run's record.
 constexpr const char* kDelivery = "delivery.json";
 
-// The components of a pipeline, to which a user's values are given.
+// The components of a pipeline, which take the user's values.
 class Steps {
  public:
   Steps(const kfp::Registry& registry, const ProjectPipeline::Parameters& parameters) {
@@ -39,7 +39,7 @@ class Steps {
     for (const auto& [component, unused] : components_) known.push_back(component);
     const std::string near = kfp::nearest(name, known);
     throw core::UsageError(
-        {.message = fmt::format("is no step of the pipeline{}",
+        {.message = fmt::format("is not a component of the pipeline{}",
                                 near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near)),
          .file = source,
          .field = name});
@@ -49,7 +49,7 @@ class Steps {
     const json config = kfp::read_yaml(file);
     if (!config.is_object())
       throw core::InputError(
-          {.message = "is not a mapping from components to their parameters", .file = file});
+          {.message = "must be a mapping from components to their parameters", .file = file});
     for (const auto& [name, values] : config.items()) at(name, file).set_parameters(values, file);
   }
 
@@ -58,7 +58,8 @@ class Steps {
     const std::size_t equals = setting.find('=');
     if (dot == std::string::npos || equals == std::string::npos || dot > equals)
       throw core::UsageError(
-          {.message = fmt::format("\"{}\" is not component.parameter=value", setting), .field = "set"});
+          {.message = fmt::format("\"{}\" must have the form component.parameter=value", setting),
+           .field = "set"});
     kfp::Component& component = at(setting.substr(0, dot));
     std::string name = setting.substr(dot + 1, equals - dot - 1);
     std::replace(name.begin(), name.end(), '-', '_');
@@ -68,7 +69,7 @@ class Steps {
     component.mark_given(name);
   }
 
-  // What was given, by the pipeline's names.
+  // The given values, under the pipeline's names.
   json given(const ProjectPipeline::Parameters& parameters) const {
     std::map<std::pair<std::string, std::string>, std::string> names;
     for (const auto& [name, of] : parameters) names[{of.component, of.parameter}] = name;
@@ -89,7 +90,7 @@ class Steps {
   std::map<std::string, std::unique_ptr<kfp::Component>> components_;
 };
 
-// A file by a hard link, or by a copy where the disk is another.
+// Makes a hard link, or a copy if the disk is another.
 void link_file(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::create_hard_link(from, to, error);
@@ -115,7 +116,7 @@ void deliver(const fs::path& artifact, const fs::path& to) {
   folder.commit();
 }
 
-// Passes events on, and leaves beside the run what a resume needs.
+// Passes events on, and stores next to the run what a resume needs.
 class Recorder final : public kfp::local::Observer {
  public:
   Recorder(std::unique_ptr<Observer> next, json delivery)
@@ -159,7 +160,7 @@ std::string last_line(const fs::path& file) {
   return begin == std::string::npos ? text : text.substr(begin + 1);
 }
 
-// The error that the first failed task ended with, under its exit code.
+// Throws the error of the first failed task, with its exit code.
 [[noreturn]] void fail(const kfp::local::RunRecord& run, const kfp::local::Store& store) {
   core::ErrorDetails details{.message = run.error.empty() ? "the run failed" : run.error,
                              .hint = fmt::format("calopipe runs show {}", run.id)};
@@ -168,7 +169,7 @@ std::string last_line(const fs::path& file) {
     if (task.state != kfp::local::State::kFailed || task.is_dag) continue;
     const int exit_code = task.exit_code.value_or(1);
     if (exit_code >= 2 && exit_code <= 4) code = static_cast<core::ExitCode>(exit_code);
-    // One that was never started: what the pipeline says of it is wrong.
+    // A task that was never started has a mistake in the pipeline.
     if (!task.exit_code && task.attempt == 0) code = core::ExitCode::kInput;
     std::string line = task.log.empty() ? "" : last_line(task.log);
     if (line.starts_with("calopipe: ")) line.erase(0, 10);
@@ -204,7 +205,7 @@ json finish(const kfp::local::RunResult& result, const json& delivery, const kfp
 void use_this_program(kfp::local::RunnerOptions& runner, int threads) {
   const fs::path program = fs::read_symlink("/proc/self/exe");
   runner.programs["calopipe"] = program;
-  // Two builds of one version must not share results.
+  // Two builds of one version must not share cached results.
   runner.program_version = fmt::format("{}+{}", core::version(), core::sha256_of_path(program).substr(0, 12));
   if (threads > 0) runner.environment["CALOPIPE_THREADS"] = std::to_string(threads);
 }
@@ -214,19 +215,19 @@ bool names_a_file(const std::string& name) {
   if (fs::is_regular_file(name, error)) return true;
   if (name.find_first_of("/.") == std::string::npos) return false;
   if (!fs::exists(name, error)) throw core::InputError({.message = "does not exist", .file = name});
-  return true;  // reading it tells what it is
+  return true;  // the reader finds out the format
 }
 
 json file_parameters(const kfp::ir::Pipeline& pipeline, const fs::path& config,
                      const std::vector<std::string>& settings) {
   json values = config.empty() ? json::object() : kfp::read_yaml(config);
   if (!values.is_object())
-    throw core::InputError({.message = "is not a mapping from parameters to values", .file = config});
+    throw core::InputError({.message = "must be a mapping from parameters to values", .file = config});
   for (const std::string& setting : settings) {
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos)
       throw core::UsageError(
-          {.message = fmt::format("\"{}\" is not parameter=value", setting), .field = "set"});
+          {.message = fmt::format("\"{}\" must have the form parameter=value", setting), .field = "set"});
     const std::string name = setting.substr(0, equals);
     const std::string text = setting.substr(equals + 1);
     bool is_text = true;
@@ -263,8 +264,9 @@ PreparedPipeline prepare_pipeline(const kfp::Registry& registry, const std::stri
   const ProjectPipeline project = make_pipeline(name, registry, {.image = prepared.image});
   prepared.parameters = pipeline_parameters(registry, config, settings, project.parameters);
   if (prepared.parameters.value("preprocess_holdout_fraction", 1.0) <= 0)
-    throw core::UsageError({.message = "must be above 0 here: the report compares with held-out showers",
-                            .field = "preprocess.holdout_fraction"});
+    throw core::UsageError(
+        {.message = "must be above 0 in this pipeline: the report compares with held-out showers",
+         .field = "preprocess.holdout_fraction"});
   prepared.compiled = kfp::dsl::compile(project.pipeline);
   prepared.products = project.products;
   return prepared;

@@ -12,60 +12,61 @@
 
 namespace pipeline {
 
-/// What `calopipe run` was asked for.
+/// Options of `calopipe run`.
 struct LocalRunOptions {
-  std::string pipeline = "training";  ///< a pipeline of this project, or a compiled one (file)
-  std::filesystem::path config;       ///< YAML: parameters, under their component's name (of a file: by name)
-  std::vector<std::string> settings;  ///< "component.parameter=value" (of a file: "parameter=value")
+  std::string pipeline = "training";  ///< name of a pipeline of this project, or the file of a compiled one
+  std::filesystem::path config;  ///< YAML: parameters under the name of their component (for a file: by name)
+  std::vector<std::string> settings;  ///< "component.parameter=value" (for a file: "parameter=value")
   std::filesystem::path out;          ///< folder for the products; empty = none
   std::filesystem::path site;         ///< site settings; empty = none
-  bool quiet = false;                 ///< failures only
+  bool quiet = false;                 ///< only failures
   kfp::local::RunnerOptions runner;   ///< budget, cache, force
 };
 
-/// A pipeline with the values that a user gives it, ready to run here or elsewhere.
+/// A pipeline with the user's values, ready to run on this machine or elsewhere.
 struct PreparedPipeline {
-  kfp::ir::Pipeline compiled;  ///< without a site's settings
-  nlohmann::json parameters;   ///< by name
-  std::string image;           ///< that stands for this program's; empty: a file of others
+  kfp::ir::Pipeline compiled;  ///< without the settings of a site
+  nlohmann::json parameters;   ///< values by name
+  std::string image;           ///< image that represents this program; empty for a compiled file
   std::vector<ProjectPipeline::Product> products;
 };
 
 /// Compiles a pipeline of this project, or reads a compiled one.
-/// @param name     a pipeline of this project, or a file
+/// @param name     name of a pipeline of this project, or a file
 /// @param config   YAML file with parameters; empty = none
-/// @param settings "component.parameter=value" (of a file: "parameter=value")
+/// @param settings "component.parameter=value" (for a file: "parameter=value")
 /// @throws core::UsageError, core::InputError naming file and field
 PreparedPipeline prepare_pipeline(const kfp::Registry& registry, const std::string& name,
                                   const std::filesystem::path& config,
                                   const std::vector<std::string>& settings);
 
-/// What the program that runs the tasks needs: `calopipe` in commands is this executable.
+/// Sets up a runner for tasks of this program: `calopipe` in commands is this executable.
 void use_this_program(kfp::local::RunnerOptions& runner, int threads);
 
 /// Runs a pipeline on this machine, each task as a process, and puts its products into the folder `out` (as
-/// hard links where the disk is the same).
-/// @return run (id), state, report, model, metrics … of what came out
+/// hard links if the disk is the same).
+/// @return run (id), state, report, model, metrics … of the result
 /// @throws core::Error with the exit code of the first task that failed, and what run() throws
 nlohmann::json run_locally(const kfp::Registry& registry, const LocalRunOptions& options,
                            kfp::local::Store& store);
 
-/// Goes on with a run that failed, was interrupted or killed; its products go where they were to go.
+/// Resumes a run that failed, was interrupted or killed; its products go to the folder that the run was
+/// started with.
 nlohmann::json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner, bool quiet,
                               kfp::local::Store& store);
 
-/// Whether a user means a compiled pipeline in a file, not a pipeline of this project: something is there, or
+/// True if `name` means the file of a compiled pipeline, not a pipeline of this project: the file exists, or
 /// the name has a "/" or a ".".
 /// @throws core::InputError if such a file does not exist
 bool names_a_file(const std::string& name);
 
-/// Values for a compiled pipeline from a file and settings; texts are read as its declared types say.
+/// Values for a compiled pipeline from a file and settings; strings are converted to the declared types.
 /// @throws core::UsageError, core::InputError
 nlohmann::json file_parameters(const kfp::ir::Pipeline& pipeline, const std::filesystem::path& config,
                                const std::vector<std::string>& settings);
 
 /// Parameters of a pipeline of this project from a file and settings, checked as the components check them.
-/// @param parameters which parameter of which component each parameter of the pipeline is
+/// @param parameters maps each parameter of the pipeline to the component parameter that it sets
 /// @throws core::UsageError, core::InputError naming file and field
 nlohmann::json pipeline_parameters(const kfp::Registry& registry, const std::filesystem::path& config,
                                    const std::vector<std::string>& settings,

@@ -13,18 +13,14 @@ namespace pipeline {
 kfp::ComponentInfo Optimise::info() {
   return {
       .name = "optimise",
-      .summary = "Finds the precision in which a converted model runs best without moving the observables",
+      .summary = "Finds the precision in which a converted model runs best without shifting the observables",
       .description =
-          "Makes showers under the conditions of the full simulation in fp32, bf16, int8 and w8a8 (inputs of "
-          "8 bits too), from the same "
-          "noise, and "
-          "compares the means of every observable and layer of `calopipe validate`. A precision that moves "
-          "one of them "
-          "by more than a share of the full sample's statistical error is refused. Of the others the best is "
-          "written, "
-          "with a model card that says what each costs and gains. `calopipe-infer` and `calopipe generate` "
-          "run the file "
-          "in its precision (`doc/infer.md`).",
+          "Generates showers under the conditions of the full simulation in fp32, bf16, int8 and w8a8 "
+          "(inputs of 8 bits too), from the same noise, and compares the means of every observable and "
+          "layer of `calopipe validate`. A precision that shifts one of them by more than a share of the "
+          "full sample's statistical error is refused. The best of the others is written, with a model "
+          "card of the costs and gains of each. `calopipe-infer` and `calopipe generate` run the file in "
+          "its precision (`doc/infer.md`).",
       .examples = {
           "calopipe optimise model.onnx --full prepared --out optimised.onnx --card model-card.md",
           "calopipe optimise par04.onnx --full prepared --weights float --objective throughput --out "
@@ -36,30 +32,33 @@ void Optimise::describe(kfp::Visitor& v) {
   v.input("onnx", onnx, {.type = ArtifactType::kModel, .help = "ONNX file (convert)"});
   v.input("full", full,
           {.type = ArtifactType::kDataset,
-           .help = "Showers of the full simulation; of a prepared folder, the held-out ones"});
+           .help = "Showers of the full simulation; from a prepared folder, the held-out ones"});
   reading.describe(v);
-  v.parameter("precisions", precisions, {.help = "Precisions tried beside fp32; of bf16, int8, w8a8"});
+  v.parameter("precisions", precisions, {.help = "Precisions to try besides fp32: bf16, int8, w8a8"});
   v.parameter(
       "max_shift_sigma", max_shift_sigma,
       {.help =
            "Largest shift of an observable's mean from fp32's, in statistical errors of the full sample's "
            "mean",
        .min = 0});
-  v.parameter("objective", objective,
-              {.help = "What to optimise: size in memory (the same choice on every machine), latency of one "
-                       "shower, or throughput of many at a time (both as measured on this machine)",
-               .choices = {"size", "latency", "throughput"}});
+  v.parameter(
+      "objective", objective,
+      {.help = "Quantity to optimise: size in memory (the same choice on every machine), latency of one "
+               "shower, or throughput of a batch (both as measured on this machine)",
+       .choices = {"size", "latency", "throughput"}});
   v.parameter(
       "weights", weights,
       {.help =
            "How the file stores large weights: narrow = in the precision (half or a quarter of the bytes), "
-           "float = as they were, to be narrowed as they are loaded (for Par04's onnxruntime, which would "
-           "make floats of them in every event); auto = float for Par04's contracts, else narrow",
+           "float = unchanged, to be narrowed when they are loaded (for Par04's onnxruntime, which would "
+           "convert them to floats in every event); auto = float for Par04's contracts, else narrow",
        .choices = {"auto", "narrow", "float"}});
   foreign.describe(v);
-  v.parameter("threshold_mev", threshold_mev, {.help = "Cells below are left out", .unit = "MeV", .min = 0});
-  v.parameter("batch_size", batch_size,
-              {.help = "Showers at a time, of the throughput", .min = 1, .max = 65536, .operational = true});
+  v.parameter("threshold_mev", threshold_mev,
+              {.help = "Cells below this energy are left out", .unit = "MeV", .min = 0});
+  v.parameter(
+      "batch_size", batch_size,
+      {.help = "Showers in a batch, for the throughput", .min = 1, .max = 65536, .operational = true});
   v.parameter("seed", seed, {.help = "Seed of the latent noise", .min = 0});
   v.output("optimised", optimised,
            {.type = ArtifactType::kModel, .help = "ONNX file", .file = "optimised.onnx"});

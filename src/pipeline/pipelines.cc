@@ -22,10 +22,10 @@ std::string underscored(std::string name) {
   return name;
 }
 
-// Adds the components of a registry as tasks, with their parameters as parameters of the pipeline.
+// Adds the components of a registry as tasks, and their parameters as parameters of the pipeline.
 class Builder {
  public:
-  enum class Names { kOwn, kPrefixed };  // "epochs", or "train_epochs"
+  enum class Names { kOwn, kPrefixed };  // "epochs" or "train_epochs"
 
   Builder(ProjectPipeline& result, const kfp::Registry& registry, const Program& program)
       : result_(result), registry_(registry), program_(program) {}
@@ -59,7 +59,7 @@ class Builder {
   ProjectPipeline& result_;
   const kfp::Registry& registry_;
   const Program& program_;
-  std::map<std::string, kfp::dsl::Value> values_;  // by the pipeline's parameter
+  std::map<std::string, kfp::dsl::Value> values_;  // by the name of the pipeline's parameter
 };
 
 }  // namespace
@@ -77,7 +77,7 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   using enum Builder::Names;
   Builder builder(result, registry, program);
 
-  // What reads files that the pipeline wrote itself need not be told how.
+  // Tasks that read files written by the pipeline itself do not need these options.
   const std::set<std::string> kAsPrepared = {"geometry", "particle", "axes"};
 
   // This task looks at the data in every run, in milliseconds: the caches of the others depend on its
@@ -99,7 +99,8 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   const Task optimise = builder.add("optimise", kPrefixed, kAsPrepared)
                             .set("onnx", convert.artifact("onnx"))
                             .set("full", preprocess.artifact("prepared"));
-  // One shower for each that was held out, under the same conditions: the layout must hold whatever they are.
+  // Generates one shower for each held-out shower, under the same conditions: the layout must hold any
+  // conditions.
   const Task generate = builder
                             .add("generate", kPrefixed,
                                  {"geometry", "particle", "axes", "energy_gev", "angle_deg", "min_energy_gev",
@@ -115,12 +116,13 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   pipeline.output("model", train.artifact("model"), {.description = "Model folder"});
   pipeline.output("onnx", convert.artifact("onnx"), {.description = "The generator as ONNX"});
   pipeline.output("optimised", optimise.artifact("optimised"),
-                  {.description = "The same in the precision that runs best"});
+                  {.description = "The same generator in the precision that runs best"});
   pipeline.output("training", train.artifact("metrics"), {.description = "Losses and speed of the training"});
-  pipeline.output("metrics", validate.artifact("metrics"), {.description = "Fast against full simulation"});
+  pipeline.output("metrics", validate.artifact("metrics"),
+                  {.description = "Comparison of fast with full simulation"});
   pipeline.output("classification", validate.artifact("classification"),
-                  {.description = "How well a classifier tells fast from full: its ROC curve"});
-  pipeline.output("report", validate.artifact("report"), {.description = "The report to look at"});
+                  {.description = "ROC curve of a classifier of fast against full showers"});
+  pipeline.output("report", validate.artifact("report"), {.description = "Report of the validation"});
 
   builder.product(input, "configuration", "configuration.json");
   builder.product(preprocess, "prepared", "prepared");
@@ -142,7 +144,7 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
 
 const std::vector<std::pair<std::string, std::string>>& pipeline_names() {
   static const std::vector<std::pair<std::string, std::string>> kNames = {
-      {"training", "full-simulation showers to a trained and validated model"}};
+      {"training", "from full-simulation showers to a trained and validated model"}};
   return kNames;
 }
 

@@ -9,45 +9,44 @@
 namespace pipeline {
 
 kfp::ComponentInfo Preprocess::info() {
-  return {
-      .name = "preprocess",
-      .summary = "Cleans showers, sets some aside for validation, and stores them sparse for training",
-      .description =
-          "Reads any layout (MLFastSim, Par04, CaloChallenge, calopipe; see `doc/formats.md`). Writes a "
-          "folder "
-          "with `train.h5`, `holdout.h5`, the fitted transform, and a report of what was met and dropped. "
-          "Nothing is written where a limit is passed.",
-      .examples = {"calopipe preprocess --showers data/mlfastsim --out prepared",
-                   "calopipe preprocess --showers showers.h5 --configuration configuration.json "
-                   "--threshold-mev 0.0151 --out prepared"}};
+  return {.name = "preprocess",
+          .summary = "Cleans showers, sets some aside for validation, and stores them sparse for training",
+          .description =
+              "Reads any layout (MLFastSim, Par04, CaloChallenge, calopipe; see `doc/formats.md`). Writes "
+              "a folder with `train.h5`, `holdout.h5`, the fitted transform, and a report of the showers "
+              "found and dropped. Nothing is written if a limit is exceeded.",
+          .examples = {"calopipe preprocess --showers data/mlfastsim --out prepared",
+                       "calopipe preprocess --showers showers.h5 --configuration configuration.json "
+                       "--threshold-mev 0.0151 --out prepared"}};
 }
 
 void Preprocess::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
   v.input("showers", showers,
           {.type = ArtifactType::kDataset,
-           .help = "File or folder of full-simulation showers, or give `data`",
+           .help = "File or folder of full-simulation showers; `data` is the alternative",
            .optional = true});
   v.input("configuration", configuration,
           {.help = "Result of input-parameters: ranges, mesh, encoding", .optional = true});
-  v.parameter("data", data,
-              {.help = "Path of the showers where they are no artifact (on EOS, say)", .operational = true});
   v.parameter(
-      "data_fingerprint", data_fingerprint,
-      {.help = "Version of what lies at `data` (input-parameters), for caches alone", .operational = true});
+      "data", data,
+      {.help = "Path of the showers if they are not an artifact (on EOS, for example)", .operational = true});
+  v.parameter("data_fingerprint", data_fingerprint,
+              {.help = "Fingerprint of `data` (input-parameters), used only by caches", .operational = true});
   reading.describe(v);
-  v.parameter("threshold_mev", threshold_mev,
-              {.help = "Readout threshold: cells below are set to zero", .unit = "MeV", .min = 0});
+  v.parameter(
+      "threshold_mev", threshold_mev,
+      {.help = "Readout threshold: cells below this energy are set to zero", .unit = "MeV", .min = 0});
   v.parameter("max_bad_fraction", max_bad_fraction,
-              {.help = "Share of bad showers (NaN, negative cells, empty) above which it is an error",
+              {.help = "Largest fraction of bad showers (NaN, negative cells, empty) that is not an error",
                .min = 0,
                .max = 1});
   v.parameter("max_dropped_fraction", max_dropped_fraction,
-              {.help = "Share of dropped showers (bad or out of range) above which it is an error",
+              {.help = "Largest fraction of dropped showers (bad or out of range) that is not an error",
                .min = 0,
                .max = 1});
   v.parameter("holdout_fraction", holdout_fraction,
-              {.help = "Share of each group of conditions set aside for validation",
+              {.help = "Fraction of each group of conditions set aside for validation",
                .min = 0,
                .max = 1,
                .below_max = true});
@@ -60,7 +59,7 @@ void Preprocess::describe(kfp::Visitor& v) {
 
 void Preprocess::run(kfp::RunContext& context) {
   if (static_cast<bool>(showers) == !data.empty())
-    throw core::UsageError({.message = showers ? "cannot be given beside data" : "is required",
+    throw core::UsageError({.message = showers ? "cannot be given together with data" : "is required",
                             .field = "showers",
                             .hint = "give --showers PATH or --data PATH"});
   if (!data.empty()) {
@@ -90,7 +89,7 @@ void Preprocess::run(kfp::RunContext& context) {
       values.at("geometry_encoding").get_to(options.one_hot_order);
       const bool has_mesh = !values.at("mesh").is_null(), has_binning = values.contains("binning");
       if (read.binning && (has_mesh || has_binning))
-        throw core::UsageError({.message = "cannot be given beside a configuration that says the mesh",
+        throw core::UsageError({.message = "cannot be given together with a configuration that has a mesh",
                                 .field = "binning",
                                 .hint = "leave one of the two out"});
       if (has_mesh) read.mesh = calo::VoxelMesh::from_json(values.at("mesh"));

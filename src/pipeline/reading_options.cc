@@ -16,7 +16,7 @@ calo::ReadOptions ReadingOptions::read_options() const {
   if (binning)
     options.binning = calo::Binning::read(binning.path, particle);
   else if (!particle.empty())
-    throw core::UsageError({.message = "chooses from a binning file, and there is none",
+    throw core::UsageError({.message = "selects from a binning file, but none is given",
                             .field = "particle",
                             .hint = "give --binning FILE"});
   return options;

@@ -7,31 +7,28 @@
 
 namespace pipeline {
 
-/// How files of showers are to be read where they do not say it themselves: the same options in every command
-/// that reads showers.
+/// Facts about files of showers that the files do not hold themselves: the same options in every command that
+/// reads showers.
 struct ReadingOptions {
   std::string geometry;
   kfp::InputArtifact binning;
   std::string particle;
   std::string axes;
 
-  enum class Geometry {
-    kOwn,
-    kElsewhere
-  };  ///< whether `geometry` is among the options, or set by the component
+  enum class Geometry { kOwn, kElsewhere };  ///< `geometry` is one of the options, or set by the component
 
   void describe(kfp::Visitor& visitor, Geometry own = Geometry::kOwn);
   /// @throws core::UsageError (a particle without a binning file), core::InputError (the binning file)
   calo::ReadOptions read_options() const;
 };
 
-/// Help of options that are not declared by describe().
+/// Help of options that describe() does not declare.
 inline constexpr const char* kGeometryHelp = "Geometry of files that do not name it";
 inline constexpr const char* kBinningHelp =
-    "CaloChallenge binning file (XML): the mesh of files that do not say theirs";
+    "CaloChallenge binning file (XML): the mesh of files that do not describe it";
 inline constexpr const char* kParticleHelp =
-    "Particle of the binning file: its name or PDG number; none = the one whose number of cells fits";
+    "Particle in the binning file, by name or PDG number; none = the one whose number of cells fits";
 inline constexpr const char* kAxesHelp =
-    "Order of the axes of dense arrays, as layer,phi,r; none = the layout's own";
+    "Order of the axes of dense arrays, as layer,phi,r; none = as the layout defines it";
 
 }  // namespace pipeline

@@ -55,14 +55,14 @@ local::State local_state(RunState state) {
   }
 }
 
-// The workflow behind a run has more nodes than the pipeline has tasks: the backend names them so. The node
-// of a task itself has its state, too; a driver that fails is the reason.
+// The workflow of a run has more nodes than the pipeline has tasks, named by the backend. The node of a task
+// has its state, too; if a driver fails, it has the reason.
 bool is_machinery(const client::TaskDetail& task) {
   if (task.display_name == "executor" || task.display_name == "root") return true;
   return task.display_name.ends_with("-driver") && task.state != RunState::kFailed;
 }
 
-// A run on a server as a local one is shown.
+// Shows a run on a server as a local run is shown.
 class Shown {
  public:
   explicit Shown(bool quiet) {
@@ -70,7 +70,7 @@ class Shown {
     status_ = local::terminal_status({.style = quiet ? Style::kQuiet : Style::kAuto});
   }
 
-  // Waits as Http does, and redraws meanwhile.
+  // Waits as Http does, and redraws in the meantime.
   void sleep(double seconds) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::duration<double>(seconds);
@@ -84,7 +84,7 @@ class Shown {
   }
   void run(const client::Run& run) {
     const local::State state = local_state(run.state);
-    // It is announced once.
+    // The run is announced once.
     if (!client::is_final(run.state) && std::exchange(announced_, true)) return;
     status_->on_run({.id = run.run_id,
                      .name = run.display_name,
@@ -106,7 +106,7 @@ class Shown {
   void warning(const std::string& message) { status_->on_warning(message); }
 
  private:
-  // Tasks in loops have the same name.
+  // Tasks of several loop iterations have the same name.
   std::string path_of(const client::TaskDetail& task) {
     const std::string& id = task.task_id.empty() ? task.display_name : task.task_id;
     const auto [known, is_new] = paths_.try_emplace(id, task.display_name);
@@ -132,7 +132,7 @@ std::string attach_command(const client::Context& context, const std::string& ru
   return fmt::format("calopipe kubeflow run attach {} --context {}", run_id, context.name);
 }
 
-// As that of a local run: the exit code of the first task that failed, where the backend tells it.
+// Fails as a local run does: with the exit code of the first task that failed, if the backend reports it.
 [[noreturn]] void fail(const client::Run& run, const client::Context& context) {
   core::ErrorDetails details{
       .message = run.error && !run.error->message.empty() ? run.error->message : "the run failed",
@@ -146,7 +146,7 @@ std::string attach_command(const client::Context& context, const std::string& ru
         first = &task;
   if (first != nullptr) {
     details.field = first->display_name;
-    // The reason may stand at the node of its container alone.
+    // The reason may be recorded only at the node of the container.
     std::string reason = first->error ? first->error->message : "";
     for (const client::TaskDetail& task : run.run_details->task_details)
       if (reason.empty() && task.error && task.parent_task_id == first->task_id) reason = task.error->message;
@@ -161,10 +161,10 @@ std::string attach_command(const client::Context& context, const std::string& ru
 }
 
 json follow(client::Client& server, const client::Context& context, const std::string& run_id, Shown& shown) {
-  // The waiting ends, and not the run.
+  // Errors end the waiting but not the run.
   const auto still_there = [&](const core::Error& error) {
     core::ErrorDetails details = error.details();
-    details.message += fmt::format("; run {} goes on", run_id);
+    details.message += fmt::format("; run {} continues", run_id);
     details.hint += (details.hint.empty() ? "" : "; ") + ("attach again: " + attach_command(context, run_id));
     throw core::Error(error.exit_code(), details);
   };
@@ -176,13 +176,13 @@ json follow(client::Client& server, const client::Context& context, const std::s
                         .on_outage =
                             [&](const std::string& error) {
                               shown.warning(error.empty() ? "the server answers again"
-                                                          : error + "; the run goes on, waiting for it");
+                                                          : error + "; the run continues, waiting for it");
                             }});
   } catch (const core::Interrupted&) {
-    throw core::Interrupted({.message = fmt::format("detached; run {} goes on", run_id),
+    throw core::Interrupted({.message = fmt::format("detached; run {} continues", run_id),
                              .hint = "attach again: " + attach_command(context, run_id)});
   } catch (const client::Refused& error) {
-    if (error.status() == 404) throw;  // somebody has deleted it
+    if (error.status() == 404) throw;  // the run was deleted
     still_there(error);
   } catch (const core::Error& error) {
     still_there(error);
@@ -217,7 +217,7 @@ json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options
   const std::string name =
       prepared.compiled.spec.pipeline_info ? prepared.compiled.spec.pipeline_info->name.value_or("") : "";
   if (!prepared.image.empty() && site.image().empty())
-    shown.warning(fmt::format("the site names no image: the cluster must have {}", own_image));
+    shown.warning(fmt::format("the site has no image setting: the cluster must have {}", own_image));
 
   client::Client server = connect(context, &shown);
   const std::string text = kfp::ir::to_yaml(prepared.compiled);

@@ -21,11 +21,11 @@ kfp::ComponentInfo Simulate::info() {
       .name = "simulate",
       .summary = "Simulates showers with Geant4",
       .description =
-          "Runs `calopipe-fullsim`, which is built where CMake finds Geant4: the calorimeters of the example "
-          "Par04, or one described in YAML. An event belongs to the seed and its number, whatever the number "
-          "of threads. Finished parts are kept in `<showers>.parts` until all are there; `--resume` goes on. "
-          "With `--fast-model` the model of `convert` replaces the simulation in the same detector. See "
-          "`doc/geant4.md`.",
+          "Runs `calopipe-fullsim`, which is built if CMake finds Geant4: the calorimeters of the example "
+          "Par04, or one described in YAML. An event depends only on the seed and its number, not on the "
+          "number of threads. Finished parts are kept in `<showers>.parts` until all are complete; "
+          "`--resume` continues. With `--fast-model` the model of `convert` replaces the simulation in the "
+          "same detector. See `doc/geant4.md`.",
       .examples = {
           "calopipe simulate --detector SiW --energy-gev 10 --events 1000 --out siw.h5",
           "calopipe simulate --detector SiW --min-energy-gev 1 --max-energy-gev 100 --events 10000 "
@@ -38,20 +38,21 @@ kfp::ComponentInfo Simulate::info() {
 void Simulate::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
   v.input("detector_file", detector_file,
-          {.help = "Detector in YAML (doc/geant4.md); outranks `detector`", .optional = true});
+          {.help = "Detector in YAML (doc/geant4.md); replaces `detector`", .optional = true});
   v.input("fast_model", fast_model,
           {.type = ArtifactType::kModel,
            .help = "ONNX file (convert, optimise) that replaces the simulation of showers",
            .optional = true});
   v.parameter("detector", detector,
               {.help = "Calorimeter of the example Par04", .choices = {"SiW", "SciPb", "PbWO4"}});
-  v.parameter("mesh", mesh,
-              {.help = "Cells that collect the energy", .choices = {"own", "SiW", "SciPb", "SiW-lowgran"}});
+  v.parameter(
+      "mesh", mesh,
+      {.help = "Mesh of cells that collect the energy", .choices = {"own", "SiW", "SciPb", "SiW-lowgran"}});
   v.parameter("sampling_fraction", sampling_fraction,
-              {.help = "What active energy is divided by; 0 = the detector's", .min = 0, .max = 1});
+              {.help = "Divisor of the active energy; 0 = as in the detector", .min = 0, .max = 1});
   v.parameter("measure_sampling_fraction", measure_sampling_fraction,
-              {.help = "Measure it with 200 particles of 10 GeV first"});
-  v.parameter("particle", particle, {.help = "Particle, as Geant4 calls it"});
+              {.help = "Measure the sampling fraction first, with 200 particles of 10 GeV"});
+  v.parameter("particle", particle, {.help = "Geant4's name of the particle"});
   v.parameter("energy_gev", energy_gev,
               {.help = "Kinetic energies", .unit = "GeV", .min = 0, .above_min = true});
   v.parameter("min_energy_gev", min_energy_gev,
@@ -63,21 +64,21 @@ void Simulate::describe(kfp::Visitor& v) {
       {.help = "Polar angles", .unit = "deg", .min = 0, .max = 180, .above_min = true, .below_max = true});
   v.parameter(
       "min_angle_deg", min_angle_deg,
-      {.help = "Lower end of uniform angles; outranks `angle_deg`", .unit = "deg", .min = 0, .max = 180});
+      {.help = "Lower end of uniform angles; replaces `angle_deg`", .unit = "deg", .min = 0, .max = 180});
   v.parameter("max_angle_deg", max_angle_deg,
               {.help = "Upper end of uniform angles", .unit = "deg", .min = 0, .max = 180});
-  v.parameter("events", events, {.help = "Showers of each energy and angle", .min = 1, .max = 1e9});
+  v.parameter("events", events, {.help = "Showers for each energy and angle", .min = 1, .max = 1e9});
   v.parameter("physics", physics,
               {.help = "em-no-data: electromagnetic models that need no data files; or a reference list of "
                        "Geant4 (FTFP_BERT)"});
   v.parameter("cut_mm", cut_mm,
               {.help = "Production cut in range", .unit = "mm", .min = 0, .above_min = true});
   v.parameter("fast_options", fast_options,
-              {.help = "NAME=TEXT for the fast simulation, as the command /calopipe/NAME TEXT"});
+              {.help = "Options NAME=TEXT of the fast simulation, as in the command /calopipe/NAME TEXT"});
   v.parameter("layout", layout, {.help = "Layout of the file", .choices = calo::layout_names()});
   v.parameter("seed", seed, {.help = "Seed of the events", .min = 0});
   v.parameter("events_per_part", events_per_part,
-              {.help = "Showers that are kept together", .min = 1, .max = 1e6, .operational = true});
+              {.help = "Showers in one part", .min = 1, .max = 1e6, .operational = true});
   v.parameter(
       "resume", resume,
       {.help = "Resume from the parts that an earlier, interrupted simulation left", .operational = true});

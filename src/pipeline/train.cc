@@ -16,16 +16,16 @@
 namespace pipeline {
 
 kfp::ComponentInfo Train::info() {
-  return {
-      .name = "train",
-      .summary = "Trains a model on prepared showers",
-      .description =
-          "Writes the model folder, its metrics, and logs (`metrics.jsonl`, TensorBoard events). With "
-          "`--checkpoints DIR` the state is saved while training, at SIGINT and SIGTERM (exit code 130) and "
-          "at the end; `--resume` goes on from there to the same result as an unbroken run.",
-      .examples = {"calopipe train --prepared prepared --out trained",
-                   "calopipe train --prepared prepared --description description.json --checkpoints ckpt "
-                   "--resume --out trained"}};
+  return {.name = "train",
+          .summary = "Trains a model on prepared showers",
+          .description =
+              "Writes the model folder, its metrics, and logs (`metrics.jsonl`, TensorBoard events). With "
+              "`--checkpoints DIR` the state is saved during the training, at SIGINT and SIGTERM (exit "
+              "code 130) and at the end; `--resume` continues from there to the same result as an "
+              "uninterrupted run.",
+          .examples = {"calopipe train --prepared prepared --out trained",
+                       "calopipe train --prepared prepared --description description.json --checkpoints ckpt "
+                       "--resume --out trained"}};
 }
 
 void Train::describe(kfp::Visitor& v) {
@@ -34,19 +34,18 @@ void Train::describe(kfp::Visitor& v) {
   v.input("description", description,
           {.help = "Model description (model-parameters); none = a cascade", .optional = true});
   v.parameter("epochs", epochs,
-              {.help = "Epochs, instead of the description's; 0 = the description's", .min = 0, .max = 1e9});
+              {.help = "Number of epochs; 0 = as in the description", .min = 0, .max = 1e9});
   v.parameter("seed", seed, {.help = "Seed of initial weights, batches and latent noise", .min = 0});
-  v.parameter(
-      "device", device,
-      {.help = "Where to train; auto takes a GPU if the model is trained by LibTorch and that finds one",
-       .choices = {"auto", "cpu", "cuda"},
-       .operational = true});
+  v.parameter("device", device,
+              {.help = "Device to train on; auto = a GPU if LibTorch trains the model and finds one",
+               .choices = {"auto", "cpu", "cuda"},
+               .operational = true});
   v.parameter("checkpoints", checkpoints,
-              {.help = "Folder for the state of the training; none = not kept, in a pipeline on this machine "
-                       "the task's own",
+              {.help = "Folder for the state of the training; none = not saved, or, in a local pipeline, "
+                       "saved in the folder of the task",
                .operational = true});
   v.parameter("resume", resume,
-              {.help = "Go on from the checkpoint, where there is one", .operational = true});
+              {.help = "Continue from the checkpoint, if there is one", .operational = true});
   v.parameter(
       "memory_mb", memory_mb,
       {.help = "Memory for showers; if they do not fit, each epoch reads them from the file in pieces",
@@ -69,8 +68,9 @@ void Train::run(kfp::RunContext& context) {
   }
   calo::architecture(wanted.architecture).device(device);  // before the showers are read
   if (resume && checkpoints.empty())
-    throw core::UsageError(
-        {.message = "needs the folder to resume from", .field = "resume", .hint = "give --checkpoints DIR"});
+    throw core::UsageError({.message = "requires the folder to resume from",
+                            .field = "resume",
+                            .hint = "give --checkpoints DIR"});
   if (checkpoints.empty() && !context.scratch.empty()) {
     checkpoints = (context.scratch / "checkpoints").string();
     resume = true;
@@ -81,7 +81,7 @@ void Train::run(kfp::RunContext& context) {
   const auto reader = calo::ShowerReader::open(data, {}, context.pool);
   if (!(reader->info().mesh == transform.mesh))
     throw core::InputError(
-        {.message = "train.h5 and transform.json are of different meshes", .file = prepared.path});
+        {.message = "train.h5 and transform.json have different meshes", .file = prepared.path});
   const calo::TrainingData showers(*reader, static_cast<std::size_t>(memory_mb) << 20);
 
   core::StagedOutput log_folder(logs.path, core::StagedOutput::Kind::kFolder);
@@ -91,7 +91,7 @@ void Train::run(kfp::RunContext& context) {
     std::filesystem::create_directories(checkpoints, error);
     if (error)
       throw core::UnavailableError(
-          {.message = "cannot be made: " + error.message(), .file = checkpoints, .field = "checkpoints"});
+          {.message = "cannot be created: " + error.message(), .file = checkpoints, .field = "checkpoints"});
   }
   calo::TrainResult result = calo::train(showers, transform, wanted,
                                          {.seed = static_cast<std::uint64_t>(seed),

@@ -15,16 +15,14 @@ namespace pipeline {
 kfp::ComponentInfo Validate::info() {
   return {
       .name = "validate",
-      .summary = "Compares fast with full simulation: metrics and a report to look at",
+      .summary = "Compares fast with full simulation: metrics and an HTML report",
       .description =
           "For each geometry, energy and angle: profiles, moments, containment, cell energies and the "
-          "CaloChallenge's "
-          "numbers of each layer, with Jensen-Shannon divergence, separation power, Wasserstein distance, "
-          "Kolmogorov-Smirnov and chi-squared tests, their errors, and what two halves of the full "
-          "simulation reach. Of the "
-          "samples as a whole: FPD, KPD, precision, recall, density, coverage, separation powers, resolution "
-          "and linearity, "
-          "and classifiers of fast against full showers (`doc/validation.md`, `doc/classifiers.md`).",
+          "CaloChallenge's numbers of each layer, with Jensen-Shannon divergence, separation power, "
+          "Wasserstein distance, Kolmogorov-Smirnov and chi-squared tests, their errors, and the same for "
+          "two halves of the full simulation. For the samples as a whole: FPD, KPD, precision, recall, "
+          "density, coverage, separation powers, resolution and linearity, and classifiers of fast against "
+          "full showers (`doc/validation.md`, `doc/classifiers.md`).",
       .examples = {
           "calopipe validate --full prepared --fast fast.h5 --performance generation.json --out validation",
           "calopipe validate --full geant4.h5 --fast fast.h5 --classifiers features,voxels,cnn "
@@ -35,15 +33,15 @@ void Validate::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
   v.input("full", full,
           {.type = ArtifactType::kDataset,
-           .help = "Showers of the full simulation; of a prepared folder, the held-out ones"});
+           .help = "Showers of the full simulation; from a prepared folder, the held-out ones"});
   v.input("fast", fast, {.type = ArtifactType::kDataset, .help = "Showers of the fast simulation"});
   v.input("performance", performance,
           {.type = ArtifactType::kMetrics,
-           .help = "What making the fast showers took (generate), for the report",
+           .help = "Time and memory that the generation took (generate), for the report",
            .optional = true});
   reading.describe(v);
   v.parameter("threshold_mev", threshold_mev,
-              {.help = "Cells below are left out on both sides", .unit = "MeV", .min = 0});
+              {.help = "Cells below this energy are left out in both samples", .unit = "MeV", .min = 0});
   v.parameter("label", label, {.help = "Name of the model in the report and in comparisons"});
   v.parameter(
       "classifiers", classifiers,
@@ -51,24 +49,26 @@ void Validate::describe(kfp::Visitor& v) {
                            calo::classifiers_help()),
        .choices = calo::classifier_names()});
   v.parameter("classifier_trainings", classifier_trainings,
-              {.help = "How often each classifier is trained, at most: the spread is the error of its AUC",
+              {.help = "Largest number of trainings of each classifier; their spread is the error of its AUC",
                .min = 1});
-  v.parameter("classifier_epochs", classifier_epochs, {.help = "Epochs of each training, at most", .min = 1});
-  v.parameter("classifier_showers", classifier_showers,
-              {.help = "Showers of each side that networks of cells see, at most: they are kept in memory",
-               .min = 1});
+  v.parameter("classifier_epochs", classifier_epochs,
+              {.help = "Largest number of epochs of each training", .min = 1});
+  v.parameter(
+      "classifier_showers", classifier_showers,
+      {.help = "Largest number of showers of each sample for networks on cells, which keep them in memory",
+       .min = 1});
   v.parameter("replicas", replicas, {.help = "Bootstrap replicas for the errors; 0 = no errors", .min = 0});
   v.parameter("seed", seed, {.help = "Seed of resampling and classifiers"});
   v.output("metrics", metrics,
            {.type = ArtifactType::kMetrics, .help = "All numbers (JSON)", .file = "metrics.json"});
   v.output("classification", classification,
            {.type = ArtifactType::kClassificationMetrics,
-            .help = "How well a classifier tells fast from full showers: ROC curve, confusion matrix",
+            .help = "ROC curve and confusion matrix of a classifier of fast against full showers",
             .file = "classification.json"});
   v.output("plots", plots,
-           {.help = "Everything that the report shows (JSON), for `calopipe compare`", .file = "plots.json"});
+           {.help = "All data of the report (JSON), for `calopipe compare`", .file = "plots.json"});
   v.output("report", report,
-           {.type = ArtifactType::kHtml, .help = "Report, one file", .file = "report.html"});
+           {.type = ArtifactType::kHtml, .help = "Report in one file", .file = "report.html"});
 }
 
 void Validate::run(kfp::RunContext& context) {
@@ -84,12 +84,12 @@ void Validate::run(kfp::RunContext& context) {
                                      .epochs = static_cast<int>(classifier_epochs),
                                      .threshold_mev = threshold_mev}));
   calo::ReadOptions read = reading.read_options();
-  read.geometry.clear();  // names both sides as they need it
+  read.geometry.clear();  // the sides get their geometries below
   const auto full_reader = calo::ShowerReader::open(calo::held_out_showers(full.path), read, context.pool);
   const auto fast_reader = calo::ShowerReader::open(fast.path, read, context.pool);
   calo::warn_of_remarks(full_reader->info());
   calo::warn_of_remarks(fast_reader->info());
-  // Before the work, so that a wrong file is known at once.
+  // Read before the work, so that a wrong file is reported at once.
   std::optional<calo::GenerateReport> generation;
   if (performance) generation = calo::GenerateReport::read(performance.path);
   calo::Validation validation = calo::validate(*full_reader, *fast_reader, options, context.pool);

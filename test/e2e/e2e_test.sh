@@ -77,7 +77,7 @@ check "PNG" 0 "PNG" bash -c "head -c 4 '$work/pictures/response.png' | tail -c 3
 check "PDF" 0 "%PDF" head -c 4 "$work/pictures/all.pdf"
 check "pictures that are not there" 2 "no figure called nosuch" "$calopipe" pictures "$work/validation/report.html" --png "$work/pictures" \
   --figures response,nosuch
-check "pictures of no report" 3 "is no report" "$calopipe" pictures README.md --pdf "$work/none.pdf"
+check "pictures of no report" 3 "is not a report" "$calopipe" pictures README.md --pdf "$work/none.pdf"
 
 # The other architecture, and what goes on from its model folder.
 check "description of a VAE" 0 "description" "$calopipe" model-parameters -q --architecture vae --epochs 2 --out "$work/vae.json"
@@ -85,7 +85,7 @@ check "train a VAE" 0 "model" "$calopipe" train -q --prepared "$work/run/prepare
 check "generate by a VAE" 0 "showers" "$calopipe" generate -q --model "$work/vae/model" --like "$work/run/prepared" \
   --layout calopipe --out "$work/vae.h5"
 check "validate a VAE" 0 "report" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/vae.h5" --out "$work/vae-validation"
-check "a VAE as ONNX" 0 "16 of 16 showers are the model's own" "$calopipe" convert --model "$work/vae/model" --out "$work/vae.onnx"
+check "a VAE as ONNX" 0 "16 of 16 showers agree with the model" "$calopipe" convert --model "$work/vae/model" --out "$work/vae.onnx"
 check "benchmark a VAE beside LibTorch" 0 "LibTorch" "$calopipe" benchmark "$work/vae.onnx" --against libtorch --model "$work/vae/model" \
   --precisions fp32 --batch-sizes 1 --seconds 0.01 --thread-counts 1
 check "benchmark a cascade beside LibTorch" 3 "does not run in LibTorch" "$calopipe" benchmark -q "$work/run/model.onnx" \
@@ -150,7 +150,7 @@ check "no model" 3 "model.json" "$calopipe" generate --model data --energy-gev 1
 check "unknown geometry" 2 "ODD" "$calopipe" generate --model "$work/run/model" --geometry ODD --energy-gev 1 --out "$work/x"
 check "no such device" 4 "CUDA" "$calopipe" train --prepared "$work/run/prepared" --description "$work/vae.json" --device cuda --out "$work/x"
 check "no device for a cascade" 4 "CPU only" "$calopipe" train --prepared "$work/run/prepared" --device cuda --out "$work/x"
-check "unwritable" 4 "write|made" "$calopipe" generate --model "$work/run/model" --energy-gev 1 --out /proc/x/y.h5
+check "unwritable" 4 "write|created" "$calopipe" generate --model "$work/run/model" --energy-gev 1 --out /proc/x/y.h5
 absent "$work/x"
 # A full disk, as a limit on the size of files: what HDF5 sees is the same kind of error.
 full_disk() { (ulimit -c 0; ulimit -f 200; trap "" XFSZ; "$@"); }

@@ -228,7 +228,7 @@ TEST_F(PartsTest, AreNotTakenForAnotherPlan) {
     PartStore store(other);
     ADD_FAILURE();
   } catch (const core::UsageError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("gun.seed was 42 and is 43"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("gun.seed was 42 and is now 43"));
   }
   other = options(true);
   other.events_per_part = 5;

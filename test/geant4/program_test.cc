@@ -99,7 +99,7 @@ TEST_F(FullSimProgram, GoesOnAfterItWasKilled) {
     std::vector<std::string> other = arguments, again = arguments;
     other.insert(other.end(), {"--resume", "--seed", "1"});
     EXPECT_EQ(run(other), 2);
-    EXPECT_THAT(log(), testing::HasSubstr("gun.seed was 42 and is 1"));
+    EXPECT_THAT(log(), testing::HasSubstr("gun.seed was 42 and is now 1"));
     again.emplace_back("--resume");
     ASSERT_EQ(run(again), 0) << log();
     expect_same(read(name), read("whole.h5"));

@@ -18,7 +18,7 @@ using nlohmann::json;
 const std::string kApi = "/apis/v2beta1";
 
 std::string with_id(const char* collection, const std::string& id) {
-  // Without an id the call would be another one: DELETE of a collection, a list.
+  // Without an id, the call would mean the whole collection: DELETE, or a list.
   if (id.empty()) throw core::UsageError({.message = "no id is given", .field = collection});
   return fmt::format("{}/{}/{}", kApi, collection, escaped(id));
 }
@@ -39,11 +39,11 @@ void check_size(const std::string& text) {
   constexpr std::size_t kMost = 32U << 20;
   if (text.size() > kMost)
     throw core::InputError(
-        {.message =
-             fmt::format("the compiled pipeline has {} bytes; servers take {} at most", text.size(), kMost)});
+        {.message = fmt::format("the compiled pipeline has {} bytes; servers accept at most {}", text.size(),
+                                kMost)});
 }
 
-// The server decides by the name's end how to read it.
+// The server determines the format from the extension.
 std::string file_name(const std::string& name) {
   std::string safe;
   for (const char c : name)
@@ -136,7 +136,7 @@ void Client::delete_pipeline(const std::string& pipeline_id, bool cascade) {
 }
 
 Page<PipelineVersion> Client::list_versions(const std::string& pipeline_id, const ListOptions& options) {
-  // with_id() begins with what list() puts in front.
+  // Removes the prefix that list() adds.
   return list<PipelineVersion>(with_id("pipelines", pipeline_id).substr(kApi.size()) + "/versions",
                                "pipeline_versions", options);
 }
@@ -188,7 +188,7 @@ void Client::delete_experiment(const std::string& experiment_id) {
   remove(with_id("experiments", experiment_id));
 }
 
-// Any name may be taken by several runs; the key is in none but ours.
+// Finds the run by its key, because several runs may have the same name.
 std::optional<Run> Client::started_run(const Run& run, const std::string& key) {
   ListOptions options{.filter = {{.key = "display_name", .value = run.display_name}},
                       .sort_by = "created_at desc",
@@ -212,7 +212,8 @@ Run Client::create_run(Run run) {
       const bool too_long = retry_after_s > retries.longest_retry_after_s;
       if (error.done() == Unreachable::Done::kPerhaps) {
         try {
-          // A server whose answer was lost may still be at it: it gets time. One that answered is done.
+          // A server whose answer was lost may still be working: it gets time. A server that answered is
+          // done.
           double waited_s = 0;
           for (int look = 1;; ++look) {
             if (std::optional<Run> found = started_run(run, key)) return std::move(*found);
@@ -223,8 +224,8 @@ Run Client::create_run(Run run) {
           }
         } catch (const core::Error& lookup) {
           core::ErrorDetails details = error.details();
-          details.message += fmt::format("; whether run \"{}\" was started is not known", run.display_name);
-          details.hint = "calopipe kubeflow run list tells, once the server answers";
+          details.message += fmt::format("; it is unknown whether run \"{}\" was started", run.display_name);
+          details.hint = "calopipe kubeflow run list shows it when the server answers";
           if (lookup.exit_code() == core::ExitCode::kInterrupted) throw core::Interrupted(details);
           throw Unreachable(error.done(), details);
         }
@@ -266,7 +267,7 @@ RecurringRun Client::create_recurring_run(const RecurringRun& recurring_run) {
 RecurringRun Client::recurring_run(const std::string& recurring_run_id) {
   return read<RecurringRun>(http_.call({.path = with_id("recurringruns", recurring_run_id)}));
 }
-// The item's field is in camel case in the published model's JSON, too: "recurringRuns" is what servers send.
+// The published model has this field in camel case, too: servers send "recurringRuns".
 Page<RecurringRun> Client::list_recurring_runs(const ListOptions& options) {
   return list<RecurringRun>("/recurringruns", "recurringRuns", options);
 }

@@ -14,29 +14,30 @@ namespace kfp::client {
 /// One condition of a filter.
 struct Predicate {
   std::string operation =
-      "EQUALS";       ///< NOT_EQUALS, GREATER_THAN, LESS_THAN, IS_SUBSTRING, IN …, as the API has them
+      "EQUALS";       ///< NOT_EQUALS, GREATER_THAN, LESS_THAN, IS_SUBSTRING, IN …, as in the API
   std::string key;    ///< "display_name", "state", "created_at" …
-  std::string value;  ///< a text; of "created_at", a time
-  std::vector<std::string> values;  ///< of IN
+  std::string value;  ///< a string; for "created_at", a time
+  std::vector<std::string> values;  ///< for IN
 };
 
-/// Which part of a list is wanted.
+/// Options that select a part of a list.
 struct ListOptions {
-  std::vector<Predicate> filter;  ///< all must hold
+  std::vector<Predicate> filter;  ///< all conditions must hold
   std::string sort_by;            ///< "created_at desc"
-  std::string experiment_id;      ///< runs, recurring runs: only those of this experiment
+  std::string experiment_id;      ///< for runs and recurring runs: only those of this experiment
   int page_size = 100;            ///< at most 200
   std::string page_token;
 };
 
-/// A filter as the API takes it; "" where there is none.
+/// A filter in the format of the API; "" if there is none.
 std::string filter_text(const std::vector<Predicate>& filter);
 
-/// The API v2beta1. Lists, names and new things are those of one namespace. One thread at a time. What calls
-/// may throw: Http::call(), and core::InputError for an answer that is not as the API says.
+/// The API v2beta1. Lists, names and new objects belong to one namespace. Only one thread may use it at a
+/// time. Calls throw the exceptions of Http::call(), and core::InputError for an answer that does not match
+/// the API.
 class Client {
  public:
-  /// @param namespace_name of the user, on servers with several users; empty on others
+  /// @param namespace_name namespace of the user, on servers with several users; empty on others
   explicit Client(HttpOptions options, std::string namespace_name = {});
 
   const std::string& namespace_name() const { return namespace_; }
@@ -48,16 +49,17 @@ class Client {
   Pipeline pipeline(const std::string& pipeline_id);
   /// @throws Refused (404) if there is none of this name
   Pipeline pipeline_by_name(const std::string& name);
-  /// Without versions.
+  /// Creates a pipeline without versions.
   Pipeline create_pipeline(const Pipeline& pipeline);
-  /// With a first version of the same name. @param text compiled pipeline (YAML), at most 32 MiB
+  /// Uploads a pipeline with a first version of the same name. @param text compiled pipeline (YAML), at most
+  /// 32 MiB
   Pipeline upload_pipeline(const std::string& text, const Pipeline& pipeline);
-  /// @param cascade with its versions; without, a server refuses while there are some
+  /// @param cascade delete its versions, too; otherwise a server refuses while there are any
   void delete_pipeline(const std::string& pipeline_id, bool cascade);
 
   Page<PipelineVersion> list_versions(const std::string& pipeline_id, const ListOptions& options = {});
   PipelineVersion version(const std::string& pipeline_id, const std::string& version_id);
-  /// Of `version`: pipeline_id, name, display_name and description are sent.
+  /// Uploads a version. From `version`, pipeline_id, name, display_name and description are sent.
   PipelineVersion upload_version(const std::string& text, const PipelineVersion& version);
   void delete_version(const std::string& pipeline_id, const std::string& version_id);
 
@@ -68,9 +70,9 @@ class Client {
   void unarchive_experiment(const std::string& experiment_id);
   void delete_experiment(const std::string& experiment_id);
 
-  /// Starts a run, once: its description gets a line with a key of its own, "calopipe-key: …". If the answer
-  /// is lost, the run with the key is looked for, several times, before it is sent again.
-  /// @throws Unreachable also if it is not known whether it was started; the message says so
+  /// Starts a run exactly once: adds a line with a unique key, "calopipe-key: …", to its description. If the
+  /// answer is lost, looks for the run with the key several times before sending it again.
+  /// @throws Unreachable also if it is unknown whether the run was started, which the message says
   Run create_run(Run run);
   Run run(const std::string& run_id);
   Page<Run> list_runs(const ListOptions& options = {});
@@ -98,9 +100,9 @@ class Client {
   std::string namespace_;
 };
 
-/// All items of a list, page after page, at most `most`.
-/// @param list called with the options of each page: [&](const ListOptions& o) { return client.list_runs(o);
-/// }
+/// All items of a list, page by page, at most `most`.
+/// @param list called with the options of each page:
+///             [&](const ListOptions& o) { return client.list_runs(o); }
 template <class List>
 auto all_pages(const List& list, ListOptions options, std::size_t most = SIZE_MAX) {
   decltype(list(options).items) items;
@@ -108,7 +110,7 @@ auto all_pages(const List& list, ListOptions options, std::size_t most = SIZE_MA
     auto page = list(options);
     for (auto& item : page.items)
       if (items.size() < most) items.push_back(std::move(item));
-    // A token that comes again would never end.
+    // A repeated token would never end.
     if (page.next_page_token.empty() || page.next_page_token == options.page_token) break;
     options.page_token = page.next_page_token;
   }

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-// Where Kubeflow mounts the token for its API in pods that ask for it.
+// Path at which Kubeflow mounts the token for its API in pods that request it.
 constexpr const char* kPodToken = "/var/run/secrets/kubeflow/pipelines/token";
 
 std::string environment(const char* name) {
@@ -113,10 +113,10 @@ const Context& named(const std::map<std::string, Context>& contexts, const std::
   for (const auto& [other, unused] : contexts) known.push_back(other);
   const std::string near = core::nearest(name, known);
   throw core::UsageError(
-      {.message = near.empty() ? "is no context" : fmt::format("is no context, did you mean {}?", near),
+      {.message = near.empty() ? "is not a context" : fmt::format("is not a context, did you mean {}?", near),
        .file = file,
        .field = name,
-       .hint = known.empty() ? "calopipe kubeflow context set makes one"
+       .hint = known.empty() ? "create one with calopipe kubeflow context set"
                              : fmt::format("known: {}", fmt::join(known, ", "))});
 }
 
@@ -127,8 +127,7 @@ fs::path contexts_file() {
     return fs::path(config) / "calopipe" / "contexts.yaml";
   const std::string home = environment("HOME");
   if (home.empty())
-    throw core::UsageError(
-        {.message = "the home folder is not known", .hint = "set HOME or XDG_CONFIG_HOME"});
+    throw core::UsageError({.message = "the home folder is unknown", .hint = "set HOME or XDG_CONFIG_HOME"});
   return fs::path(home) / ".config" / "calopipe" / "contexts.yaml";
 }
 
@@ -166,12 +165,11 @@ Context choose_context(const std::string& name, const fs::path& file) {
     if (wanted.empty()) wanted = current_context(file);
     if (wanted.empty() && contexts.size() == 1) wanted = contexts.begin()->first;
     if (wanted.empty())
-      throw core::UsageError({.message = contexts.empty() ? "there is no context, which names the server"
-                                                          : "no context is chosen",
-                              .file = file,
-                              .hint = contexts.empty()
-                                          ? "calopipe kubeflow context set NAME --server https://…/pipeline"
-                                          : "--context NAME, or calopipe kubeflow context use NAME"});
+      throw core::UsageError(
+          {.message = contexts.empty() ? "there is no context that names a server" : "no context is chosen",
+           .file = file,
+           .hint = contexts.empty() ? "calopipe kubeflow context set NAME --server https://…/pipeline"
+                                    : "--context NAME, or calopipe kubeflow context use NAME"});
     context = named(contexts, wanted, file);
   }
   if (!context.says_login) {

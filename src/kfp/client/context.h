@@ -8,19 +8,20 @@
 
 namespace kfp::client {
 
-/// A server, and how one works there.
+/// A server, and the settings for working there.
 struct Context {
   std::string name;
   std::string server;          ///< "https://kubeflow.example.org/pipeline"
-  std::string namespace_name;  ///< of the user, on servers with several; else empty
-  std::string experiment;      ///< of new runs, by name; empty: the server's default
+  std::string namespace_name;  ///< namespace of the user, on servers with several users; else empty
+  std::string experiment;      ///< name of the experiment for new runs; empty = the server's default
   Login login;
-  bool says_login = false;  ///< whether `login` was given, be it `kind: none`
+  bool says_login = false;  ///< true if `login` was given, even as `kind: none`
   std::filesystem::path ca_file;
 };
 
-/// `$XDG_CONFIG_HOME/calopipe/contexts.yaml`, else `~/.config/calopipe/contexts.yaml`.
-/// @throws core::UsageError if neither is known
+/// Path of the contexts' file: `$XDG_CONFIG_HOME/calopipe/contexts.yaml`, else
+/// `~/.config/calopipe/contexts.yaml`.
+/// @throws core::UsageError if neither folder is known
 std::filesystem::path contexts_file();
 
 /// The contexts of a file, by name:
@@ -32,29 +33,29 @@ std::filesystem::path contexts_file();
 ///       login: {kind: cookies, cookie_file: ~/cookies.txt}   # none; token, token_file; cookies, cookie_file
 ///       ca_file: /etc/ssl/site.pem
 ///
-/// Files are relative to the folder of the contexts' file; `~/` is the home folder. None where there is no
-/// file.
-/// @throws core::InputError with file, line or field: no YAML, unknown fields, wrong types, a login without
-/// its file
+/// Paths are relative to the folder of the contexts' file; `~/` is the home folder. There are no contexts if
+/// there is no file.
+/// @throws core::InputError with file, line or field: not YAML, unknown fields, wrong types, a login without
+///         its file
 std::map<std::string, Context> read_contexts(const std::filesystem::path& file);
 
-/// The name that `context use` has chosen; empty: none. It stands in `current-context` beside the file.
+/// The name chosen by `context use`; empty = none. It is stored in `current-context` next to the file.
 std::string current_context(const std::filesystem::path& file);
 
-/// The context to work in: the one named, else `$CALOPIPE_CONTEXT`, else the server `$KF_PIPELINES_ENDPOINT`,
-/// else the current context, else the only one. If it says nothing about a login, the token in
-/// `$KF_PIPELINES_SA_TOKEN_PATH` is used, or that at the place where Kubeflow mounts it in pods.
-/// @throws core::UsageError if there is none, or it is not known; core::InputError
+/// The context to use: `name`, else `$CALOPIPE_CONTEXT`, else the server `$KF_PIPELINES_ENDPOINT`, else the
+/// current context, else the only one. If it does not say how to log in, the token at
+/// `$KF_PIPELINES_SA_TOKEN_PATH` is used, or the one that Kubeflow mounts in pods.
+/// @throws core::UsageError if there is none, or it is unknown; core::InputError
 Context choose_context(const std::string& name, const std::filesystem::path& file);
 
-/// Adds or replaces a context. Comments of the file are lost.
-/// @throws core::UsageError (an address that is none), core::InputError, core::UnavailableError
+/// Adds or replaces a context. Comments in the file are lost.
+/// @throws core::UsageError (invalid address), core::InputError, core::UnavailableError
 void set_context(const std::filesystem::path& file, const Context& context);
 
-/// Makes a context the current one. @throws core::UsageError if it is not known, core::UnavailableError
+/// Selects the current context. @throws core::UsageError if it is unknown, core::UnavailableError
 void use_context(const std::filesystem::path& file, const std::string& name);
 
-/// What Http needs of it.
+/// The options of Http for a context.
 HttpOptions http_options(const Context& context);
 
 }  // namespace kfp::client

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 
-// The header turns these into macros with checks of their own.
+// The header defines these as macros with additional checks.
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
 
@@ -22,7 +22,7 @@ void find(void* library, const char* name, Function*& function) {
 }
 
 CurlLibrary load() {
-  // Never closed: it has threads and handlers of its own.
+  // Never closed, because it has its own threads and handlers.
   void* library = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr)
     throw core::UnavailableError({.message = std::string("libcurl cannot be loaded: ") + ::dlerror(),

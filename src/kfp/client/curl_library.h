@@ -4,8 +4,8 @@
 
 namespace kfp::client {
 
-/// The functions of libcurl that are used here. The library is loaded on first use: it maps 30 others, for
-/// which every task of a pipeline would pay, and few processes talk to a server.
+/// The functions of libcurl used here. The library is loaded on first use: it maps 30 other libraries, which
+/// every task of a pipeline would pay for although few processes talk to a server.
 struct CurlLibrary {
   decltype(&::curl_global_init) global_init;
   decltype(&::curl_easy_init) easy_init;

@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-// More than any list of runs with their pipelines; a server that sends without end must not fill the memory.
+// More than any list of runs with their pipelines, so that an endless answer does not fill the memory.
 constexpr std::size_t kMostBytes = 256U << 20;
 
 std::string trimmed(std::string text) {
@@ -30,7 +30,7 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-// What a server wrote, on one line and not too long.
+// Text from a server, on one line and shortened.
 std::string one_line(const std::string& text) {
   std::string line;
   for (const char c : text) {
@@ -55,23 +55,24 @@ std::string server_of(const std::string& address) {
   std::string server = trimmed(address);
   while (!server.empty() && server.back() == '/') server.pop_back();
   const auto wrong = [&](const char* message) {
-    // What stands before the @ may be a password.
+    // The part before the @ may be a password.
     const std::size_t at = server.rfind('@');
     throw core::UsageError({.message = message,
                             .field = at == std::string::npos ? one_line(server) : "…" + server.substr(at),
                             .hint = "an address like https://kubeflow.example.org/pipeline"});
   };
   if (server.empty())
-    throw core::UsageError({.message = "no server is named",
-                            .hint = "--context names a context, calopipe kubeflow context set makes one"});
+    throw core::UsageError(
+        {.message = "no server is given",
+         .hint = "select a context with --context, or create one with calopipe kubeflow context set"});
   const std::size_t scheme = server.find("://");
   if (scheme == std::string::npos) wrong("does not begin with https:// or http://");
   if (server.compare(0, scheme, "https") != 0 && server.compare(0, scheme, "http") != 0)
-    wrong("is neither https nor http");
+    wrong("must be https or http");
   const std::string rest = server.substr(scheme + 3);
-  if (rest.empty() || rest.front() == '/') wrong("names no machine");
-  if (rest.find('@') != std::string::npos) wrong("has a user or password in it: log in by a context");
-  if (rest.find_first_of("?# \t\r\n") != std::string::npos) wrong("has more than an address in it");
+  if (rest.empty() || rest.front() == '/') wrong("does not name a host");
+  if (rest.find('@') != std::string::npos) wrong("contains a user or password: log in with a context");
+  if (rest.find_first_of("?# \t\r\n") != std::string::npos) wrong("contains more than an address");
   return server;
 }
 
@@ -107,7 +108,7 @@ extern "C" std::size_t kfp_client_append(char* data, std::size_t size, std::size
   try {
     body->append(data, bytes);
   } catch (const std::bad_alloc&) {
-    return 0;  // an exception must not pass through C
+    return 0;  // exceptions must not pass through C
   }
   return bytes;
 }
@@ -118,13 +119,13 @@ extern "C" int kfp_client_progress(void*, curl_off_t, curl_off_t, curl_off_t, cu
 
 }  // namespace
 
-// Who we are; never shown.
+// Data for the login; never shown.
 struct Http::Secrets {
   std::string token, cookies;
   fs::path jar;
   std::vector<std::string> all;
 
-  // The server may send back what it got.
+  // Hides secrets, because the server may send back what it received.
   std::string hidden(std::string text) const {
     for (const std::string& secret : all)
       for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3))
@@ -198,7 +199,7 @@ Http::Secrets Http::secrets() const {
   if (text.empty()) fail("is empty", "log in again");
   if (options_.login.kind == Login::Kind::kToken) {
     if (!printable(text) || text.find(' ') != std::string::npos)
-      fail("is not a token", "the file holds the token and nothing else");
+      fail("is not a token", "the file must contain only the token");
     secrets.token = text;
     secrets.all = {text};
     return secrets;
@@ -215,7 +216,7 @@ Http::Secrets Http::secrets() const {
     }
   } else {
     if (!printable(text) || text.find('=') == std::string::npos)
-      fail("has no cookies", "a Netscape cookie jar, or name=value; name=value on one line");
+      fail("has no cookies", "the file must be a Netscape cookie jar, or name=value; name=value on one line");
     secrets.cookies = text;
     secrets.all.push_back(text);
     for (std::size_t at = 0; at < text.size();) {
@@ -226,7 +227,7 @@ Http::Secrets Http::secrets() const {
       at = end + 1;
     }
   }
-  // A cookie "a=1" would hide every 1.
+  // Short cookies are not hidden: "a=1" would hide every 1.
   std::erase_if(secrets.all, [](const std::string& secret) { return secret.size() < 4; });
   return secrets;
 }
@@ -234,13 +235,13 @@ Http::Secrets Http::secrets() const {
 Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   const CurlLibrary& lib = curl();
   CURL* handle = handle_;
-  // Forgets what an earlier reading of the jar brought. The reset alone would lose the memory of its name.
+  // Discards the cookies of an earlier reading of the jar. A reset alone would forget only its name.
   lib.easy_setopt(handle, CURLOPT_COOKIEFILE, static_cast<const char*>(nullptr));
-  lib.easy_reset(handle);  // connections stay
+  lib.easy_reset(handle);  // connections stay open
   const auto set = [&](CURLoption option, auto value) {
     if (const CURLcode code = lib.easy_setopt(handle, option, value); code != CURLE_OK)
       throw core::UnavailableError(
-          {.message = fmt::format("libcurl refuses option {}: {}", static_cast<int>(option),
+          {.message = fmt::format("libcurl rejects option {}: {}", static_cast<int>(option),
                                   lib.easy_strerror(code))});
   };
   const auto milliseconds = [](double seconds) {
@@ -270,16 +271,17 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   set(CURLOPT_WRITEDATA, static_cast<void*>(&answer.body));
   const bool safe = request.method == "GET";
   if (safe) {
-    // What changes something is not left half done: it ends within its time limit.
+    // Only a GET can be interrupted: a call that changes something runs until it ends or its time limit
+    // passes.
     set(CURLOPT_NOPROGRESS, 0L);
     set(CURLOPT_XFERINFOFUNCTION, &kfp_client_progress);
   } else {
-    // On a connection that was open before and is lost, libcurl would send the request again by itself, also
-    // if the server has acted on it.
+    // If a connection that was open before is lost, libcurl would repeat the request even if the server has
+    // executed it.
     set(CURLOPT_FRESH_CONNECT, 1L);
   }
   if (!options_.ca_file.empty()) {
-    core::read_file(options_.ca_file);  // so that one that is missing is named
+    core::read_file(options_.ca_file);  // throws an error with the name of a missing file
     set(CURLOPT_CAINFO, options_.ca_file.c_str());
     set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
   }
@@ -296,7 +298,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
     }
   } headers;
   headers.add("Accept: application/json");
-  headers.add("Expect:");  // no waiting for a go-ahead
+  headers.add("Expect:");  // do not wait for "100 Continue"
   if (!secrets.token.empty()) headers.add("Authorization: Bearer " + secrets.token);
 
   struct Form {
@@ -345,9 +347,10 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
       case CURLE_COULDNT_RESOLVE_PROXY:
       case CURLE_COULDNT_CONNECT:
       case CURLE_SSL_CONNECT_ERROR:
-        throw Unreachable(Unreachable::Done::kNo, {.message = "cannot be reached: " + reason,
-                                                   .file = options_.server,
-                                                   .hint = "is it the right address, and is it up?"});
+        throw Unreachable(Unreachable::Done::kNo,
+                          {.message = "cannot be reached: " + reason,
+                           .file = options_.server,
+                           .hint = "check the address, and whether the server is up"});
       case CURLE_PEER_FAILED_VERIFICATION:
       case CURLE_SSL_CACERT_BADFILE:
       case CURLE_SSL_CERTPROBLEM:
@@ -355,7 +358,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
         throw core::UnavailableError(
             {.message = "is not trusted: " + reason,
              .file = options_.server,
-             .hint = "ca_file of the context names the certificates of the site's authority"});
+             .hint = "set ca_file of the context to the certificates of the site's authority"});
       case CURLE_WRITE_ERROR:
         throw core::UnavailableError(
             {.message = fmt::format("answers with more than {} MiB", kMostBytes >> 20),
@@ -366,7 +369,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
             {.message = fmt::format("does not answer in time: {}", reason), .file = options_.server});
       default:
         throw Unreachable(Unreachable::Done::kPerhaps,
-                          {.message = "breaks the connection off: " + reason, .file = options_.server});
+                          {.message = "closed the connection early: " + reason, .file = options_.server});
     }
   }
   long status = 0;
@@ -385,7 +388,8 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
 }
 
 void Http::refuse(const Request& request, const Answer& answer, const Secrets& secrets) const {
-  // {"code", "message", "details"}, {"error_message", "error_details"}, or any text; a page says nothing.
+  // {"code", "message", "details"}, {"error_message", "error_details"}, or plain text; HTML pages are
+  // ignored.
   std::string reason;
   const json body = json::parse(answer.body, nullptr, false);
   if (body.is_object()) {
@@ -400,42 +404,42 @@ void Http::refuse(const Request& request, const Answer& answer, const Secrets& s
   core::ErrorDetails details{.file = options_.server};
   if (status >= 500 || status == 429) {
     details.message = fmt::format("answers with {} ({}){}", status, status_words(status), behind);
-    // A server that says no at the door has done nothing.
+    // A server that rejects too many requests has done nothing.
     throw Unreachable(status == 429 ? Unreachable::Done::kNo : Unreachable::Done::kPerhaps,
                       std::move(details), answer.retry_after_s, true);
   }
   const bool logged_in = options_.login.kind != Login::Kind::kNone;
   const std::string login_hint =
       logged_in ? fmt::format("log in again: {} is read for every call", options_.login.file.string())
-                : "the server wants a login: the context names a token_file or cookie_file";
+                : "the server requires a login: set token_file or cookie_file of the context";
   switch (status) {
     case 401:
       details.message =
-          (logged_in ? "does not accept the login, or it has expired" : "wants a login") + behind;
+          (logged_in ? "does not accept the login, or it has expired" : "requires a login") + behind;
       details.hint = login_hint;
       break;
     case 403:
       details.message = "does not permit this" + behind;
-      details.hint = "is the namespace of the context yours, and does your role there allow it?";
+      details.hint = "check the namespace of the context, and your role there";
       break;
     case 404:
-      details.message = reason.empty() ? "has nothing at " + request.path : "has no such thing" + behind;
-      details.hint = reason.empty() ? "the address of the API is what stands before /apis (often …/pipeline)"
-                                    : "calopipe kubeflow … list shows what there is";
+      details.message = reason.empty() ? "has nothing at " + request.path : "has no such object" + behind;
+      details.hint = reason.empty() ? "the address of the API is the part before /apis (often …/pipeline)"
+                                    : "calopipe kubeflow … list shows the existing ones";
       break;
     case 409:
-      details.message = "has this already" + behind;
-      details.hint = "take another name, or use what is there";
+      details.message = "already has this" + behind;
+      details.hint = "use another name, or the existing object";
       break;
     case 400:
-      details.message = "refuses the request" + behind;
+      details.message = "rejects the request" + behind;
       details.hint = "calopipe pipeline validate checks a pipeline before it is sent";
       break;
     default:
       if (status >= 300 && status < 400) {
         const std::string target = answer.redirect.substr(0, answer.redirect.find_first_of("?#"));
-        details.message = "sends us elsewhere" + (target.empty() ? "" : ", to " + one_line(target));
-        details.hint = login_hint + "; or the server's address is that one";
+        details.message = "redirects the request" + (target.empty() ? "" : ", to " + one_line(target));
+        details.hint = login_hint + "; or use the other address";
       } else {
         details.message = fmt::format("answers with {}{}", status, behind);
       }
@@ -463,10 +467,9 @@ json Http::attempt(const Request& request, bool& may_try_again) {
   json body = json::parse(answer.body, nullptr, false);
   if (!body.is_discarded()) return body;
   if (answer.type.find("json") == std::string::npos)
-    throw core::InputError(
-        {.message = "does not answer as the API of Kubeflow Pipelines does, but with a page",
-         .file = options_.server,
-         .hint = "is a login needed, and is this the address of the API, as …/pipeline?"});
+    throw core::InputError({.message = "answers with a page, unlike the API of Kubeflow Pipelines",
+                            .file = options_.server,
+                            .hint = "check the login, and the address of the API, as in …/pipeline"});
   may_try_again = safe;
   throw Unreachable(Unreachable::Done::kPerhaps,
                     {.message = "answers with JSON that is cut off", .file = options_.server});
@@ -483,7 +486,7 @@ json Http::call(const Request& request) {
       retry_after_s = error.retry_after_s();
       if (retry_after_s > options_.retries.longest_retry_after_s) {
         core::ErrorDetails details = error.details();
-        details.hint = fmt::format("it asks to come back in {:.0f} s", retry_after_s);
+        details.hint = fmt::format("it asks for a wait of {:.0f} s", retry_after_s);
         throw Unreachable(error.done(), details, retry_after_s, true);
       }
     }

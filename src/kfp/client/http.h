@@ -10,50 +10,49 @@
 
 #include "core/error.h"
 
-/// The client of Kubeflow Pipelines' REST API (v2beta1).
+/// Client of Kubeflow Pipelines' REST API (v2beta1).
 namespace kfp::client {
 
-/// How the client says who it is. Files are read again for every call, so that a token that was renewed is
-/// used.
+/// How the client logs in. Files are read again for every call, so that a renewed token is used.
 struct Login {
   enum class Kind {
     kNone,
     kToken,   ///< a bearer token in a file
-    kCookies  ///< cookies in a file: a Netscape jar, as browsers and curl write it, or "name=value;
+    kCookies  ///< cookies in a file: a Netscape jar, as written by browsers and curl, or "name=value;
               ///< name=value"
   };
   Kind kind = Kind::kNone;
   std::filesystem::path file;
 };
 
-/// How often a call is tried, and how long is waited in between.
+/// Number of attempts for a call, and the waits between them.
 struct Retries {
   int attempts = 4;
   double first_wait_s =
-      0.5;  ///< doubled each time; of each wait, a random part between a half and all is taken
+      0.5;  ///< doubled each time; the actual wait is a random fraction, from a half to all, of it
   double longest_wait_s = 20;
-  /// How long a run is looked for whose start was not answered, before it is sent again: a slow server may
-  /// still be at it.
+  /// Time for which to look for a run whose start was not answered, before it is sent again: a slow server
+  /// may still be working.
   double settle_s = 15;
-  double longest_retry_after_s = 120;  ///< a server that asks to wait longer than this is unavailable
+  double longest_retry_after_s = 120;  ///< if a server asks for a longer wait, it is unavailable
 };
 
-/// Where a server is and how it is spoken to.
+/// Address of a server and options of the connection.
 struct HttpOptions {
-  std::string server;  ///< "https://kubeflow.example.org/pipeline": what stands before /apis
+  std::string server;  ///< the address up to /apis: "https://kubeflow.example.org/pipeline"
   Login login;
   std::filesystem::path
-      ca_file;  ///< certificates (PEM) to trust instead of the system's; empty: the system's
+      ca_file;  ///< trusted certificates (PEM) instead of the system's; empty = the system's
   double connect_timeout_s = 10;
-  double call_timeout_s = 60;  ///< of one attempt, from the name's lookup to the last byte
+  double call_timeout_s = 60;  ///< limit for one attempt, from the name lookup to the last byte
   Retries retries;
-  /// Waits between attempts; empty: sleeps, and ends early with core::Interrupted if
+  /// Waits between attempts; empty = sleep, ending early with core::Interrupted if
   /// core::interrupt_requested().
   std::function<void(double seconds)> sleep;
 };
 
-/// The server understood the call and refused it. 401 and 403 have the exit code "unavailable", 404 and 409
-/// "usage", others "input".
+/// The server understood the call and refused it. The exit code is "unavailable" for 401 and 403, "usage" for
+/// 404 and 409, "input" for others.
 class Refused : public core::Error {
  public:
   Refused(int status, core::ErrorDetails details);
@@ -63,13 +62,13 @@ class Refused : public core::Error {
   int status_;
 };
 
-/// The server cannot be reached, answered with an error of its own (5xx, 429), or its answer was cut off.
+/// The server cannot be reached, answered with an error (5xx, 429), or its answer was cut off.
 class Unreachable : public core::UnavailableError {
  public:
-  /// Whether the server may have done what it was asked for.
+  /// Tells whether the server may have executed the request.
   enum class Done { kNo, kPerhaps };
-  /// @param retry_after_s when the server asks to come back; negative: it does not say
-  /// @param answered      whether this is the server's answer, and not the lack of one
+  /// @param retry_after_s wait that the server asks for; negative if it does not say
+  /// @param answered      true if the error is the server's answer, not the lack of one
   Unreachable(Done done, core::ErrorDetails details, double retry_after_s = -1, bool answered = false)
       : core::UnavailableError(std::move(details)),
         done_(done),
@@ -88,35 +87,34 @@ class Unreachable : public core::UnavailableError {
 /// A call of the API.
 struct Request {
   std::string method = "GET";  ///< GET, POST, DELETE
-  std::string path;            ///< "/apis/v2beta1/runs", percent-encoded where need be (escaped())
-  std::vector<std::pair<std::string, std::string>> query;  ///< those with an empty value are left out
-  nlohmann::json body;                                     ///< null: none
-  std::string upload;       ///< content of a file to send as the form's field "uploadfile"; empty: none
-  std::string upload_name;  ///< its name; the server goes by its end (.yaml)
-  bool try_again = true;    ///< false: only one attempt
+  std::string path;            ///< "/apis/v2beta1/runs", percent-encoded if necessary (escaped())
+  std::vector<std::pair<std::string, std::string>> query;  ///< parameters with an empty value are left out
+  nlohmann::json body;                                     ///< null = none
+  std::string upload;       ///< content of a file to send as the form field "uploadfile"; empty = none
+  std::string upload_name;  ///< name of that file; the server uses its extension (.yaml)
+  bool try_again = true;    ///< false = only one attempt
 };
 
-/// Calls over one connection that is kept open. One thread at a time.
+/// Calls over one connection that is kept open. Only one thread may use it at a time.
 ///
-/// A call is tried again if it is safe: a GET after every failure that may pass; others only if the
-/// connection was not made, or the server refused with 429 or 503 and said when to come back. Redirections
-/// are not followed: they lead to pages for logging in, and would take the token along. Neither tokens nor
-/// cookies are in any error.
+/// A call is repeated if that is safe: a GET after every temporary failure; others only if the connection was
+/// not made, or the server refused with 429 or 503 and a waiting time. Redirections are not followed, because
+/// they lead to login pages and would receive the token. Errors contain neither tokens nor cookies.
 class Http {
  public:
-  /// @throws core::UsageError (an address that is none), core::UnavailableError (no libcurl)
+  /// @throws core::UsageError (invalid address), core::UnavailableError (no libcurl)
   explicit Http(HttpOptions options);
   ~Http();
   Http(const Http&) = delete;
   Http& operator=(const Http&) = delete;
 
-  /// @return the answer's JSON, an empty object where it has no content
+  /// @return the answer's JSON, an empty object if it has no content
   /// @throws Unreachable, Refused, core::Interrupted (in a GET, or between attempts), core::InputError (the
-  /// files of the login or of certificates; an answer that is not from this API)
+  ///         files of the login or of certificates; an answer that is not from this API)
   nlohmann::json call(const Request& request);
 
   const HttpOptions& options() const { return options_; }
-  /// Waits as between attempts.
+  /// Waits in the same way as between attempts.
   void wait(double seconds) const;
 
  private:
@@ -128,13 +126,13 @@ class Http {
   [[noreturn]] void refuse(const Request& request, const Answer& answer, const Secrets& secrets) const;
 
   HttpOptions options_;
-  void* handle_;  ///< of libcurl
+  void* handle_;  ///< handle of libcurl
 };
 
-/// Percent-encoded, as a part of a path.
+/// Percent-encodes a part of a path.
 std::string escaped(const std::string& text);
 
-/// The wait before the next attempt: between a half and all of first · 2^(attempt-1), at most the longest.
+/// The wait before the next attempt: from a half to all of first · 2^(attempt-1), at most the longest.
 double wait_before(const Retries& retries, int attempt);
 
 }  // namespace kfp::client

@@ -22,7 +22,7 @@ std::optional<PipelineVersion> version_called(Client& client, const std::string&
   return std::move(found.front());
 }
 
-// Calls make(); if it is refused because the thing is there, or its answer is lost, looks what is there.
+// Calls make(); if the server refuses because the object exists, or its answer is lost, looks for the object.
 template <class Make, class Look>
 auto make_once(const Make& make, const Look& look) -> decltype(make()) {
   try {
@@ -54,7 +54,7 @@ std::optional<Experiment> experiment_called(Client& client, const std::string& n
   return std::move(found.front());
 }
 
-// The only one of a list that has this name.
+// The only object in a list with this name.
 template <class List, class Id>
 auto the_only(const List& list, const std::string& name, const char* what, const Id& id) {
   auto found = all_pages(list, called(name));
@@ -131,7 +131,7 @@ Experiment find_experiment(Client& client, const std::string& id_or_name) {
 
 Run find_run(Client& client, const std::string& id_or_name) {
   if (is_id(id_or_name)) return client.run(id_or_name);
-  // The list has no details of tasks.
+  // The list lacks the details of tasks.
   return client.run(the_only([&](const ListOptions& page) { return client.list_runs(page); }, id_or_name,
                              "run", [](const Run& run) { return run.run_id; })
                         .run_id);

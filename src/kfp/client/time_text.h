@@ -5,10 +5,10 @@
 
 namespace kfp::client {
 
-/// Seconds since 1970 of a time as the API writes it, "2026-11-26T21:35:06.123Z" (RFC 3339).
+/// Seconds since 1970 of a time in the API's format, "2026-11-26T21:35:06.123Z" (RFC 3339).
 std::optional<double> parse_time(const std::string& text);
 
-/// "2026-11-26T21:35:06Z". Fractions are cut.
+/// Time in the API's format, "2026-11-26T21:35:06Z", without fractions.
 std::string time_text(double seconds_since_1970);
 
 }  // namespace kfp::client

@@ -8,9 +8,9 @@
 
 namespace kfp::client {
 
-/// State of a run or of a task, as the API spells it without the k: PENDING …
+/// State of a run or of a task, named as in the API with a k added: PENDING …
 enum class RunState {
-  kUnspecified,  ///< none yet, or one that this client does not know
+  kUnspecified,  ///< none yet, or unknown to this client
   kPending,
   kRunning,
   kSucceeded,
@@ -21,30 +21,30 @@ enum class RunState {
   kPaused
 };
 std::string to_string(RunState state);
-/// kUnspecified for words that are not known.
+/// kUnspecified for unknown strings.
 RunState parse_run_state(const std::string& text);
-/// Whether nothing more happens by itself. A run that was terminated ends as FAILED or CANCELED.
+/// True if nothing more happens by itself. A run that was terminated ends as FAILED or CANCELED.
 bool is_final(RunState state);
 
-/// Whether something is in the archive.
+/// Tells whether an object is archived.
 enum class StorageState { kUnspecified, kAvailable, kArchived };
 std::string to_string(StorageState state);
 
-/// What went wrong on the server (google.rpc.Status).
+/// An error on the server (google.rpc.Status).
 struct ErrorStatus {
   std::int64_t code = 0;
   std::string message;
 };
 
-/// The server's word on itself.
+/// Properties of the server, reported by itself.
 struct Health {
-  std::string tag_name;    ///< version; not every server says it
-  std::string commit_sha;  ///< likewise
+  std::string tag_name;    ///< version; not reported by every server
+  std::string commit_sha;  ///< not reported by every server
   bool multi_user = false;
   std::string pipeline_store;  ///< "database" or "kubernetes"
 };
 
-/// Times are seconds since 1970, 0 where the server says none.
+/// Times are seconds since 1970; 0 if the server gives none.
 struct Pipeline {
   std::string pipeline_id;
   std::string name;  ///< unique in its namespace
@@ -62,7 +62,7 @@ struct PipelineVersion {
   std::string display_name;
   std::string description;
   double created_s = 0;
-  nlohmann::json pipeline_spec;  ///< null where the server leaves it out
+  nlohmann::json pipeline_spec;  ///< null if the server leaves it out
   std::optional<ErrorStatus> error;
 };
 
@@ -78,7 +78,7 @@ struct Experiment {
 
 struct PipelineVersionReference {
   std::string pipeline_id;
-  std::string pipeline_version_id;  ///< empty in a new run: the newest
+  std::string pipeline_version_id;  ///< empty in a new run = the newest
 };
 
 struct RuntimeConfig {
@@ -86,7 +86,7 @@ struct RuntimeConfig {
   std::string pipeline_root;
 };
 
-/// A task of a run, as the cluster's workflow has it: containers, their drivers, and DAGs.
+/// A task of a run in the cluster's workflow: containers, their drivers, and DAGs.
 struct TaskDetail {
   std::string task_id;
   std::string display_name;
@@ -101,14 +101,14 @@ struct RunDetails {
   std::vector<TaskDetail> task_details;
 };
 
-/// A run. Of a new one, display_name and either pipeline_version_reference or pipeline_spec are set.
+/// A run. A new run has display_name and either pipeline_version_reference or pipeline_spec.
 struct Run {
   std::string run_id;
   std::string display_name;
   std::string description;
   std::string experiment_id;
   std::optional<PipelineVersionReference> pipeline_version_reference;
-  /// The compiled pipeline: the spec itself, or {"pipeline_spec": …, "platform_spec": …}; null: none.
+  /// The compiled pipeline: the spec itself, or {"pipeline_spec": …, "platform_spec": …}; null = none.
   nlohmann::json pipeline_spec;
   RuntimeConfig runtime_config;
   std::string service_account;
@@ -117,13 +117,13 @@ struct Run {
   double created_s = 0, scheduled_s = 0, finished_s = 0;
   std::optional<ErrorStatus> error;
   std::optional<RunDetails> run_details;
-  std::string recurring_run_id;  ///< of that which started it
+  std::string recurring_run_id;  ///< id of the recurring run that started it
 };
 
-/// By a cron expression of six fields (seconds first).
+/// A schedule by a cron expression of six fields (seconds first).
 struct CronSchedule {
   std::string cron;
-  double start_s = 0, end_s = 0;  ///< 0: no such bound
+  double start_s = 0, end_s = 0;  ///< 0 = no limit
 };
 
 struct PeriodicSchedule {
@@ -136,7 +136,7 @@ struct Trigger {
   std::optional<PeriodicSchedule> periodic_schedule;
 };
 
-/// Whether a recurring run starts runs. In a new one it is said by `mode`, in an answer by `status`.
+/// Tells whether a recurring run starts runs. A new one sets `mode`; answers have `status`.
 enum class RecurringState { kUnspecified, kEnabled, kDisabled };
 std::string to_string(RecurringState state);
 
@@ -150,9 +150,9 @@ struct RecurringRun {
   nlohmann::json pipeline_spec;  ///< as in Run
   RuntimeConfig runtime_config;
   std::string service_account;
-  std::int64_t max_concurrency = 1;  ///< runs at a time, 1 to 10
+  std::int64_t max_concurrency = 1;  ///< largest number of simultaneous runs, 1 to 10
   Trigger trigger;
-  bool no_catchup = false;  ///< times that passed meanwhile are not made up for
+  bool no_catchup = false;  ///< do not make up for missed times
   RecurringState mode = RecurringState::kUnspecified;
   RecurringState status = RecurringState::kUnspecified;
   double created_s = 0, updated_s = 0;
@@ -163,7 +163,7 @@ struct RecurringRun {
 template <class T>
 struct Page {
   std::vector<T> items;
-  std::string next_page_token;  ///< empty: the last page
+  std::string next_page_token;  ///< empty on the last page
   std::int64_t total_size = 0;
 };
 

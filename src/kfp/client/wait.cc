@@ -14,18 +14,18 @@ double steady_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// What has been told so far.
+// The changes reported so far.
 class Changes {
  public:
   explicit Changes(const WaitOptions& options) : options_(options) {}
 
-  // @return whether there was anything new
+  // @return true if there was anything new
   bool tell(const Run& run) {
     bool changed = false;
     if (!run_ || *run_ != run.state) {
       run_ = run.state;
       changed = true;
-      // The end comes last, behind those of the tasks.
+      // The end of the run is reported last, after the ends of the tasks.
       if (options_.on_run && !is_final(run.state)) options_.on_run(run);
     }
     if (run.run_details)
@@ -54,7 +54,7 @@ Run wait(Client& client, const std::string& run_id, const WaitOptions& options) 
   const double begin = now();
   Changes changes(options);
   double interval_s = options.first_interval_s;
-  double away_since_s = -1;  // negative: it answers
+  double away_since_s = -1;  // negative = it answers
   for (;;) {
     if (core::interrupt_requested()) throw core::Interrupted({.message = "interrupted"});
     try {

@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-// M is a message, const where it is written.
+// M is a message, const for writing.
 template <class M, class Message>
 concept Is = std::same_as<std::remove_const_t<M>, Message>;
 
@@ -148,18 +148,18 @@ void fields(V& v, M& m) {
 class Reader {
  public:
   Reader(const json& object, std::string place) : object_(object), place_(std::move(place)) {
-    if (!object.is_object()) fail("", "is not an object");
+    if (!object.is_object()) fail("", "must be an object");
   }
 
   void value(const char* name, std::string& target) const {
     if (const json* found = find(name)) {
-      if (!found->is_string()) fail(name, "is not a text");
+      if (!found->is_string()) fail(name, "must be a string");
       target = found->get<std::string>();
     }
   }
   void value(const char* name, bool& target) const {
     if (const json* found = find(name)) {
-      if (!found->is_boolean()) fail(name, "is neither true nor false");
+      if (!found->is_boolean()) fail(name, "must be true or false");
       target = found->get<bool>();
     }
   }
@@ -197,7 +197,7 @@ class Reader {
   void list(const char* name, std::vector<M>& target) const {
     const json* found = find(name);
     if (found == nullptr) return;
-    if (!found->is_array()) fail(name, "is not a list");
+    if (!found->is_array()) fail(name, "must be a list");
     target.reserve(found->size());
     for (const json& item : *found) {
       const Reader inside(item, fmt::format("{}[{}]", at(name), target.size()));
@@ -206,7 +206,7 @@ class Reader {
   }
   void object(const char* name, json& target) const {
     if (const json* found = find(name)) {
-      if (!found->is_object()) fail(name, "is not an object");
+      if (!found->is_object()) fail(name, "must be an object");
       target = *found;
     }
   }
@@ -220,14 +220,14 @@ class Reader {
     const std::string text = found->is_string() ? found->get<std::string>() : "";
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), target);
     if (text.empty() || error != std::errc() || end != text.data() + text.size())
-      fail(name, "is not an integer");
+      fail(name, "must be an integer");
   }
   void time(const char* name, double& target) const {
     const json* found = find(name);
     if (found == nullptr) return;
     const auto seconds = found->is_string() ? parse_time(found->get<std::string>()) : std::nullopt;
-    if (!seconds) fail(name, "is not a time");
-    // What has not happened yet is the year 1 or 1970.
+    if (!seconds) fail(name, "must be a time");
+    // Events that have not happened yet have the year 1 or 1970.
     target = std::max(0.0, *seconds);
   }
 
@@ -243,7 +243,7 @@ class Reader {
   }
   std::string at(const char* name) const { return place_.empty() ? name : place_ + '.' + name; }
   [[noreturn]] void fail(const char* name, const char* message) const {
-    throw core::InputError({.message = std::string("the server's answer ") + message,
+    throw core::InputError({.message = std::string(message) + " in the server's answer",
                             .field = *name == '\0' ? place_ : at(name),
                             .hint = "is this the API v2beta1 of Kubeflow Pipelines?"});
   }

@@ -7,9 +7,9 @@
 
 namespace kfp::client {
 
-/// The messages of the API as JSON and back; each message says its fields once, in wire.cc. Reading ignores
-/// fields that are not known (servers grow) and takes null for absent, but not a field of another type.
-/// 64-bit integers are numbers or texts, as in proto3 JSON. Writing leaves out what is empty.
+/// Converts the messages of the API to and from JSON; each message declares its fields once, in wire.cc.
+/// Reading ignores unknown fields (servers evolve) and treats null as absent, but rejects a field of another
+/// type. 64-bit integers are numbers or strings, as in proto3 JSON. Writing leaves out empty fields.
 ///
 /// read() throws core::InputError with the place in the answer ("runs[3].created_at").
 template <class T>
@@ -17,7 +17,7 @@ T read(const nlohmann::json& value, const std::string& place = {});
 template <class T>
 nlohmann::json write(const T& message);
 
-/// A list: `name` is the field that holds the items ("runs").
+/// Reads a list: `name` is the field that contains the items ("runs").
 template <class T>
 Page<T> read_page(const nlohmann::json& value, const std::string& name);
 

@@ -8,7 +8,7 @@
 #include "kfp/compile/interface.h"
 #include "kfp/compile/lowering.h"
 
-// The parts of a lowered pipeline put together, under the names that the SDK gives them.
+// Assembles the parts of a lowered pipeline, with the SDK's names.
 namespace kfp::dsl::lowering {
 
 using graph::Graph;
@@ -26,7 +26,7 @@ void Lowering::check_cycles(const Group& group) const {
     if (again != path.end()) {
       std::vector<std::string> cycle(again, path.end());
       cycle.push_back(name);
-      refuse("task " + name, fmt::format("waits for itself: {}", fmt::join(cycle, " waits for ")));
+      refuse("task " + name, fmt::format("depends on itself: {}", fmt::join(cycle, " waits for ")));
     }
     if (done.contains(name)) return;
     path.push_back(name);
@@ -39,7 +39,7 @@ void Lowering::check_cycles(const Group& group) const {
   for (const auto& inner : group.groups) check_cycles(*inner);
 }
 
-// Adds the component (and executor) of a task under a free name.
+// Adds the component (and executor) of a task under an unused name.
 std::string Lowering::add_component(const TaskNode& node) {
   ir::ComponentSpec component = interface_of(node.inputs, node.outputs);
   auto& executors = result_.spec.deployment_spec->executors;
@@ -70,7 +70,8 @@ std::string Lowering::add_component(const TaskNode& node) {
   return name;
 }
 
-// Names in the order of the SDK: of each group first the groups in it, then the tasks, then what is inside.
+// Assigns names in the order of the SDK: for each group first its groups, then its tasks, then their
+// contents.
 void Lowering::name_components(const Group& group) {
   for (const auto& inner : group.groups) {
     Part& target = part(*inner);

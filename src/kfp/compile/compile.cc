@@ -21,11 +21,12 @@ void apply(const CompileOptions& options, ir::Pipeline& pipeline) {
     const auto found = inputs.find(name);
     const std::string what = fmt::format("default of input \"{}\"", name);
     if (found == inputs.end()) refuse(what, "is given, but there is no such input");
-    if (found->second.is_artifact) refuse(what, "is given, but the input is an artifact, which has none");
+    if (found->second.is_artifact)
+      refuse(what, "is given, but the input is an artifact, which has no default");
     pipeline.spec.root->input_definitions->parameters[name].default_value =
         constant_for(found->second.type, value, what);
   }
-  // What the DSL does not see: mistakes inside compiled pipelines and components that were taken in.
+  // Finds mistakes that the DSL does not see: inside compiled pipelines and components that were added.
   for (const ir::Problem& problem : ir::validate(pipeline))
     if (problem.severity == ir::Problem::Severity::kError)
       refuse("the compiled pipeline: " + problem.place, problem.message, problem.hint);

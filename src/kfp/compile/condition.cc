@@ -26,7 +26,7 @@ std::string described(const graph::Comparison::Operand& operand) {
   return std::get<json>(operand).dump();
 }
 
-// A text in single quotes; CEL escapes as C does.
+// A string in single quotes; CEL has the escapes of C.
 std::string cel_text(const std::string& text) {
   std::string result = "'";
   for (const char c : text) {
@@ -39,14 +39,14 @@ std::string cel_text(const std::string& text) {
   return result + "'";
 }
 
-// The type in which both sides are compared: text before double before integer.
+// The type in which both sides are compared: string before double before integer.
 ParameterType common_type(const graph::Comparison& comparison, const graph::Group& group) {
   const ParameterType left = type_of(comparison.left);
   const ParameterType right = type_of(comparison.right);
   if (left == right) return left;
   if (left == ParameterType::kString || right == ParameterType::kString) return ParameterType::kString;
   if (left == ParameterType::kBoolean || right == ParameterType::kBoolean)
-    throw core::UsageError({.message = fmt::format("compares {} with {}: a truth with a number",
+    throw core::UsageError({.message = fmt::format("compares {} with {}: a Boolean with a number",
                                                    described(comparison.left), described(comparison.right)),
                             .field = group.name});
   return ParameterType::kNumberDouble;

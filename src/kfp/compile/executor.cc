@@ -14,7 +14,7 @@ double cores(const std::string& text) {
   return text.back() == 'm' ? number / 1000 : number;
 }
 
-// Bytes in units of 10^9, with the roundings of the SDK: multiply, then divide.
+// Bytes in units of 10^9, with the rounding of the SDK: multiply, then divide.
 double gigabytes(const std::string& text) {
   const std::size_t unit = text.find_first_not_of("0123456789");
   const double number = std::strtod(text.c_str(), nullptr);
@@ -34,7 +34,7 @@ void set_quantity(const std::optional<std::string>& text, const FillText& fill,
                   std::optional<double>& deprecated) {
   if (!text) return;
   quantity = fill(*text);
-  // For older backends, which know no values here.
+  // For older backends, which support no values here.
   if (!has_token(*text) && number(*text) != 0) deprecated = number(*text);
 }
 
@@ -60,7 +60,7 @@ std::optional<ir::Resources> resources_of(const graph::ResourceTexts& texts, con
   return any ? std::optional(std::move(resources)) : std::nullopt;
 }
 
-// Calls `visit` with each input that Kubernetes settings take.
+// Calls `visit` with each input that Kubernetes settings use.
 template <class Config, class Visit>
 void for_each_input(Config& config, const Visit& visit) {
   const auto maybe = [&](auto& input) {
@@ -121,7 +121,7 @@ ir::KubernetesExecutorConfig resolved(
   for_each_input(config, [&](ir::TaskInputParameter& input) {
     if (is_token(input)) input = resolve(*input.component_input_parameter);
   });
-  // The deprecated form of a volume's name says the same.
+  // The deprecated field for a volume's name has the same value.
   for (ir::PvcMount& mount : config.pvc_mount) {
     if (!mount.component_input_parameter || !has_token(*mount.component_input_parameter)) continue;
     const ir::TaskInputParameter& name = *mount.pvc_name_parameter;

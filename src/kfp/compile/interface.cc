@@ -18,7 +18,7 @@ Spec artifact_spec(const Port& port) {
   return spec;
 }
 
-// What has no known type is a text, as in the SDK.
+// An unknown type is written as STRING, as in the SDK.
 ParameterType written(const ValueType& type) {
   return type.type == ParameterType::kUnspecified ? ParameterType::kString : type.type;
 }

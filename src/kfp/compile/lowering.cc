@@ -42,7 +42,8 @@ void Lowering::prepare(const Group& group) {
   for (const auto& inner : group.groups) prepare(*inner);
 }
 
-// Texts with each value replaced by the placeholder of an input, which the task gets for it.
+// Replaces each value in the strings of `value` by the placeholder of an input, and adds that input to the
+// task.
 json Lowering::fill(const TaskNode& node, const json& value, ir::Task& task, Waits& waits) {
   return replace_tokens(graph_, value, [&](const Channel& channel) {
     const std::string name = channel_input(name_in(channel, *node.parent));
@@ -61,23 +62,22 @@ void Lowering::set_argument(const TaskNode& node, const std::string& name, const
   } else {
     const TaskNode* producer = std::get<graph::FinalStatusOf>(argument).task;
     if (!node.ignores_upstream_failure)
-      refuse(
-          node.described(name),
-          fmt::format("takes the final status of task {}, but would not run where it fails", producer->name),
-          "call ignore_upstream_failure()");
+      refuse(node.described(name),
+             fmt::format("takes the final status of task {}, but would not run if it fails", producer->name),
+             "call ignore_upstream_failure()");
     waits.insert(producer->name);
     task.inputs->parameters[name].task_final_status = ir::TaskFinalStatus{producer->name};
   }
 }
 
-// The backend fails where a command names an input that is not passed, whatever its default.
+// The backend fails if a command names an input that is not passed, even if it has a default.
 void Lowering::pass_defaults(const TaskNode& node, ir::Task& task) const {
   const auto* component = std::get_if<ContainerComponent>(&node.body);
   for (const auto& [name, port] : node.inputs) {
     if (node.arguments.contains(name) || port.type.type == ParameterType::kTaskFinalStatus) continue;
     if (!port.optional)
       refuse(node.described(name), "is not set",
-             fmt::format("it is required by {}: set it, or declare it optional there",
+             fmt::format("{} requires it: set it, or declare it optional there",
                          component ? "component " + component->name : "the pipeline inside"));
     if (component == nullptr || !needs_input(*component, name)) continue;
     if (!port.default_value)
@@ -85,7 +85,7 @@ void Lowering::pass_defaults(const TaskNode& node, ir::Task& task) const {
              fmt::format("is not set and has no default, but the command of component {} needs it",
                          component->name),
              port.is_artifact ? "set it, or read it from executor_input()"
-                              : "set it, or put what needs it into if_present");
+                              : "set it, or put the arguments that need it into if_present");
     task.inputs->parameters[name].runtime_value =
         ir::ValueOrRuntimeParameter{.constant = *port.default_value};
   }
@@ -107,7 +107,7 @@ void Lowering::lower(const TaskNode& node) {
     task.retry_policy = retry;
   }
   task.inputs.emplace();
-  // Values in resources and image come as inputs of their own, under the names that the SDK gives them.
+  // Values in resources and image become separate inputs, with the SDK's names.
   const graph::ResourceTexts& resources = node.resources;
   for (const auto& [name, text] : {std::pair("cpu_request", resources.cpu_request),
                                    {"cpu_limit", resources.cpu_limit},
@@ -141,12 +141,13 @@ void Lowering::lower(const TaskNode& node) {
   for (const Channel* channel : used) pass_as_sdk(node, *channel);
 }
 
-// after(): between those groups around both tasks that are beside each other.
+// Applies after(): adds the dependency between the two groups (or tasks) that contain both tasks and are in
+// the same DAG.
 void Lowering::order(const TaskNode& node) {
   for (const auto& upstream : node.after) {
     const auto* task = std::get_if<const TaskNode*>(&upstream);
     std::string producer;
-    const Group* around = nullptr;  // of the producer
+    const Group* around = nullptr;  // group of the producer
     if (task != nullptr) {
       producer = (*task)->name;
       around = (*task)->parent;
@@ -167,9 +168,9 @@ void Lowering::order(const TaskNode& node) {
         refuse(node.described(), fmt::format("waits for task {}, which is inside {}", original, around->name),
                around->kind == Group::Kind::kExitHandler
                    ? "wait for the exit handler"
-                   : "tasks wait for others inside a condition only if they are inside it, too");
+                   : "a task can wait for a task inside a condition only if it is inside it, too");
     }
-    // The group around this task (or the task) that is beside the producer.
+    // The group around this task (or the task itself) that is in the producer's group.
     Waits* waits = &waits_[&node];
     for (const Group* group = node.parent; group != around; group = group->parent)
       waits = &part(*group).waits;
@@ -186,8 +187,8 @@ void Lowering::finish_final_status(const TaskNode& node, ir::Task& task, const W
              "upstream failures have");
     if (waits.size() != 1)
       refuse(node.described(name),
-             fmt::format("cannot tell whose final status it is: the task waits for {} tasks{}", waits.size(),
-                         waits.empty() ? "" : fmt::format(" ({})", fmt::join(waits, ", "))),
+             fmt::format("is the final status of an unknown task: the task waits for {} tasks{}",
+                         waits.size(), waits.empty() ? "" : fmt::format(" ({})", fmt::join(waits, ", "))),
              "set it to final_status(task)");
     if (!task.inputs) task.inputs.emplace();
     task.inputs->parameters[name].task_final_status = ir::TaskFinalStatus{*waits.begin()};
@@ -200,7 +201,7 @@ void Lowering::lower_outputs() {
     Waits ignored;
     const Source source = find(*output.channel, graph_.root, ignored);
     surface(graph_.root, output.port, name, source.producer, source.key);
-    // Declared as the pipeline's, with its description.
+    // The output is declared as the pipeline's, with its description.
     declare_output(root.component, name, output.port);
   }
 }

@@ -8,15 +8,15 @@
 #include "kfp/dsl/graph.h"
 #include "kfp/ir/pipeline_spec.h"
 
-// The compiler's middle; no part of the public interface.
+// The middle stage of the compiler; not part of the public interface.
 namespace kfp::dsl::lowering {
 
-constexpr const char* kSdkVersion = "kfp-2.17.0";  // whose IR this is; backends read it
+constexpr const char* kSdkVersion = "kfp-2.17.0";  // version whose IR this is; backends read it
 constexpr const char* kSchemaVersion = "2.1.0";
 
 [[noreturn]] void refuse(const std::string& what, std::string message, std::string hint = "");
 
-/// Lowers one pipeline. Each group becomes a component with a DAG and a task that runs it; a channel that is
+/// Lowers one pipeline. Each group becomes a component with a DAG and a task that runs it. A channel that is
 /// used inside a group but comes from outside becomes an input of the group, and of every group in between.
 class Lowering {
  public:
@@ -31,16 +31,16 @@ class Lowering {
     ir::ComponentSpec component;
     ir::Task task;
     Waits waits;
-    std::map<std::string, const graph::Channel*> inputs;  ///< added ones
+    std::map<std::string, const graph::Channel*> inputs;  ///< inputs added for channels
     std::string component_name;
   };
   struct Source {
-    std::string producer;  ///< a task of the same DAG; empty: an input of the DAG's component
+    std::string producer;  ///< a task of the same DAG; empty for an input of the DAG's component
     std::string key;
     std::string selector;
   };
 
-  // Where things are.
+  // Positions of groups and channels.
   Part& part(const graph::Group& group) { return parts_[&group]; }
   std::string name_in(const graph::Channel& channel, const graph::Group& scope) const;
   const graph::Group& surfacer(const graph::Channel& collected, const graph::Group& scope) const;

@@ -3,13 +3,13 @@
 #include "kfp/compile/interface.h"
 #include "kfp/compile/lowering.h"
 
-// Where the inputs of tasks come from, across groups.
+// Finds the sources of the inputs of tasks, across groups.
 namespace kfp::dsl::lowering {
 using graph::Channel;
 using graph::Group;
 using graph::TaskNode;
 
-// The outermost group that has the collected task, but not the consumer, in it.
+// The outermost group that contains the collected task, but not the consumer.
 const Group& Lowering::surfacer(const Channel& collected, const Group& scope) const {
   const Group* result = collected.of->task->parent;
   while (!result->parent->contains(&scope)) result = result->parent;
@@ -55,7 +55,8 @@ Lowering::Source Lowering::find(const Channel& channel, const Group& scope, Wait
   return {.key = declare(scope, channel)};
 }
 
-// Makes a channel from outside an input of a group; the input's name.
+// Makes a channel from outside an input of a group.
+// @return the input's name
 std::string Lowering::declare(const Group& group, const Channel& channel) {
   Part& target = part(group);
   std::string name = channel_input(name_in(channel, group));
@@ -64,8 +65,8 @@ std::string Lowering::declare(const Group& group, const Channel& channel) {
   if (!added) {
     if (at->second != &channel && at->second->described() != channel.described())
       refuse(group.name,
-             fmt::format("needs {} and {} under one name, {}", at->second->described(), channel.described(),
-                         name),
+             fmt::format("needs {} and {} under the same name, {}", at->second->described(),
+                         channel.described(), name),
              "give one of the tasks another name");
     return name;
   }
@@ -127,11 +128,12 @@ Lowering::Source Lowering::surface_one_of(const Channel& channel) {
   return {.producer = branches.name, .key = channel.name};
 }
 
-// The SDK passes what a task needs through groups that could do without: operands of the conditions around
-// it, and, for items of loops over fields of items, the outer item. Here so that the IR is the same.
+// The SDK passes inputs of a task through groups that do not need them: operands of enclosing conditions,
+// and, for loops over fields of items, the outer item. This function repeats that, so that the IR is the
+// same.
 void Lowering::pass_as_sdk(const TaskNode& node, const Channel& channel) {
   using Kind = Channel::Kind;
-  std::vector<const Channel*> chain;  // the channel, what it is an item or field of, and so on
+  std::vector<const Channel*> chain;  // the channel, the channel that it is an item or field of, and so on
   for (const Channel* link = &channel; link != nullptr;) {
     chain.push_back(link);
     if (link->kind == Kind::kItemField)
@@ -150,7 +152,7 @@ void Lowering::pass_as_sdk(const TaskNode& node, const Channel& channel) {
   for (const Group* group = node.parent; !group->contains(home); group = group->parent) path.push_back(group);
   for (auto group = path.rbegin(); group != path.rend() && !chain.empty(); ++group) {
     declare(**group, *chain.back());
-    // Inside its loop, only the item is needed of what the loop goes over.
+    // Inside its loop, only the item is needed, not the list.
     if ((*group)->item == nullptr) continue;
     for (const Channel* link = (*group)->items; link != nullptr;) {
       if (link == chain.back()) {

@@ -30,7 +30,8 @@ const std::map<std::string, ir::KubernetesExecutorConfig>* kubernetes_of(const i
   return &pipeline.platform->platforms->kubernetes->deployment_spec->executors;
 }
 
-// Takes the executors over; where each is found now.
+// Adds the executors.
+// @return the new label of each
 std::map<std::string, std::string> merge_executors(const ir::Pipeline& inner, ir::Pipeline& outer) {
   std::map<std::string, std::string> labels;
   if (!inner.spec.deployment_spec) return labels;
@@ -54,7 +55,7 @@ void set_kubernetes(ir::Pipeline& pipeline, const std::string& label, ir::Kubern
 
 ir::ComponentSpec merge(const ir::Pipeline& inner, ir::Pipeline& outer) {
   const std::map<std::string, std::string> labels = merge_executors(inner, outer);
-  // A new name is no old or new name of another component, either.
+  // A new name must differ from the old and new names of all other components.
   std::map<std::string, std::string> names;
   std::map<std::string, bool> taken;
   for (const auto& [name, component] : outer.spec.components) taken[name] = true;

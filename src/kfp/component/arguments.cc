@@ -22,7 +22,7 @@ std::vector<std::string> long_names(const CLI::App& app) {
   return names;
 }
 
-// The option that was meant: one that begins with what was written, or one that differs in few letters.
+// The option that the user probably meant: it begins with `name`, or differs in few letters.
 std::string nearest_option(const std::string& name, const std::vector<std::string>& known) {
   constexpr std::size_t kTelling = 4;  // dashes and two letters
   std::string best;
@@ -64,7 +64,7 @@ class Check {
   }
 
  private:
-  // Both give how many of the words behind are its values.
+  // Both return the number of following words that are its values.
   std::size_t long_option(const std::string& word) {
     const std::size_t equals = word.find('=');
     const CLI::Option* option = known(word.substr(0, equals));
@@ -82,7 +82,7 @@ class Check {
     const CLI::Option* option = command_->get_option_no_throw(name);
     if (option == nullptr) return nullptr;
     given_.push_back(option);
-    // A list takes all the words that follow.
+    // A list takes all following words.
     takes_more_ = option->get_allow_extra_args() ||
                   option->get_items_expected_max() > std::max(1, option->get_items_expected_min());
     return option;
@@ -93,7 +93,7 @@ class Check {
   }
 
   [[noreturn]] void unknown(const std::string& name) const {
-    const std::string wanted = name.starts_with("--") ? name : "-" + name;  // "-energy"
+    const std::string wanted = name.starts_with("--") ? name : "-" + name;  // for "-energy"
     const std::string near = nearest_option(wanted, long_names(*command_));
     const std::string owner = owner_of(root_, wanted);
     std::string hint = path_ + " --help lists the options";
@@ -120,20 +120,20 @@ class Check {
       return;
     }
     if (commands.empty())
-      throw core::UsageError({.message = fmt::format("\"{}\" is one word too many", word),
-                              .hint = path_ + " --help tells what it takes"});
+      throw core::UsageError({.message = fmt::format("unexpected word \"{}\"", word),
+                              .hint = path_ + " --help lists its arguments"});
     std::vector<std::string> names;
     names.reserve(commands.size());
     for (const CLI::App* command : commands) names.push_back(command->get_name());
     const std::string near = nearest(word, names);
     throw core::UsageError(
-        {.message = fmt::format("\"{}\" is no command{}{}", word,
+        {.message = fmt::format("\"{}\" is not a command{}{}", word,
                                 command_ == &root_ ? "" : fmt::format(" of {}", path_),
                                 near.empty() ? "" : fmt::format(", did you mean {}?", near)),
-         .hint = path_ + " --help lists them"});
+         .hint = path_ + " --help lists the commands"});
   }
 
-  // How many words more the command takes without a name.
+  // Number of further positional words that the command accepts.
   int places_left() const {
     int places = -taken_;
     for (const CLI::Option* option : command_->get_options()) {
@@ -150,7 +150,7 @@ class Check {
   const std::vector<std::string>& words_;
   std::string program_;
   std::string path_;
-  std::vector<const CLI::Option*> given_;  // to the command
+  std::vector<const CLI::Option*> given_;  // options given to the command
   int taken_ = 0;
   bool takes_more_ = false;
 };

@@ -6,9 +6,9 @@
 
 namespace kfp {
 
-/// Looks for words of a command line that `app` does not know, before it is parsed: a parser complains first
-/// of what its guess about them leads to. Values of options stay what they are, negative numbers and texts
-/// that begin with dashes among them, and so does everything behind `--`.
+/// Finds words of a command line that `app` does not know before it is parsed, because the parser complains
+/// about the consequences of its guess. Values of options stay values, including negative numbers and strings
+/// that begin with dashes, and so does everything after `--`.
 /// @param arguments without the program's own name, which is `program` in messages
 /// @throws core::UsageError naming the first unknown option, command or surplus word, with the nearest name
 void check_arguments(const CLI::App& app, const std::vector<std::string>& arguments,

@@ -21,7 +21,7 @@ std::string option_help(const Field& field) {
   return fmt::format("{} [{}]", text, fmt::join(facts, "; "));
 }
 
-// Those that --out gives a place.
+// True for outputs whose path --out sets.
 bool is_output(const Field& field) {
   return field.kind == Field::Kind::kOutput && !field.artifact_spec.optional;
 }
@@ -44,12 +44,11 @@ CommandLine::CommandLine(CLI::App& app, Component& component) : component_(compo
   app.footer(examples_text(component.info()));
   const auto outputs = std::count_if(component.fields().begin(), component.fields().end(), is_output);
   if (outputs > 0)
-    app.add_option(
-           "--out", out_,
-           outputs == 1 ? "Where the output is written" : "Folder in which the outputs take their names")
+    app.add_option("--out", out_,
+                   outputs == 1 ? "Path of the output" : "Folder for the outputs, under their own names")
         ->type_name("PATH")
         ->group("Outputs");
-  // The first input need not be named.
+  // The first input may be positional.
   const auto first = std::find_if(component.fields().begin(), component.fields().end(), is_required_input);
   const std::string positional = first != component.fields().end() ? first->name : std::string();
   for (const Field& field : component.fields()) {
@@ -85,14 +84,14 @@ CommandLine::CommandLine(CLI::App& app, Component& component) : component_(compo
           auto* added = app.add_option(option, texts, option_help(field))
                             ->type_name(field.type_name())
                             ->group("Parameters");
-          // One text at a time: a list is split by the field, which also takes JSON.
+          // One string at a time: the field splits lists, and also accepts JSON.
           added->expected(1)->allow_extra_args(false);
           if (field.is_list()) added->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
         }
         break;
       case Field::Kind::kOutputParameter:
         app.add_option(fmt::format("{}-path", option), texts,
-                       fmt::format("File that receives \"{}\": {}", field.name, field.parameter_spec.help))
+                       fmt::format("File for \"{}\": {}", field.name, field.parameter_spec.help))
             ->type_name("PATH")
             ->expected(1)
             ->group("Output parameters");
@@ -102,18 +101,18 @@ CommandLine::CommandLine(CLI::App& app, Component& component) : component_(compo
   const bool has_parameters = std::any_of(component.fields().begin(), component.fields().end(),
                                           [](const Field& f) { return f.is_parameter(); });
   if (has_parameters)
-    app.add_option("--parameters", parameters_file_, "YAML or JSON file with parameters; options outrank it")
+    app.add_option("--parameters", parameters_file_, "YAML or JSON file with parameters; options override it")
         ->type_name("FILE")
         ->group("Parameters");
   app.add_option("--executor-input", executor_input_text_,
-                 "Everything in one, as the launcher of Kubeflow Pipelines gives it for {{$}}")
+                 "All values in one, as the launcher of Kubeflow Pipelines gives them for {{$}}")
       ->type_name("JSON")
       ->group("Kubeflow");
 }
 
 void CommandLine::run(core::ThreadPool& pool) {
   apply();
-  // Set by the local runner; a pod has none.
+  // Set by the local runner; not set in a pod.
   const char* scratch = executor_input_.is_null() ? nullptr : std::getenv("KFP_TASK_SCRATCH");
   component_.execute(pool, scratch == nullptr ? "" : scratch);
   if (!executor_input_.is_null()) write_executor_output(component_, executor_input_);

@@ -26,7 +26,7 @@ const Field& Component::field(const std::string& name, const std::filesystem::pa
                               near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near)),
        .file = source,
        .field = name,
-       .hint = fmt::format("calopipe {} --help lists them", info_.name)});
+       .hint = fmt::format("calopipe {} --help lists the fields", info_.name)});
 }
 
 json Component::parameters() const {
@@ -38,7 +38,7 @@ json Component::parameters() const {
 
 void Component::set_parameters(const json& values, const std::filesystem::path& source) {
   if (!values.is_object() && !values.is_null())
-    throw core::UsageError({.message = "parameters are a mapping from names to values", .file = source});
+    throw core::UsageError({.message = "parameters must be a mapping from names to values", .file = source});
   for (const auto& [name, value] : values.items()) {
     const Field& target = field(name, source);
     if (!target.is_parameter())
@@ -85,7 +85,7 @@ void Component::check() const {
         break;
       case Field::Kind::kOutput:
         if (field.output->path.empty() && !field.artifact_spec.optional)
-          throw core::UsageError({.message = "needs a place to be written to",
+          throw core::UsageError({.message = "needs a path",
                                   .field = field.name,
                                   .hint = fmt::format("give --out PATH or --{} PATH", field.option_name())});
         break;

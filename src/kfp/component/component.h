@@ -13,23 +13,23 @@
 
 namespace kfp {
 
-/// What a component is called and for.
+/// Name and description of a component.
 struct ComponentInfo {
-  std::string name;                   ///< kebab-case, the subcommand
+  std::string name;                   ///< name of the subcommand, in kebab-case
   std::string summary;                ///< one line
   std::string description;            ///< paragraphs, Markdown
   std::vector<std::string> examples;  ///< command lines
 };
 
-/// What a component may use of the place it runs in.
+/// Resources that a component may use while it runs.
 struct RunContext {
   core::ThreadPool& pool;
-  nlohmann::json provenance;  ///< of what this run makes; stored with every output
-  /// A folder that outlives a failed or interrupted try of the same task; empty if there is none.
+  nlohmann::json provenance;  ///< provenance of the outputs of this run; stored with every output
+  /// A folder that survives a failed or interrupted attempt of the same task; empty if there is none.
   std::filesystem::path scratch;
 };
 
-/// Collects the fields of a component; what a component's `describe` is called with.
+/// Collects the fields of a component; argument of the component's `describe`.
 class Visitor : public core::ParameterVisitor {
  public:
   /// A value that the component computes.
@@ -53,8 +53,8 @@ class Visitor : public core::ParameterVisitor {
   std::vector<Field> fields_;
 };
 
-/// One instance of a component, without its C++ type: everything that is derived from a declaration (command
-/// line, parameter files, reference, pipelines) works on this.
+/// One instance of a component, without its C++ type. Everything derived from a declaration (command line,
+/// parameter files, reference, pipelines) uses this.
 class Component {
  public:
   virtual ~Component() = default;
@@ -62,7 +62,7 @@ class Component {
   const ComponentInfo& info() const { return info_; }
   const std::vector<Field>& fields() const { return fields_; }
 
-  /// @throws core::UsageError if there is no such field; `source` (a file) is named in it
+  /// @throws core::UsageError if there is no such field; the error names `source` (a file)
   const Field& field(const std::string& name, const std::filesystem::path& source = {}) const;
 
   /// Values of all parameters, by name.
@@ -70,30 +70,30 @@ class Component {
   /// Sets parameters from an object. @throws core::UsageError (unknown name, wrong type or value)
   void set_parameters(const nlohmann::json& values, const std::filesystem::path& source = {});
 
-  /// Checks what single values cannot show: required fields are there, inputs exist.
+  /// Checks across fields: required fields are given, inputs exist.
   /// @throws core::UsageError, core::InputError
   void check() const;
 
   /// Checks, runs with a provenance made of the parameters and the inputs' hashes, and writes output
   /// parameters.
-  /// @param scratch a folder that outlives a failed or interrupted try of the same task; empty = none
-  /// @throws what check() and the component throw
+  /// @param scratch a folder that survives a failed or interrupted attempt of the same task; empty = none
+  /// @throws the exceptions of check() and of the component
   void execute(core::ThreadPool& pool, const std::filesystem::path& scratch = {});
 
   /// Outputs (path, metadata) and output parameters, after run().
   nlohmann::json result() const;
 
-  /// Where write_output_parameters() writes the value of an output parameter.
+  /// Sets the file to which write_output_parameters() writes the value of an output parameter.
   void place_output_parameter(const std::string& name, std::filesystem::path file) {
     output_parameter_files_[name] = std::move(file);
   }
-  /// Writes the output parameters that were given a place: strings as they are, everything else as JSON.
+  /// Writes the output parameters that have a file: strings unchanged, everything else as JSON.
   /// @throws core::UnavailableError
   void write_output_parameters() const;
 
-  /// Marks a parameter as given by the user (required parameters must be).
+  /// Marks a parameter as given by the user (required parameters must be given).
   void mark_given(const std::string& name) { given_.push_back(name); }
-  /// Names of the parameters that were given, in order; one may come several times.
+  /// Names of the parameters that were given, in order; a name may occur several times.
   const std::vector<std::string>& given() const { return given_; }
 
  protected:
@@ -127,7 +127,7 @@ class ComponentOf final : public Component {
   void run(RunContext& context) override { value.run(context); }
 };
 
-/// The components of a program, in the order in which they were added.
+/// The components of a program, in the order of their addition.
 class Registry {
  public:
   using Factory = std::function<std::unique_ptr<Component>()>;

@@ -15,10 +15,10 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kWorkspace = "/kfp-workspace/.artifacts";
-// An output that no component declares: the launcher keeps the log there (PUBLISH_LOGS, on by default).
+// An output that no component declares: the launcher stores the log there (PUBLISH_LOGS, on by default).
 constexpr const char* kLogs = "executor-logs";
 
-// The value under a chain of keys; null if it is absent. Lives as long as `value`.
+// The value under a chain of keys; null if it is absent. The reference is valid as long as `value`.
 const json& at(const json& value, std::initializer_list<const char*> keys) {
   static const json kAbsent;
   const json* current = &value;
@@ -35,22 +35,22 @@ const json& object_at(const json& value, std::initializer_list<const char*> keys
   if (found.is_null()) return kEmpty;
   if (!found.is_object())
     throw core::InputError(
-        {.message = fmt::format("\"{}\" is not a mapping", *(keys.end() - 1)), .field = "executor-input"});
+        {.message = fmt::format("\"{}\" must be a mapping", *(keys.end() - 1)), .field = "executor-input"});
   return found;
 }
 
-// The only artifact behind an input's or output's name; null if the list is empty.
+// The only artifact of an input or output; null if the list is empty.
 const json& only_artifact(const std::string& name, const json& holder) {
   static const json kNone;
   const json& list = at(holder, {"artifacts"});
   if (list.is_null() || (list.is_array() && list.empty())) return kNone;
   if (!list.is_array() || !list[0].is_object() || !list[0].contains("uri") || !list[0]["uri"].is_string())
     throw core::InputError(
-        {.message = "is not a list of artifacts with URIs", .field = "executor-input." + name});
+        {.message = "must be a list of artifacts with URIs", .field = "executor-input." + name});
   if (list.size() > 1)
-    throw core::InputError({.message = fmt::format("holds {} artifacts", list.size()),
+    throw core::InputError({.message = fmt::format("has {} artifacts", list.size()),
                             .field = "executor-input." + name,
-                            .hint = "a component takes one"});
+                            .hint = "a component accepts one"});
   return list[0];
 }
 
@@ -60,7 +60,7 @@ std::filesystem::path path_of(const json& artifact) {
   return local_path_of(artifact.at("uri").get<std::string>(), at(artifact, {"metadata"}));
 }
 
-// Without what the launcher's strict parser refuses: null, NaN and infinities.
+// Removes values that the launcher's strict parser rejects: null, NaN and infinities.
 json finite(const json& value) {
   if (value.is_number_float() && !std::isfinite(value.get<double>())) return nullptr;
   if (!value.is_structured()) return value;
@@ -91,7 +91,7 @@ std::filesystem::path local_path_of(const std::string& uri, const json& metadata
   }
   if (path.empty()) {
     if (uri.find("://") != std::string::npos)
-      throw core::InputError({.message = fmt::format("\"{}\" is of a scheme that is not mounted here", uri),
+      throw core::InputError({.message = fmt::format("\"{}\" has a scheme that is not mounted here", uri),
                               .field = "executor-input",
                               .hint = "known: gs, s3, minio, oci, file"});
     path = uri;
@@ -103,9 +103,9 @@ std::filesystem::path local_path_of(const std::string& uri, const json& metadata
 
 void apply_executor_input(Component& component, const json& input) {
   if (!input.is_object())
-    throw core::InputError({.message = "is not a JSON object",
+    throw core::InputError({.message = "must be a JSON object",
                             .field = "executor-input",
-                            .hint = "pass {{$}}, for which the launcher writes it"});
+                            .hint = "pass {{$}}, which the launcher replaces by it"});
   json values = json::object();
   for (const auto& [name, value] : object_at(input, {"inputs", "parameterValues"}).items())
     if (!value.is_null()) values[name] = value;

@@ -10,13 +10,13 @@
 
 namespace kfp {
 
-/// Types of artifacts, as Kubeflow Pipelines knows them (`system.<name>`).
+/// Types of artifacts in Kubeflow Pipelines (`system.<name>`).
 enum class ArtifactType { kArtifact, kDataset, kModel, kMetrics, kClassificationMetrics, kHtml, kMarkdown };
 
-/// "Dataset", "HTML" …: the schema title without "system.".
+/// Schema title without "system.": "Dataset", "HTML" …
 std::string to_string(ArtifactType type);
 
-/// An artifact that a component reads; `path` is empty if an optional one was not given.
+/// An artifact that a component reads; `path` is empty if an optional artifact was not given.
 struct InputArtifact {
   std::filesystem::path path;
 
@@ -29,7 +29,7 @@ struct OutputArtifact {
   std::filesystem::path path;
   nlohmann::json metadata = nlohmann::json::object();
 
-  /// False for an optional output that was given no place.
+  /// False for an optional output without a path.
   explicit operator bool() const { return !path.empty(); }
 };
 
@@ -37,31 +37,31 @@ using core::nearest;
 using core::ParameterPointer;
 using core::ParameterSpec;
 
-/// What is known of an artifact beyond its type.
+/// Properties of an artifact beyond its type.
 struct ArtifactSpec {
   ArtifactType type = ArtifactType::kArtifact;
   std::string help;
-  /// An input that need not be given; an output that is made only where it is given a place of its own (a
-  /// pipeline gives every output one).
+  /// For inputs: need not be given. For outputs: made only if its own path is given (a pipeline gives every
+  /// output one).
   bool optional = false;
-  std::string file;  ///< outputs: name inside the folder that `--out` gives ("metrics.json")
-  /// Inputs: finds one whose path does not exist, by its name; throws if there is none. Empty = there are
-  /// none.
+  std::string file;  ///< for outputs: name inside the folder given by `--out` ("metrics.json")
+  /// For inputs: finds an artifact by name if no such path exists; throws if there is none. Empty = no such
+  /// names.
   std::function<std::filesystem::path(const std::filesystem::path&)> find = {};
 };
 
-/// One typed member of a component, as the visitor found it.
+/// One typed member of a component, as found by the visitor.
 struct Field : core::ParameterField {
   enum class Kind { kInput, kParameter, kOutput, kOutputParameter };
 
-  Kind kind = Kind::kParameter;  ///< kParameter, kOutputParameter: the members of core::ParameterField count
-  InputArtifact* input = nullptr;    ///< kInput
-  OutputArtifact* output = nullptr;  ///< kOutput
-  ArtifactSpec artifact_spec;        ///< kInput, kOutput
+  Kind kind = Kind::kParameter;  ///< kParameter and kOutputParameter use the members of core::ParameterField
+  InputArtifact* input = nullptr;    ///< set for kInput
+  OutputArtifact* output = nullptr;  ///< set for kOutput
+  ArtifactSpec artifact_spec;        ///< set for kInput and kOutput
 
   bool is_parameter() const { return kind == Kind::kParameter; }
 
-  /// That of the parameter, or the artifact's: "Dataset".
+  /// Type of the parameter or of the artifact: "Dataset".
   std::string type_name() const;
   /// KFP's name of the parameter's type: "NUMBER_DOUBLE", "STRING", "LIST" …
   std::string kfp_type() const;

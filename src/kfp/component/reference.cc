@@ -28,7 +28,7 @@ std::string artifact_rows(const Component& component, Field::Kind kind) {
     const ArtifactSpec& spec = field.artifact_spec;
     rows += fmt::format("| `{}` | {} | {} | {} |\n", field.name, field.type_name(),
                         kind == Field::Kind::kInput ? (spec.optional ? "optional" : "required")
-                        : spec.optional             ? "optional, by its own option"
+                        : spec.optional             ? "optional, with its own option"
                         : spec.file.empty()         ? ""
                                                     : fmt::format("`{}`", spec.file),
                         spec.help);

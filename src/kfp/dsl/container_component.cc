@@ -35,7 +35,7 @@ std::string suggestion(const std::string& name, const Ports& ports) {
   return near.empty() ? "" : fmt::format("did you mean {}?", near);
 }
 
-// {"Concat": …} or {"IfPresent": …}, where the whole text is one; else null.
+// The object if the whole string is {"Concat": …} or {"IfPresent": …}; else null.
 json structured(const std::string& text) {
   if (!text.starts_with("{\"")) return nullptr;
   json value = json::parse(text, nullptr, false);
@@ -43,12 +43,12 @@ json structured(const std::string& text) {
   return value.contains("IfPresent") || value.contains("Concat") ? value : json(nullptr);
 }
 
-// Concat as one text, where it holds texts (and more Concat) only.
+// Joins a Concat into one string, if it has only strings (and more Concat).
 std::string folded(const ContainerComponent& component, const std::string& where, const json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_object() || !value.contains("Concat") || !value["Concat"].is_array())
-    refuse(component, where, "holds an IfPresent inside a Concat, which the backend does not resolve",
-           "make an argument of its own with if_present");
+    refuse(component, where, "has an IfPresent inside a Concat, which the backend does not resolve",
+           "make it a separate argument with if_present");
   std::string text;
   for (const json& part : value["Concat"]) text += folded(component, where, part);
   return text;
@@ -85,10 +85,10 @@ void check_placeholder(const ContainerComponent& component, const std::string& w
       refuse(component, where, placeholder.text + " is not replaced by the backend",
              "pass executor_input() and read outputs.outputFile");
     case Kind::kRun:
-      refuse(component, where, placeholder.text + " is replaced only where it is the whole value of an input",
+      refuse(component, where, placeholder.text + " is replaced only if it is the whole value of an input",
              "give the component an input parameter and set it to that value");
     case Kind::kUnknown:
-      refuse(component, where, placeholder.text + " is not known to the backend");
+      refuse(component, where, placeholder.text + " is unknown to the backend");
   }
 }
 
@@ -96,7 +96,7 @@ void check_if_present(const ContainerComponent& component, const std::string& wh
                       const json& value) {
   if (!value.is_object() || !value.contains("InputName") || !value["InputName"].is_string() ||
       !value.contains("Then"))
-    refuse(component, where, "IfPresent needs InputName and Then");
+    refuse(component, where, "IfPresent must have InputName and Then");
   const auto name = value["InputName"].get<std::string>();
   const auto found = component.inputs.find(name);
   if (found == component.inputs.end())
@@ -105,13 +105,13 @@ void check_if_present(const ContainerComponent& component, const std::string& wh
   if (found->second.is_artifact)
     refuse(component, where,
            fmt::format("if_present of the artifact \"{}\": the backend knows only parameters", name),
-           "decide by an optional parameter");
+           "use an optional parameter");
   if (!found->second.optional)
-    refuse(component, where, fmt::format("if_present of \"{}\", which is always there", name),
+    refuse(component, where, fmt::format("if_present of \"{}\", which is always passed", name),
            "declare it with .optional = true");
   if (text.find("$.outputs") != std::string::npos)
-    refuse(component, where, "if_present with an output in it is skipped by the backend",
-           "pass the output in an argument of its own");
+    refuse(component, where, "if_present with an output is skipped by the backend",
+           "pass the output in a separate argument");
 }
 
 std::string checked_argument(const ContainerComponent& component, const std::string& where,
@@ -126,8 +126,8 @@ std::string checked_argument(const ContainerComponent& component, const std::str
   const bool whole = value.is_object() && value.contains("IfPresent");
   if ((!whole && text.find("{\"IfPresent\":") != std::string::npos) ||
       (whole && text.find("\"Concat\"") != std::string::npos))
-    refuse(component, where, "if_present inside a longer text is not resolved by the backend",
-           "make it an argument of its own");
+    refuse(component, where, "if_present inside a longer string is not resolved by the backend",
+           "make it a separate argument");
   for (const ir::Placeholder& placeholder : ir::placeholders_in(text))
     check_placeholder(component, where, placeholder);
   return text;
@@ -174,7 +174,7 @@ std::string concat(const std::vector<std::string>& parts) {
 
 std::string if_present(const std::string& input, const std::vector<std::string>& then,
                        const std::vector<std::string>& otherwise) {
-  // In the order in which the SDK writes the keys, as the texts are compared.
+  // The keys are in the SDK's order, because the strings are compared.
   std::string text =
       fmt::format(R"({{"IfPresent": {{"InputName": {}, "Then": {})", python_json(input), python_json(then));
   if (!otherwise.empty()) text += ", \"Else\": " + python_json(otherwise);
@@ -183,23 +183,24 @@ std::string if_present(const std::string& input, const std::vector<std::string>&
 
 ContainerComponent checked(ContainerComponent component) {
   if (kubernetes_name(component.name).empty())
-    throw core::UsageError({.message = fmt::format("\"{}\" is no name of a component", component.name),
-                            .hint = "give it letters or digits"});
+    throw core::UsageError({.message = fmt::format("\"{}\" is not a valid component name", component.name),
+                            .hint = "use letters or digits"});
   if (component.image.empty()) refuse(component, "", "has no image");
   for (const Ports* ports : {&component.inputs, &component.outputs}) {
     for (const auto& [name, port] : *ports) {
       if (name.empty() || name.find_first_of("'\\{}\n") != std::string::npos)
-        refuse(component, "", fmt::format("\"{}\" is no name of an input or output", name));
+        refuse(component, "", fmt::format("\"{}\" is not a valid name of an input or output", name));
       if (!port.is_artifact && port.type.type == ParameterType::kUnspecified)
         refuse(component, name, "has no type");
     }
   }
   for (const auto& [name, port] : component.outputs) {
-    if (component.inputs.contains(name)) refuse(component, name, "is the name of an input and of an output");
+    if (component.inputs.contains(name))
+      refuse(component, name, "is the name of both an input and an output");
     if (port.optional || port.default_value)
-      refuse(component, name, "is an output, which has no default and is always there");
+      refuse(component, name, "is an output, which cannot be optional or have a default");
     if (port.is_list)
-      refuse(component, name, "is a list of artifacts, which only pipelines can give",
+      refuse(component, name, "is a list of artifacts, which only pipelines can produce",
              "collect them from a loop");
   }
   for (std::size_t i = 0; i < component.command.size(); ++i) {
@@ -208,7 +209,7 @@ ContainerComponent checked(ContainerComponent component) {
     if (i > 0) continue;
     for (const ir::Placeholder& placeholder : ir::placeholders_in(component.command[0]))
       if (placeholder.kind != Kind::kExecutorInput)
-        refuse(component, where, placeholder.text + " stays as it is in the first word of a command",
+        refuse(component, where, placeholder.text + " is not replaced in the first word of a command",
                "pass it as an argument");
   }
   for (std::size_t i = 0; i < component.args.size(); ++i)
@@ -279,9 +280,9 @@ ContainerComponent component_from_ir(const ir::Pipeline& component) {
     if (labelled != spec.deployment_spec->executors.end()) executor = &labelled->second;
   }
   if (executor == nullptr || !executor->container)
-    throw core::InputError({.message = "is no component with a container",
+    throw core::InputError({.message = "is not a component with a container",
                             .field = name,
-                            .hint = "a compiled pipeline is added to another by Pipeline::task"});
+                            .hint = "add a compiled pipeline to another with Pipeline::task"});
   const ir::ComponentSpec& interface = found->second;
   return checked({.name = name,
                   .inputs = inputs_from_ir(interface),

@@ -8,59 +8,61 @@
 
 namespace kfp::dsl {
 
-/// A component that runs a program in an image. Command and arguments are texts; what stands in the place of
-/// inputs and outputs is made by the functions below, and may be a part of a longer text:
+/// A component that runs a program in an image. Command and arguments are strings. The functions below return
+/// the placeholders for inputs and outputs, which may be part of a longer string:
 /// @code
 /// const ContainerComponent count{.name = "count",
-///                                .inputs = {{"data", artifact("system.Dataset")}, {"n",
-///                                parameter(kNumberInteger)}}, .outputs = {{"lines",
-///                                parameter(kNumberInteger)}}, .image = "alpine@sha256:…", .command =
-///                                {"count-lines"}, .args = {"--data", input_path("data"), "--max=" +
-///                                input("n"),
+///                                .inputs = {{"data", artifact("system.Dataset")},
+///                                           {"n", parameter(kNumberInteger)}},
+///                                .outputs = {{"lines", parameter(kNumberInteger)}},
+///                                .image = "alpine@sha256:…",
+///                                .command = {"count-lines"},
+///                                .args = {"--data", input_path("data"), "--max=" + input("n"),
 ///                                         "--out", output_file("lines")}};
 /// @endcode
 struct ContainerComponent {
-  std::string name;         ///< as in the SDK, tasks are called kubernetes_name() of it
-  std::string description;  ///< of what it does, for people
+  std::string name;         ///< tasks are called kubernetes_name() of it, as in the SDK
+  std::string description;  ///< description for human readers
   Ports inputs;
   Ports outputs;
   std::string image;
-  std::vector<std::string> command;  ///< the program; its first word is taken literally
+  std::vector<std::string> command;  ///< program; the first word is taken literally
   std::vector<std::string> args;
 };
 
-/// Value of an input parameter.
+/// Placeholder for the value of an input parameter.
 std::string input(const std::string& name);
-/// Local path, URI and metadata (JSON, or one key's value) of an input artifact.
+/// Placeholders for local path, URI and metadata (JSON, or one key's value) of an input artifact.
 std::string input_path(const std::string& name);
 std::string input_uri(const std::string& name);
 std::string input_metadata(const std::string& name, const std::string& key = "");
-/// All of a list of artifacts, as JSON.
+/// Placeholder for a whole list of artifacts, as JSON.
 std::string input_artifacts(const std::string& name);
-/// The file into which the program writes an output parameter.
+/// Placeholder for the file into which the program writes an output parameter.
 std::string output_file(const std::string& name);
-/// Local path, URI and metadata of an output artifact.
+/// Placeholders for local path, URI and metadata of an output artifact.
 std::string output_path(const std::string& name);
 std::string output_uri(const std::string& name);
 std::string output_metadata(const std::string& name, const std::string& key = "");
-/// Everything as one JSON text, which the launcher fills in at run time.
+/// Placeholder for all inputs and outputs as one JSON string, which the launcher fills in at run time.
 std::string executor_input();
 
-/// One text of several. The backend does not resolve the IR's Concat, so that it is never written.
+/// Joins strings. The backend does not resolve the IR's Concat, so it is never written.
 std::string concat(const std::vector<std::string>& parts);
 
-/// Arguments that are there only if an optional input parameter is passed, others (or none) if it is not. A
-/// whole element of command or arguments. The backend resolves it for parameters only, and not where the
-/// arguments name outputs; anything else is an error when the component is used.
+/// Arguments that are included only if an optional input parameter is passed, and others (or none) if it is
+/// not. The result is a whole element of command or arguments. The backend resolves it only for parameters,
+/// and only if the arguments name no outputs; anything else is an error when the component is used.
 std::string if_present(const std::string& input, const std::vector<std::string>& then,
                        const std::vector<std::string>& otherwise = {});
 
-/// Checks a component: names, ports, and that every placeholder names an input or output of the right kind,
-/// in a form that the backend resolves. Folds Concat (of components that the SDK compiled) into one text.
+/// Checks a component: its names and ports, and that every placeholder names an input or output of the right
+/// kind, in a form that the backend resolves. Replaces Concat (in components compiled by the SDK) by one
+/// string.
 /// @throws core::UsageError naming the component and the argument
 ContainerComponent checked(ContainerComponent component);
 
-/// True where command or arguments need the value of this input (outside of if_present).
+/// True if command or arguments need the value of this input (outside if_present).
 bool needs_input(const ContainerComponent& component, const std::string& input);
 
 /// The container component of a component file (`calopipe components export`, or the Python SDK's).

@@ -16,7 +16,7 @@ ParameterType type_from(const std::string& name) {
                               : static_cast<ParameterType>(found - names.begin());
 }
 
-// "Number of showers, in GeV, > 0": what a form or a reader can show beside the field.
+// Description of a field for forms and readers: "Number of showers, in GeV, > 0".
 std::string description_of(const Field& field) {
   std::string text = field.parameter_spec.help;
   const std::string allowed = field.allowed();

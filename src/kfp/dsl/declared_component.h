@@ -9,14 +9,14 @@
 namespace kfp::dsl {
 
 struct DeclaredComponentOptions {
-  std::string image;                 ///< with the program in it, by digest
-  std::vector<std::string> command;  ///< the program: {"calopipe"}
+  std::string image;                 ///< image with the program, by digest
+  std::vector<std::string> command;  ///< call of the program: {"calopipe"}
 };
 
 /// The container component of a component that is declared in C++: its inputs, parameters and outputs with
-/// their types, defaults and descriptions (help, unit, allowed range). The container runs
-/// `<command> <component's name> --executor-input {{$}}`: the launcher fills in all inputs as one JSON.
-/// Optional artifacts and parameters that are not required may be left out by tasks.
+/// their types, defaults and descriptions (help, unit, allowed range). The container runs `<command>
+/// <component's name> --executor-input {{$}}`: the launcher fills in all inputs as one JSON. Tasks may omit
+/// optional artifacts and parameters that are not required.
 /// @throws core::UsageError if there is no image or command
 ContainerComponent from_declaration(const Component& component, const DeclaredComponentOptions& options);
 

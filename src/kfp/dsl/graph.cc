@@ -12,10 +12,10 @@ namespace {
 
 using nlohmann::json;
 
-// Tokens are set off by a control character that no text of a pipeline holds.
+// Tokens are delimited by a control character that no string of a pipeline contains.
 constexpr char kMark = '\x1f';
 
-// Calls `visit` with each channel of a text and where its token begins and ends.
+// Calls `visit` with each channel in a string and the begin and end of its token.
 template <class Visit>
 void for_each_token(const Graph& graph, const std::string& text, const std::string& consumer,
                     const Visit& visit) {
@@ -30,10 +30,10 @@ void for_each_token(const Graph& graph, const std::string& text, const std::stri
                                       : std::from_chars_result{stop, std::errc::invalid_argument};
     if (bad_id != std::errc() || rest != stop)
       throw core::UsageError(
-          {.message = "holds the control character U+001F, which marks values", .field = consumer});
+          {.message = "has the control character U+001F, which marks values", .field = consumer});
     if (uid != graph.uid || id >= graph.channels.size())
       throw core::UsageError(
-          {.message = "holds a value of another pipeline",
+          {.message = "has a value of another pipeline",
            .field = consumer,
            .hint = "pass it in as a parameter of the inner pipeline, or out as its output"});
     visit(graph.channels[id], begin, end + 1);
@@ -61,7 +61,7 @@ std::string replaced(const Graph& graph, const std::string& text,
                      const std::function<std::string(const Channel&)>& replacement) {
   std::string result;
   std::size_t done = 0;
-  for_each_token(graph, text, "a text", [&](const Channel& channel, std::size_t begin, std::size_t end) {
+  for_each_token(graph, text, "a string", [&](const Channel& channel, std::size_t begin, std::size_t end) {
     result += text.substr(done, begin - done) + replacement(channel);
     done = end;
   });
@@ -139,7 +139,7 @@ const Group* home_of(const Channel& channel, const Graph& graph) {
     case Channel::Kind::kItemField:
       return home_of(*channel.of, graph);
     case Channel::Kind::kCollected:
-      return &graph.root;  // leaves its loops
+      return &graph.root;  // it leaves its loops
     case Channel::Kind::kOneOf:
       return channel.group->parent;
   }
@@ -148,7 +148,7 @@ const Group* home_of(const Channel& channel, const Graph& graph) {
 
 namespace {
 
-// A collected output leaves loops; it cannot leave branches or exit handlers.
+// Checks a collected output, which can leave loops, but not branches or exit handlers.
 void check_collected(const Graph& graph, const Channel& channel, const Group& scope,
                      const std::string& consumer) {
   const Group* outermost = nullptr;
@@ -160,7 +160,7 @@ void check_collected(const Graph& graph, const Channel& channel, const Group& sc
   }
   if (!in_loop)
     throw core::UsageError(
-        {.message = fmt::format("cannot take {}: it is not inside a loop that the consumer is outside of",
+        {.message = fmt::format("cannot take {}: it must be inside a loop, and the consumer outside",
                                 channel.described()),
          .field = consumer,
          .hint = "pass the output itself"});

@@ -14,34 +14,34 @@
 #include "kfp/dsl/port.h"
 #include "kfp/ir/pipeline_spec.h"
 
-/// What a pipeline under construction holds: read by the compiler, written by the handles of pipeline.h.
-/// Users of the DSL need not see it.
+/// Data of a pipeline under construction: written by the handles of pipeline.h, read by the compiler. Users
+/// of the DSL need not see it.
 namespace kfp::dsl::graph {
 
 struct Group;
 struct TaskNode;
 struct Graph;
 
-/// A value or artifact that is passed on: what Value and Artifact stand for.
+/// A value or artifact that tasks pass on; Value and Artifact are handles of it.
 struct Channel {
   enum class Kind { kPipelineInput, kTaskOutput, kLoopItem, kItemField, kCollected, kOneOf };
 
   Kind kind = Kind::kPipelineInput;
-  std::size_t id = 0;  ///< within its graph
-  std::string name;    ///< of the input, output or field; of one-of outputs the name that the SDK gives them
-  Port port;           ///< its type
-  TaskNode* task = nullptr;             ///< kTaskOutput
-  Group* group = nullptr;               ///< kLoopItem: the loop; kOneOf: the branches
-  const Channel* of = nullptr;          ///< kItemField: the item; kCollected: what is collected
-  std::vector<const Channel*> choices;  ///< kOneOf
+  std::size_t id = 0;        ///< index within its graph
+  std::string name;          ///< name of the input, output or field; for one-of outputs, the name in the SDK
+  Port port;                 ///< its type
+  TaskNode* task = nullptr;  ///< for kTaskOutput
+  Group* group = nullptr;    ///< for kLoopItem the loop; for kOneOf the branches
+  const Channel* of = nullptr;          ///< for kItemField the item; for kCollected the collected output
+  std::vector<const Channel*> choices;  ///< for kOneOf
 
-  /// The name that the SDK derives for inputs made from it: "task-output", "x-loop-item-subvar-a".
+  /// Name of inputs made from it, as in the SDK: "task-output", "x-loop-item-subvar-a".
   std::string full_name() const;
-  /// What error messages call it: "output "Output" of task flip-coin".
+  /// Description for error messages: "output "Output" of task flip-coin".
   std::string described() const;
 };
 
-/// `left op right`, where texts may be channels.
+/// `left op right`, where strings may contain channels.
 struct Comparison {
   using Operand = std::variant<nlohmann::json, const Channel*>;
   std::string op;
@@ -50,7 +50,7 @@ struct Comparison {
   bool negated = false;
 };
 
-/// Tasks that belong together: the pipeline itself, a branch, a loop, an exit handler.
+/// A group of tasks: the pipeline itself, a branch, a loop, an exit handler.
 struct Group {
   enum class Kind { kPipeline, kCondition, kBranches, kLoop, kExitHandler };
 
@@ -60,36 +60,36 @@ struct Group {
   Group* parent = nullptr;
   std::vector<std::unique_ptr<Group>> groups;
   std::vector<TaskNode*> tasks;
-  std::vector<Comparison> conditions;  ///< kCondition: all of them hold
-  nlohmann::json raw_items;            ///< kLoop over constants
-  const Channel* items = nullptr;      ///< kLoop over a channel
-  const Channel* item = nullptr;       ///< kLoop: what each iteration gets
-  int parallelism = 0;                 ///< kLoop: 0 is no limit
-  TaskNode* exit_task = nullptr;       ///< kExitHandler
-  int one_ofs = 0;                     ///< kBranches: how many were made
-  bool has_else = false;               ///< kBranches
+  std::vector<Comparison> conditions;  ///< for kCondition: all must hold
+  nlohmann::json raw_items;            ///< for kLoop over constants
+  const Channel* items = nullptr;      ///< for kLoop over a channel
+  const Channel* item = nullptr;       ///< for kLoop: the item of an iteration
+  int parallelism = 0;                 ///< for kLoop: 0 = no limit
+  TaskNode* exit_task = nullptr;       ///< for kExitHandler
+  int one_ofs = 0;                     ///< for kBranches: number of one-of outputs made
+  bool has_else = false;               ///< for kBranches
 
-  /// True where `other` is this group or inside it.
+  /// True if `other` is this group or inside it.
   bool contains(const Group* other) const;
   /// "the pipeline", "condition-1".
   std::string described() const;
 };
 
-/// What exists already and is made known as an artifact.
+/// Existing data that an importer makes an artifact.
 struct ImporterSource {
   Port artifact;
   bool reimport = false;
-  nlohmann::json metadata;  ///< with placeholders of the importer's inputs
+  nlohmann::json metadata;  ///< may have placeholders for the importer's inputs
   bool download_to_workspace = false;
   std::optional<std::string> constant_uri;
 };
 
-/// A compiled pipeline inside another.
+/// A compiled pipeline used as a task of another.
 struct CompiledPipeline {
   ir::Pipeline pipeline;
 };
 
-/// The value of a task's input.
+/// The final status of a task as the value of an input.
 struct FinalStatusOf {
   const TaskNode* task = nullptr;
 };
@@ -102,7 +102,7 @@ struct Retry {
   std::string backoff_max_duration;
 };
 
-/// Texts may hold tokens of channels.
+/// Strings that may have tokens of channels.
 struct ResourceTexts {
   std::optional<std::string> cpu_request, cpu_limit, memory_request, memory_limit;
   std::optional<std::string> accelerator_type, accelerator_count;
@@ -113,10 +113,10 @@ struct TaskNode {
   Ports inputs;
   Ports outputs;
   std::variant<ContainerComponent, ImporterSource, std::shared_ptr<Graph>, CompiledPipeline> body;
-  Group* parent = nullptr;   ///< the group it is in; of exit tasks the pipeline
-  Group* exit_of = nullptr;  ///< the exit handler whose exit task it is
+  Group* parent = nullptr;   ///< its group; for exit tasks the pipeline
+  Group* exit_of = nullptr;  ///< the exit handler that it is the exit task of
   std::map<std::string, Argument> arguments;
-  std::map<std::string, const Channel*> output_channels;  ///< those that were asked for
+  std::map<std::string, const Channel*> output_channels;  ///< the outputs in use
   std::vector<std::variant<const TaskNode*, const Group*>> after;
   bool ignores_upstream_failure = false;
   bool caching = true;
@@ -124,9 +124,9 @@ struct TaskNode {
   std::string display_name;
   std::optional<Retry> retry;
   ResourceTexts resources;
-  std::optional<std::string> image;  ///< instead of the component's
+  std::optional<std::string> image;  ///< replaces the component's image
   std::vector<ir::EnvVar> env;
-  /// Texts of component_input_parameter may be tokens of channels.
+  /// Strings of component_input_parameter may be tokens of channels.
   std::optional<ir::KubernetesExecutorConfig> kubernetes;
 
   bool is_container() const { return std::holds_alternative<ContainerComponent>(body); }
@@ -149,11 +149,11 @@ struct Graph {
   };
   std::map<std::string, Output> outputs;
   std::deque<Channel> channels;
-  std::deque<TaskNode> tasks;  ///< in the order in which they were added
+  std::deque<TaskNode> tasks;  ///< in the order of their addition
   std::map<std::string, TaskNode*> tasks_by_name;
   Group root;
   Group* current = &root;  ///< the group that tasks are added to
-  int groups = 0;          ///< ids given to groups
+  int groups = 0;          ///< number of ids given to groups
 
   Graph() = default;
   Graph(const Graph&) = delete;
@@ -163,20 +163,20 @@ struct Graph {
   int next_group_id() { return ++groups; }
 };
 
-/// The group in which a channel can be used (and in all inside it).
+/// The group in which a channel can be used (and in all groups inside).
 const Group* home_of(const Channel& channel, const Graph& graph);
 
 /// Checks that `channel` may be used in `scope`. @throws core::UsageError naming both ends
 void check_visible(const Graph& graph, const Channel& channel, const Group& scope,
                    const std::string& consumer);
 
-/// The text that stands for a channel inside longer texts until the pipeline is compiled.
+/// The string that represents a channel inside longer strings until the pipeline is compiled.
 std::string token(const Graph& graph, const Channel& channel);
-/// The channels of the tokens in a text, or in the texts of a JSON value; each once, in order.
+/// The channels of the tokens in a string, or in the strings of a JSON value; each once, in order.
 /// @throws core::UsageError if one belongs to another pipeline
 std::vector<const Channel*> channels_in(const Graph& graph, const nlohmann::json& value,
                                         const std::string& consumer);
-/// `value` with each token replaced by what `text` gives for its channel.
+/// Replaces each token in `value` by `text` of its channel.
 nlohmann::json replace_tokens(const Graph& graph, const nlohmann::json& value,
                               const std::function<std::string(const Channel&)>& text);
 

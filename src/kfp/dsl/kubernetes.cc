@@ -37,7 +37,7 @@ void check_name(const Task& task, const char* setting, const TextOrValue& name) 
   if (name.text().empty()) refuse(task, setting, "has no name");
 }
 
-// A value as the IR refers to it, found when the pipeline is compiled.
+// A reference to a value in the IR, resolved when the pipeline is compiled.
 ir::TaskInputParameter reference(const Task& task, const char* setting, const Value& value) {
   const Channel& channel = value.channel();
   const std::string consumer = fmt::format("{} of task {}", setting, task.name());
@@ -46,7 +46,7 @@ ir::TaskInputParameter reference(const Task& task, const char* setting, const Va
            fmt::format("cannot take {} of pipeline {}", channel.described(), value.graph()->name));
   if (task.node().exit_of != nullptr && channel.kind != Channel::Kind::kPipelineInput)
     refuse(task, setting,
-           fmt::format("cannot take {}, as the task is the exit task of {}", channel.described(),
+           fmt::format("cannot take {}, because the task is the exit task of {}", channel.described(),
                        task.node().exit_of->name));
   check_visible(*task.graph(), channel, *task.node().parent, consumer);
   return {.component_input_parameter = value.text()};
@@ -57,7 +57,7 @@ ir::TaskInputParameter text_parameter(const Task& task, const char* setting, con
   const ParameterType type = given.value()->type().type;
   if (type != ParameterType::kString && type != ParameterType::kUnspecified)
     refuse(task, setting,
-           fmt::format("cannot take {}: it is not STRING", given.value()->channel().described()));
+           fmt::format("cannot take {}: it must be a STRING", given.value()->channel().described()));
   return reference(task, setting, *given.value());
 }
 
@@ -66,11 +66,11 @@ ir::TaskInputParameter json_parameter(const Task& task, const char* setting, con
   const ParameterType type = value.type().type;
   if (type != ParameterType::kStruct && type != ParameterType::kUnspecified &&
       !(list_too && type == ParameterType::kList))
-    refuse(task, setting, fmt::format("cannot take {}: it is not STRUCT", value.channel().described()));
+    refuse(task, setting, fmt::format("cannot take {}: it must be a STRUCT", value.channel().described()));
   return reference(task, setting, value);
 }
 
-// The deprecated field, for older backends, holds constants only.
+// Constant for the deprecated field, which serves older backends and accepts only constants.
 std::optional<std::string> constant(const TextOrValue& given) {
   return given.value() ? std::nullopt : std::optional(given.text());
 }
@@ -83,8 +83,7 @@ std::vector<Pair> key_pairs(const Task& task, const char* setting, const KeysToE
       refuse(task, setting, "has a key or environment variable without a name");
     pairs.push_back({key, variable});
   }
-  if (pairs.empty())
-    refuse(task, setting, "has no keys", "name a key and the environment variable that it becomes");
+  if (pairs.empty()) refuse(task, setting, "has no keys", "give a key and the environment variable for it");
   return pairs;
 }
 
@@ -104,13 +103,13 @@ std::vector<ir::SelectorRequirement> requirements(const Task& task, const char* 
 void check_weight(const Task& task, const char* setting, const std::optional<int>& weight) {
   if (weight && (*weight < 1 || *weight > 100))
     refuse(task, setting, fmt::format("cannot have the weight {}", *weight),
-           "1 to 100, or none where it is required");
+           "1 to 100, or none if it is required");
 }
 
 Task add_pod_affinity(const Task& task, const PodAffinityOptions& options, bool anti) {
   const char* setting = anti ? "pod anti-affinity" : "pod affinity";
   if (options.topology_key.empty())
-    refuse(task, setting, "has no topology key", "kubernetes.io/hostname is the node");
+    refuse(task, setting, "has no topology key", "for example kubernetes.io/hostname");
   check_weight(task, setting, options.weight);
   ir::PodAffinityTerm term{.match_pod_expressions = requirements(task, setting, options.expressions),
                            .match_pod_labels = options.labels,
@@ -126,7 +125,7 @@ Task add_pod_affinity(const Task& task, const PodAffinityOptions& options, bool 
 
 ir::KubernetesExecutorConfig& settings(const Task& task) {
   if (!task.node().is_container())
-    refuse(task, "Kubernetes settings", "cannot be set: it runs no container of its own",
+    refuse(task, "Kubernetes settings", "cannot be set: it does not run a container",
            "set them on the tasks inside");
   if (!task.node().kubernetes) task.node().kubernetes.emplace();
   return *task.node().kubernetes;
@@ -152,20 +151,21 @@ ContainerComponent create_pvc() {
       .description = "Creates a persistent volume claim.",
       .inputs =
           {{"access_modes",
-            parameter(list_of(ParameterType::kString), {.description = "How it may be mounted."})},
-           {"size", parameter(ParameterType::kString, {.description = "How much is asked for: 5Gi."})},
-           {"pvc_name", parameter(ParameterType::kString, {.optional = true, .description = "Its name."})},
+            parameter(list_of(ParameterType::kString), {.description = "Access modes of the claim."})},
+           {"size", parameter(ParameterType::kString, {.description = "Requested size: 5Gi."})},
+           {"pvc_name",
+            parameter(ParameterType::kString, {.optional = true, .description = "Name of the claim."})},
            {"pvc_name_suffix",
-            parameter(ParameterType::kString,
-                      {.optional = true, .description = "Its name behind that of the run."})},
-           {"storage_class_name",
             parameter(
                 ParameterType::kString,
-                {.default_value = "", .description = "Who provisions it; empty for a volume that exists."})},
-           {"volume_name",
-            parameter(ParameterType::kString, {.optional = true, .description = "The volume that exists."})},
-           {"annotations",
-            parameter(struct_of(ParameterType::kString), {.optional = true, .description = "Of the claim."})},
+                {.optional = true, .description = "Suffix of the claim's name, after the name of the run."})},
+           {"storage_class_name",
+            parameter(ParameterType::kString,
+                      {.default_value = "", .description = "Storage class; empty for an existing volume."})},
+           {"volume_name", parameter(ParameterType::kString,
+                                     {.optional = true, .description = "Name of the existing volume."})},
+           {"annotations", parameter(struct_of(ParameterType::kString),
+                                     {.optional = true, .description = "Annotations of the claim."})},
            {"data_source", parameter(struct_of(ParameterType::kString),
                                      {.optional = true, .description = "A snapshot or claim to copy."})}},
       .outputs = {{"name", parameter(ParameterType::kString)}},
@@ -175,7 +175,7 @@ ContainerComponent create_pvc() {
 ContainerComponent delete_pvc() {
   return {.name = "deletepvc",
           .description = "Deletes a persistent volume claim.",
-          .inputs = {{"pvc_name", parameter(ParameterType::kString, {.description = "Its name."})}},
+          .inputs = {{"pvc_name", parameter(ParameterType::kString, {.description = "Name of the claim."})}},
           .image = "argostub/deletepvc"};
 }
 
@@ -334,7 +334,7 @@ Task toleration(const Task& task, const TolerationOptions& options) {
     refuse(task, "toleration", "has no key", R"(without one, .operator_ = "Exists" tolerates everything)");
   if (options.operator_ == "Exists" && !options.value.empty())
     refuse(task, "toleration",
-           fmt::format("cannot have the value \"{}\" where the key has to exist only", options.value));
+           fmt::format("cannot have the value \"{}\" with the operator Exists", options.value));
   if (!options.key.empty()) result.key = options.key;
   if (!options.operator_.empty()) result.operator_ = options.operator_;
   if (!options.value.empty()) result.value = options.value;
@@ -351,7 +351,7 @@ Task toleration(const Task& task, const Value& json) {
 Task node_affinity(const Task& task, const NodeAffinityOptions& options) {
   check_weight(task, "node affinity", options.weight);
   if (options.expressions.empty() && options.fields.empty())
-    refuse(task, "node affinity", "requires nothing");
+    refuse(task, "node affinity", "has no requirements");
   settings(task).node_affinity.push_back(
       {.match_expressions = requirements(task, "node affinity", options.expressions),
        .match_fields = requirements(task, "node affinity", options.fields),

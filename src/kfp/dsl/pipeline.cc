@@ -66,7 +66,7 @@ Group* add_group(Graph& graph, Group* parent, Group::Kind kind, const std::strin
   return parent->groups.back().get();
 }
 
-// Adds what `body` adds to `group`, also where it throws.
+// Runs `body` so that it adds to `group`, and restores the current group even if it throws.
 void fill(Graph& graph, Group* group, const std::function<void()>& body) {
   Group* outer = std::exchange(graph.current, group);
   try {
@@ -93,7 +93,7 @@ graph::Comparison comparison_of(const std::shared_ptr<Graph>& graph, const Condi
     const ParameterType type = channel.port.type.type;
     if (type == ParameterType::kList || type == ParameterType::kStruct)
       refuse(consumer, fmt::format("cannot compare {}", channel.described()),
-             "compare texts, numbers and truths");
+             "compare strings, numbers and Booleans");
     return &channel;
   };
   return {.op = condition.op, .left = side(condition.left), .right = side(condition.right)};
@@ -101,8 +101,8 @@ graph::Comparison comparison_of(const std::shared_ptr<Graph>& graph, const Condi
 
 void check_name(const std::string& name, const std::string& what) {
   if (!std::regex_match(name, std::regex("[A-Za-z][A-Za-z0-9 _-]*")))
-    refuse(what, fmt::format("\"{}\" is no name for it", name),
-           "letters, digits, spaces, _ and -, a letter first");
+    refuse(what, fmt::format("\"{}\" is not a valid name", name),
+           "use letters, digits, spaces, _ and -, and begin with a letter");
 }
 
 void declare_input(Graph& graph, const std::string& name, Port port) {
@@ -134,7 +134,7 @@ void declare_output(const std::shared_ptr<Graph>& graph, const std::string& name
   graph->outputs[name] = {&channel, port};
 }
 
-// Whether `inner` is, or holds, `graph`.
+// True if `inner` is or contains `graph`.
 bool holds(const Graph& inner, const Graph& graph) {
   if (&inner == &graph) return true;
   for (const TaskNode& node : inner.tasks)
@@ -149,8 +149,8 @@ Pipeline::Pipeline(const std::string& name, const PipelineOptions& options)
     : graph_(std::make_shared<Graph>()) {
   static std::atomic<std::uint64_t> next_uid{1};
   if (!std::regex_match(name, std::regex("[a-z0-9][a-z0-9-]{0,127}")))
-    refuse("pipeline", fmt::format("\"{}\" is no name of a pipeline", name),
-           "lower case letters, digits and dashes, at most 128, no dash first");
+    refuse("pipeline", fmt::format("\"{}\" is not a valid pipeline name", name),
+           "use at most 128 lower case letters, digits and dashes, and do not begin with a dash");
   graph_->uid = next_uid++;
   graph_->name = name;
   graph_->description = options.description;
@@ -186,7 +186,8 @@ Task Pipeline::task(const ContainerComponent& component) {
 Task Pipeline::task(const Pipeline& pipeline) {
   const Graph& inner = *pipeline.graph_;
   if (holds(inner, *graph_))
-    refuse("pipeline " + graph_->name, fmt::format("cannot hold pipeline {}, which holds it", inner.name));
+    refuse("pipeline " + graph_->name,
+           fmt::format("cannot contain pipeline {}, which contains it", inner.name));
   TaskNode node{.inputs = inner.inputs, .body = pipeline.graph_};
   for (const auto& [name, output] : inner.outputs) node.outputs[name] = output.port;
   return Task(graph_, add_node(*graph_, inner.name, std::move(node)));
@@ -196,7 +197,7 @@ Task Pipeline::task(const ir::Pipeline& compiled) {
   const std::string name = compiled.spec.pipeline_info ? compiled.spec.pipeline_info->name.value_or("") : "";
   if (!compiled.spec.root || !compiled.spec.root->dag)
     refuse("a compiled pipeline", "has no root with tasks");
-  // A component file is a pipeline of one container, and is used as that container.
+  // A component file is a pipeline of one container, and becomes that container.
   const auto own = compiled.spec.components.find("comp-" + kubernetes_name(name));
   if (compiled.spec.components.size() == 1 && own != compiled.spec.components.end() &&
       own->second.executor_label)
@@ -209,7 +210,7 @@ Task Pipeline::task(const ir::Pipeline& compiled) {
 
 namespace {
 
-// Metadata of an importer: values become inputs of the importer, one each.
+// Metadata of an importer: each value in it becomes an input of the importer.
 class ImporterMetadata {
  public:
   ImporterMetadata(const std::shared_ptr<Graph>& graph, TaskNode& node) : graph_(graph), node_(node) {}
@@ -239,13 +240,14 @@ class ImporterMetadata {
 Task Pipeline::importer(const ImporterOptions& options) {
   for (const Group* group = graph_->current; group != nullptr; group = group->parent)
     if (group->kind == Group::Kind::kCondition)
-      refuse("importer of " + options.uri.text(),
-             fmt::format("cannot be inside {}: the backend imports whatever the condition is", group->name),
-             "import at the top, and use the artifact in the branch");
+      refuse(
+          "importer of " + options.uri.text(),
+          fmt::format("cannot be inside {}: the backend imports even if the condition is false", group->name),
+          "import at the top, and use the artifact in the branch");
   const Port port = artifact(options.type, {.version = options.version});
   if (options.download_to_workspace && !graph_->config.workspace)
     refuse("importer of " + options.uri.text(),
-           fmt::format("needs a workspace, which pipeline {} has not", graph_->name),
+           fmt::format("needs a workspace, which pipeline {} does not have", graph_->name),
            "set PipelineOptions::workspace");
   graph::ImporterSource source{
       .artifact = port, .reimport = options.reimport, .download_to_workspace = options.download_to_workspace};
@@ -274,18 +276,18 @@ Branches Pipeline::if_(const Condition& condition, const std::function<void()>& 
 
 namespace {
 
-// Another branch behind `last`: at the second one both move into a group of branches, which takes the id of
+// Adds a branch after `last`. The second branch moves both into a group of branches, which takes the id of
 // the first, as in the SDK.
 Group* add_branch(Graph& graph, Group* last, const char* what, const std::string& name) {
   Group* around = last->parent;
   if (around->kind != Group::Kind::kBranches) {
     if (around != graph.current || around->groups.back().get() != last)
-      refuse(last->name, fmt::format("cannot have {} here", what), "add it right behind the if_");
+      refuse(last->name, fmt::format("cannot have {} here", what), "add it right after the if_");
     Group* branches = add_group(graph, around, Group::Kind::kBranches, "");
     const std::string id = last->name.substr(last->name.rfind('-') + 1);
     last->name = "condition-" + branches->name.substr(branches->name.rfind('-') + 1);
     branches->name = "condition-branches-" + id;
-    // Takes the place of the branch in the list of groups.
+    // It replaces the branch in the list of groups.
     std::unique_ptr<Group> wrapper = std::move(around->groups.back());
     around->groups.pop_back();
     branches->groups.push_back(std::move(around->groups.back()));
@@ -293,10 +295,10 @@ Group* add_branch(Graph& graph, Group* last, const char* what, const std::string
     last->parent = branches;
     around = branches;
   } else {
-    if (around->has_else) refuse(around->name, fmt::format("cannot have {} behind its else_", what));
+    if (around->has_else) refuse(around->name, fmt::format("cannot have {} after its else_", what));
     if (around->parent != graph.current || around->parent->groups.back().get() != around ||
         around->groups.back().get() != last)
-      refuse(around->name, fmt::format("cannot have {} here", what), "add it right behind the last branch");
+      refuse(around->name, fmt::format("cannot have {} here", what), "add it right after the last branch");
   }
   Group* group = add_group(graph, around, Group::Kind::kCondition, name);
   for (const auto& branch : around->groups) {
@@ -330,10 +332,10 @@ namespace {
 void check_parallelism(const Graph& graph, int parallelism) {
   if (parallelism < 0)
     refuse("a loop in " + graph.current->described(),
-           fmt::format("cannot run {} iterations at once", parallelism), "0 is no limit");
+           fmt::format("cannot run {} iterations at once", parallelism), "0 = no limit");
 }
 
-// The type of a constant, with that of a list's or struct's first element.
+// The type of a constant, including the type of a list's or struct's first element.
 ValueType type_of(const json& value) {
   if (value.is_string()) return ParameterType::kString;
   if (value.is_boolean()) return ParameterType::kBoolean;
@@ -351,14 +353,15 @@ void Pipeline::for_each(const json& items, const std::function<void(Value item)>
                         const LoopOptions& options) {
   const std::string what = "a loop in " + graph_->current->described();
   if (!items.is_array() || items.empty())
-    refuse(what, fmt::format("cannot go over {}", items.dump()), "give it a list of at least one item");
+    refuse(what, fmt::format("cannot iterate over {}", items.dump()), "give a list of at least one item");
   for (const json& item : items)
     if (type_of(item).type != type_of(items.front()).type || item.is_null())
       refuse(what, fmt::format("has items of different types: {} and {}", items.front().dump(), item.dump()));
-  if (!channels_in(*graph_, items, what).empty()) refuse(what, "has values among its constant items");
+  if (!channels_in(*graph_, items, what).empty())
+    refuse(what, "has run-time values among its constant items");
   constant_for(ParameterType::kList, items, what);
   check_parallelism(*graph_, options.parallelism);
-  // The item takes an id of its own, before that of the loop.
+  // The item has its own id, before the loop's.
   const std::string item_name = fmt::format("loop-item-param-{}", graph_->next_group_id());
   Group* group = add_group(*graph_, graph_->current, Group::Kind::kLoop, options.name);
   group->raw_items = items;
@@ -375,11 +378,12 @@ void Pipeline::for_each(const Value& items, const std::function<void(Value item)
   const std::string what = "a loop in " + graph_->current->described();
   const Channel& channel = items.channel();
   if (items.graph() != graph_)
-    refuse(what, fmt::format("cannot go over {} of pipeline {}", channel.described(), items.graph()->name));
+    refuse(what,
+           fmt::format("cannot iterate over {} of pipeline {}", channel.described(), items.graph()->name));
   const ParameterType type = channel.port.type.type;
   const bool unknown_field = channel.kind == Channel::Kind::kItemField;
   if (type != ParameterType::kList && !unknown_field)
-    refuse(what, fmt::format("cannot go over {}", channel.described()), "it is to be a LIST");
+    refuse(what, fmt::format("cannot iterate over {}", channel.described()), "it must be a LIST");
   check_visible(*graph_, channel, *graph_->current, what);
   check_parallelism(*graph_, options.parallelism);
   Group* group = add_group(*graph_, graph_->current, Group::Kind::kLoop, options.name);
@@ -396,13 +400,13 @@ ExitHandler Pipeline::exit_handler(const Task& exit_task, const std::function<vo
                                    const std::string& name) {
   TaskNode& node = exit_task.node();
   if (exit_task.graph() != graph_)
-    refuse(node.described(), fmt::format("is not of pipeline {}", graph_->name));
+    refuse(node.described(), fmt::format("does not belong to pipeline {}", graph_->name));
   if (graph_->current != &graph_->root)
     refuse("the exit handler with " + node.described(),
            fmt::format("cannot be inside {}", graph_->current->name),
-           "exit handlers are at the top of a pipeline, also of one that is nested");
+           "put exit handlers at the top of a pipeline, which may be a nested one");
   if (node.exit_of != nullptr)
-    refuse(node.described(), fmt::format("is the exit task of {} already", node.exit_of->name));
+    refuse(node.described(), fmt::format("is already the exit task of {}", node.exit_of->name));
   if (node.parent != &graph_->root)
     refuse(node.described(), fmt::format("cannot be an exit task: it is inside {}", node.parent->name));
   if (!node.output_channels.empty()) refuse(node.described(), "cannot be an exit task: its outputs are used");

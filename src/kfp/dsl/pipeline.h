@@ -15,43 +15,43 @@ namespace kfp::dsl {
 struct WorkspaceOptions {
   std::string size;  ///< "100Gi"
   nlohmann::json pvc_spec_patch =
-      nlohmann::json::object();  ///< of the claim: storageClassName, accessModes …
+      nlohmann::json::object();  ///< fields of the claim: storageClassName, accessModes …
 };
 
 struct PipelineOptions {
   std::string description = "";
   std::string display_name = "";
-  std::string pipeline_root = "";  ///< where artifacts go, unless the run says otherwise
+  std::string pipeline_root = "";  ///< address for artifacts; a run can override it
   std::optional<WorkspaceOptions> workspace = std::nullopt;
-  std::optional<int> ttl_seconds = std::nullopt;          ///< how long the workflow is kept after its end
-  std::optional<int> ttl_seconds_success = std::nullopt;  ///< … where it succeeded
-  std::optional<int> ttl_seconds_failure = std::nullopt;  ///< … where it failed
-  std::optional<int> timeout_seconds = std::nullopt;      ///< of the whole run
+  std::optional<int> ttl_seconds = std::nullopt;  ///< time for which the workflow is kept after its end
+  std::optional<int> ttl_seconds_success = std::nullopt;  ///< … after success
+  std::optional<int> ttl_seconds_failure = std::nullopt;  ///< … after failure
+  std::optional<int> timeout_seconds = std::nullopt;      ///< limit for the whole run
 };
 
 struct OutputOptions {
-  std::optional<Port> port = std::nullopt;  ///< declared type, where it is not that of what is given
+  std::optional<Port> port = std::nullopt;  ///< declared type, if it differs from the type of the value
   std::string description = "";
 };
 
 struct ImporterOptions {
   TextOrValue uri;                                     ///< "s3://…", or a value
-  std::string type = "system.Artifact";                ///< of the artifact
-  std::string version = "0.0.1";                       ///< of the type
-  bool reimport = false;                               ///< also where it was imported before
-  nlohmann::json metadata = nlohmann::json::object();  ///< may hold values
+  std::string type = "system.Artifact";                ///< type of the artifact
+  std::string version = "0.0.1";                       ///< version of the type
+  bool reimport = false;                               ///< import again if it was imported before
+  nlohmann::json metadata = nlohmann::json::object();  ///< may contain values
   bool download_to_workspace = false;
 };
 
 struct LoopOptions {
-  int parallelism = 0;    ///< how many iterations run at once; 0 is no limit
-  std::string name = "";  ///< in the user interface
+  int parallelism = 0;    ///< largest number of simultaneous iterations; 0 = no limit
+  std::string name = "";  ///< name in the user interface
 };
 
-/// The branches of an if_, to which elif_ and else_ add. Conditions are decided in order.
+/// The branches of an if_, to which elif_ and else_ add. Conditions are tested in order.
 class Branches {
  public:
-  /// @throws core::UsageError behind else_, or where other groups were added in between
+  /// @throws core::UsageError after else_, or if other groups were added in between
   Branches elif_(const Condition& condition, const std::function<void()>& body,
                  const std::string& name = "") const;
   void else_(const std::function<void()>& body, const std::string& name = "") const;
@@ -63,7 +63,7 @@ class Branches {
   graph::Group* last_;  ///< the branch added last
 };
 
-/// Tasks after which, however they end, an exit task runs.
+/// A group of tasks after which an exit task runs, even if they fail.
 class ExitHandler {
  public:
   ExitHandler(std::shared_ptr<graph::Graph> graph, graph::Group* group)
@@ -76,8 +76,8 @@ class ExitHandler {
   graph::Group* group_;
 };
 
-/// A pipeline: what it takes and gives, and its tasks. Tasks that are added inside the body of if_, for_each
-/// or exit_handler belong to it.
+/// A pipeline: its inputs, tasks and outputs. Tasks added inside the body of if_, for_each or exit_handler
+/// belong to it.
 /// @code
 /// Pipeline p("training", {.description = "…"});
 /// Value epochs = p.parameter("epochs", ParameterType::kNumberInteger, {.default_value = 20});
@@ -88,13 +88,13 @@ class ExitHandler {
 /// @endcode
 class Pipeline {
  public:
-  /// @throws core::UsageError if the name is not made of lower case letters, digits and dashes (128 at
-  /// most)
+  /// @throws core::UsageError if the name does not consist of lower case letters, digits and dashes (at most
+  ///         128)
   explicit Pipeline(const std::string& name, const PipelineOptions& options = {});
 
   const std::string& name() const;
 
-  /// Declares a parameter. @throws core::UsageError for a name given twice, a default of another type
+  /// Declares a parameter. @throws core::UsageError for a repeated name, a default of another type
   Value parameter(const std::string& name, ValueType type = ParameterType::kString,
                   ParameterOptions options = {});
   /// Declares an input artifact. @throws core::UsageError
@@ -103,32 +103,31 @@ class Pipeline {
 
   /// Adds a task that runs a component. @throws core::UsageError if the component has mistakes
   Task task(const ContainerComponent& component);
-  /// Adds a task that runs another pipeline, as it is when this one is compiled.
+  /// Adds a task that runs another pipeline, in its state when this one is compiled.
   Task task(const Pipeline& pipeline);
   /// Adds a task that runs a compiled pipeline or component.
   Task task(const ir::Pipeline& compiled);
-  /// Adds a task that makes an artifact (its output "artifact") of something that exists.
-  /// @throws core::UsageError inside a condition, which importers do not heed
+  /// Adds a task that makes an artifact (its output "artifact") of existing data.
+  /// @throws core::UsageError inside a condition, which importers ignore
   Task importer(const ImporterOptions& options);
 
-  /// Tasks that run only if the condition holds.
+  /// Adds tasks that run only if the condition holds.
   Branches if_(const Condition& condition, const std::function<void()>& body, const std::string& name = "");
-  /// Runs the tasks once for each item of a constant list: texts, numbers, or objects (`item["a"]`).
-  /// @throws core::UsageError for an empty list, items of different kinds
+  /// Runs the tasks once for each item of a constant list: strings, numbers, or objects (`item["a"]`).
+  /// @throws core::UsageError for an empty list, items of different types
   void for_each(const nlohmann::json& items, const std::function<void(Value item)>& body,
                 const LoopOptions& options = {});
   /// Runs the tasks once for each item of a list known at run time.
   void for_each(const Value& items, const std::function<void(Value item)>& body,
                 const LoopOptions& options = {});
-  /// Runs `exit_task` when the tasks have ended, however they did; at the top of a pipeline only. The exit
-  /// task takes nothing from other tasks but their final status (input of type TASK_FINAL_STATUS, set by
-  /// itself).
+  /// Runs `exit_task` when the tasks have ended, even if they failed; only at the top of a pipeline. The exit
+  /// task may use nothing of other tasks except their final status (input of type TASK_FINAL_STATUS, which is
+  /// set automatically).
   /// @throws core::UsageError
   ExitHandler exit_handler(const Task& exit_task, const std::function<void()>& body,
                            const std::string& name = "");
 
-  /// Declares an output. @throws core::UsageError for a name given twice, a value from inside a branch or
-  /// loop
+  /// Declares an output. @throws core::UsageError for a repeated name, a value from inside a branch or loop
   void output(const std::string& name, const Value& value, const OutputOptions& options = {});
   void output(const std::string& name, const Artifact& artifact, const OutputOptions& options = {});
 

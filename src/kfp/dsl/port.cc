@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-// The largest integer up to which the backend's doubles hold every one.
+// The largest n such that doubles represent every integer up to n exactly.
 constexpr std::int64_t kMaxInteger = (std::int64_t{1} << 53) - 1;
 
 constexpr std::array kSystemTypes = {
@@ -28,7 +28,7 @@ std::string shown(const json& value) {
   return text;
 }
 
-// Numbers as the doubles that they are in google.protobuf.Value.
+// Converts numbers to doubles, which is what google.protobuf.Value has.
 json doubles(const json& value, const std::string& what) {
   if (value.is_number_float()) {
     if (!std::isfinite(value.get<double>()))
@@ -43,9 +43,9 @@ json doubles(const json& value, const std::string& what) {
                                                        static_cast<double>(kMaxInteger);
     if (!fits)
       throw core::UsageError(
-          {.message = fmt::format("cannot be {}: the backend holds numbers as doubles", shown(value)),
+          {.message = fmt::format("cannot be {}: the backend keeps numbers as doubles", shown(value)),
            .field = what,
-           .hint = "integers lie within ±(2^53 - 1); pass it as a string"});
+           .hint = "integers must be within ±(2^53 - 1); pass it as a string"});
     return value.get<double>();
   }
   if (value.is_array() || value.is_object()) {
@@ -118,14 +118,14 @@ Port parameter(ValueType type, ParameterOptions options) {
 Port artifact(std::string schema_title, ArtifactOptions options) {
   const std::size_t dot = schema_title.find('.');
   if (dot == std::string::npos || dot == 0 || dot + 1 == schema_title.size())
-    throw core::UsageError({.message = fmt::format("\"{}\" is no type of artifacts", schema_title),
-                            .hint = "name it with its namespace: system.Dataset"});
+    throw core::UsageError({.message = fmt::format("\"{}\" is not a type of artifacts", schema_title),
+                            .hint = "give it with its namespace: system.Dataset"});
   if (schema_title.starts_with("system.")) {
     const std::vector<std::string> known(kSystemTypes.begin(), kSystemTypes.end());
     const std::string name = schema_title.substr(dot + 1);
     const std::string near = nearest(name, known);
     if (std::find(known.begin(), known.end(), name) == known.end())
-      throw core::UsageError({.message = fmt::format("\"{}\" is no type of artifacts", schema_title),
+      throw core::UsageError({.message = fmt::format("\"{}\" is not a type of artifacts", schema_title),
                               .hint = near.empty()
                                           ? fmt::format("there are system.{{{}}}", fmt::join(known, ", "))
                                           : fmt::format("did you mean system.{}?", near)});

@@ -38,7 +38,7 @@ std::string suggestion(const std::string& name, const Ports& ports) {
   return known.empty() ? "it has none" : fmt::format("there are {}", fmt::join(known, ", "));
 }
 
-// Groups in which the values of a task's inputs may exist: an exit task runs at the top.
+// The group whose values a task's inputs may use: an exit task runs at the top.
 const graph::Group& scope_of(const TaskNode& node) {
   return *node.parent;
 }
@@ -56,12 +56,12 @@ void check_channel(const Task& task, const std::shared_ptr<graph::Graph>& graph,
                    const Port& wanted, const std::string& consumer) {
   check_same_pipeline(task, graph, channel, consumer);
   if (channel.task == &task.node() || (channel.of != nullptr && channel.of->task == &task.node()))
-    refuse(consumer, fmt::format("cannot take {}, of the task itself", channel.described()));
+    refuse(consumer, fmt::format("cannot take {}, an output of the task itself", channel.described()));
   if (task.node().exit_of != nullptr && channel.kind != Channel::Kind::kPipelineInput)
     refuse(consumer,
            fmt::format("cannot take {}: the exit task of {} takes constants and inputs of the pipeline",
                        channel.described(), task.node().exit_of->name));
-  // Items of a list that does not say what it holds are what they are first used as.
+  // Items of a list without an item type get the type of their first use.
   if (channel.kind == Channel::Kind::kLoopItem && channel.port.type.type == ParameterType::kUnspecified &&
       !wanted.is_artifact && wanted.type.type != ParameterType::kString)
     graph->channels[channel.id].port.type = wanted.type;
@@ -70,7 +70,7 @@ void check_channel(const Task& task, const std::shared_ptr<graph::Graph>& graph,
   check_visible(*graph, channel, scope_of(task.node()), consumer);
 }
 
-// Run placeholders are filled in only as whole values of texts.
+// Rejects run placeholders unless they are the whole value, because only then are they filled in.
 void check_placeholders(const json& value, const std::string& consumer) {
   if (value.is_structured()) {
     for (const json& element : value) check_placeholders(element, consumer);
@@ -84,8 +84,8 @@ void check_placeholders(const json& value, const std::string& consumer) {
         (placeholder.kind == Kind::kRun && placeholder.text == text))
       continue;
     if (placeholder.kind == Kind::kRun)
-      refuse(consumer, placeholder.text + " is filled in only where it is the whole value",
-             "give the component an input of its own for it");
+      refuse(consumer, placeholder.text + " is filled in only if it is the whole value",
+             "give the component a separate input for it");
     refuse(consumer, placeholder.text + " is not filled in here");
   }
 }
@@ -93,13 +93,13 @@ void check_placeholders(const json& value, const std::string& consumer) {
 json checked_constant(const Task& task, const json& value, const Port& port, const std::string& consumer) {
   if (port.is_artifact)
     refuse(consumer, fmt::format("cannot be the constant {}: it takes an artifact", value.dump()),
-           "make an artifact of something that exists with Pipeline::importer");
+           "make an artifact of existing data with Pipeline::importer");
   if (port.type.type == ParameterType::kTaskFinalStatus)
     refuse(consumer, "cannot be a constant", "set it to final_status(task)");
   const std::vector<const Channel*> channels = channels_in(*task.graph(), value, consumer);
   for (const Channel* channel : channels) {
     if (channel->port.is_artifact)
-      refuse(consumer, fmt::format("cannot hold {} in a text", channel->described()));
+      refuse(consumer, fmt::format("cannot have {} in a string", channel->described()));
     check_channel(task, task.graph(), *channel, channel->port, consumer);
   }
   check_placeholders(value, consumer);
@@ -108,12 +108,12 @@ json checked_constant(const Task& task, const json& value, const Port& port, con
 
 TaskNode& container_node(const Task& task, const char* setting) {
   if (!task.node().is_container())
-    refuse(task.node().described(), fmt::format("cannot have {}: it runs no container of its own", setting),
+    refuse(task.node().described(), fmt::format("cannot have {}: it does not run a container", setting),
            "set it on the tasks inside");
   return task.node();
 }
 
-// A setting that is a text in the cluster's form, or a value.
+// A setting: a string in the cluster's format, or a value.
 std::string setting(const Task& task, const TextOrValue& given, const char* what, const char* form,
                     const char* example) {
   const std::string consumer = fmt::format("{} of task {}", what, task.name());
@@ -122,7 +122,7 @@ std::string setting(const Task& task, const TextOrValue& given, const char* what
     const Channel& channel = given.value()->channel();
     const ParameterType type = channel.port.type.type;
     if (type == ParameterType::kList || type == ParameterType::kStruct || type == ParameterType::kBoolean)
-      refuse(consumer, fmt::format("cannot take {}: it is a text or number", channel.described()));
+      refuse(consumer, fmt::format("cannot take {}: it must be a string or number", channel.described()));
     check_channel(task, given.value()->graph(), channel, channel.port, consumer);
   } else if (!std::regex_match(given.text(), std::regex(form))) {
     refuse(consumer, fmt::format("cannot be \"{}\"", given.text()), fmt::format("write it like {}", example));
@@ -169,7 +169,7 @@ Task Task::set(const std::string& input, const TaskInput& value) const {
       refuse(consumer, fmt::format("cannot take the final status of task {}", status.task->name),
              "declare the input with task_final_status()");
     if (status.graph != graph_ || status.task->parent != node_->parent || status.task == node_)
-      refuse(consumer, fmt::format("cannot take the final status of task {}, which is not beside it",
+      refuse(consumer, fmt::format("cannot take the final status of task {}, which is not in the same group",
                                    status.task->name));
     argument = graph::FinalStatusOf{status.task};
   }
@@ -192,7 +192,7 @@ const Channel* output_channel(const Task& task, const std::string& name, bool ar
       ++count;
     }
     if (count != 1)
-      refuse(node.described(), fmt::format("has {} output {}s, name one", count, what),
+      refuse(node.described(), fmt::format("has {} output {}s: name one", count, what),
              names(node.outputs, artifact));
   }
   const auto found = node.outputs.find(wanted);
@@ -205,7 +205,7 @@ const Channel* output_channel(const Task& task, const std::string& name, bool ar
            artifact ? "take it with output()" : "take it with artifact()");
   if (node.exit_of != nullptr)
     refuse(node.described(),
-           fmt::format("is the exit task of {}, nothing can take its outputs", node.exit_of->name));
+           fmt::format("is the exit task of {}, whose outputs cannot be used", node.exit_of->name));
   const Channel*& channel = node.output_channels[wanted];
   if (channel == nullptr)
     channel = task.graph()->add(
@@ -238,7 +238,7 @@ Task Task::after(const ExitHandler& other) const {
   if (other.graph() != graph_)
     refuse(node_->described(), fmt::format("cannot wait for {} of another pipeline", other.group().name));
   if (other.group().contains(node_->parent))
-    refuse(node_->described(), fmt::format("cannot wait for {}, which it is in", other.group().name));
+    refuse(node_->described(), fmt::format("cannot wait for {}, which contains it", other.group().name));
   return add_after(*this, &other.group());
 }
 
@@ -246,15 +246,15 @@ Task Task::ignore_upstream_failure() const {
   for (const auto& [name, argument] : node_->arguments) {
     const auto* channel = std::get_if<const Channel*>(&argument);
     if (channel == nullptr || node_->inputs.at(name).optional) continue;
-    // What comes from outside of the group is there, as the group has waited for it.
+    // Values from outside the group are available, because the group has waited for them.
     const Channel& given = **channel;
     const bool may_lack = given.kind == Channel::Kind::kCollected ||
                           (given.kind == Channel::Kind::kOneOf && given.group->parent == node_->parent) ||
                           (given.kind == Channel::Kind::kTaskOutput && given.task->parent == node_->parent);
     if (may_lack)
       refuse(node_->described(name),
-             fmt::format("takes {}, which is missing where the task failed", given.described()),
-             "tasks that ignore upstream failures need defaults for what comes from tasks");
+             fmt::format("takes {}, which is missing if the task failed", given.described()),
+             "tasks that ignore upstream failures need defaults for inputs from other tasks");
   }
   node_->ignores_upstream_failure = true;
   return *this;
@@ -317,9 +317,9 @@ Task Task::env(const std::string& name, const std::string& value) const {
   const std::string what = fmt::format("environment variable \"{}\" of task {}", name, this->name());
   container_node(*this, "environment variables");
   if (name.empty() || name.find('=') != std::string::npos)
-    refuse(what, "is no name of an environment variable");
+    refuse(what, "is not a valid name of an environment variable");
   if (!channels_in(*graph_, value, what).empty() || !ir::placeholders_in(value).empty())
-    refuse(what, "cannot be a value that is known only at run time: the backend takes it literally",
+    refuse(what, "must not be a value that is known only at run time: the backend takes it literally",
            "pass it as an argument, or from a secret or config map");
   for (ir::EnvVar& variable : node_->env) {
     if (variable.name != name) continue;

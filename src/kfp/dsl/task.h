@@ -15,14 +15,14 @@ namespace kfp::dsl {
 class Task;
 class ExitHandler;
 
-/// How another task ended, for an input of type TASK_FINAL_STATUS: final_status(task).
+/// The final status of another task, for an input of type TASK_FINAL_STATUS: final_status(task).
 struct FinalStatus {
   std::shared_ptr<graph::Graph> graph;
   const graph::TaskNode* task = nullptr;
 };
 FinalStatus final_status(const Task& task);
 
-/// What an input of a task is given: a constant, a value, an artifact, a final status.
+/// The value of a task's input: a constant, a value, an artifact or a final status.
 class TaskInput {
  public:
   TaskInput(Value value) : value_(std::move(value)) {}           // NOLINT(google-explicit-constructor)
@@ -39,7 +39,7 @@ class TaskInput {
   std::variant<nlohmann::json, Value, Artifact, FinalStatus> value_;
 };
 
-/// A constant text or a value, for settings that may be either.
+/// A constant string or a value, for settings that may be either.
 class TextOrValue {
  public:
   template <class T>
@@ -57,22 +57,22 @@ class TextOrValue {
 };
 
 struct RetryOptions {
-  int count = 3;                      ///< how often a failed task is tried again
-  std::string backoff = "0s";         ///< before the first: "30s", "5m", "1 hour"
-  double factor = 2.0;                ///< by which it grows from one to the next
-  std::string max_backoff = "3600s";  ///< the longest
+  int count = 3;                      ///< number of retries of a failed task
+  std::string backoff = "0s";         ///< wait before the first retry: "30s", "5m", "1 hour"
+  double factor = 2.0;                ///< factor by which the wait grows with each retry
+  std::string max_backoff = "3600s";  ///< longest wait
 };
 
-/// One use of a component in a pipeline. Cheap to copy; all copies are the same task. Every setter returns
+/// One use of a component in a pipeline. Copies are cheap and refer to the same task. Every setter returns
 /// the task: `p.task(train).set("data", data).cpu_limit("4").caching(false)`.
 class Task {
  public:
-  /// Unique in the pipeline: the component's name, with "-2", "-3" … behind it for further ones.
+  /// Name, unique in the pipeline: the component's name, followed by "-2", "-3" … for further tasks.
   const std::string& name() const;
 
-  /// Gives an input its value.
+  /// Sets the value of an input.
   /// @throws core::UsageError naming both ends: no such input (did you mean …), another type, a value of
-  /// another pipeline or from a branch or loop that this task is not in
+  ///         another pipeline or from a branch or loop that does not contain this task
   Task set(const std::string& input, const TaskInput& value) const;
 
   /// An output parameter; without a name the only one. @throws core::UsageError
@@ -80,35 +80,35 @@ class Task {
   /// An output artifact; without a name the only one. @throws core::UsageError
   Artifact artifact(const std::string& name = "") const;
 
-  /// Waits for another task (or exit handler), though nothing of it is used. @throws core::UsageError
+  /// Waits for another task (or exit handler) without using its outputs. @throws core::UsageError
   Task after(const Task& other) const;
   Task after(const ExitHandler& other) const;
-  /// Runs as soon as all tasks that it waits for have ended, however they did. Inputs that come from them
-  /// need a default, and are to be set before. @throws core::UsageError if they have none
+  /// Runs as soon as all tasks that it waits for have ended, even if they failed. Inputs from these tasks
+  /// need a default, and must be set before this call. @throws core::UsageError if they have none
   Task ignore_upstream_failure() const;
 
-  /// Whether an earlier result of the same task with the same inputs may be taken. Default: yes.
+  /// Allows the use of an earlier result of the same task with the same inputs. Default: true.
   Task caching(bool enabled) const;
-  /// Takes earlier results by this key, whatever the inputs.
+  /// Uses earlier results with this key, for any inputs.
   Task cache_key(const std::string& key) const;
   Task retry(const RetryOptions& options) const;
   /// Name in the user interface.
   Task display_name(const std::string& name) const;
 
-  // What follows is for tasks that run a container. @throws core::UsageError for others, and for quantities
-  // that Kubernetes would refuse
+  // The following setters are for tasks that run a container. @throws core::UsageError for other tasks, and
+  // for quantities that Kubernetes would reject
 
-  /// Cores: "2", "0.5", "500m".
+  /// Number of cores: "2", "0.5", "500m".
   Task cpu_limit(const TextOrValue& cores) const;
   Task cpu_request(const TextOrValue& cores) const;
-  /// Bytes: "4Gi", "500M".
+  /// Number of bytes: "4Gi", "500M".
   Task memory_limit(const TextOrValue& bytes) const;
   Task memory_request(const TextOrValue& bytes) const;
   /// Type ("nvidia.com/gpu") and number of accelerators.
   Task accelerator(const TextOrValue& type, const TextOrValue& count = "1") const;
-  /// An environment variable; the value is a constant, as the backend takes it literally.
+  /// Sets an environment variable. The value is a constant, because the backend takes it literally.
   Task env(const std::string& name, const std::string& value) const;
-  /// Another image than the component's.
+  /// Replaces the component's image.
   Task image(const TextOrValue& image) const;
 
   const std::shared_ptr<graph::Graph>& graph() const { return graph_; }

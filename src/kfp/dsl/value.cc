@@ -33,7 +33,7 @@ Handle collect(const Handle& output) {
                     {.kind = Channel::Kind::kCollected, .name = channel.name, .port = port, .of = &channel}));
 }
 
-// The branches that a branch's output belongs to.
+// The group of branches that has the branch of an output.
 Group* branches_of(const Channel& channel) {
   if (channel.kind != Channel::Kind::kTaskOutput)
     refuse("one_of", fmt::format("cannot take {}", channel.described()), "give it outputs of tasks");
@@ -54,23 +54,24 @@ Handle choose(const std::vector<Handle>& outputs) {
   for (const Handle& output : outputs) {
     const Channel& channel = output.channel();
     if (branches_of(channel) != branches)
-      refuse("one_of", fmt::format("{} and {} are not of one if_", first.described(), channel.described()));
+      refuse("one_of",
+             fmt::format("{} and {} do not belong to the same if_", first.described(), channel.described()));
     if (channel.port.type_name() != first.port.type_name())
       refuse("one_of", fmt::format("{} and {} differ in type", first.described(), channel.described()));
     if (!given.insert(channel.task->parent).second)
-      refuse("one_of", fmt::format("takes two outputs of {}, the second is {}", channel.task->parent->name,
+      refuse("one_of", fmt::format("takes two outputs of {}: the second is {}", channel.task->parent->name,
                                    channel.described()));
     result.choices.push_back(&channel);
   }
   if (!branches->has_else)
     refuse("one_of",
-           fmt::format("{} has no else_, so that none of its outputs may be there", branches->name));
+           fmt::format("{} has no else_, so that possibly none of its outputs exists", branches->name));
   for (const auto& branch : branches->groups)
     if (!given.contains(branch.get()))
-      refuse(
-          "one_of",
-          fmt::format("lacks an output of {}, the branch beside that of {}", branch->name, first.described()),
-          "give one output of each branch");
+      refuse("one_of",
+             fmt::format("lacks an output of {}, another branch than that of {}", branch->name,
+                         first.described()),
+             "give one output of each branch");
   result.name = fmt::format("pipelinechannel--{}-oneof-{}", branches->name, ++branches->one_ofs);
   return Handle(outputs.front().graph(), outputs.front().graph()->add(std::move(result)));
 }
@@ -82,7 +83,7 @@ Value Value::operator[](const std::string& field) const {
   const ParameterType type = channel_->port.type.type;
   if (!is_item || (type != ParameterType::kStruct && type != ParameterType::kUnspecified))
     refuse(channel_->described(), fmt::format("has no field \"{}\"", field),
-           "fields are there of loop items that are objects");
+           "only loop items that are objects have fields");
   if (channel_->group->items == nullptr && !channel_->group->raw_items.front().contains(field))
     refuse(channel_->described(), fmt::format("has no field \"{}\"", field),
            fmt::format("the first item is {}", channel_->group->raw_items.front().dump()));

@@ -22,17 +22,17 @@ struct Comparison;
 struct TaskNode;
 }  // namespace graph
 
-/// A parameter of the pipeline, an output parameter of a task, the item of a loop: known when the pipeline
-/// runs. Cheap to copy; belongs to one pipeline. It may stand inside longer texts (`fmt::format("n={}", n)`)
-/// and JSON (`json{{"n", n}}`), which are filled in at run time.
+/// A parameter of the pipeline, an output parameter of a task, or the item of a loop, whose value is known
+/// when the pipeline runs. Cheap to copy; belongs to one pipeline. It may be part of longer strings
+/// (`fmt::format("n={}", n)`) and JSON (`json{{"n", n}}`), which are filled in at run time.
 class Value {
  public:
-  /// A field of a loop's item, where items are objects. @throws core::UsageError for other values
+  /// A field of a loop's item, if the items are objects. @throws core::UsageError for other values
   Value operator[](const std::string& field) const;
 
-  /// What stands for the value inside a longer text.
+  /// The string that represents the value inside a longer string.
   std::string text() const;
-  /// Its type.
+  /// Type of the value.
   const ValueType& type() const;
 
   const std::shared_ptr<graph::Graph>& graph() const { return graph_; }
@@ -45,10 +45,10 @@ class Value {
   const graph::Channel* channel_;
 };
 
-/// An artifact (or list of them) that a pipeline takes or a task gives.
+/// An artifact (or list of artifacts): an input of a pipeline or an output of a task.
 class Artifact {
  public:
-  /// "system.Model"
+  /// Type of the artifact: "system.Model".
   const std::string& schema_title() const;
 
   const std::shared_ptr<graph::Graph>& graph() const { return graph_; }
@@ -61,10 +61,10 @@ class Artifact {
   const graph::Channel* channel_;
 };
 
-/// In JSON, a value is its text().
+/// In JSON, a value is represented by its text().
 void to_json(nlohmann::json& json, const Value& value);
 
-/// One side of a comparison: a value or a constant (text, number, truth).
+/// One side of a comparison: a value or a constant (string, number, Boolean).
 class Operand {
  public:
   template <class T>
@@ -87,8 +87,8 @@ class Operand {
   std::variant<nlohmann::json, Value> value_;
 };
 
-/// A comparison, decided when the pipeline runs: `flip.output() == "heads"`, `loss < 0.1`. Types that differ
-/// are compared as the SDK does it: as texts if one is a text, as doubles if one is a double.
+/// A comparison, decided when the pipeline runs: `flip.output() == "heads"`, `loss < 0.1`. Different types
+/// are compared as in the SDK: as strings if one is a string, as doubles if one is a double.
 struct Condition {
   std::string op;  ///< "==", "!=", "<", "<=", ">", ">="
   Operand left;
@@ -101,7 +101,7 @@ inline Condition operator==(const Value& left, Operand right) {
 inline Condition operator!=(const Value& left, Operand right) {
   return {"!=", left, std::move(right)};
 }
-// Two values: without these, C++20 would also try the operands the other way round.
+// For two values: without these overloads, C++20 would also try the reversed operands.
 inline Condition operator==(const Value& left, const Value& right) {
   return {"==", left, right};
 }
@@ -121,26 +121,27 @@ inline Condition operator>=(const Value& left, Operand right) {
   return {">=", left, std::move(right)};
 }
 
-/// All that the iterations of a loop gave, as a list, for tasks outside of the loop.
+/// The outputs of all iterations of a loop, as a list, for tasks outside the loop.
 Value collected(const Value& output);
 Artifact collected(const Artifact& output);
 
-/// The output of that branch of an if_ … else_ which ran; one of each branch, all of the same type.
-/// @throws core::UsageError if they are not of the branches of one if_, or there is no else_
+/// The output of the branch of an if_ … else_ that ran; `outputs` has one of each branch, all of the same
+/// type.
+/// @throws core::UsageError if they are not from the branches of one if_, or there is no else_
 Value one_of(const std::vector<Value>& outputs);
 Artifact one_of(const std::vector<Artifact>& outputs);
 
-/// Values that the run itself has, for inputs of type STRING. The backend fills them in only where they are
-/// the whole value.
+/// Properties of the run, for inputs of type STRING. The backend fills them in only if they are the whole
+/// value.
 std::string job_name();           ///< name of the run
 std::string job_resource_name();  ///< name of the run's Kubernetes resource
-std::string job_id();             ///< of the run
-std::string task_name();          ///< of the task itself
-std::string task_id();            ///< of the task's execution
+std::string job_id();             ///< id of the run
+std::string task_name();          ///< name of the task itself
+std::string task_id();            ///< id of the task's execution
 std::string job_create_time();    ///< RFC 3339, UTC
 std::string job_schedule_time();  ///< RFC 3339, UTC
 std::string pipeline_root();      ///< the folder of the run's artifacts
-/// The folder of the workspace, also within a longer text. Needs PipelineOptions::workspace.
+/// The folder of the workspace, also as part of a longer string. Needs PipelineOptions::workspace.
 std::string workspace_path();
 
 }  // namespace kfp::dsl

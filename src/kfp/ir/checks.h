@@ -11,7 +11,7 @@
 #include "kfp/ir/placeholder.h"
 #include "kfp/ir/validate.h"
 
-// Shared by the files of validate(); no part of the public interface.
+// Declarations shared by the files of validate(); not part of the public interface.
 namespace kfp::ir::checks {
 
 /// Collects problems.
@@ -30,7 +30,7 @@ class Findings {
 
  private:
   void add(Problem::Severity severity, std::string place, std::string message, std::string hint) {
-    // A component that several tasks run is seen several times.
+    // A component used by several tasks is checked several times.
     if (seen_.insert(place + '\n' + message).second)
       problems_.push_back({severity, std::move(place), std::move(message), std::move(hint)});
   }
@@ -39,7 +39,7 @@ class Findings {
   std::set<std::string> seen_;
 };
 
-/// "did you mean x?", or the names there are.
+/// "did you mean x?", or the list of known names.
 template <class T>
 std::string suggestion(const std::string& name, const std::map<std::string, T>& known) {
   std::vector<std::string> names;
@@ -52,12 +52,12 @@ std::string suggestion(const std::string& name, const std::map<std::string, T>& 
   return fmt::format("there are {}", fmt::join(names, ", "));
 }
 
-/// The scope that a task is in.
+/// The scope of a task.
 struct Scope {
   const PipelineSpec& spec;
-  const ComponentSpec& component;  ///< whose DAG it is
+  const ComponentSpec& component;  ///< the component that has the DAG
   const Dag& dag;
-  std::string place;  ///< of the DAG
+  std::string place;  ///< place of the DAG
 };
 
 /// The value of `map` under `key`, or null.
@@ -75,22 +75,22 @@ const ComponentSpec* component_of(const PipelineSpec& spec, const Task& task);
 /// The executor of a component; null if it has none.
 const Executor* executor_of(const PipelineSpec& spec, const ComponentSpec& component);
 
-/// Checks where a value comes from (references only), for inputs of tasks and Kubernetes settings. The type
-/// that arrives; unspecified where it cannot be told.
+/// Checks the references of a value's source, for inputs of tasks and Kubernetes settings.
+/// @return the type of the value; unspecified if unknown
 ParameterType check_source(const TaskInputParameter& source, const Scope& scope, const std::string& place,
                            Findings& findings);
 
-/// The type of an output parameter as the tasks beside its task see it: a list behind a loop, and behind a
-/// DAG what the task inside gives, whatever is declared. Unspecified where it cannot be told.
+/// The type of an output parameter as other tasks of the DAG see it: a list for a loop, and for a DAG the
+/// type from the task inside, whatever is declared. Unspecified if unknown.
 ParameterType output_type(const PipelineSpec& spec, const Task& task, const std::string& key);
 
-/// True where a JSON value may be given to a parameter of this type.
+/// True if a JSON value fits a parameter of this type.
 bool fits(const Value& value, ParameterType type);
 
-/// All placeholders of all texts inside a JSON value, names of fields included.
+/// Collects all placeholders in all strings of a JSON value, including names of fields.
 void collect_placeholders(const Value& value, std::vector<Placeholder>& found);
 
-/// Checks command, arguments, environment and resources of what a component runs.
+/// Checks command, arguments, environment and resources of a component's executor.
 void check_executor(const ComponentSpec& component, const Executor& executor, const std::string& place,
                     Findings& findings);
 
@@ -98,7 +98,7 @@ void check_executor(const ComponentSpec& component, const Executor& executor, co
 void check_executor_of_task(const Task& task, const ComponentSpec& component, const Executor& executor,
                             const std::string& place, Findings& findings);
 
-/// Checks the platform settings against the pipeline. `scopes` are the tasks of each executor label.
+/// Checks the platform settings against the pipeline. `scopes` has the tasks of each executor label.
 void check_platform(const Pipeline& pipeline, const std::multimap<std::string, Scope>& scopes,
                     Findings& findings);
 

@@ -45,7 +45,7 @@ void append_utf8(std::string& text, std::uint32_t code) {
   }
 }
 
-// Reads CEL from left to right; what conditions and selectors have in common.
+// Reads CEL from left to right: the common part of the parsers for conditions and selectors.
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
@@ -65,7 +65,7 @@ class Reader {
     return at_ == text_.size();
   }
 
-  // Takes `symbol` where it comes next.
+  // Consumes `symbol` if it comes next.
   bool take(std::string_view symbol) {
     skip_space();
     if (!text_.substr(at_).starts_with(symbol)) return false;
@@ -125,12 +125,12 @@ class Reader {
     return whole ? json(integer) : json(real);
   }
 
-  // A text in quotes of either kind.
+  // A string in single or double quotes.
   std::string text() {
     const char quote = text_[at_++];
     std::string value;
     while (true) {
-      if (at_ == text_.size() || text_[at_] == '\n') fail("text that does not end");
+      if (at_ == text_.size() || text_[at_] == '\n') fail("string without an end");
       const char c = text_[at_++];
       if (c == quote) return value;
       if (c == '\\')
@@ -140,18 +140,17 @@ class Reader {
     }
   }
 
-  // The key or the position between brackets, behind "[".
+  // The key or the index in brackets, after "[".
   Selector::Step index() {
     Selector::Step step;
     if (next_is_text()) {
       step = text();
     } else if (next_is_number()) {
       const json position = number();
-      if (!position.is_number_integer() || position.get<std::int64_t>() < 0)
-        fail("expected a position from 0");
+      if (!position.is_number_integer() || position.get<std::int64_t>() < 0) fail("expected an index from 0");
       step = position.get<std::size_t>();
     } else {
-      fail("expected a key in quotes or a position");
+      fail("expected a key in quotes or an index");
     }
     expect("]");
     return step;
@@ -159,7 +158,7 @@ class Reader {
 
  private:
   void escape(std::string& value) {
-    if (at_ == text_.size()) fail("text that does not end");
+    if (at_ == text_.size()) fail("string without an end");
     const char c = text_[at_++];
     static constexpr std::string_view kNames = "abfnrtv\\'\"`?";
     static constexpr std::string_view kMeanings = "\a\b\f\n\r\t\v\\'\"`?";
@@ -185,7 +184,7 @@ class Reader {
     const auto result = std::from_chars(part.data(), part.data() + part.size(), code, base);
     if (part.size() != digits || result.ec != std::errc() || result.ptr != part.data() + part.size())
       fail(fmt::format("expected {} digits of base {}", digits, base));
-    if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) fail("no character of Unicode");
+    if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) fail("not a Unicode character");
     at_ += digits;
     return code;
   }
@@ -216,7 +215,7 @@ class ConditionParser {
   Condition either() {
     if (++depth_ > kMaxDepth) reader_.fail("more than 100 levels");
     Condition left = both();
-    // A tree as deep as the chain is long: evaluation recurses as deep.
+    // The tree is as deep as the chain is long, and so is the recursion of the evaluation.
     for (int length = 0; reader_.take("||"); ++length) {
       if (length > kMaxDepth) reader_.fail("more than 100 alternatives");
       left = join(Kind::kOr, std::move(left), both());
@@ -282,8 +281,8 @@ class ConditionParser {
     const auto conversion = kConversions.find(word);
     if (conversion == kConversions.end())
       reader_.fail(
-          fmt::format("\"{}\" is not known", word),
-          "known are inputs.parameter_values['x'], true, false, null, int(), double(), string(), bool()");
+          fmt::format("\"{}\" is unknown", word),
+          "known: inputs.parameter_values['x'], true, false, null, int(), double(), string(), bool()");
     reader_.expect("(");
     Condition condition{.kind = conversion->second};
     condition.operands.push_back(either());
@@ -294,7 +293,7 @@ class ConditionParser {
   Condition parameter() {
     reader_.expect(".");
     if (const std::string field = reader_.word(); field != "parameter_values")
-      reader_.fail(fmt::format("\"inputs.{}\" is not known", field), "inputs.parameter_values['x'] is");
+      reader_.fail(fmt::format("\"inputs.{}\" is unknown", field), "known: inputs.parameter_values['x']");
     if (reader_.take(".")) return {.kind = Kind::kParameter, .name = reader_.word()};
     reader_.expect("[");
     if (!reader_.next_is_text()) reader_.fail("expected the name of a parameter in quotes");
@@ -327,10 +326,10 @@ class SelectorParser {
       reader_.expect(")");
       selector_.steps.emplace_back(Selector::ParseJson());
     } else if (word == "struct_value" || word == "list_value") {
-      // The value itself, which may stand there as text.
+      // The value itself, which may be given as a string.
       selector_.steps.emplace_back(Selector::ParseJson());
     } else if (word != "string_value") {
-      reader_.fail(fmt::format("\"{}\" is not known", word), "parseJson(string_value)[\"key\"] is");
+      reader_.fail(fmt::format("\"{}\" is unknown", word), "known: parseJson(string_value)[\"key\"]");
     }
     while (true) {
       if (reader_.take("["))
@@ -350,7 +349,7 @@ class SelectorParser {
   throw core::InputError({.message = std::move(message)});
 }
 
-// A double as cel-go writes it: the fewest digits that read back as the same, 1234567 as 1.234567e+06.
+// A double as cel-go writes it: the fewest digits that give the same number again, 1234567 as 1.234567e+06.
 std::string double_text(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
@@ -365,8 +364,8 @@ std::string double_text(double value) {
 
 json convert(Kind kind, const json& value) {
   const auto no = [&](std::string_view to) -> json {
-    refuse(
-        fmt::format("{} cannot be made {}", value.dump(-1, ' ', false, json::error_handler_t::replace), to));
+    refuse(fmt::format("{} cannot be converted to {}",
+                       value.dump(-1, ' ', false, json::error_handler_t::replace), to));
   };
   const auto parsed = [&]<class T>(T number, std::string_view to) {
     const auto& text = value.get_ref<const std::string&>();
@@ -394,7 +393,7 @@ json convert(Kind kind, const json& value) {
       if (value.is_string()) return value;
       if (value.is_number_float()) return double_text(value.get<double>());
       if (value.is_number() || value.is_boolean()) return value.dump();
-      return no("a text");
+      return no("a string");
     default:
       if (value.is_boolean()) return value;
       for (const char* yes : {"true", "True", "TRUE", "t", "T", "1"})
@@ -461,7 +460,7 @@ class Evaluation {
   }
 
  private:
-  // One side that is `decisive` decides, whatever is wrong with the other.
+  // A side equal to `decisive` decides, even if the other is an error.
   bool decide(const Condition& condition, bool decisive) const {
     std::optional<core::InputError> error;
     for (const Condition& operand : condition.operands) {
@@ -517,7 +516,7 @@ json select(const Selector& selector, const json& value) {
     if (std::holds_alternative<Selector::ParseJson>(step)) {
       if (!part.is_string()) continue;
       part = json::parse(part.get_ref<const std::string&>(), nullptr, false);
-      if (part.is_discarded()) refuse("the value that a part is selected from is no JSON");
+      if (part.is_discarded()) refuse("the value that a part is selected from is not JSON");
     } else if (const auto* key = std::get_if<std::string>(&step)) {
       if (!part.is_object() || !part.contains(*key)) refuse(fmt::format("the value has no \"{}\"", *key));
       part = json(part.at(*key));

@@ -16,7 +16,7 @@ struct Exec {
   }
 };
 
-/// Hooks in a container's life.
+/// Hooks in the life cycle of a container.
 struct Lifecycle {
   std::optional<Exec> pre_cache_check;
 
@@ -26,8 +26,8 @@ struct Lifecycle {
   }
 };
 
-/// Accelerators of a container. `resource_*` may hold placeholders; `type` and `count` are deprecated, and
-/// written beside them for older backends.
+/// Accelerators of a container. `resource_*` may have placeholders; `type` and `count` are deprecated, and
+/// written in addition for older backends.
 struct Accelerator {
   std::optional<std::string> type;
   std::optional<std::int64_t> count;
@@ -82,7 +82,7 @@ struct EnvVar {
   }
 };
 
-/// A program in an image. Command and arguments hold placeholders (`{{$.inputs.parameters['x']}}`).
+/// A program in an image. Command and arguments may have placeholders (`{{$.inputs.parameters['x']}}`).
 struct Container {
   std::optional<std::string> image;
   std::vector<std::string> command;
@@ -102,13 +102,13 @@ struct Container {
   }
 };
 
-/// Makes an artifact of something that exists already.
+/// Makes an artifact of existing data.
 struct Importer {
   std::optional<ValueOrRuntimeParameter> artifact_uri;
   std::optional<ArtifactTypeSchema> type_schema;
   std::map<std::string, ValueOrRuntimeParameter> properties;         ///< deprecated: metadata
   std::map<std::string, ValueOrRuntimeParameter> custom_properties;  ///< deprecated: metadata
-  std::optional<bool> reimport;                                      ///< also where it was imported before
+  std::optional<bool> reimport;  ///< import again if it was imported before
   std::optional<JsonObject> metadata;
   std::optional<bool> download_to_workspace;
 
@@ -156,7 +156,7 @@ struct CustomJob {
   }
 };
 
-/// What runs a component.
+/// The implementation of a component.
 struct Executor {
   std::optional<Container> container;
   std::optional<Importer> importer;

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 constexpr YamlLimits kLimits = {.max_bytes = 32 << 20, .max_depth = 100, .max_nodes = 4'000'000};
 
-// How the Python SDK names types in the comment.
+// Name of a type in the comment of the Python SDK.
 std::string comment_type(const std::optional<ParameterType>& type) {
   switch (type.value_or(ParameterType::kUnspecified)) {
     case ParameterType::kUnspecified:
@@ -39,7 +39,7 @@ std::string comment_type(const std::optional<ParameterType>& type) {
   return "unknown";
 }
 
-// No text may end the comment that it stands in.
+// Removes line breaks, because no string may end the comment that contains it.
 std::string one_line(const std::string& text) {
   std::string out;
   for (const char c : text) {
@@ -55,12 +55,12 @@ std::string one_line(const std::string& text) {
   return out;
 }
 
-// A value as Python prints it.
+// A value in the notation of Python's repr().
 std::string python_repr(const Value& value) {
   if (value.is_null()) return "None";
   if (value.is_boolean()) return value.get<bool>() ? "True" : "False";
   if (value.is_number_integer()) {
-    // The SDK holds all numbers as doubles.
+    // The SDK keeps all numbers as doubles.
     const json number = value.get<double>();
     return number.dump();
   }
@@ -114,7 +114,7 @@ std::string signature(const char* heading, const Parameters& parameters, const A
 void check_object(const json& document, const std::filesystem::path& source, const char* which) {
   if (!document.is_object())
     throw core::InputError(
-        {.message = fmt::format("the {} document is not a mapping", which), .file = source});
+        {.message = fmt::format("the {} document must be a mapping", which), .file = source});
 }
 
 }  // namespace
@@ -123,19 +123,19 @@ Pipeline parse_pipeline(const std::string& text, const std::filesystem::path& so
   refuse_other_formats(text, source);
   std::vector<YamlAmbiguity> ambiguities;
   std::vector<json> documents = parse_yaml(text, source, kLimits, &ambiguities);
-  // The server passes over documents without content, too: a file may end in `---` with nothing behind it.
+  // The server ignores documents without content, too: a file may end in `---`.
   std::erase_if(documents, [](const json& document) { return document.is_null(); });
   if (documents.empty())
     throw core::InputError(
         {.message = "is empty", .file = source, .hint = "a compiled pipeline is expected"});
   check_object(documents[0], source, "first");
-  // Objects of Kubernetes come in any number.
+  // A file may have any number of Kubernetes objects.
   if (documents.size() > 2 && !documents[0].contains("kind"))
-    throw core::InputError({.message = fmt::format("holds {} documents", documents.size()),
+    throw core::InputError({.message = fmt::format("has {} documents", documents.size()),
                             .file = source,
-                            .hint = "a pipeline has one, and a second for its platform settings"});
+                            .hint = "a pipeline has one document, and a second one for platform settings"});
   refuse_other_kinds(documents[0], source);
-  if (documents.size() == 1 && documents[0].contains("pipeline_spec")) {  // as a run carries it
+  if (documents.size() == 1 && documents[0].contains("pipeline_spec")) {  // the format of runs
     json parts = std::move(documents[0]);
     documents = {parts["pipeline_spec"]};
     if (parts.contains("platform_spec")) documents.push_back(parts["platform_spec"]);
@@ -143,7 +143,7 @@ Pipeline parse_pipeline(const std::string& text, const std::filesystem::path& so
       if (name != "pipeline_spec" && name != "platform_spec")
         throw core::InputError({.message = fmt::format("has an unknown field \"{}\"", name), .file = source});
   }
-  // The server takes them in any order.
+  // The server accepts them in any order.
   if (documents.size() == 2 && documents[0].contains("platforms") && !documents[0].contains("root"))
     std::swap(documents[0], documents[1]);
   check_object(documents[0], source, "first");
@@ -167,7 +167,7 @@ Pipeline read_pipeline(const std::filesystem::path& file) {
   if (const auto size = std::filesystem::file_size(file, error); !error && size > kLimits.max_bytes)
     throw core::InputError({.message = fmt::format("is larger than {} MiB", kLimits.max_bytes >> 20),
                             .file = file,
-                            .hint = "the server takes no larger pipeline"});
+                            .hint = "the server accepts no larger pipeline"});
   return parse_pipeline(core::read_file(file), file);
 }
 

@@ -27,13 +27,13 @@ struct Format {
 
 using namespace std::string_view_literals;
 
-constexpr const char* kUnpack = "unpack it, and give the YAML file that is in it";
+constexpr const char* kUnpack = "unpack it, and give the YAML file inside";
 constexpr const char* kPipelineWanted = "a compiled pipeline (YAML or JSON) is expected";
 
 constexpr std::array kFormats = {
-    Format{0, "\x1F\x8B"sv, "is a gzip archive, such as packages of KFP SDK 1 are", kUnpack},
+    Format{0, "\x1F\x8B"sv, "is a gzip archive, as are packages of KFP SDK 1", kUnpack},
     Format{0, "PK\x03\x04"sv, "is a zip archive", kUnpack},
-    Format{0, "PK\x05\x06"sv, "is a zip archive with nothing in it", kPipelineWanted},
+    Format{0, "PK\x05\x06"sv, "is an empty zip archive", kPipelineWanted},
     Format{257, "ustar"sv, "is a tar archive", kUnpack},
     Format{0, "BZh"sv, "is a bzip2 archive", kUnpack},
     Format{0, "\xFD\x37zXZ"sv, "is an xz archive", kUnpack},
@@ -46,25 +46,26 @@ constexpr std::array kFormats = {
            "is a program", kPipelineWanted},
     Format{0, "%PDF-"sv, "is a PDF file", kPipelineWanted}};
 
-// An object of Kubernetes, by its group and kind. Longer groups first.
+// An object of Kubernetes, by its group and kind. Longer groups come first.
 struct Kind {
   std::string_view group;
-  std::string_view kind;  ///< "" for any
-  const char* what;       ///< "{}" is its kind
+  std::string_view kind;  ///< "" = any kind
+  const char* what;       ///< message; "{}" is replaced by the kind
   const char* hint;
 };
 
-constexpr const char* kSubmit = "calopipe reads compiled pipelines of KFP SDK 2; kubectl takes this as it is";
+constexpr const char* kSubmit =
+    "calopipe reads compiled pipelines of KFP SDK 2; kubectl reads this file directly";
 
 constexpr std::array kKinds = {
     Kind{"argoproj.io/", "", "is a {} of Argo, not a compiled pipeline of KFP",
-         "calopipe reads compiled pipelines of KFP SDK 2; argo takes this as it is"},
+         "calopipe reads compiled pipelines of KFP SDK 2; argo reads this file directly"},
     Kind{"pipelines.kubeflow.org/", "PipelineVersion",
-         "is a {} of Kubeflow, an object of Kubernetes around a compiled pipeline",
-         "take the pipeline out: yq .spec.pipelineSpec FILE > pipeline.yaml"},
+         "is a {} of Kubeflow, a Kubernetes object that contains a compiled pipeline",
+         "extract the pipeline: yq .spec.pipelineSpec FILE > pipeline.yaml"},
     Kind{"pipelines.kubeflow.org/", "",
-         "is a {} of Kubeflow, an object of Kubernetes without the pipeline's tasks",
-         "its PipelineVersion holds them, under spec.pipelineSpec"},
+         "is a {} of Kubeflow, a Kubernetes object without the pipeline's tasks",
+         "its PipelineVersion has them, under spec.pipelineSpec"},
     Kind{"trainer.kubeflow.org/", "", "is a {} of Kubeflow Trainer, not a compiled pipeline", kSubmit},
     Kind{"kubeflow.org/", "Experiment", "is an {} of Katib, not a compiled pipeline", kSubmit},
     Kind{"kubeflow.org/", "Trial", "is a {} of Katib, not a compiled pipeline", kSubmit},
@@ -80,7 +81,7 @@ std::string text_at(const json& object, const json::json_pointer& place) {
   return object.contains(place) && object[place].is_string() ? object[place].get<std::string>() : "";
 }
 
-// The version of the SDK that compiled a workflow; empty if none did.
+// The version of the SDK that compiled a workflow; empty if it was not compiled by an SDK.
 std::string sdk_version(const json& workflow) {
   for (const char* where : {"annotations", "labels"}) {
     if (!workflow.contains("metadata") || !workflow["metadata"].is_object()) continue;
@@ -126,7 +127,7 @@ bool is_pipeline_like(const json& document) {
 
 bool is_python(const std::string& text, const std::filesystem::path& source) {
   if (source.extension() == ".py") return true;
-  // Lines as no YAML has them.
+  // Lines that never occur in YAML.
   static const std::regex kLine(
       R"((^|\n)(from [A-Za-z_.]+ import [^\n:]+|import [A-Za-z_.]+( as [a-z_]+)?|@(dsl|kfp|component)\b[^\n]*|def [a-z_]+\(.*\).*:)(\n|$))");
   const std::string head = text.substr(0, 4096);
@@ -142,11 +143,11 @@ void refuse_other_formats(const std::string& text, const std::filesystem::path& 
       refuse(source, format.what, format.hint);
   const std::size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
   if (first == std::string::npos) return;
-  // "<<" is a key of YAML.
+  // "<<" is a YAML key.
   if (text[first] == '<' && first + 1 < text.size() && text[first + 1] != '<')
     refuse(source, "is XML or HTML", kPipelineWanted);
   if (text[first] != '{' && is_python(text, source))
-    refuse(source, "is a Python program, not what it compiles to",
+    refuse(source, "is a Python program, not a compiled pipeline",
            "kfp.compiler.Compiler().compile writes the YAML file");
 }
 
@@ -158,9 +159,10 @@ void refuse_other_kinds(const json& document, const std::filesystem::path& sourc
     refuse(source, "is a component of KFP SDK 1 (component YAML), not a compiled pipeline",
            "load it with kfp.components.load_component_from_file of SDK 2, and compile that");
   if (document.contains("pipelineSpec") && !document.contains("root"))
-    refuse(source, "is a job (PipelineJob) around a compiled pipeline, as SDK 1.8 and Vertex AI write it",
+    refuse(source,
+           "is a job (PipelineJob) that contains a compiled pipeline, as written by SDK 1.8 and Vertex AI",
            document["pipelineSpec"].is_object()
-               ? "take the pipeline out: yq .pipelineSpec FILE > pipeline.yaml"
+               ? "extract the pipeline: yq .pipelineSpec FILE > pipeline.yaml"
                : "compile it with SDK 2");
   if (document.contains("nbformat")) refuse(source, "is a notebook", kPipelineWanted);
   if (document.contains("swagger") || document.contains("openapi"))
@@ -170,10 +172,9 @@ void refuse_other_kinds(const json& document, const std::filesystem::path& sourc
   std::size_t count = 0;
   for (const auto& [name, value] : document.items())
     if (++count <= 4) names += (names.empty() ? "" : ", ") + name;
-  refuse(
-      source,
-      fmt::format("holds none of the fields of a compiled pipeline, but {}{}", names, count > 4 ? " …" : ""),
-      "a compiled pipeline has pipelineInfo, components and root; parameters are given by --config");
+  refuse(source,
+         fmt::format("has none of the fields of a compiled pipeline, but {}{}", names, count > 4 ? " …" : ""),
+         "a compiled pipeline has pipelineInfo, components and root; parameters are given with --config");
 }
 
 }  // namespace kfp::ir

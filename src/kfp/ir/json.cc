@@ -62,7 +62,7 @@ json written(const T& value) {
     return object;
   } else {
     ObjectWriter writer;
-    // describe() serves readers too and is not const; the writer changes nothing.
+    // describe() also serves readers and is not const; the writer changes nothing.
     const_cast<T&>(value).describe(writer);
     return writer.take();
   }

@@ -6,7 +6,7 @@
 
 namespace kfp::ir {
 
-/// An artifact that a component takes (ComponentInputsSpec.ArtifactSpec).
+/// An input artifact of a component (ComponentInputsSpec.ArtifactSpec).
 struct InputArtifactSpec {
   std::optional<ArtifactTypeSchema> artifact_type;
   std::optional<bool> is_artifact_list;
@@ -22,14 +22,14 @@ struct InputArtifactSpec {
   }
 };
 
-/// A parameter that a component takes (ComponentInputsSpec.ParameterSpec).
+/// An input parameter of a component (ComponentInputsSpec.ParameterSpec).
 struct InputParameterSpec {
   std::optional<PrimitiveType> type;  ///< deprecated
   std::optional<ParameterType> parameter_type;
   std::optional<Value> default_value;
   std::optional<bool> is_optional;
   std::optional<std::string> description;
-  std::vector<Value> literals;  ///< allowed values, where not all are
+  std::vector<Value> literals;  ///< allowed values; empty = all
 
   template <class V>
   void describe(V& v) {
@@ -42,7 +42,7 @@ struct InputParameterSpec {
   }
 };
 
-/// What a component takes.
+/// The inputs of a component.
 struct ComponentInputs {
   std::map<std::string, InputArtifactSpec> artifacts;
   std::map<std::string, InputParameterSpec> parameters;
@@ -54,7 +54,7 @@ struct ComponentInputs {
   }
 };
 
-/// An artifact that a component gives (ComponentOutputsSpec.ArtifactSpec).
+/// An output artifact of a component (ComponentOutputsSpec.ArtifactSpec).
 struct OutputArtifactSpec {
   std::optional<ArtifactTypeSchema> artifact_type;
   std::map<std::string, ValueOrRuntimeParameter> properties;         ///< deprecated: metadata
@@ -74,7 +74,7 @@ struct OutputArtifactSpec {
   }
 };
 
-/// A parameter that a component gives (ComponentOutputsSpec.ParameterSpec).
+/// An output parameter of a component (ComponentOutputsSpec.ParameterSpec).
 struct OutputParameterSpec {
   std::optional<PrimitiveType> type;  ///< deprecated
   std::optional<ParameterType> parameter_type;
@@ -88,7 +88,7 @@ struct OutputParameterSpec {
   }
 };
 
-/// What a component gives.
+/// The outputs of a component.
 struct ComponentOutputs {
   std::map<std::string, OutputArtifactSpec> artifacts;
   std::map<std::string, OutputParameterSpec> parameters;
@@ -112,7 +112,7 @@ struct ArtifactSelector {
   }
 };
 
-/// Where an output artifact of a DAG comes from; of several, the one whose task ran.
+/// The source of a DAG's output artifact; if there are several, the one whose task ran.
 struct DagOutputArtifact {
   std::vector<ArtifactSelector> artifact_selectors;
 
@@ -134,7 +134,7 @@ struct ParameterSelector {
   }
 };
 
-/// The first of several output parameters whose task ran.
+/// Several output parameters, of which the first whose task ran is taken.
 struct ParameterSelectors {
   std::vector<ParameterSelector> parameter_selectors;
 
@@ -144,7 +144,7 @@ struct ParameterSelectors {
   }
 };
 
-/// Where an output parameter of a DAG comes from.
+/// The source of a DAG's output parameter.
 struct DagOutputParameter {
   std::optional<ParameterSelector> value_from_parameter;
   std::optional<ParameterSelectors> value_from_oneof;
@@ -156,7 +156,7 @@ struct DagOutputParameter {
   }
 };
 
-/// What a DAG gives, by the names of its component's outputs.
+/// The outputs of a DAG, by the names of its component's outputs.
 struct DagOutputs {
   std::map<std::string, DagOutputArtifact> artifacts;
   std::map<std::string, DagOutputParameter> parameters;
@@ -168,7 +168,7 @@ struct DagOutputs {
   }
 };
 
-/// Tasks and what comes out of them.
+/// Tasks and outputs.
 struct Dag {
   std::map<std::string, Task> tasks;
   std::optional<DagOutputs> outputs;
@@ -180,7 +180,7 @@ struct Dag {
   }
 };
 
-/// A setting of the task that its component receives.
+/// A setting of the task that is passed to its component.
 struct TaskConfigPassthrough {
   std::optional<TaskConfigPassthroughType> field;
   std::optional<bool> apply_to_task;
@@ -192,7 +192,7 @@ struct TaskConfigPassthrough {
   }
 };
 
-/// A component: its interface, and a DAG or the label of an executor.
+/// A component: its interface, and either a DAG or the label of an executor.
 struct ComponentSpec {
   std::optional<ComponentInputs> input_definitions;
   std::optional<ComponentOutputs> output_definitions;
@@ -212,7 +212,7 @@ struct ComponentSpec {
   }
 };
 
-/// What a pipeline is called.
+/// Names of a pipeline.
 struct PipelineInfo {
   std::optional<std::string> name;
   std::optional<std::string> display_name;
@@ -248,7 +248,7 @@ struct PipelineSpec {
   }
 };
 
-/// A value of a pipeline's file that readers of YAML take differently.
+/// A value in a pipeline's file that YAML readers interpret differently.
 struct ReadingNote {
   std::string place;    ///< "root.dag.tasks.train.inputs.parameters.epochs.runtimeValue.constant"
   std::string message;  ///< "line 7: 0777 is 511 for the server and here, …"
@@ -259,7 +259,7 @@ struct ReadingNote {
 struct Pipeline {
   PipelineSpec spec;
   std::optional<PlatformSpec> platform;
-  std::vector<ReadingNote> notes = {};  ///< of the file that it was read from
+  std::vector<ReadingNote> notes = {};  ///< about the file that it was read from
 };
 
 }  // namespace kfp::ir

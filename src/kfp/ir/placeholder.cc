@@ -6,7 +6,8 @@
 namespace kfp::ir {
 namespace {
 
-// The x of `['x']` or `["x"]` at the beginning of `text`, which is taken off; empty if there is none.
+// Returns the x of `['x']` or `["x"]` at the beginning of `text` and removes it there; empty if there is
+// none.
 std::string take_name(std::string_view& text) {
   if (text.size() < 4 || text[0] != '[' || (text[1] != '\'' && text[1] != '"')) return "";
   const std::string_view closing = text[1] == '\'' ? "']" : "\"]";
@@ -35,7 +36,7 @@ Placeholder parse(std::string_view text) {
     inner.remove_prefix(prefix.size());
     placeholder.name = take_name(inner);
     placeholder.access = inner;
-    // A parameter has no parts, here or in the backend.
+    // A parameter has no parts, as in the backend.
     if (!placeholder.name.empty() && (kind != Kind::kInputParameter || inner.empty()))
       placeholder.kind = kind;
     return placeholder;

@@ -5,7 +5,7 @@
 
 namespace kfp::ir {
 
-/// A mount of /dev/shm in memory.
+/// A mount of /dev/shm, in memory.
 struct EnabledSharedMemory {
   std::optional<std::string> volume_name;
   std::optional<std::string> size;
@@ -17,7 +17,7 @@ struct EnabledSharedMemory {
   }
 };
 
-/// A secret as files. `secret_name` is deprecated; the name comes from `secret_name_parameter`.
+/// A secret as files. `secret_name` is deprecated; `secret_name_parameter` gives the name.
 struct SecretAsVolume {
   std::optional<std::string> secret_name;
   std::optional<std::string> mount_path;
@@ -33,7 +33,7 @@ struct SecretAsVolume {
   }
 };
 
-/// Which key of a secret becomes which environment variable.
+/// Maps a key of a secret to an environment variable.
 struct SecretKeyToEnv {
   std::optional<std::string> secret_key;
   std::optional<std::string> env_var;
@@ -61,8 +61,8 @@ struct SecretAsEnv {
   }
 };
 
-/// A persistent volume claim's mount. The first three are deprecated; the name comes from
-/// `pvc_name_parameter`.
+/// A mount of a persistent volume claim. The first three fields are deprecated; `pvc_name_parameter` gives
+/// the name.
 struct PvcMount {
   std::optional<TaskOutputParameter> task_output_parameter;
   std::optional<std::string> constant;
@@ -122,7 +122,7 @@ struct ConfigMapAsVolume {
   }
 };
 
-/// Which key of a config map becomes which environment variable.
+/// Maps a key of a config map to an environment variable.
 struct ConfigMapKeyToEnv {
   std::optional<std::string> config_map_key;
   std::optional<std::string> env_var;
@@ -150,7 +150,7 @@ struct ConfigMapAsEnv {
   }
 };
 
-/// A volume that lives as long as the pod, provisioned by a storage class.
+/// A volume with the lifetime of the pod, provisioned by a storage class.
 struct GenericEphemeralVolume {
   std::optional<std::string> volume_name;
   std::optional<std::string> mount_path;
@@ -172,7 +172,7 @@ struct GenericEphemeralVolume {
   }
 };
 
-/// A secret with which images are pulled.
+/// A secret for pulling images.
 struct ImagePullSecret {
   std::optional<std::string> secret_name;  ///< deprecated
   std::optional<TaskInputParameter> secret_name_parameter;
@@ -184,7 +184,7 @@ struct ImagePullSecret {
   }
 };
 
-/// A field of the pod ("metadata.name") as environment variable.
+/// A field of the pod ("metadata.name") as an environment variable.
 struct FieldPathAsEnv {
   std::optional<std::string> name;
   std::optional<std::string> field_path;
@@ -196,7 +196,7 @@ struct FieldPathAsEnv {
   }
 };
 
-/// A taint of nodes that a pod accepts; `toleration_json` replaces the rest.
+/// A taint of nodes that a pod tolerates; `toleration_json` replaces the other fields.
 struct Toleration {
   std::optional<std::string> key;
   std::optional<std::string> operator_;  ///< "Equal" or "Exists"
@@ -230,7 +230,7 @@ struct SelectorRequirement {
   }
 };
 
-/// Nodes that a pod needs, or prefers where it has a weight.
+/// Nodes that a pod requires, or prefers if there is a weight.
 struct NodeAffinityTerm {
   std::vector<SelectorRequirement> match_expressions;
   std::vector<SelectorRequirement> match_fields;
@@ -246,8 +246,7 @@ struct NodeAffinityTerm {
   }
 };
 
-/// Pods beside which (or, with `anti`, apart from which) a pod needs to run, or prefers where it has a
-/// weight.
+/// Pods that a pod must run with (or, with `anti`, apart from), or prefers to if there is a weight.
 struct PodAffinityTerm {
   std::vector<SelectorRequirement> match_pod_expressions;
   std::map<std::string, std::string> match_pod_labels;
@@ -271,7 +270,7 @@ struct PodAffinityTerm {
   }
 };
 
-/// An empty folder that lives as long as the pod.
+/// An empty folder with the lifetime of the pod.
 struct EmptyDirMount {
   std::optional<std::string> volume_name;
   std::optional<std::string> mount_path;
@@ -287,7 +286,7 @@ struct EmptyDirMount {
   }
 };
 
-/// Who the container's process is.
+/// User and group of the container's process.
 struct SecurityContext {
   std::optional<std::int64_t> run_as_user;
   std::optional<std::int64_t> run_as_group;
@@ -301,7 +300,7 @@ struct SecurityContext {
   }
 };
 
-/// A volume of the pod in an init container.
+/// A mount of the pod's volume in an init container.
 struct VolumeMount {
   std::optional<std::string> volume_name;
   std::optional<std::string> mount_path;
@@ -325,7 +324,7 @@ struct ResourceRequirements {
   }
 };
 
-/// A container that ends before the main one starts (or runs beside it: restart policy "Always").
+/// A container that ends before the main one starts (or runs alongside it: restart policy "Always").
 struct InitContainer {
   std::optional<std::string> name;
   std::optional<std::string> image;
@@ -361,7 +360,7 @@ struct PodResourceClaim {
   }
 };
 
-/// What Kubernetes adds to one executor (KubernetesExecutorConfig).
+/// Kubernetes settings of one executor (KubernetesExecutorConfig).
 struct KubernetesExecutorConfig {
   std::vector<SecretAsVolume> secret_as_volume;
   std::vector<SecretAsEnv> secret_as_env;
@@ -419,7 +418,7 @@ struct PlatformDeploymentConfig {
   }
 };
 
-/// The claim behind a workspace.
+/// Settings of the volume claim for a workspace.
 struct KubernetesWorkspaceConfig {
   std::optional<JsonObject> pvc_spec_patch;
 
@@ -459,7 +458,7 @@ struct PipelineConfig {
   }
 };
 
-/// What Kubernetes adds to a pipeline (SinglePlatformSpec).
+/// Kubernetes settings of a pipeline (SinglePlatformSpec).
 struct SinglePlatformSpec {
   std::optional<PlatformDeploymentConfig> deployment_spec;
   std::optional<std::string> platform;
@@ -475,7 +474,7 @@ struct SinglePlatformSpec {
   }
 };
 
-/// The platforms of a pipeline. Kubernetes is understood; others are kept as they are.
+/// The platforms of a pipeline. Kubernetes is interpreted; others are kept unchanged.
 struct Platforms {
   std::optional<SinglePlatformSpec> kubernetes;
   std::map<std::string, JsonObject> others;

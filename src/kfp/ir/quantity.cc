@@ -7,7 +7,7 @@
 namespace kfp::ir {
 namespace {
 
-// The number at the beginning of `text`, times the unit behind it where `units` has that.
+// The number at the beginning of `text`, times its unit; nullopt if `units` does not have the unit.
 std::optional<double> parse(std::string_view text, std::chars_format format,
                             const std::map<std::string_view, double>& units) {
   double number = 0;

@@ -5,16 +5,15 @@
 
 namespace kfp::ir {
 
-/// A Kubernetes quantity as a cluster reads it ("500m", "4Gi", "1e3"); nullopt if the text is none.
+/// The value of a Kubernetes quantity as a cluster reads it ("500m", "4Gi", "1e3"); nullopt if invalid.
 std::optional<double> quantity(std::string_view text);
 
-// Kubernetes takes more; a pipeline may ask for this:
+// Kubernetes accepts more quantities; a pipeline may use the following:
 
-/// Cores of a Kubernetes quantity ("2", "0.5", "500m"); nullopt if the text is none.
+/// Cores of a Kubernetes quantity ("2", "0.5", "500m"); nullopt if invalid.
 std::optional<double> cpu_cores(std::string_view quantity);
 
-/// Bytes of a Kubernetes quantity ("1000", "4Gi", "500M", suffixes K to E, Ki to Ei); nullopt if the text
-/// is none.
+/// Bytes of a Kubernetes quantity ("1000", "4Gi", "500M", suffixes K to E, Ki to Ei); nullopt if invalid.
 std::optional<double> memory_bytes(std::string_view quantity);
 
 }  // namespace kfp::ir

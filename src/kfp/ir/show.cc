@@ -157,7 +157,7 @@ class GraphBuilder {
         entry["too_deep"] = true;
       return;
     }
-    // Only what runs in a container of its own is cached.
+    // Only tasks that run in their own container are cached.
     entry["cached"] = task.caching_options && task.caching_options->enable_cache.value_or(false);
     entry["kind"] = "missing";
     const std::string label = component.executor_label.value_or("");
@@ -182,18 +182,19 @@ class GraphBuilder {
 
   const PipelineSpec& spec_;
   json kubernetes_ = json::object();
-  std::map<std::string, std::string> shown_;  // component with a DAG -> path of the task where it is shown
+  std::map<std::string, std::string> shown_;  // component with a DAG -> path of the task that lists it
 };
 
 std::string shown_value(const json& value, std::size_t most = 100) {
   std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
   if (text.size() <= most) return text;
   std::size_t end = most - 3;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not inside a character
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+    --end;  // do not cut inside a character
   return text.substr(0, end) + "...";
 }
 
-// What a terminal shows of a text from anywhere: no control characters.
+// A string for the terminal, without control characters.
 std::string printable(const std::string& text) {
   const bool clean = std::none_of(text.begin(), text.end(),
                                   [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
@@ -232,13 +233,13 @@ void add_tasks(const json& tasks, int column, std::string& out) {
       std::string words =
           fmt::format("for each {} in {}", loop["item"].get<std::string>(), loop["over"].get<std::string>());
       if (const int limit = loop.value("parallelism", 0); limit > 0)
-        words += fmt::format(", {} at once", limit);
+        words += fmt::format(", at most {} at once", limit);
       line(words);
     }
     if (!task["after"].empty())
       line(fmt::format("after {}", fmt::join(task["after"].get<std::vector<std::string>>(), ", ")));
-    if (task.contains("runs_after_failures")) line("also where those fail");
-    if (task.contains("retries")) line(fmt::format("tried again {} times", task["retries"].get<int>()));
+    if (task.contains("runs_after_failures")) line("also if those fail");
+    if (task.contains("retries")) line(fmt::format("retried up to {} times", task["retries"].get<int>()));
     if (task.contains("cached") && !task["cached"].get<bool>() && kind == "container") line("not cached");
     if (task.contains("kubernetes")) line("kubernetes " + shown_value(task["kubernetes"], 160));
     if (task.contains("uri")) line("uri " + shown_value(task["uri"]));

@@ -7,13 +7,14 @@
 
 namespace kfp::ir {
 
-/// The graph of a pipeline: what it takes and gives, and its tasks in topological order (by name among
-/// equals), each with its component, inputs and where they come from, conditions, loops, retries, Kubernetes
-/// settings, and the tasks of its own DAG inside. A DAG that several tasks run is shown at the first of them
-/// (`same_as` names it elsewhere), so that the size stays that of the file. Also for pipelines with mistakes.
+/// The graph of a pipeline: its inputs and outputs, and its tasks in topological order (alphabetical if
+/// several could be next), each with its component, inputs and their sources, conditions, loops, retries,
+/// Kubernetes settings, and the tasks of its own DAG. A DAG that several tasks run is listed only at the
+/// first of them (`same_as` refers to it), so that the size is proportional to that of the file. Pipelines
+/// with mistakes are allowed.
 nlohmann::json graph(const Pipeline& pipeline);
 
-/// The same for people, DAGs indented.
+/// The same as readable text, with indented DAGs.
 std::string show(const Pipeline& pipeline);
 
 }  // namespace kfp::ir

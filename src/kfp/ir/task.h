@@ -16,7 +16,7 @@ struct TaskOutputParameter {
   }
 };
 
-/// How another task ended, for exit tasks.
+/// The final status of another task, for exit tasks.
 struct TaskFinalStatus {
   std::optional<std::string> producer_task;
 
@@ -26,13 +26,13 @@ struct TaskFinalStatus {
   }
 };
 
-/// Where the value of a task's input parameter comes from (TaskInputsSpec.InputParameterSpec).
+/// The source of a task's input parameter (TaskInputsSpec.InputParameterSpec).
 struct TaskInputParameter {
   std::optional<TaskOutputParameter> task_output_parameter;
   std::optional<ValueOrRuntimeParameter> runtime_value;
-  std::optional<std::string> component_input_parameter;  ///< of the component that the DAG belongs to
+  std::optional<std::string> component_input_parameter;  ///< an input of the component that has the DAG
   std::optional<TaskFinalStatus> task_final_status;
-  /// CEL that picks a part of the value: `parseJson(string_value)["A"]`.
+  /// CEL that selects a part of the value: `parseJson(string_value)["A"]`.
   std::optional<std::string> parameter_expression_selector;
 
   template <class V>
@@ -57,7 +57,7 @@ struct TaskOutputArtifact {
   }
 };
 
-/// Where a task's input artifact comes from (TaskInputsSpec.InputArtifactSpec).
+/// The source of a task's input artifact (TaskInputsSpec.InputArtifactSpec).
 struct TaskInputArtifact {
   std::optional<TaskOutputArtifact> task_output_artifact;
   std::optional<std::string> component_input_artifact;
@@ -69,7 +69,7 @@ struct TaskInputArtifact {
   }
 };
 
-/// The inputs of a task, by the names that its component gives them.
+/// The inputs of a task, by the names in its component.
 struct TaskInputs {
   std::map<std::string, TaskInputParameter> parameters;
   std::map<std::string, TaskInputArtifact> artifacts;
@@ -91,7 +91,7 @@ struct TaskInfo {
   }
 };
 
-/// Whether a finished task with the same inputs may stand for this one.
+/// Settings of the cache, which reuses the results of a finished task with the same inputs.
 struct CachingOptions {
   std::optional<bool> enable_cache;
   std::optional<std::string> cache_key;  ///< replaces the key that the server computes
@@ -113,7 +113,7 @@ struct ComponentRef {
   }
 };
 
-/// When a task runs: a condition (CEL over `inputs.parameter_values['x']`) and a strategy.
+/// Conditions for running a task: an expression (CEL over `inputs.parameter_values['x']`) and a strategy.
 struct TriggerPolicy {
   std::optional<std::string> condition;
   std::optional<TriggerStrategy> strategy;
@@ -125,7 +125,7 @@ struct TriggerPolicy {
   }
 };
 
-/// The artifacts that an iterator goes over.
+/// The artifacts of a loop.
 struct ArtifactItems {
   std::optional<std::string> input_artifact;
 
@@ -147,7 +147,7 @@ struct ArtifactIterator {
   }
 };
 
-/// The values that an iterator goes over: a JSON list as text, or an input parameter that is a list.
+/// The values of a loop: a JSON list as a string, or an input parameter that is a list.
 struct ParameterItems {
   std::optional<std::string> raw;
   std::optional<std::string> input_parameter;
@@ -159,7 +159,7 @@ struct ParameterItems {
   }
 };
 
-/// A loop over values; `item_input` is the input parameter of the component that receives each.
+/// A loop over values; `item_input` is the component's input parameter that receives each value.
 struct ParameterIterator {
   std::optional<ParameterItems> items;
   std::optional<std::string> item_input;
@@ -171,7 +171,7 @@ struct ParameterIterator {
   }
 };
 
-/// How often a failed task is tried again, and how long to wait before.
+/// Number of retries of a failed task, and the waiting times before them.
 struct RetryPolicy {
   std::optional<std::int32_t> max_retry_count;
   std::optional<Duration> backoff_duration;
@@ -187,7 +187,7 @@ struct RetryPolicy {
   }
 };
 
-/// How many iterations of a loop run at once; 0 is no limit.
+/// Largest number of simultaneous iterations of a loop; 0 = no limit.
 struct IteratorPolicy {
   std::optional<std::int32_t> parallelism_limit;
 
@@ -201,7 +201,7 @@ struct IteratorPolicy {
 struct Task {
   std::optional<TaskInfo> task_info;
   std::optional<TaskInputs> inputs;
-  std::vector<std::string> dependent_tasks;  ///< those that this one waits for
+  std::vector<std::string> dependent_tasks;  ///< tasks that must end before this one
   std::optional<CachingOptions> caching_options;
   std::optional<ComponentRef> component_ref;
   std::optional<TriggerPolicy> trigger_policy;

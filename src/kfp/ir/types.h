@@ -13,13 +13,13 @@
 /// The structs follow api/v2alpha1/pipeline_spec.proto and
 /// kubernetes_platform/proto/kubernetes_executor_config.proto of kubeflow/pipelines, field by field, in
 /// proto3 JSON names. Each declares its fields once, in `describe(v)`: `v("jsonName", member)`, and
-/// `v.alternative("group", "jsonName", member)` for those of which one at most may be set. Reader, writer and
-/// schema derive from that. Scalars and sub-messages are std::optional, so that what was written explicitly
-/// (`isOptional: false`) is written again; an empty list or mapping is the same as an absent one, as in
+/// `v.alternative("group", "jsonName", member)` for fields of which at most one may be set. Reader, writer
+/// and schema derive from that. Scalars and sub-messages are std::optional, so that values written explicitly
+/// (`isOptional: false`) are written again; an empty list or mapping is the same as an absent one, as in
 /// proto3.
 namespace kfp::ir {
 
-/// Any JSON value (google.protobuf.Value). Integers keep 64 bits here; the backend holds doubles.
+/// Any JSON value (google.protobuf.Value). Integers keep 64 bits here; the backend keeps doubles.
 using Value = nlohmann::json;
 
 /// A JSON object (google.protobuf.Struct).
@@ -27,13 +27,14 @@ struct JsonObject {
   nlohmann::json value = nlohmann::json::object();
 };
 
-/// A time span as proto3 JSON writes it: seconds with at most nine decimals and an "s" ("3600s", "0.5s").
+/// A time span in the notation of proto3 JSON: seconds with at most nine decimals and an "s" ("3600s",
+/// "0.5s").
 struct Duration {
   std::string text;
   double seconds() const;
 };
 
-/// Types of parameters (ParameterType.ParameterTypeEnum); in the order of their numbers.
+/// Types of parameters (ParameterType.ParameterTypeEnum), in the order of their numbers.
 enum class ParameterType {
   kUnspecified,
   kNumberDouble,
@@ -46,13 +47,13 @@ enum class ParameterType {
   kTaskConfig
 };
 
-/// Types of parameters of schema 2.0 (PrimitiveType.PrimitiveTypeEnum); the backend reads ParameterType.
+/// Types of parameters in schema 2.0 (PrimitiveType.PrimitiveTypeEnum); the backend reads ParameterType.
 enum class PrimitiveType { kUnspecified, kInt, kDouble, kString };
 
-/// When a task starts (PipelineTaskSpec.TriggerPolicy.TriggerStrategy).
+/// Conditions for the start of a task (PipelineTaskSpec.TriggerPolicy.TriggerStrategy).
 enum class TriggerStrategy { kUnspecified, kAllUpstreamTasksSucceeded, kAllUpstreamTasksCompleted };
 
-/// What of a task's settings is handed to the component as TaskConfig (TaskConfigPassthroughTypeEnum).
+/// Settings of a task that can be passed to its component as TaskConfig (TaskConfigPassthroughTypeEnum).
 enum class TaskConfigPassthroughType {
   kNone,
   kResources,
@@ -63,13 +64,13 @@ enum class TaskConfigPassthroughType {
   kKubernetesVolumes
 };
 
-/// Names of an enumeration in the order of its values, as the IR spells them ("NUMBER_DOUBLE").
+/// Names of an enumeration's values, in order and in the IR's spelling ("NUMBER_DOUBLE").
 std::span<const char* const> enum_names(ParameterType);
 std::span<const char* const> enum_names(PrimitiveType);
 std::span<const char* const> enum_names(TriggerStrategy);
 std::span<const char* const> enum_names(TaskConfigPassthroughType);
 
-/// "NUMBER_DOUBLE" …
+/// Name of an enumeration's value: "NUMBER_DOUBLE" …
 template <class E>
 requires std::is_enum_v<E> std::string to_string(E value) {
   return enum_names(value)[static_cast<std::size_t>(value)];
@@ -103,7 +104,7 @@ struct ValueOrRuntimeParameter {
   }
 };
 
-/// The type of an artifact: `system.Dataset` with a version, or a schema of the user's.
+/// The type of an artifact: `system.Dataset` with a version, or the user's own schema.
 struct ArtifactTypeSchema {
   std::optional<std::string> schema_title;
   std::optional<std::string> schema_uri;  ///< deprecated

@@ -58,12 +58,12 @@ bool fits(const Value& value, ParameterType type) {
 
 namespace {
 
-constexpr double kLargestInteger = 9007199254740991;  // 2^53 - 1: the backend holds numbers as doubles
+constexpr double kLargestInteger = 9007199254740991;  // 2^53 - 1: the backend keeps numbers as doubles
 
 void check_numbers(const Value& value, const std::string& place, Findings& findings) {
   if (value.is_number() && std::abs(value.get<double>()) > kLargestInteger &&
       (value.is_number_integer() || value.get<double>() < 1e19))
-    findings.warning(place, fmt::format("{} is beyond 2^53 and loses digits in the backend", value.dump()),
+    findings.warning(place, fmt::format("{} is above 2^53 and loses digits in the backend", value.dump()),
                      "pass it as a STRING");
   if (value.is_structured())
     for (const json& element : value) check_numbers(element, place, findings);
@@ -74,7 +74,7 @@ std::string shortened(const Value& value) {
   return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
-// Type names beyond the enumeration's, for messages.
+// Name of a type for messages.
 std::string type_text(ParameterType type) {
   return type == ParameterType::kUnspecified ? "no type" : to_string(type);
 }
@@ -98,12 +98,12 @@ void check_types(ParameterType given, ParameterType wanted, const std::string& p
                  Findings& findings) {
   if (given == ParameterType::kUnspecified || wanted == ParameterType::kUnspecified || given == wanted)
     return;
-  // A final status is a structure to those that read it.
+  // Readers see a final status as a structure.
   if (given == ParameterType::kTaskFinalStatus && wanted == ParameterType::kStruct) return;
   const std::string message =
       fmt::format("takes {}, but {} gives {}", type_text(wanted), from, type_text(given));
   if (given == ParameterType::kNumberInteger && wanted == ParameterType::kNumberDouble)
-    return findings.note(place, message, "an integer is taken for a double");
+    return findings.note(place, message, "an integer is accepted as a double");
   findings.error(place, message);
 }
 
@@ -124,10 +124,10 @@ bool loops(const Task& task) {
   return task.parameter_iterator || task.artifact_iterator;
 }
 
-// The type of an output parameter as those beside the task see it: a loop gives a list of what each turn
-// gives, a DAG what the task inside gives. The SDK declares outputs of DAGs in and around loops now as the
-// list, now as what it holds, and the backend does not look, so that the declaration decides only where a
-// container stands behind it.
+// The type of an output parameter as other tasks of the DAG see it: for a loop a list with one element per
+// iteration, for a DAG the type from the task inside. The SDK declares outputs of DAGs in and around loops
+// sometimes as the list, sometimes as its element, and the backend does not check, so that only the
+// declarations of containers count.
 ParameterType traced_type(const PipelineSpec& spec, const Task& task, const std::string& key, int& budget) {
   if (loops(task)) return ParameterType::kList;
   const ComponentSpec* component = component_of(spec, task);
@@ -162,12 +162,12 @@ const Task* check_producer(const std::optional<std::string>& name, const Scope& 
   return producer;
 }
 
-// The output parameter of a task, or null with a problem.
+// Finds the output parameter of a task; returns null after reporting a problem.
 const OutputParameterSpec* check_output_parameter(const Task& producer, const std::string& task,
                                                   const std::string& key, const Scope& scope,
                                                   const std::string& place, Findings& findings) {
   const ComponentSpec* component = component_of(scope.spec, producer);
-  if (component == nullptr) return nullptr;  // told where the task is
+  if (component == nullptr) return nullptr;  // reported at the task
   const auto& outputs = outputs_of(*component).parameters;
   const OutputParameterSpec* output = find(outputs, key);
   if (output == nullptr)
@@ -201,7 +201,7 @@ std::string source_text(const TaskInputParameter& source) {
 }  // namespace
 
 ParameterType output_type(const PipelineSpec& spec, const Task& task, const std::string& key) {
-  int budget = 1000;  // DAGs may be in each other without end
+  int budget = 1000;  // DAGs may contain each other endlessly
   return traced_type(spec, task, key, budget);
 }
 
@@ -246,20 +246,20 @@ ParameterType check_source(const TaskInputParameter& source, const Scope& scope,
     findings.error(place, "has no value",
                    "set taskOutputParameter, componentInputParameter or runtimeValue.constant");
   }
-  // What a selector takes out of the value may have any type.
+  // The part that a selector takes may have any type.
   return source.parameter_expression_selector ? ParameterType::kUnspecified : type;
 }
 
 namespace {
 
-// Checks one pipeline; walks from the root, so that each DAG is seen where it is used.
+// Checks one pipeline, starting at the root, so that each DAG is checked where it is used.
 class Validator {
  public:
   explicit Validator(const Pipeline& pipeline) : pipeline_(pipeline), spec_(pipeline.spec) {}
 
   std::vector<Problem> run() {
     for (const ReadingNote& note : pipeline_.notes) {
-      const std::string hint = "quote it, or write the value that is meant";
+      const std::string hint = "quote it, or write the intended value";
       if (note.harmless)
         findings_.note(note.place, note.message, hint);
       else
@@ -284,12 +284,13 @@ class Validator {
     if (spec_.components.contains("comp-" + name))
       findings_.note(
           "pipelineInfo.name",
-          fmt::format("a component is called {}, too, and the Python SDK misreads such pipelines", name),
+          fmt::format("a component has the same name, {}, and the Python SDK misreads such pipelines", name),
           "rename one of them");
     if (!spec_.schema_version)
-      findings_.error("schemaVersion", "is missing", "the server takes 2.1.0");
+      findings_.error("schemaVersion", "is missing", "the server accepts 2.1.0");
     else if (*spec_.schema_version != "2.1.0")
-      findings_.error("schemaVersion", fmt::format("is {}", *spec_.schema_version), "the server takes 2.1.0");
+      findings_.error("schemaVersion", fmt::format("is {}", *spec_.schema_version),
+                      "the server accepts 2.1.0");
     if (!spec_.root)
       findings_.error("root", "is missing");
     else if (!spec_.root->dag)
@@ -327,12 +328,12 @@ class Validator {
     const Value& value = *input.default_value;
     check_numbers(value, place + ".defaultValue", findings_);
     if (!value.is_null() && !fits(value, type)) {
-      const std::string message = fmt::format("{} is no {}", shortened(value), to_string(type));
-      // The launcher puts the default of a component into the command without a look at its type.
+      const std::string message = fmt::format("{} is not of type {}", shortened(value), to_string(type));
+      // The launcher puts a component's default into the command without checking its type.
       if (of_pipeline)
         findings_.error(place + ".defaultValue", message);
       else
-        findings_.warning(place + ".defaultValue", message, "the backend passes it as it is");
+        findings_.warning(place + ".defaultValue", message, "the backend passes it unchanged");
     }
     check_literals(value, input, place + ".defaultValue");
   }
@@ -365,12 +366,12 @@ class Validator {
           std::find(task.dependent_tasks.begin(), task.dependent_tasks.end(), other) ==
               task.dependent_tasks.end())
         findings_.warning(place + ".dependentTasks",
-                          fmt::format("lacks {}, whose output the task takes", other), "add it");
+                          fmt::format("must have {}, whose output the task takes", other), "add it");
     const std::string reference = task.component_ref ? task.component_ref->name.value_or("") : "";
     const ComponentSpec* component = component_of(spec_, task);
     if (component == nullptr) {
       findings_.error(place + ".componentRef.name",
-                      reference.empty() ? std::string("the task names no component")
+                      reference.empty() ? std::string("the task does not name a component")
                                         : fmt::format("there is no component \"{}\"", reference),
                       suggestion(reference, spec_.components));
       return;
@@ -394,8 +395,8 @@ class Validator {
       const ParameterType given = check_source(source, scope, here, findings_);
       const InputParameterSpec* spec = find(wanted.parameters, name);
       if (spec == nullptr) {
-        // The SDK passes what only resources or Kubernetes settings use under this prefix, and sometimes a
-        // copy; an image that holds values as base_image.
+        // Under this prefix, and sometimes as a copy, the SDK passes values that only resources or Kubernetes
+        // settings use; a value for the image is passed as base_image.
         if (!name.starts_with("pipelinechannel--") && name != "base_image" && !passes_channel(source))
           findings_.error(here, "the component has no such input", suggestion(name, wanted.parameters));
         check_constant(source, nullptr, task, here);
@@ -404,13 +405,14 @@ class Validator {
       check_types(given, type_of(spec->parameter_type, spec->type), here, source_text(source), findings_);
       check_constant(source, spec, task, here);
       if (source.task_final_status && !completes(task))
-        findings_.warning(here, "the status of a task that failed only reaches tasks that run all the same",
+        findings_.warning(here,
+                          "the status of a failed task reaches only tasks that run in spite of the failure",
                           "set triggerPolicy.strategy to ALL_UPSTREAM_TASKS_COMPLETED");
     }
     for (const auto& [name, source] : inputs.artifacts) check_artifact(name, source, wanted, scope, place);
     for (const auto& [name, spec] : wanted.parameters) {
       const bool looped = task.parameter_iterator && task.parameter_iterator->item_input == name;
-      // The backend fills these in itself.
+      // The backend fills in these inputs.
       const bool given = spec.parameter_type == ParameterType::kTaskConfig;
       if (!looped && !given && !spec.is_optional.value_or(false) && !spec.default_value &&
           !inputs.parameters.contains(name))
@@ -436,11 +438,12 @@ class Validator {
       return;
     const ParameterType type = type_of(spec->parameter_type, spec->type);
     if (!fits(value, type))
-      findings_.error(place, fmt::format("{} is no {}", shortened(value), to_string(type)));
+      findings_.error(place, fmt::format("{} is not of type {}", shortened(value), to_string(type)));
     check_literals(value, *spec, place);
   }
 
-  // Placeholders in a constant of a task, at any depth. True where the whole constant is a text with some.
+  // Checks placeholders in a constant of a task, at any depth.
+  // @return true if the whole constant is a string with placeholders
   bool check_placeholders(const Value& value, const Task& task, const std::string& place) {
     const TaskInputs inputs = task.inputs.value_or(TaskInputs{});
     const ComponentSpec* component = component_of(spec_, task);
@@ -453,8 +456,8 @@ class Validator {
         case Kind::kRun:
           if (!whole)
             findings_.warning(
-                place, fmt::format("{} is only replaced where it is the whole constant", placeholder.text),
-                "pass it alone, and join the texts in the component");
+                place, fmt::format("{} is replaced only if it is the whole constant", placeholder.text),
+                "pass it alone, and join the strings in the component");
           break;
         case Kind::kInputParameter:
           check_named_input(placeholder, task, inputs, component, place);
@@ -470,15 +473,15 @@ class Validator {
           if (!value.is_string())
             findings_.warning(place,
                               fmt::format("{} is not replaced inside lists and structs", placeholder.text),
-                              "pass it as an input of its own");
+                              "pass it as a separate input");
           break;
         case Kind::kUnknown:
-          findings_.warning(place, fmt::format("{} is no placeholder that is known", placeholder.text));
+          findings_.warning(place, fmt::format("{} is not a known placeholder", placeholder.text));
           break;
         default:
-          findings_.warning(place,
-                            fmt::format("{} belongs into a command: a local run refuses it in a constant",
-                                        placeholder.text));
+          findings_.warning(
+              place,
+              fmt::format("{} belongs in a command: a local run rejects it in a constant", placeholder.text));
       }
     }
     return value.is_string() && !found.empty();
@@ -496,16 +499,15 @@ class Validator {
     else if (placeholder.in_double_quotes())
       findings_.warning(
           place,
-          fmt::format("{} is not replaced by the backend, which knows single quotes only", placeholder.text),
+          fmt::format("{} is not replaced by the backend, which knows only single quotes", placeholder.text),
           fmt::format("write {{{{$.inputs.parameters['{}']}}}}", placeholder.name));
     else if (component != nullptr && component->dag)
       findings_.warning(
           place,
-          fmt::format(
-              "{} is only replaced in the commands of containers: the backend hands it on to the tasks "
-              "of this DAG as it stands",
-              placeholder.text),
-          "pass the value as an input of its own, and join the texts in a component");
+          fmt::format("{} is replaced only in the commands of containers: the backend passes it to the tasks "
+                      "of this DAG unchanged",
+                      placeholder.text),
+          "pass the value as a separate input, and join the strings in a component");
   }
 
   void check_all_channels() {
@@ -514,15 +516,15 @@ class Validator {
       if (all.contains(part)) check_channels(all[part], part);
   }
 
-  // Marks of values that the SDK writes into texts and leaves where it cannot resolve them.
+  // Finds the SDK's marks for values inside strings, which remain where it cannot resolve them.
   void check_channels(const Value& value, const std::string& place) {
     if (value.is_string()) {
       const std::string channel = unresolved_channel(value.get_ref<const std::string&>());
       if (!channel.empty())
         findings_.warning(
             place,
-            fmt::format("{} was left unresolved by the SDK that compiled the pipeline, and stays "
-                        "as text",
+            fmt::format("{} was left unresolved by the SDK that compiled the pipeline, and remains "
+                        "in the string",
                         channel),
             "pass the value as an input of a task");
       return;
@@ -584,7 +586,7 @@ class Validator {
                         "loop over parameters that name them");
     if (task.iterator_policy) {
       if (!loops(task))
-        findings_.warning(place + ".iteratorPolicy", "has no effect on a task that is no loop");
+        findings_.warning(place + ".iteratorPolicy", "has no effect on a task without a loop");
       if (task.iterator_policy->parallelism_limit.value_or(0) < 0)
         findings_.error(place + ".iteratorPolicy.parallelismLimit", "is negative");
     }
@@ -605,7 +607,7 @@ class Validator {
     } else if (items.raw) {
       const json list = json::parse(*items.raw, nullptr, false);
       if (list.is_discarded() || !list.is_array())
-        findings_.error(here + ".items.raw", "is no JSON list");
+        findings_.error(here + ".items.raw", "is not a JSON list");
       else {
         check_numbers(list, here + ".items.raw", findings_);
         check_placeholders(list, task, here + ".items.raw");
@@ -625,12 +627,12 @@ class Validator {
             findings_.error(here, fmt::format("reads the input \"{}\", which the task does not pass", name),
                             suggestion(name, passed));
       } catch (const core::InputError& error) {
-        // The backend takes all of CEL.
+        // The backend supports all of CEL.
         findings_.warning(here, error.details().message, error.details().hint);
       }
       const Executor* executor = executor_of(spec_, component);
       if (executor != nullptr && executor->importer)
-        findings_.warning(here, "an importer runs whatever its condition says",
+        findings_.warning(here, "an importer runs even if its condition is false",
                           "put the importer into a DAG with the condition");
     }
     if (!task.retry_policy) return;
@@ -645,7 +647,7 @@ class Validator {
       findings_.error(here + ".backoffMaxDuration", "is negative");
   }
 
-  // `{{$.inputs.parameters['pipelinechannel--x']}}` as the whole value.
+  // True if the whole value is `{{$.inputs.parameters['pipelinechannel--x']}}`.
   static bool passes_channel(const TaskInputParameter& source) {
     if (!source.runtime_value || !source.runtime_value->constant ||
         !source.runtime_value->constant->is_string())
@@ -666,7 +668,7 @@ class Validator {
     return upstream_of(data);
   }
 
-  // Tells each cycle by its tasks.
+  // Reports each cycle with its tasks.
   void check_cycles(const Scope& scope) {
     const std::vector<std::string> order = topological_order(scope.dag);
     if (order.size() == scope.dag.tasks.size()) return;
@@ -674,10 +676,10 @@ class Validator {
     std::set<std::string> told;
     for (const auto& [start, task] : scope.dag.tasks) {
       if (ordered.contains(start) || told.contains(start)) continue;
-      // Every task left waits for one that is left: going upstream ends in a cycle.
+      // Every remaining task waits for a remaining one, so that going upstream ends in a cycle.
       std::vector<std::string> path = {start};
       std::map<std::string, std::size_t> position = {{start, 0}};
-      bool known = false;  // the way leads to a cycle that was told already
+      bool known = false;  // the path leads to a cycle that was already reported
       while (true) {
         const std::vector<std::string> upstream = upstream_of(scope.dag.tasks.at(path.back()));
         const std::string next =
@@ -697,7 +699,7 @@ class Validator {
       if (known) continue;
       std::reverse(path.begin(), path.end());
       findings_.error(scope.place + ".tasks." + path.front(),
-                      fmt::format("waits for itself: {}", fmt::join(path, " -> ")));
+                      fmt::format("depends on itself: {}", fmt::join(path, " -> ")));
     }
   }
 
@@ -712,7 +714,7 @@ class Validator {
       std::vector<ParameterSelector> selectors;
       if (output.value_from_parameter) selectors = {*output.value_from_parameter};
       if (output.value_from_oneof) selectors = output.value_from_oneof->parameter_selectors;
-      if (selectors.empty()) findings_.error(here, "names no task");
+      if (selectors.empty()) findings_.error(here, "does not name a task");
       for (const ParameterSelector& selector : selectors) {
         const Task* task =
             check_producer(selector.producer_subtask, scope, here, "producerSubtask", findings_);
@@ -731,7 +733,7 @@ class Validator {
       const OutputArtifactSpec* declaration = find(declared.artifacts, name);
       if (declaration == nullptr)
         findings_.error(here, "is not in outputDefinitions", suggestion(name, declared.artifacts));
-      if (output.artifact_selectors.empty()) findings_.error(here, "names no task");
+      if (output.artifact_selectors.empty()) findings_.error(here, "does not name a task");
       for (const ArtifactSelector& selector : output.artifact_selectors) {
         const Task* task =
             check_producer(selector.producer_subtask, scope, here, "producerSubtask", findings_);
@@ -747,28 +749,29 @@ class Validator {
     }
     for (const auto& [name, output] : declared.parameters)
       if (!outputs.parameters.contains(name))
-        findings_.error(place + ".outputDefinitions.parameters." + name, "no task of the DAG gives it");
+        findings_.error(place + ".outputDefinitions.parameters." + name, "no task of the DAG produces it");
     for (const auto& [name, output] : declared.artifacts)
       if (!outputs.artifacts.contains(name))
-        findings_.error(place + ".outputDefinitions.artifacts." + name, "no task of the DAG gives it");
+        findings_.error(place + ".outputDefinitions.artifacts." + name, "no task of the DAG produces it");
   }
 
-  // What a DAG declares of its outputs: the backend hands on what the task gives. Inside and around loops the
-  // SDK declares the list that the turns give together, or what it holds, by its own rules.
+  // Notes an output of a DAG that is declared with another type than the task's, which the backend passes on.
+  // Within and outside loops, the SDK declares either the list over the iterations or its element, by its own
+  // rules.
   void note_type(ParameterType given, ParameterType declared, const std::string& place,
                  const std::string& task) {
     const bool list = given == ParameterType::kList || declared == ParameterType::kList;
     if (given == ParameterType::kUnspecified || declared == ParameterType::kUnspecified ||
         given == declared || list)
       return;
-    findings_.warning(
-        place,
-        fmt::format("is declared {}, but the task {} gives {}, which is what the backend hands on",
-                    type_text(declared), task, type_text(given)),
-        "declare what the task gives");
+    findings_.warning(place,
+                      fmt::format("is declared {}, but the task {} gives {}, which the backend passes on",
+                                  type_text(declared), task, type_text(given)),
+                      "declare the type of the task's output");
   }
 
-  // Components whose DAG holds themselves never end. Without recursion here: the pipeline may be deep.
+  // Finds components whose DAG contains themselves, which never end. Works without recursion: the pipeline
+  // may be deep.
   void check_recursion() {
     std::map<std::string, std::set<std::string>> holds;
     std::map<std::string, std::size_t> open;
@@ -797,7 +800,7 @@ class Validator {
     for (const auto& [name, count] : open) names.push_back(name);
     findings_.error(
         "components." + names.front(),
-        fmt::format("its DAG holds itself, directly or through others: {}", fmt::join(names, ", ")));
+        fmt::format("its DAG contains itself, directly or through others: {}", fmt::join(names, ", ")));
   }
 
   void check_unused() {

@@ -8,12 +8,13 @@
 
 namespace kfp::ir {
 
-/// What is wrong, or will surprise.
+/// A mistake, or a surprising property.
 struct Problem {
   enum class Severity {
     kError,    ///< the pipeline cannot run
-    kWarning,  ///< a trap of the backend: it compiles, and fails or does something else at run time
-    kNote      ///< works, with a consequence that is easily overlooked
+    kWarning,  ///< a pitfall of the backend: the pipeline compiles, but fails or behaves differently at run
+               ///< time
+    kNote      ///< it works, but with a consequence that is easily overlooked
   };
 
   Severity severity = Severity::kError;
@@ -26,20 +27,20 @@ struct Problem {
   nlohmann::json to_json() const;
 };
 
-/// Checks a pipeline as far as its text tells: references (components, executors, tasks, inputs, outputs),
-/// required inputs, types of parameters and artifacts on both ends, cycles, conditions, loops, placeholders,
-/// Kubernetes settings, and the traps of the open-source backend (doc/kfp.md). In the order of
-/// the document. Reads only; never throws for what stands in the pipeline.
+/// Checks a pipeline as far as possible without running it: references (components, executors, tasks, inputs,
+/// outputs), required inputs, types of parameters and artifacts at both ends, cycles, conditions, loops,
+/// placeholders, Kubernetes settings, and the pitfalls of the open-source backend (doc/kfp.md). Problems are
+/// in the order of the document. Never throws because of the pipeline's content.
 std::vector<Problem> validate(const Pipeline& pipeline);
 
-/// True where one of them is an error.
+/// True if one of them is an error.
 bool has_errors(const std::vector<Problem>& problems);
 
-/// The tasks of a DAG, each behind those it waits for or takes values from; by name among equals. Tasks of a
-/// cycle, and those behind them, are left out.
+/// The tasks of a DAG, each after those it waits for or takes values from; alphabetical if several could be
+/// next. Tasks of a cycle, and those that depend on them, are left out.
 std::vector<std::string> topological_order(const Dag& dag);
 
-/// The other tasks that a task waits for or takes values from, sorted, whether they exist or not.
+/// The other tasks that a task waits for or takes values from, sorted, including tasks that do not exist.
 std::vector<std::string> upstream_of(const Task& task);
 
 }  // namespace kfp::ir

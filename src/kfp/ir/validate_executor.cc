@@ -21,7 +21,7 @@ void check_name(const Placeholder& placeholder, const ComponentSpec& component, 
     case Kind::kInputParameter:
       if (placeholder.in_double_quotes())
         findings.warning(place,
-                         fmt::format("{} is not replaced by the backend, which knows single quotes only",
+                         fmt::format("{} is not replaced by the backend, which knows only single quotes",
                                      placeholder.text),
                          fmt::format("write {{{{$.inputs.parameters['{}']}}}}", placeholder.name));
       return unknown("input parameter", inputs_of(component).parameters);
@@ -33,20 +33,20 @@ void check_name(const Placeholder& placeholder, const ComponentSpec& component, 
       return unknown("output artifact", outputs_of(component).artifacts);
     case Kind::kOutputFile:
       return findings.warning(place, fmt::format("{} is not replaced by the backend", placeholder.text),
-                              "pass {{$}} and read outputs.outputFile of it");
+                              "pass {{$}} and read its outputs.outputFile");
     case Kind::kRun:
       return findings.warning(
-          place, fmt::format("{} is only replaced as the whole constant of a task's input", placeholder.text),
+          place, fmt::format("{} is replaced only as the whole constant of a task's input", placeholder.text),
           "make it an input parameter of the component");
     case Kind::kUnknown:
-      return findings.warning(place, fmt::format("{} is no placeholder that is known", placeholder.text));
+      return findings.warning(place, fmt::format("{} is not a known placeholder", placeholder.text));
     case Kind::kExecutorInput:
     case Kind::kWorkspacePath:
       return;
   }
 }
 
-// The object of `{"IfPresent": {…}}` or `{"Concat": […]}` where the whole text is one.
+// The object if the whole string is `{"IfPresent": {…}}` or `{"Concat": […]}`.
 json structured(const std::string& text) {
   if (!text.starts_with("{\"")) return nullptr;
   json value = json::parse(text, nullptr, false);
@@ -58,14 +58,14 @@ void check_if_present(const std::string& text, const json& value, const Componen
                       const std::string& place, Findings& findings) {
   if (!value.is_object() || !value.contains("InputName") || !value["InputName"].is_string() ||
       !value.contains("Then"))
-    return findings.error(place, "IfPresent needs InputName and Then",
+    return findings.error(place, "IfPresent must have InputName and Then",
                           R"({"IfPresent": {"InputName": "x", "Then": …, "Else": …}})");
   const auto name = value["InputName"].get<std::string>();
   const ComponentInputs& inputs = inputs_of(component);
   if (inputs.artifacts.contains(name)) {
     findings.warning(place,
                      fmt::format("IfPresent of the artifact \"{}\": the backend knows only parameters", name),
-                     "decide by a parameter");
+                     "use a parameter");
   } else if (!inputs.parameters.contains(name)) {
     findings.error(place,
                    fmt::format("IfPresent names the input \"{}\", which the component does not have", name),
@@ -73,11 +73,11 @@ void check_if_present(const std::string& text, const json& value, const Componen
   }
   if (text.find("$.outputs") != std::string::npos)
     findings.warning(place, "IfPresent is skipped if the argument names outputs",
-                     "pass the output in an argument of its own");
+                     "pass the output in a separate argument");
   for (const char* branch : {"Then", "Else"})
     if (value.contains(branch) && value[branch].dump().find("\"Concat\"") != std::string::npos)
       findings.warning(place, "Concat is not resolved by the backend",
-                       "write one text with the placeholders in it");
+                       "write one string with the placeholders in it");
 }
 
 void check_argument(const std::string& text, const ComponentSpec& component, const std::string& place,
@@ -87,9 +87,9 @@ void check_argument(const std::string& text, const ComponentSpec& component, con
     check_if_present(text, value["IfPresent"], component, place, findings);
   } else if (value.is_object() && value.contains("Concat")) {
     findings.warning(place, "Concat is not resolved by the backend",
-                     "write one text with the placeholders in it");
+                     "write one string with the placeholders in it");
   } else if (text.find("{\"IfPresent\":") != std::string::npos) {
-    findings.warning(place, "IfPresent is only resolved as a whole argument");
+    findings.warning(place, "IfPresent is resolved only as a whole argument");
   }
   std::vector<Placeholder> found = placeholders_in(text);
   for (const Placeholder& placeholder : found) check_name(placeholder, component, place, findings);
@@ -108,26 +108,26 @@ void check_container(const ComponentSpec& component, const Container& container,
     findings.note(place + ".image",
                   fmt::format("the tag of {} may move: cached results then come from another image", image),
                   "name the image by digest (@sha256:…)");
-  // The images that stand for volumes of the cluster need none.
+  // Images that represent volumes of the cluster need no command.
   if (image.find("argostub/") != 0 && (container.command.empty() || container.command[0].empty()))
-    findings.warning(
-        place + ".command",
-        container.command.empty() && !container.args.empty()
-            ? "is missing: the backend runs the first of the arguments as the program, whatever the "
-              "image runs by itself"
-            : "names no program",
-        "name the program; runs on this machine need it");
+    findings.warning(place + ".command",
+                     container.command.empty() && !container.args.empty()
+                         ? "is missing: the backend runs the first argument as the program, not the "
+                           "image's own entry point"
+                         : "does not name a program",
+                     "name the program; runs on this machine need it");
   for (std::size_t i = 0; i < container.command.size(); ++i) {
     const std::string here = fmt::format("{}.command[{}]", place, i);
     check_argument(container.command[i], component, here, findings);
     if (i > 0) continue;
     for (const Placeholder& placeholder : placeholders_in(container.command[0]))
       if (placeholder.kind != Kind::kExecutorInput)
-        findings.warning(here,
-                         fmt::format("{} stays as it is in the first word of a command, where only {{{{$}}}} "
-                                     "is replaced",
-                                     placeholder.text),
-                         "pass it as an argument");
+        findings.warning(
+            here,
+            fmt::format("{} stays unchanged in the first word of a command, where only {{{{$}}}} "
+                        "is replaced",
+                        placeholder.text),
+            "pass it as an argument");
   }
   for (std::size_t i = 0; i < container.args.size(); ++i)
     check_argument(container.args[i], component, fmt::format("{}.args[{}]", place, i), findings);
@@ -137,7 +137,7 @@ void check_container(const ComponentSpec& component, const Container& container,
     if (name.empty()) findings.error(here, "has no name");
     if (!placeholders_in(container.env[i].value.value_or("")).empty())
       findings.warning(here,
-                       fmt::format("the value of {} is taken as it is, placeholders are not replaced", name),
+                       fmt::format("the value of {} is used unchanged: placeholders are not replaced", name),
                        "pass it as an argument");
   }
 }
@@ -185,8 +185,8 @@ void check_executor(const ComponentSpec& component, const Executor& executor, co
   else if (executor.importer)
     check_importer(component, *executor.importer, place + ".importer", findings);
   else if (executor.resolver || executor.custom_job)
-    findings.warning(place,
-                     "is neither a container nor an importer, and the open-source backend runs no other");
+    findings.warning(
+        place, "is neither a container nor an importer, which are all that the open-source backend runs");
   else
     findings.error(place, "is empty", "set container or importer");
 }
@@ -197,7 +197,7 @@ void check_executor_of_task(const Task& task, const ComponentSpec& component, co
   const TaskInputs passed = task.inputs.value_or(TaskInputs{});
   const Container& container = *executor.container;
   const auto check_argument_of_task = [&](const std::string& text) {
-    std::string guarded;  // the input that an IfPresent asks for
+    std::string guarded;  // the input that an IfPresent tests
     if (const json value = structured(text); value.is_object() && value.contains("IfPresent")) {
       const json& asked = value["IfPresent"];
       if (asked.is_object() && asked.contains("InputName") && asked["InputName"].is_string())
@@ -213,8 +213,8 @@ void check_executor_of_task(const Task& task, const ComponentSpec& component, co
         if (input->is_optional.value_or(false) || input->default_value)
           findings.warning(
               place + ".inputs.parameters",
-              fmt::format("the optional input \"{}\" is not passed, but the command holds {}: the "
-                          "driver fails, whatever the default",
+              fmt::format("the optional input \"{}\" is not passed, but the command uses {}: the "
+                          "driver fails, even if there is a default",
                           placeholder.name, placeholder.text),
               "pass a value");
       }
@@ -223,7 +223,7 @@ void check_executor_of_task(const Task& task, const ComponentSpec& component, co
         if (input != nullptr && input->is_optional.value_or(false) &&
             !passed.artifacts.contains(placeholder.name))
           findings.warning(place + ".inputs.artifacts",
-                           fmt::format("the optional input \"{}\" is not passed, but the command holds {}",
+                           fmt::format("the optional input \"{}\" is not passed, but the command uses {}",
                                        placeholder.name, placeholder.text),
                            "pass an artifact");
       }
@@ -248,7 +248,7 @@ void check_executor_of_task(const Task& task, const ComponentSpec& component, co
           placeholder.kind == Kind::kInputParameter && passed.parameters.contains(placeholder.name);
       if (!known)
         findings.error(place + ".inputs.parameters",
-                       fmt::format("{} of the executor {} holds {}, which the task does not pass", field,
+                       fmt::format("{} of the executor {} uses {}, which the task does not pass", field,
                                    component.executor_label.value_or(""), placeholder.text),
                        suggestion(placeholder.name, passed.parameters));
     }

@@ -20,7 +20,7 @@ class PlatformChecker {
       named(secret.secret_name, secret.secret_name_parameter, place, "secretNameParameter");
       for (const SecretKeyToEnv& key : secret.key_to_env)
         if (key.secret_key.value_or("").empty() || key.env_var.value_or("").empty())
-          findings_.error(place + ".keyToEnv", "needs secretKey and envVar");
+          findings_.error(place + ".keyToEnv", "must have secretKey and envVar");
     });
     each("configMapAsVolume", config.config_map_as_volume,
          [&](const ConfigMapAsVolume& volume, const std::string& place) {
@@ -32,7 +32,7 @@ class PlatformChecker {
            named(map.config_map_name, map.config_map_name_parameter, place, "configMapNameParameter");
            for (const ConfigMapKeyToEnv& key : map.key_to_env)
              if (key.config_map_key.value_or("").empty() || key.env_var.value_or("").empty())
-               findings_.error(place + ".keyToEnv", "needs configMapKey and envVar");
+               findings_.error(place + ".keyToEnv", "must have configMapKey and envVar");
          });
     each("imagePullSecret", config.image_pull_secret,
          [&](const ImagePullSecret& secret, const std::string& place) {
@@ -68,19 +68,19 @@ class PlatformChecker {
     });
     each("podAffinity", config.pod_affinity, [&](const PodAffinityTerm& term, const std::string& place) {
       if (term.topology_key.value_or("").empty())
-        findings_.error(place, "has no topologyKey", "kubernetes.io/hostname, for instance");
+        findings_.error(place, "has no topologyKey", "for example kubernetes.io/hostname");
       weight(term.weight, place);
     });
     each("fieldPathAsEnv", config.field_path_as_env,
          [&](const FieldPathAsEnv& field, const std::string& place) {
            if (field.name.value_or("").empty() || field.field_path.value_or("").empty())
-             findings_.error(place, "needs name and fieldPath");
+             findings_.error(place, "must have name and fieldPath");
          });
     each("initContainers", config.init_containers,
          [&](const InitContainer& container, const std::string& place) {
            if (container.image.value_or("").empty()) findings_.error(place, "has no image");
            if (container.name == "kfp-launcher")
-             findings_.error(place + ".name", "kfp-launcher is the backend's own");
+             findings_.error(place + ".name", "kfp-launcher is reserved for the backend");
            one_of(container.restart_policy, {"Always"}, place + ".restartPolicy");
          });
     each("podResourceClaims", config.pod_resource_claims,
@@ -91,7 +91,7 @@ class PlatformChecker {
       source(*config.node_selector->node_selector_json, place_ + ".nodeSelector.nodeSelectorJson");
     one_of(config.image_pull_policy, {"Always", "Never", "IfNotPresent"}, place_ + ".imagePullPolicy");
     if (config.active_deadline_seconds.value_or(1) <= 0)
-      findings_.error(place_ + ".activeDeadlineSeconds", "is not positive");
+      findings_.error(place_ + ".activeDeadlineSeconds", "must be positive");
   }
 
  private:
@@ -100,7 +100,7 @@ class PlatformChecker {
     for (std::size_t i = 0; i < list.size(); ++i) check(list[i], fmt::format("{}.{}[{}]", place_, field, i));
   }
 
-  // The setting is resolved beside each task that runs the executor.
+  // The setting is resolved in the scope of each task that runs the executor.
   void source(const TaskInputParameter& value, const std::string& place) {
     const auto [begin, end] = scopes_.equal_range(label_);
     for (auto scope = begin; scope != end; ++scope) check_source(value, scope->second, place, findings_);
@@ -113,15 +113,15 @@ class PlatformChecker {
     else if (old.value_or("").empty())
       findings_.error(place, "has no name", fmt::format("set {}", field));
     else
-      findings_.note(place, "the name is given in the old form only", fmt::format("set {}, too", field));
+      findings_.note(place, "the name is given only in the old form", fmt::format("set {}, too", field));
   }
 
   void mounted(const std::optional<std::string>& path, const std::string& place) {
     if (!path || path->empty()) return findings_.error(place, "has no mountPath");
     if (!path->starts_with('/'))
-      // Kubernetes takes it, and counts it from the root.
-      findings_.warning(place + ".mountPath", fmt::format("{} is not absolute", *path), "begin it with /");
-    // Two volumes at one place: Kubernetes refuses the pod.
+      // Kubernetes accepts it, relative to the root.
+      findings_.warning(place + ".mountPath", fmt::format("{} is not absolute", *path), "start it with /");
+    // Kubernetes rejects a pod with two volumes at the same path.
     if (!mounts_.insert(*path).second)
       findings_.error(place + ".mountPath", fmt::format("something else is mounted on {}", *path));
   }
@@ -135,7 +135,8 @@ class PlatformChecker {
   }
 
   void weight(const std::optional<std::int32_t>& value, const std::string& place) {
-    if (value && (*value < 1 || *value > 100)) findings_.error(place + ".weight", "is not between 1 and 100");
+    if (value && (*value < 1 || *value > 100))
+      findings_.error(place + ".weight", "must be between 1 and 100");
   }
 
   const std::multimap<std::string, Scope>& scopes_;

@@ -15,7 +15,7 @@ std::string digits_of(double number, std::chars_format format) {
   return {digits.data(), end.ptr};
 }
 
-// As encoding/json and protojson write doubles: like ECMAScript.
+// A double as encoding/json and protojson write it: as in ECMAScript.
 std::string json_number(double number) {
   const double size = std::abs(number);
   if (number == 0 || (size >= 1e-6 && size < 1e21)) return digits_of(number, std::chars_format::fixed);

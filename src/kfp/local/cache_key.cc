@@ -8,7 +8,7 @@ using nlohmann::json;
 
 std::string cache_key(const ir::Task& task, const ir::ComponentSpec& component, const ir::Executor& executor,
                       const Values& inputs, const std::string& program_version) {
-  // Labels and settings of resources say where to run, not what comes out.
+  // Labels and resource settings affect the place of execution, not the result.
   ir::PipelineSpec what;
   ir::ComponentSpec& interface = what.components["component"] = component;
   interface.executor_label = "executor";

@@ -21,14 +21,14 @@ class Resolution {
   std::string operator()(const std::string& text) const {
     if (const std::string channel = ir::unresolved_channel(text); !channel.empty())
       refuse(text, fmt::format("{}, which the SDK that compiled the pipeline left unresolved", channel),
-             "pass the value as an input of the task, and join the texts there");
+             "pass the value as an input of the task, and join the strings there");
     return substitute(text, [&](const ir::Placeholder& placeholder) { return value_of(placeholder, text); });
   }
 
  private:
   [[noreturn]] static void refuse(const std::string& text, const std::string& why,
                                   const std::string& hint = "") {
-    throw core::InputError({.message = fmt::format("\"{}\" holds {}", shortened(text), why), .hint = hint});
+    throw core::InputError({.message = fmt::format("\"{}\" has {}", shortened(text), why), .hint = hint});
   }
 
   std::optional<std::string> value_of(const ir::Placeholder& placeholder, const std::string& text) const {
@@ -38,37 +38,37 @@ class Resolution {
         if (!value) refuse(text, fmt::format("{}, an input that the task does not have", placeholder.text));
         if (value->is_null()) refuse(text, fmt::format("{}, which has no value", placeholder.text));
         if (placeholder.in_double_quotes())
-          scope_.warn(fmt::format("{} is resolved here; the cluster knows it with single quotes only",
+          scope_.warn(fmt::format("{} is resolved here; the cluster resolves it only with single quotes",
                                   placeholder.text));
         return parameter_text(*value);
       }
       case Kind::kInputArtifact:
         if (std::optional<std::string> value = scope_.artifact(placeholder)) return value;
-        refuse(text, fmt::format("{}, an artifact that the task is not given", placeholder.text));
+        refuse(text, fmt::format("{}, an artifact that the task does not receive", placeholder.text));
       case Kind::kRun:
       case Kind::kWorkspacePath: {
         const bool known = whole_ && (placeholder.kind == Kind::kWorkspacePath || placeholder.text == text);
         if (known)
           if (std::optional<std::string> value = scope_.run(placeholder)) return value;
         stays(placeholder, placeholder.kind == Kind::kRun
-                               ? "the cluster replaces it only where it is the whole constant"
+                               ? "the cluster replaces it only if it is the whole constant"
                                : "the cluster does not replace it inside lists and structs");
         return std::nullopt;
       }
       case Kind::kUnknown:
         if (!placeholder.is_of_task()) {
-          stays(placeholder, "it is no placeholder that is known");
+          stays(placeholder, "it is not a known placeholder");
           return std::nullopt;
         }
         [[fallthrough]];
       default:
         refuse(text, fmt::format("{}, which cannot be resolved in a constant", placeholder.text),
-               "{{$.inputs.parameters['name']}} can; others belong into the command");
+               "use {{$.inputs.parameters['name']}}; others belong in the command");
     }
   }
 
   void stays(const ir::Placeholder& placeholder, const char* why) const {
-    scope_.warn(fmt::format("{} stays as it is: {}", placeholder.text, why));
+    scope_.warn(fmt::format("{} is not replaced: {}", placeholder.text, why));
   }
 
   const ConstantScope& scope_;

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
-// JSON as protobuf takes it: without repeated keys, which nlohmann drops silently.
+// Parses JSON as protobuf does: rejects repeated keys, which nlohmann drops silently.
 json parse_json(const std::string& text, const fs::path& file, const std::string& field) {
   std::vector<std::set<std::string>> keys;
   std::string repeated;
@@ -34,11 +34,11 @@ json parse_json(const std::string& text, const fs::path& file, const std::string
     json value = json::parse(text, watch);
     if (repeated.empty()) return value;
   } catch (const json::exception& error) {
-    // Without nlohmann's "[json.exception.…] ".
+    // Omits nlohmann's prefix "[json.exception.…] ".
     const std::string what = error.what();
     const std::size_t begin = what.find("] ");
     throw core::InputError(
-        {.message = "is no JSON: " + what.substr(begin == std::string::npos ? 0 : begin + 2),
+        {.message = "is not JSON: " + what.substr(begin == std::string::npos ? 0 : begin + 2),
          .file = file,
          .field = field});
   }
@@ -142,39 +142,39 @@ json parse_output_parameter(const std::string& text, ir::ParameterType type, con
       std::int64_t value = 0;
       const char* begin = word.data() + (word.starts_with('+') ? 1 : 0);
       const auto end = std::from_chars(begin, word.data() + word.size(), value);
-      if (end.ec != std::errc() || end.ptr != word.data() + word.size()) fail("is no integer");
+      if (end.ec != std::errc() || end.ptr != word.data() + word.size()) fail("must be an integer");
       return value;
     }
     case ir::ParameterType::kNumberDouble: {
       char* end = nullptr;
       const double value = std::strtod(word.c_str(), &end);
-      if (word.empty() || end != word.c_str() + word.size()) fail("is no number");
-      if (!std::isfinite(value)) fail("is not finite");
+      if (word.empty() || end != word.c_str() + word.size()) fail("must be a number");
+      if (!std::isfinite(value)) fail("must be finite");
       return value;
     }
     case ir::ParameterType::kBoolean: {
       static const std::set<std::string> kTrue = {"1", "t", "T", "true", "True", "TRUE"};
       static const std::set<std::string> kFalse = {"0", "f", "F", "false", "False", "FALSE"};
       if (kTrue.contains(word)) return true;
-      if (!kFalse.contains(word)) fail("is neither true nor false");
+      if (!kFalse.contains(word)) fail("must be true or false");
       return false;
     }
     case ir::ParameterType::kList: {
       json value = parse_json(text, file, name);
-      if (!value.is_array()) fail("is no list");
+      if (!value.is_array()) fail("must be a list");
       return convert_parameter(value, type, name);
     }
     case ir::ParameterType::kStruct: {
       json value = parse_json(text, file, name);
-      if (!value.is_object()) fail("is no object");
+      if (!value.is_object()) fail("must be an object");
       return convert_parameter(value, type, name);
     }
     default:
-      // The text goes into records and commands as UTF-8.
+      // Records and commands need the string in UTF-8.
       try {
         (void)json(text).dump();
       } catch (const json::exception&) {
-        fail("is not UTF-8");
+        fail("must be UTF-8");
       }
       return text;
   }
@@ -198,7 +198,7 @@ Values collect_outputs(const ir::ComponentSpec& component, const json& executor_
     if (!fs::exists(source))
       throw core::InputError({.message = "the task did not write output parameter " + name,
                               .file = source,
-                              .hint = "it belongs into this file, or into the executor output"});
+                              .hint = "write it to this file or to the executor output"});
     outputs.parameters[name] = parse_output_parameter(core::read_file(source), type, name, source);
   }
 
@@ -224,9 +224,9 @@ Values collect_outputs(const ir::ComponentSpec& component, const json& executor_
       const std::optional<fs::path> path = local_path(artifact.uri);
       if (path && !is_inside(*path, root))
         throw core::InputError(
-            {.message = fmt::format("output {} lies outside of the task's folder {}", name, root.string()),
+            {.message = fmt::format("output {} is outside the task's folder {}", name, root.string()),
              .file = *path,
-             .hint = "write it where the task was told, or below"});
+             .hint = "write it to the path given to the task, or below"});
       measure(artifact);
     }
   }

@@ -11,7 +11,7 @@
 
 namespace kfp::local {
 
-/// What a task says of its outputs in `outputs.outputFile` (ExecutorOutput).
+/// The outputs that a task reports in `outputs.outputFile` (ExecutorOutput).
 struct ExecutorOutput {
   struct Artifact {
     std::optional<std::string> uri;
@@ -21,14 +21,14 @@ struct ExecutorOutput {
   std::map<std::string, std::vector<Artifact>> artifacts;
 };
 
-/// Reads it as strictly as the launcher: proto3 JSON in camelCase or snake_case.
-/// @param file named in errors
-/// @throws core::InputError with the place: no JSON, unknown or repeated fields, null, wrong types, numbers
-/// that are not finite
+/// Parses it as strictly as the launcher: proto3 JSON in camelCase or snake_case.
+/// @param file name for errors
+/// @throws core::InputError with the place: not JSON, unknown or repeated fields, null, wrong types, numbers
+///         that are not finite
 ExecutorOutput parse_executor_output(const std::string& text, const std::filesystem::path& file);
 
-/// The value of an output parameter from its file: numbers and booleans are trimmed, lists and structs are
-/// JSON. @throws core::InputError
+/// Parses the value of an output parameter from its file: numbers and Booleans are trimmed, lists and structs
+/// are JSON. @throws core::InputError
 nlohmann::json parse_output_parameter(const std::string& text, ir::ParameterType type,
                                       const std::string& name, const std::filesystem::path& file);
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr pid_t kLeave = 0;
 
-// Only calls that are safe in signal handlers: other threads may hold locks in the copy of the process.
+// Uses only calls that are safe in signal handlers: other threads may hold locks in the copy of the process.
 [[noreturn]] void guard(int pipe) {
   ::setsid();
   struct sigaction ignore {};
@@ -26,15 +26,15 @@ constexpr pid_t kLeave = 0;
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::dup2(pipe, 0);
 #if defined(SYS_close_range)
-  ::syscall(SYS_close_range, 1U, ~0U, 0U);  // nobody shall wait for the end of a pipe because of us
+  ::syscall(SYS_close_range, 1U, ~0U, 0U);  // an open pipe would make its reader wait for our end
 #endif
-  static std::array<pid_t, 4096> groups{};  // many more than tasks run at once
+  static std::array<pid_t, 4096> groups{};  // many more than simultaneous tasks
   std::size_t count = 0;
   while (true) {
     pid_t message = kLeave;
     const ssize_t got = ::read(0, &message, sizeof message);
     if (got < 0 && errno == EINTR) continue;
-    if (got != sizeof message) break;  // the runner is gone
+    if (got != sizeof message) break;  // the runner has ended
     if (message == kLeave) ::_exit(0);
     if (message > 0 && count < groups.size()) groups[count++] = message;
     for (std::size_t i = 0; message < 0 && i < count; ++i)
@@ -75,7 +75,7 @@ Guard::~Guard() {
 
 void Guard::tell(pid_t message) const {
   if (pipe_ < 0) return;
-  // Where the guard was killed, the write must not end us.
+  // If the guard was killed, writing to its pipe must not end this process.
   sigset_t pipe_signal;
   sigset_t before;
   ::sigemptyset(&pipe_signal);

@@ -4,20 +4,20 @@
 
 namespace kfp::local {
 
-/// A process beside the runner that lives as long as it does, and then kills the process groups that it was
-/// told of: where the runner is killed, nothing of its tasks may go on writing, or it would disturb a resume.
-/// (The kernel ends the programs themselves, but not what those have started.)
+/// A process that lives as long as the runner, and then kills the process groups that it was told to watch.
+/// If the runner is killed, its tasks must not continue writing, because that would disturb a resume. (The
+/// kernel ends the programs themselves, but not their children.)
 class Guard {
  public:
-  /// If the system gives no process there is no guard: it is only a second line of defence.
+  /// If no process can be created, there is no guard: it is only a second line of defence.
   Guard();
-  /// Ends the guard without harm to anybody.
+  /// Ends the guard without killing anything.
   ~Guard();
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
 
   void watch(pid_t group) const { tell(group); }
-  /// Before the group's last process is waited for: its number may go to others afterwards.
+  /// Call this before waiting for the group's last process, because its number may be reused afterwards.
   void forget(pid_t group) const { tell(-group); }
 
  private:

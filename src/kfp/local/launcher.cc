@@ -41,7 +41,7 @@ class Command {
     });
   }
 
-  // Appends what an element of the IR stands for: nothing, one or several arguments.
+  // Appends the arguments for an element of the IR: none, one or several.
   void append(const std::string& element, std::vector<std::string>& arguments) const {
     if (const json structure = structured(element); !structure.is_null())
       append(structure, arguments);
@@ -50,7 +50,7 @@ class Command {
   }
 
  private:
-  // `{"Concat": …}` or `{"IfPresent": …}`; null if the text is something else.
+  // `{"Concat": …}` or `{"IfPresent": …}`; null if the string is something else.
   static json structured(const std::string& text) {
     const std::size_t begin = text.find_first_not_of(" \t\r\n");
     if (begin == std::string::npos || text[begin] != '{' || text.starts_with("{{$")) return nullptr;
@@ -77,10 +77,10 @@ class Command {
     if (element.is_object() && element.contains("IfPresent") && element["IfPresent"].is_object()) {
       const json& choice = element["IfPresent"];
       const json& name = choice.value("InputName", json());
-      if (!name.is_string()) throw core::InputError({.message = "if-present names no input"});
+      if (!name.is_string()) throw core::InputError({.message = "if-present must name an input"});
       return append(choice.value(is_present(name) ? "Then" : "Else", json()), arguments);
     }
-    throw core::InputError({.message = "a command holds " + element.dump() + ", which is no argument"});
+    throw core::InputError({.message = "a command has " + element.dump() + ", which is not an argument"});
   }
 
   bool is_present(const std::string& name) const {
@@ -125,17 +125,17 @@ class Command {
         return artifact_text(outputs["artifacts"][name]["artifacts"][0], path);
       }
       case Kind::kUnknown:
-        // The driver fails here, too.
+        // The driver fails in this case, too.
         if (placeholder.text.starts_with("{{$.inputs.parameters"))
-          throw core::InputError({.message = "a command holds " + placeholder.text + ", which is no input",
-                                  .hint = "{{$.inputs.parameters['name']}} is"});
+          throw core::InputError({.message = "a command has " + placeholder.text + ", which is not an input",
+                                  .hint = "use {{$.inputs.parameters['name']}}"});
         return std::nullopt;
       default:
         return std::nullopt;
     }
   }
 
-  // A program that gets everything reads the artifacts at their local paths.
+  // The JSON of `{{$}}`, in which artifacts have their local paths.
   std::string whole() const {
     for (const auto& [name, list] : input_["inputs"]["artifacts"].items())
       for (const json& artifact : list["artifacts"]) artifact_text(artifact, true);
@@ -147,13 +147,13 @@ class Command {
     if (!as_path) return uri;
     const std::optional<fs::path> path = local_path(uri);
     if (!path)
-      throw core::InputError({.message = "the artifact lies at " + uri + ", which is not on this machine",
+      throw core::InputError({.message = "the artifact is at " + uri + ", not on this machine",
                               .hint = "fetch it, and import its path"});
     return path->string();
   }
 
   const json& input_;
-  std::string text_;  // of the executor input
+  std::string text_;  // the executor input as a string
 };
 
 }  // namespace
@@ -239,15 +239,16 @@ std::vector<std::string> command_line(const ir::Container& container, const json
     else
       command.append(element, arguments);
   }
-  // The arguments alone are what its image's own program would get, and no program.
+  // The arguments without a command are for the entry point of the image, and name no program.
   if (arguments.empty() || arguments.front().empty())
-    throw core::InputError({.message = "the container has no command: what its image runs by itself is not "
-                                       "known here",
+    throw core::InputError({.message =
+                                "the container has no command, and the entry point of its image is not "
+                                "known here",
                             .hint = "name the program in `command`"});
   for (const std::string& element : container.args) command.append(element, arguments);
   for (const std::string& argument : arguments)
     if (argument.find('\0') != std::string::npos)
-      throw core::InputError({.message = "an argument holds a zero byte, which no program can be given"});
+      throw core::InputError({.message = "an argument has a zero byte, which no program accepts"});
   return arguments;
 }
 
@@ -259,7 +260,7 @@ void prepare_outputs(const json& executor_input, const fs::path& root) {
     fs::create_directory(root / ".parameters", error);
   if (error)
     throw core::UnavailableError(
-        {.message = "the folder for outputs cannot be made: " + error.message(), .file = root});
+        {.message = "the folder for outputs cannot be created: " + error.message(), .file = root});
 }
 
 }  // namespace kfp::local

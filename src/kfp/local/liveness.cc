@@ -11,7 +11,7 @@ std::int64_t process_start(std::int64_t pid) {
   if (pid <= 0) return 0;
   std::ifstream stream("/proc/" + std::to_string(pid) + "/stat");
   const std::string text((std::istreambuf_iterator<char>(stream)), {});
-  // The program's name, in parentheses, may hold spaces and parentheses itself.
+  // The program's name, in parentheses, may contain spaces and parentheses.
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return 0;
   std::istringstream fields(text.substr(name_end + 1));

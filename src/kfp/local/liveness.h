@@ -4,11 +4,11 @@
 
 namespace kfp::local {
 
-/// When a process began, in clock ticks since boot (/proc/PID/stat); 0 if there is none or it is a
+/// Start time of a process, in clock ticks since boot (/proc/PID/stat); 0 if there is none or it is a
 /// zombie.
 std::int64_t process_start(std::int64_t pid);
 
-/// Whether the process with this id lives and is still the one that began then, and not a later one with the
+/// True if the process with this id lives and started at that time, which excludes a later process with the
 /// same id.
 bool process_lives(std::int64_t pid, std::int64_t start);
 

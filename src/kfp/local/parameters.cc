@@ -50,7 +50,7 @@ json convert_parameter(const json& value, ParameterType type, const std::string&
   }
   std::string shown = value.dump(-1, ' ', false, json::error_handler_t::replace);
   if (shown.size() > 60) shown = shown.substr(0, 57) + "...";
-  throw core::InputError({.message = fmt::format("{} is {} ({}), and must be {}", what, shown,
+  throw core::InputError({.message = fmt::format("{} is {} ({}), but must be {}", what, shown,
                                                  value.type_name(), to_string(type))});
 }
 
@@ -74,7 +74,7 @@ json check_run_parameters(const ir::PipelineSpec& spec, const json& parameters) 
   }
   for (const auto& [name, artifact] : inputs.artifacts)
     if (!artifact.is_optional.value_or(false))
-      throw core::UsageError({.message = "the pipeline needs an artifact, which a run cannot be given",
+      throw core::UsageError({.message = "the pipeline needs an artifact, which cannot be passed to a run",
                               .field = name,
                               .hint = "import it in the pipeline"});
 
@@ -95,10 +95,10 @@ json check_run_parameters(const ir::PipelineSpec& spec, const json& parameters) 
     }
     const ParameterType type = parameter.parameter_type.value_or(ParameterType::kUnspecified);
     json& value = values[name] = has_value ? *given : values[name];
-    // A number for a text is more likely a mistake here than between tasks.
+    // For parameters of a run, unlike between tasks, a number instead of a string is probably a mistake.
     if (type == ParameterType::kString && !value.is_string())
       throw core::UsageError(
-          {.message = value.dump() + " is no text", .field = name, .hint = "put it into quotes"});
+          {.message = value.dump() + " is not a string", .field = name, .hint = "put it in quotes"});
     try {
       value = convert_parameter(value, type, "parameter");
     } catch (const core::InputError& error) {

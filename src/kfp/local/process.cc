@@ -21,15 +21,16 @@ namespace kfp::local {
 namespace fs = std::filesystem;
 namespace {
 
-// What the child needs, made before the fork: after it, only calls that are safe in signal handlers are.
+// Data for the child, prepared before the fork: after it, only calls that are safe in signal handlers are
+// allowed.
 struct Prepared {
   const char* program;
   char* const* arguments;
   char* const* environment;
-  const char* working_folder;  // null: stay
+  const char* working_folder;  // null = do not change
   int log;
   int null;
-  int report;  // receives where it failed, and errno
+  int report;  // receives the failed step and errno
   pid_t parent;
 };
 
@@ -44,7 +45,7 @@ enum class Step : int { kFolder, kExecute, kOther };
 [[noreturn]] void become(const Prepared& prepared) {
   ::setpgid(0, 0);
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail(prepared, Step::kOther);
-  if (::getppid() != prepared.parent) ::_exit(127);  // it died before the line above
+  if (::getppid() != prepared.parent) ::_exit(127);  // the parent died before the line above
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
@@ -54,7 +55,7 @@ enum class Step : int { kFolder, kExecute, kOther };
   if (::dup2(prepared.null, 0) < 0 || ::dup2(prepared.log, 1) < 0 || ::dup2(prepared.log, 2) < 0)
     fail(prepared, Step::kOther);
 #if defined(SYS_close_range)
-  ::syscall(SYS_close_range, 3U, ~0U, 4U);  // CLOSE_RANGE_CLOEXEC: what libraries left open stays here
+  ::syscall(SYS_close_range, 3U, ~0U, 4U);  // CLOSE_RANGE_CLOEXEC: files that libraries left open are closed
 #endif
   if (prepared.working_folder != nullptr && ::chdir(prepared.working_folder) != 0)
     fail(prepared, Step::kFolder);
@@ -105,7 +106,7 @@ std::string error_text() {
 Process::Process(const ProcessOptions& options) : guard_(options.guard) {
   std::vector<std::string> arguments = options.arguments;
   std::vector<std::string> environment = environment_of(options.environment);
-  // Whoever started us may have ignored the signal, which makes the kernel forget how children end.
+  // The parent process may have ignored the signal, which makes the kernel forget the results of children.
   struct sigaction children {};
   if (::sigaction(SIGCHLD, nullptr, &children) == 0 && children.sa_handler == SIG_IGN)
     ::signal(SIGCHLD, SIG_DFL);
@@ -136,7 +137,7 @@ Process::Process(const ProcessOptions& options) : guard_(options.guard) {
       .parent = ::getpid()};
   own_peak_bytes_ = core::peak_memory_bytes(prepared.parent);
 
-  // A handler of ours must not run in the child.
+  // Our handlers must not run in the child.
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
@@ -149,7 +150,7 @@ Process::Process(const ProcessOptions& options) : guard_(options.guard) {
     errno = fork_error;
     throw core::UnavailableError({.message = "no process can be started: " + error_text()});
   }
-  ::setpgid(pid_, pid_);  // whichever of the two comes first
+  ::setpgid(pid_, pid_);  // both processes do this; the first call counts
   if (guard_ != nullptr) guard_->watch(pid_);
 
   report.close();
@@ -194,8 +195,8 @@ std::optional<ProcessEnd> Process::poll() {
   if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
       info.si_pid != pid_)
     return std::nullopt;
-  // What it left running in its group ends with it, as the processes of a container do. Before it is waited
-  // for: until then the number of the group is not given to others.
+  // Processes that it left running in its group end with it, as in a container. This precedes the wait,
+  // because until then the number of the group is not reused.
   ::kill(-pid_, SIGKILL);
   if (guard_ != nullptr) guard_->forget(pid_);
   int status = 0;
@@ -208,7 +209,7 @@ std::optional<ProcessEnd> Process::poll() {
     return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
   };
   end.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  // Between fork and exec the child had our memory, and the kernel counts that, too.
+  // Between fork and exec the child had our memory, which the kernel counts, too.
   const std::int64_t counted = static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
   end.peak_memory_bytes = counted > own_peak_bytes_ + own_peak_bytes_ / 20 || sampled_peak_bytes_ == 0
                               ? counted
@@ -232,9 +233,10 @@ fs::path find_program(const std::string& name, const std::map<std::string, fs::p
     fs::path path = fs::absolute(working_folder / name);
     if (executable(path)) return path;
     std::error_code error;
-    throw core::InputError({.message = fs::exists(path, error) ? "cannot be executed" : "does not exist",
-                            .file = path,
-                            .hint = "the pipeline's image has it; name a program of this machine for it"});
+    throw core::InputError(
+        {.message = fs::exists(path, error) ? "cannot be executed" : "does not exist",
+         .file = path,
+         .hint = "the pipeline's image has it; give the path of a program on this machine"});
   }
   const char* variable = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe)
   std::istringstream folders(variable != nullptr ? variable : "/usr/bin:/bin");
@@ -243,7 +245,7 @@ fs::path find_program(const std::string& name, const std::map<std::string, fs::p
     if (executable(path)) return fs::absolute(path);
   }
   throw core::InputError({.message = "there is no program " + name + " on this machine",
-                          .hint = "the pipeline's image has it; install it, or put its folder into PATH"});
+                          .hint = "the pipeline's image has it; install it, or add its folder to PATH"});
 }
 
 }  // namespace kfp::local

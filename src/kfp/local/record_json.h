@@ -8,12 +8,12 @@
 
 namespace kfp::local {
 
-/// JSON as the store keeps it. @throws core::InputError if a text in it is not UTF-8
+/// JSON as a string for the store. @throws core::InputError if a string in it is not UTF-8
 inline std::string to_text(const nlohmann::json& value, const std::string& field) {
   try {
     return value.dump();
   } catch (const nlohmann::json::type_error&) {
-    throw core::InputError({.message = "holds a text that is not UTF-8", .field = field});
+    throw core::InputError({.message = "has a string that is not UTF-8", .field = field});
   }
 }
 

@@ -24,14 +24,14 @@ const Node* sibling(const Node& node, const std::string& key) {
   return found == node.parent->by_key.end() ? nullptr : found->second;
 }
 
-// As the backend gives it: names of the states of its metadata store.
+// The final status in the backend's format: with the names of the states in its metadata store.
 json final_status(const Node& node, const ir::TaskFinalStatus& status, const RunNames& run) {
   std::string name = status.producer_task.value_or("");
   if (name.empty() && !node.task->dependent_tasks.empty()) name = node.task->dependent_tasks.front();
   const Node* producer = sibling(node, name);
   if (producer == nullptr)
     throw core::InputError(
-        {.message = "the final status of task " + name + " is asked for, which is not here"});
+        {.message = "the final status of task " + name + " is needed, but it is not in this pipeline"});
   std::string state = to_string(producer->record.state);
   if (producer->record.state == State::kSucceeded) state = "COMPLETE";
   return {{"state", state},
@@ -40,7 +40,7 @@ json final_status(const Node& node, const ir::TaskFinalStatus& status, const Run
           {"pipelineTaskName", producer->key}};
 }
 
-// What a placeholder of the run stands for, in the task of `node`.
+// The value of a placeholder for the run, in the task of `node`.
 std::optional<std::string> run_property(const ir::Placeholder& placeholder, const Node& node,
                                         const RunNames& run) {
   if (placeholder.kind == ir::Placeholder::Kind::kWorkspacePath) return run.workspace;
@@ -63,13 +63,13 @@ std::optional<std::string> artifact_location(const ir::Placeholder& placeholder,
   return path ? std::optional(path->string()) : std::nullopt;
 }
 
-// Null where there is no value.
+// Null if there is no value.
 json of_parent(const Node& node, const std::string& name) {
   const auto found = node.parent->inputs.parameters.find(name);
   return found == node.parent->inputs.parameters.end() ? json() : found->second;
 }
 
-// The constant of a source; null if it is none.
+// The constant of a source; null if it has none.
 json constant_of(const ir::TaskInputParameter& source) {
   if (!source.runtime_value) return nullptr;
   const ir::ValueOrRuntimeParameter& value = *source.runtime_value;
@@ -81,7 +81,7 @@ json constant_of(const ir::TaskInputParameter& source) {
   return nullptr;
 }
 
-// What another task, the pipeline around it or the run gives.
+// A value from another task, the enclosing pipeline or the run.
 json from_elsewhere(const Node& node, const ir::TaskInputParameter& source, const RunNames& run) {
   if (source.component_input_parameter) return of_parent(node, *source.component_input_parameter);
   if (source.task_output_parameter) {
@@ -97,20 +97,20 @@ json from_elsewhere(const Node& node, const ir::TaskInputParameter& source, cons
   return nullptr;
 }
 
-// The values of a task's input parameters, each found out once. Constants may name other inputs of the task.
+// The values of a task's input parameters, each computed once. Constants may name other inputs of the task.
 class Parameters {
  public:
   Parameters(const Node& node, const RunNames& run, const Warn& warn)
       : node_(node), run_(run), warn_(warn), declared_(inputs_of(*node.component).parameters) {}
 
-  /// What is known already: of an iteration, the inputs of its loop.
+  /// Sets a known value: for an iteration, the inputs of its loop.
   void know(const std::string& name, const json& value) { known_[name] = value; }
 
-  /// Null where there is none.
+  /// Null if there is none.
   json of(const std::string& name) {
     if (const auto found = known_.find(name); found != known_.end()) return found->second;
     if (!open_.insert(name).second)
-      throw core::InputError({.message = fmt::format("input {} stands for itself", name)});
+      throw core::InputError({.message = fmt::format("input {} refers to itself", name)});
     const ir::TaskInputParameter* source = given(name);
     json value = source == nullptr ? default_of(name) : from_source(name, *source);
     open_.erase(name);
@@ -175,11 +175,12 @@ class Parameters {
 
 std::string source_text(const ir::TaskInputParameter& source) {
   if (source.task_output_parameter)
-    return fmt::format("task {} gave no {}", source.task_output_parameter->producer_task.value_or("?"),
+    return fmt::format("task {} did not produce {}",
+                       source.task_output_parameter->producer_task.value_or("?"),
                        source.task_output_parameter->output_parameter_key.value_or("?"));
   if (source.component_input_parameter)
-    return fmt::format("{} was not given to the pipeline around it", *source.component_input_parameter);
-  return "nothing gives it";
+    return fmt::format("{} was not passed to the enclosing pipeline", *source.component_input_parameter);
+  return "it has no source";
 }
 
 void check_literals(const std::string& name, const json& value, const ir::InputParameterSpec& spec) {
@@ -193,7 +194,7 @@ ir::ParameterType type_of(const ir::InputParameterSpec& spec) {
   return spec.parameter_type.value_or(ir::ParameterType::kUnspecified);
 }
 
-// Constants of a loop that name its item: each iteration resolves them.
+// True for constants of a loop with a placeholder for the item: each iteration resolves them.
 bool names_item(const Node& node, const ir::TaskInputParameter& source) {
   return node.is_loop() &&
          mentions_parameter(constant_of(source), node.task->parameter_iterator->item_input.value_or(""));
@@ -225,19 +226,19 @@ void resolve_parameters(Node& node, const RunNames& run, const Warn& warn) {
   }
   const bool is_dag = node.component->dag.has_value();
   for (const auto& [name, spec] : declared.parameters) {
-    // Only iterations have it.
+    // Only iterations have this input.
     if (node.is_loop() && node.task->parameter_iterator->item_input == name) continue;
     if (node.item_constants.contains(name)) continue;
     auto& values = node.inputs.parameters;
     if (!values.contains(name)) {
       if (spec.default_value && !spec.default_value->is_null()) {
         values[name] = parameters.resolved(name, *spec.default_value);
-        // A default of another type goes into the command as it is, as on the cluster.
+        // A default of another type goes into the command unchanged, as on the cluster.
         if (!is_dag && !ir::checks::fits(values[name], type_of(spec))) continue;
       } else if (spec.parameter_type == ir::ParameterType::kTaskConfig)
         values[name] = json::object();
       else if (!spec.is_optional.value_or(false) && !spec.default_value)
-        throw core::InputError({.message = fmt::format("input {} has no value: nothing gives it", name)});
+        throw core::InputError({.message = fmt::format("input {} has no value: it has no source", name)});
       else if (is_dag)
         values[name] = nullptr;
       else
@@ -275,9 +276,9 @@ void resolve_artifacts(Node& node) {
         {.message =
              fmt::format("input {} has no artifact: {}", name,
                          source.task_output_artifact
-                             ? fmt::format("task {} gave no {}",
+                             ? fmt::format("task {} did not produce {}",
                                            source.task_output_artifact->producer_task.value_or("?"), key)
-                             : key + " was not given to the pipeline around it")});
+                             : key + " was not passed to the enclosing pipeline")});
   }
 }
 
@@ -309,7 +310,7 @@ std::vector<json> loop_items(const Node& loop, const RunNames& run, const Warn& 
     if (found != loop.inputs.parameters.end()) list = found->second;
     if (list.is_string()) list = json::parse(list.get_ref<const std::string&>(), nullptr, false);
   }
-  if (!list.is_array()) throw core::InputError({.message = "the items of the loop are no list"});
+  if (!list.is_array()) throw core::InputError({.message = "the items of the loop must be a list"});
   return list.get<std::vector<json>>();
 }
 

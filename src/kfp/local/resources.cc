@@ -19,7 +19,8 @@ namespace {
 double parse_quantity(const std::string& text) {
   const std::optional<double> amount = ir::quantity(text);
   if (!amount)
-    throw core::InputError({.message = "\"" + text + "\" is no quantity", .hint = "such as 500m, 2, or 4Gi"});
+    throw core::InputError(
+        {.message = "\"" + text + "\" is not a quantity", .hint = "write it like 500m, 2, or 4Gi"});
   return *amount;
 }
 

@@ -9,14 +9,14 @@
 
 namespace kfp::local {
 
-/// What a task takes of the machine, or what there is.
+/// Resources of a task or of the machine.
 struct Claim {
   double cpus = 0;
   std::int64_t memory_bytes = 0;
   int accelerators = 0;
 };
 
-/// What a container asks for: requests, else limits, else `standard`. Texts may hold placeholders of input
+/// Resources of a container: requests, else limits, else `standard`. Strings may have placeholders for input
 /// parameters. @throws core::InputError
 Claim claim_of(const ir::Container& container, const std::map<std::string, nlohmann::json>& parameters,
                const Claim& standard);
@@ -24,8 +24,8 @@ Claim claim_of(const ir::Container& container, const std::map<std::string, nlohm
 /// CPUs that this process may use, memory of the machine or control group, NVIDIA devices.
 Claim machine();
 
-/// What of the machine is taken. A task that claims more than there is counts as all there is, and so runs
-/// alone.
+/// Account of the machine's resources. A task that claims more than the total counts as the total, and so
+/// runs alone.
 class Budget {
  public:
   explicit Budget(const Claim& total) : total_(total), free_(total) {}

@@ -15,7 +15,7 @@ void check_name(const std::string& name, const std::string& place) {
   if (bad)
     throw core::InputError({.message = "\"" + name.substr(0, 80) + "\" cannot be the name of a file",
                             .field = place,
-                            .hint = "at most 200 characters, without slashes, not beginning with a dot"});
+                            .hint = "use at most 200 characters, no slash, and no dot at the beginning"});
 }
 
 void check_component(const ir::ComponentSpec& component, const std::string& place) {

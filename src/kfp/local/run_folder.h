@@ -7,7 +7,7 @@
 
 namespace kfp::local {
 
-/// Where things lie in the folder of a run. `task` is a task's path ("for-loop-1[2]/train").
+/// Paths in the folder of a run. `task` is the path of a task ("for-loop-1[2]/train").
 struct RunFolder {
   std::filesystem::path root;
 
@@ -15,13 +15,13 @@ struct RunFolder {
   std::filesystem::path artifacts(const std::string& task) const { return root / "artifacts" / task; }
   std::filesystem::path task(const std::string& task) const { return root / "tasks" / task; }
   std::filesystem::path log(const std::string& task) const { return this->task(task) / "log.txt"; }
-  /// Kept over retries and resumes: $KFP_TASK_SCRATCH.
+  /// Folder kept across retries and resumes: $KFP_TASK_SCRATCH.
   std::filesystem::path scratch(const std::string& task) const { return this->task(task) / "scratch"; }
-  /// `{{$.workspace_path}}`
+  /// Folder for `{{$.workspace_path}}`.
   std::filesystem::path workspace() const { return root / "workspace"; }
 };
 
-/// Checks that the names of tasks and outputs, which become names of files, stay where they belong.
+/// Checks that the names of tasks and outputs, which become file names, do not leave the folder.
 /// @throws core::InputError for "../x", hidden and overlong names, and control characters
 void check_names(const ir::PipelineSpec& spec);
 

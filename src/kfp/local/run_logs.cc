@@ -25,9 +25,9 @@ class LogReader {
   LogReader(const TaskRecord& task, const LogOptions& options)
       : tail_(options.tail), prefix_(options.task.empty() ? printable_line(task.path) + " | " : "") {}
 
-  // What is new since the last call. Behind a prefix only whole lines, until the `last` call.
+  // Passes on new content since the last call. With a prefix, only whole lines until the `last` call.
   void read(const fs::path& file, bool last, const std::function<void(std::string_view)>& write) {
-    if (file != file_) {  // the first time, or another try of the task
+    if (file != file_) {  // first call, or another attempt of the task
       end_line(write);
       file_ = file;
       std::error_code missing;
@@ -38,7 +38,7 @@ class LogReader {
       offset_ = tail_ >= 0 ? tail_offset(file, tail_) : 0;
     }
     std::error_code error;
-    if (fs::file_size(file_, error) < offset_) offset_ = 0;  // written anew by another try
+    if (fs::file_size(file_, error) < offset_) offset_ = 0;  // rewritten by another attempt
     std::ifstream stream(file_, std::ios::binary);
     stream.seekg(static_cast<std::streamoff>(offset_));
     std::string block(kBlock, '\0');
@@ -100,7 +100,7 @@ std::uintmax_t tail_offset(const fs::path& file, int lines) {
     stream.seekg(static_cast<std::streamoff>(begin));
     if (!stream.read(block.data(), static_cast<std::streamsize>(block.size()))) return 0;
     for (std::size_t i = block.size(); i-- > 0;)
-      // The newline at the very end ends the last line and begins none.
+      // The newline at the very end ends the last line and does not begin another.
       if (block[i] == '\n' && begin + i + 1 < size && --lines == 0) return begin + i + 1;
     end = begin;
   }
@@ -113,7 +113,7 @@ void write_logs(const Store& store, const LogOptions& options,
   std::map<std::string, LogReader> readers;  // by path of the task
   const std::string only = options.task.empty() ? std::string() : store.task(run, options.task).path;
   for (;;) {
-    // The states first: what is written until then is read below.
+    // Read the states first, so that everything written before them is read below.
     const bool run_over = is_final(store.run(run).state);
     bool over = run_over || !options.follow;
     for (const TaskRecord& task : store.tasks(run)) {

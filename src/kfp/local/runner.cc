@@ -67,7 +67,7 @@ RunResult execute(Scheduler& scheduler, RunRecord run, Store& store) {
     RunResult result = scheduler.execute();
     if (!scheduler.interrupted()) return result;
   } catch (const std::exception& error) {
-    // The store itself may be what failed: then the run looks killed, and can be resumed, too.
+    // If the store itself failed, the run looks killed, and can be resumed, too.
     try {
       run.state = State::kFailed;
       run.error = error.what();
@@ -79,7 +79,7 @@ RunResult execute(Scheduler& scheduler, RunRecord run, Store& store) {
     throw;
   }
   throw core::Interrupted({.message = "run " + run.id + " was interrupted",
-                           .hint = "calopipe runs resume " + run.id + " goes on with it"});
+                           .hint = "calopipe runs resume " + run.id + " continues it"});
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// The row for which `fits` holds; a new one at the end where there is none yet.
+// The row for which `fits` holds; if there is none, a new one at the end.
 template <class Row, class Fits, class Make>
 Row& row_of(std::vector<Row>& rows, const Fits& fits, const Make& make) {
   const auto found = std::find_if(rows.begin(), rows.end(), fits);
@@ -34,7 +34,7 @@ std::string value_text(const json& value) {
                            : value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-// One row: a name, then what each run has.
+// One row: a name, then the value of each run.
 template <class Values, class Text>
 std::vector<std::string> cells(const std::string& name, const std::vector<RunRecord>& runs,
                                const Values& values, const Text& text) {

@@ -9,7 +9,8 @@
 
 namespace kfp::local {
 
-/// What two or more runs have in common and what not. Values are by run id; a run that has none is not there.
+/// Common and different properties of two or more runs. Values are by run id; runs without a value are left
+/// out.
 struct Comparison {
   struct Parameter {
     std::string name;
@@ -29,11 +30,11 @@ struct Comparison {
     bool equal = false;  ///< every run has it, with the same content
   };
 
-  std::vector<RunRecord> runs;        ///< in the order in which they were named
-  std::vector<Parameter> parameters;  ///< those that differ
+  std::vector<RunRecord> runs;        ///< in the order in which they were given
+  std::vector<Parameter> parameters;  ///< parameters that differ
   std::vector<MetricRow> metrics;
   std::vector<Task> tasks;
-  std::vector<Artifact> artifacts;  ///< outputs
+  std::vector<Artifact> artifacts;  ///< output artifacts
 };
 
 /// @throws core::UsageError if fewer than two runs are given

@@ -20,7 +20,7 @@ std::string direction_text(ArtifactRecord::Direction direction) {
   return direction == ArtifactRecord::Direction::kInput ? "input" : "output";
 }
 
-// Strings as they are, the rest as JSON.
+// Strings unchanged, other values as JSON.
 std::string value_text(const json& value) {
   return value.is_string() ? value.get<std::string>()
                            : value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -46,7 +46,7 @@ std::string origin_text(const TaskRecord& task) {
   return task.cached_from.empty() ? std::string() : "from " + task.cached_from;
 }
 
-// Paths come last and whole: they are there to be copied.
+// Paths come last and are not shortened, so that they can be copied.
 void add_artifacts(const std::vector<const ArtifactRecord*>& artifacts, const TextStyle& style,
                    std::string& out) {
   if (artifacts.empty()) return;
@@ -88,7 +88,7 @@ RunReport read_report(const Store& store, const std::string& id) {
     for (TaskRecord& task : report.tasks)
       if (!is_final(task.state)) task.state = State::kCanceled;
   for (const ArtifactRecord& artifact : report.artifacts) {
-    // "system.Metrics", with or without "@0.0.1".
+    // The type is "system.Metrics", with or without "@0.0.1".
     const std::string title = artifact.type.substr(0, artifact.type.find('@'));
     if (artifact.direction != ArtifactRecord::Direction::kOutput || title != "system.Metrics") continue;
     for (const auto& [name, value] : artifact.metadata.items())
@@ -287,7 +287,7 @@ ArtifactRecord find_artifact(const RunReport& report, const std::string& name) {
     const bool fits = name.empty()
                           ? artifact.type.starts_with("system.HTML") || artifact.path.extension() == ".html"
                           : name == artifact.name || name == full;
-    // A nested pipeline gives on what a task in it made: the same path.
+    // A nested pipeline passes on the artifact of an inner task, with the same path.
     const bool known_path = std::any_of(found.begin(), found.end(), [&](const ArtifactRecord* other) {
       return other->path == artifact.path;
     });
@@ -303,11 +303,11 @@ ArtifactRecord find_artifact(const RunReport& report, const std::string& name) {
   }
   if (name.empty())
     throw core::UsageError({.message = fmt::format("run {} has no HTML output", report.run.id),
-                            .hint = fmt::format("calopipe runs show {} names its artifacts", report.run.id)});
+                            .hint = fmt::format("calopipe runs show {} lists its artifacts", report.run.id)});
   const std::string near = nearest(name, known);
   throw core::UsageError({.message = fmt::format("run {} has no output artifact \"{}\"", report.run.id, name),
                           .hint = near.empty()
-                                      ? fmt::format("calopipe runs show {} names them", report.run.id)
+                                      ? fmt::format("calopipe runs show {} lists them", report.run.id)
                                       : fmt::format("did you mean {}?", near)});
 }
 

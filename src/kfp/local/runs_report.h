@@ -8,15 +8,15 @@
 
 namespace kfp::local {
 
-/// A number that a task recorded: from the metadata of its output artifacts of type system.Metrics.
+/// A number recorded by a task, from the metadata of its output artifacts of type system.Metrics.
 struct Metric {
-  std::string task;  ///< path
+  std::string task;  ///< path of the task
   std::string artifact;
   std::string name;
   nlohmann::json value;  ///< a number
 };
 
-/// Everything about one run.
+/// All records of one run.
 struct RunReport {
   RunRecord run;
   std::vector<TaskRecord> tasks;
@@ -24,11 +24,12 @@ struct RunReport {
   std::vector<Metric> metrics;
 };
 
-/// Reads it. Tasks that a dead runner left unfinished are given as kCanceled, as their run is.
+/// Reads the report of a run. Tasks that a dead runner left unfinished are reported as kCanceled, as is their
+/// run.
 /// @throws core::UsageError if there is no such run
 RunReport read_report(const Store& store, const std::string& id);
 
-/// Every field by its name. `duration_s` is null if the run or task has not begun.
+/// All fields by name. `duration_s` is null if the run or task has not begun.
 nlohmann::json to_json(const RunRecord& record, double now_s);
 nlohmann::json to_json(const TaskRecord& record, double now_s);
 nlohmann::json to_json(const ArtifactRecord& record);
@@ -36,13 +37,13 @@ nlohmann::json to_json(const Metric& metric);
 /// The run's fields, and `tasks`, `artifacts`, `metrics`.
 nlohmann::json to_json(const RunReport& report, double now_s);
 
-/// How text is laid out.
+/// Layout of text.
 struct TextStyle {
   int width = 0;     ///< columns of the terminal; 0 = no limit
-  double now_s = 0;  ///< the end of what has not finished yet, in seconds since 1970
+  double now_s = 0;  ///< current time in seconds since 1970, for the duration of unfinished runs
 };
 
-/// Which runs are listed.
+/// Selection of runs to list.
 struct RunFilter {
   std::string pipeline;       ///< name of the pipeline or display name of the run; empty = any
   std::vector<State> states;  ///< empty = any
@@ -56,25 +57,25 @@ std::string list_text(const std::vector<RunRecord>& runs, const TextStyle& style
 /// Run, parameters, tasks, metrics, artifacts.
 std::string show_text(const RunReport& report, const TextStyle& style);
 
-/// One task: all that is known about it.
+/// All details of one task.
 std::string show_task_text(const RunReport& report, const TaskRecord& task, const TextStyle& style);
 nlohmann::json task_json(const RunReport& report, const TaskRecord& task, double now_s);
 
-/// The artifact to open: the one with this name ("report", "validate/report"), or, where none is named, the
-/// run's HTML output.
-/// @throws core::UsageError if there is none, or several (they are named)
+/// The artifact with this name ("report", "validate/report"), or, if `name` is empty, the run's HTML output.
+/// @throws core::UsageError if there is none, or several (they are listed)
 ArtifactRecord find_artifact(const RunReport& report, const std::string& name);
 
-/// Which runs to delete where no ids are given; what is not set does not restrict.
+/// Selection of runs to delete if no ids are given; unset fields do not restrict it.
 struct DeleteFilter {
-  double older_than_days = -1;  ///< begun longer ago; negative = any age
-  int keep = -1;                ///< as many of the newest are kept; negative = none
+  double older_than_days = -1;  ///< minimum age; negative = any
+  int keep = -1;                ///< number of newest runs to keep; negative = none
 };
-/// @param runs newest first. Running ones are never among the result.
+/// @param runs newest first
+/// @return the selected runs, without those that are running
 std::vector<RunRecord> to_delete(const std::vector<RunRecord>& runs, const DeleteFilter& filter,
                                  double now_s);
 
-/// Seconds from the beginning to the end, or to now; negative where it has not begun.
+/// Seconds from the beginning to the end, or to now; negative if it has not begun.
 double duration_s(const RunRecord& record, double now_s);
 double duration_s(const TaskRecord& record, double now_s);
 

@@ -66,7 +66,7 @@ Scheduler::Scheduler(const ir::Pipeline& pipeline, RunRecord run, const RunnerOp
 }
 
 Scheduler::~Scheduler() {
-  // Where an exception ended the run, outputs may still be collected, and wake us.
+  // If an exception ended the run, outputs may still be collected, which would wake us.
   for (Node* node : collecting_)
     if (node->execution->collecting.valid()) node->execution->collecting.wait();
   if (wake_ >= 0) ::close(wake_);
@@ -91,8 +91,8 @@ bool Scheduler::was_done(const std::string& path) const {
          (found->second.state == State::kSucceeded || found->second.state == State::kCached);
 }
 
-// A new task. Where an earlier process did it, its record stays until it is known whether it is kept: this
-// process may be killed, too.
+// Records a new task. If an earlier process ran it, the old record stays until it is known whether it is
+// reused, because this process may be killed, too.
 void Scheduler::announce(Node& node) {
   if (was_done(node.record.path))
     observer_.on_task(node.record);
@@ -128,7 +128,7 @@ Node& Scheduler::add_child(Node& parent, std::string key, const ir::Task& task, 
   if (iteration >= 0) record.name += fmt::format("[{}]", iteration);
   record.component = component;
   record.is_dag = node.component->dag.has_value() || node.is_loop();
-  // What was before this process stays visible: how often it was tried, where its log is.
+  // Facts from before this process remain visible: the number of attempts and the log.
   if (const auto before = earlier_.find(record.path); before != earlier_.end()) {
     record.attempt = before->second.attempt;
     record.log = before->second.log;
@@ -203,7 +203,7 @@ void Scheduler::activate(Node& node) {
           node.task->trigger_policy ? node.task->trigger_policy->condition.value_or("") : "";
       if (const std::string channel = ir::unresolved_channel(condition); !channel.empty())
         throw core::InputError(
-            {.message = fmt::format("its condition holds {}, which the SDK that compiled the "
+            {.message = fmt::format("its condition has {}, which the SDK that compiled the "
                                     "pipeline left unresolved",
                                     channel),
              .hint = "compare with a parameter or a plain value"});
@@ -237,13 +237,13 @@ void Scheduler::finish(Node& node, State state, const std::string& error) {
     put(node);
     to_settle_.push_back(&node);
   }
-  // DAGs fail because something in them did, which is the message.
+  // A DAG fails because of something inside it, whose message is reported.
   if (state == State::kFailed && node.parent != nullptr && node.children.empty() && run_.error.empty())
     run_.error = fmt::format("{}: {}", node.record.path, node.record.error);
   node.execution.reset();
 }
 
-// Tells those who wait for the node that it has ended.
+// Notifies the tasks that wait for the node of its end.
 void Scheduler::settle(Node& node) {
   Node& parent = *node.parent;
   parent.ran = parent.ran || node.ran;

@@ -13,29 +13,31 @@
 
 namespace kfp::local {
 
-/// Runs the tasks of one run. One thread: tasks are processes; only outputs are hashed beside it.
+/// Runs the tasks of one run. It uses one thread: tasks are processes, and only the hashing of outputs runs
+/// in other threads.
 class Scheduler {
  public:
-  /// @param run as it is in the store, claimed by this process
+  /// @param run record from the store, claimed by this process
   Scheduler(const ir::Pipeline& pipeline, RunRecord run, const RunnerOptions& options, Store& store,
             Observer& observer);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  /// What an earlier process did of this run. Tasks that are done with the same inputs are kept.
-  /// @param program_version that of then
+  /// Takes over the work of an earlier process on this run. Tasks that are done with the same inputs are
+  /// kept.
+  /// @param program_version version of the earlier program
   void resume_from(const std::vector<TaskRecord>& tasks, const std::vector<ArtifactRecord>& artifacts,
                    const std::string& program_version);
 
-  /// To the end, or until it is interrupted. @return the run with its end; the store has it, too
+  /// Runs to the end, or until it is interrupted. @return the finished run, which is also in the store
   RunResult execute();
   bool interrupted() const { return stop_ == Stop::kInterrupted; }
 
  private:
   enum class Stop { kNo, kInterrupted, kTimedOut };
 
-  // The graph: scheduler.cc.
+  // Functions for the graph: scheduler.cc.
   Node& add_child(Node& parent, std::string key, const ir::Task& task, int iteration);
   void add_iteration(Node& loop);
   void expand_dag(Node& dag);
@@ -53,7 +55,7 @@ class Scheduler {
   void warn_once(const std::string& message);
   RunResult result() const;
 
-  // Containers and importers: scheduler_tasks.cc.
+  // Functions for containers and importers: scheduler_tasks.cc.
   void prepare(Node& node);
   void import(Node& node);
   bool take_earlier(Node& node, const std::string& earlier_key);
@@ -83,11 +85,11 @@ class Scheduler {
   RunNames names_;
   Budget budget_;
 
-  Guard guard_;  ///< before the tasks, and gone behind them
+  Guard guard_;  ///< constructed before the tasks, and destroyed after them
   Node root_;
   std::deque<Node*> to_activate_;
   std::deque<Node*> to_settle_;
-  std::deque<Node*> ready_;  ///< wait for a free place
+  std::deque<Node*> ready_;  ///< tasks that wait for resources
   std::vector<Node*> running_;
   std::vector<Node*> collecting_;
   std::vector<Node*> backing_off_;
@@ -99,10 +101,10 @@ class Scheduler {
   Stop stop_ = Stop::kNo;
   std::optional<Clock::time_point> run_deadline_;
   std::set<std::string> warned_;
-  int wake_ = -1;  ///< written to where outputs have been collected
+  int wake_ = -1;  ///< event descriptor, written when outputs have been collected
 };
 
-/// Seconds since 1970.
+/// Current time in seconds since 1970.
 double now_s();
 
 }  // namespace kfp::local

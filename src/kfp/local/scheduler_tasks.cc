@@ -13,7 +13,7 @@
 #include "kfp/local/launcher.h"
 #include "kfp/local/scheduler.h"
 
-// Containers and importers: from their inputs to their end.
+// Runs containers and importers, from their inputs to their end.
 namespace kfp::local {
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -31,12 +31,12 @@ std::string schema_title(const Artifact& artifact) {
   return artifact.type.value("schemaTitle", "");
 }
 
-// "out", or "out[3]" for the elements of lists.
+// "out", or "out[3]" for an element of a list.
 std::string element_name(const std::string& name, std::size_t index, bool is_list) {
   return is_list ? fmt::format("{}[{}]", name, index) : name;
 }
 
-// Images that stand for work of the cluster: there is no program.
+// True for images that represent work of the cluster and have no program.
 bool is_cluster_work(const std::string& image) {
   return image == "argostub/createpvc" || image == "argostub/deletepvc";
 }
@@ -72,7 +72,7 @@ void Scheduler::warn_of_platform(const Node& node) {
     for (const auto& mount : list)
       if (!mount.mount_path.value_or("").empty() && !fs::exists(*mount.mount_path, error))
         warn_once(
-            fmt::format("{}: {} at {} is mounted on the cluster only", node.key, what, *mount.mount_path));
+            fmt::format("{}: {} at {} is mounted only on the cluster", node.key, what, *mount.mount_path));
   };
   mounts("the volume", platform->pvc_mount);
   mounts("the empty folder", platform->empty_dir_mounts);
@@ -87,14 +87,14 @@ bool Scheduler::is_forced(const Node& node) const {
   });
 }
 
-// Values of variables are texts, on the cluster as well.
+// Values of variables are literal, as on the cluster.
 void Scheduler::warn_of_environment(const Node& node) {
   for (const ir::EnvVar& variable : node.executor->container->env) {
     const std::string value = variable.value.value_or("");
     std::string left = ir::unresolved_channel(value);
     if (const auto found = ir::placeholders_in(value); !found.empty()) left = found.front().text;
     if (!left.empty())
-      warn_once(fmt::format("{}: {} in the variable {} stays as it is, as on the cluster", node.key, left,
+      warn_once(fmt::format("{}: {} in the variable {} is not replaced, as on the cluster", node.key, left,
                             variable.name.value_or("")));
   }
 }
@@ -103,11 +103,12 @@ void Scheduler::prepare(Node& node) {
   if (node.executor != nullptr && node.executor->importer) return import(node);
   try {
     if (node.executor == nullptr || !node.executor->container)
-      throw core::InputError({.message = "only containers and importers can be run here"});
+      throw core::InputError({.message = "only containers and importers can be run on this machine"});
     const ir::Container& container = *node.executor->container;
     if (is_cluster_work(container.image.value_or("")))
-      throw core::InputError({.message = "makes or deletes a volume of the cluster, which is not here",
-                              .hint = "leave volumes out of pipelines that are to run on one machine"});
+      throw core::InputError(
+          {.message = "creates or deletes a volume of the cluster, which does not exist on this machine",
+           .hint = "do not use volumes in pipelines for one machine"});
     warn_of_platform(node);
     warn_of_environment(node);
     node.execution = std::make_unique<Execution>();
@@ -152,7 +153,7 @@ void Scheduler::import(Node& node) {
       throw core::InputError({.message = "the importer has no output"});
     json uri;
     if (importer.artifact_uri && importer.artifact_uri->runtime_parameter) {
-      // A value that was passed stays as it is.
+      // A value that was passed is used unchanged.
       if (const auto found = node.inputs.parameters.find(*importer.artifact_uri->runtime_parameter);
           found != node.inputs.parameters.end())
         uri = found->second;
@@ -163,19 +164,18 @@ void Scheduler::import(Node& node) {
       uri = with_parameters(uri, node.inputs.parameters);
     }
     if (!uri.is_string() || uri.get_ref<const std::string&>().empty())
-      throw core::InputError({.message = "the importer was given no uri"});
+      throw core::InputError({.message = "the importer has no uri"});
     artifact.name = output;
     artifact.uri = uri.get<std::string>();
     if (const std::string channel = ir::unresolved_channel(artifact.uri); !channel.empty())
-      throw core::InputError(
-          {.message = fmt::format("the uri \"{}\" holds {}, which the SDK that compiled the "
-                                  "pipeline left unresolved",
-                                  artifact.uri, channel),
-           .hint = "pass the whole uri as a parameter"});
+      throw core::InputError({.message = fmt::format("the uri \"{}\" has {}, which the SDK that compiled the "
+                                                     "pipeline left unresolved",
+                                                     artifact.uri, channel),
+                              .hint = "pass the whole uri as a parameter"});
     if (const auto path = local_path(artifact.uri)) {
       const fs::path absolute = (options_.working_folder / *path).lexically_normal();
       if (!fs::exists(absolute))
-        throw core::InputError({.message = "what is to be imported does not exist", .file = absolute});
+        throw core::InputError({.message = "the data to import does not exist", .file = absolute});
       artifact.uri = absolute.string();
     }
     if (importer.type_schema) {
@@ -205,11 +205,11 @@ void Scheduler::import(Node& node) {
   });
 }
 
-// Keeps what an earlier process did of this run, where its inputs were the same.
+// Reuses the work of an earlier process on this run, if the inputs were the same.
 bool Scheduler::take_earlier(Node& node, const std::string& earlier_key) {
   const auto found = earlier_.find(node.record.path);
   if (!was_done(node.record.path) || found->second.cache_key != earlier_key || is_forced(node)) return false;
-  // An exit task cleans up behind others: it runs again when one of them did.
+  // An exit task cleans up after others: it runs again if one of them did.
   if (node.task->trigger_policy && node.iteration < 0 &&
       node.task->trigger_policy->strategy == ir::TriggerStrategy::kAllUpstreamTasksCompleted)
     for (const std::string& key : ir::upstream_of(*node.task))
@@ -309,11 +309,11 @@ void Scheduler::start_ready() {
     ready_.push_back(backing_off_[i]);
     backing_off_.erase(backing_off_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  // In order, so that small tasks do not keep a large one waiting for ever.
+  // In order, so that small tasks do not block a large one forever.
   while (!ready_.empty() && budget_.fits(ready_.front()->execution->claim)) {
     Node* node = ready_.front();
     ready_.pop_front();
-    // One with the same content may have ended while this one waited.
+    // A task with the same content may have ended while this one waited.
     if (node->execution->tries > 0 || !take_cached(*node)) start(*node);
   }
 }
@@ -348,7 +348,7 @@ void Scheduler::start(Node& node) {
     std::error_code error;
     fs::create_directories(folder_.scratch(record.path), error);
     if (error)
-      throw core::UnavailableError({.message = "the folder of the task cannot be made: " + error.message(),
+      throw core::UnavailableError({.message = "the folder of the task cannot be created: " + error.message(),
                                     .file = folder_.scratch(record.path)});
     prepare_outputs(execution.executor_input, folder_.artifacts(record.path));
     if (record.attempt > 1)
@@ -451,7 +451,7 @@ void Scheduler::look_at_collecting() {
 void Scheduler::succeed(Node& node, Values outputs) {
   node.outputs = std::move(outputs);
   node.record.outputs = node.outputs.parameters;
-  // First what it made, then that it is done: a task counts as done only with its outputs.
+  // Store the outputs before the state: a task counts as done only with its outputs.
   put_artifacts(node, ArtifactRecord::Direction::kOutput, node.outputs.artifacts);
   finish(node, State::kSucceeded);
 }
@@ -468,7 +468,7 @@ void Scheduler::attempt_failed(Node& node, std::string error) {
   const double first = policy->backoff_duration ? policy->backoff_duration->seconds() : 0;
   const double delay = first * std::pow(policy->backoff_factor.value_or(2), execution.tries - 1);
   execution.next_start = in_seconds(delay);
-  // As on the cluster, it bounds the time from the first start to the last.
+  // As on the cluster, it limits the time from the first start to the last.
   if (policy->backoff_max_duration && policy->backoff_max_duration->seconds() > 0 &&
       execution.next_start - execution.first_start > seconds(policy->backoff_max_duration->seconds()))
     return finish(node, State::kFailed, error + "; the time for retries is over");

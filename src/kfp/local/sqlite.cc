@@ -46,7 +46,7 @@ bool SqliteRows::is_null(int column) const {
 }
 
 void SqliteRows::bind(int place, std::string_view value) {
-  // An empty view may point nowhere, which SQLite would take for NULL.
+  // The pointer of an empty view may be null, which SQLite would read as NULL.
   const char* bytes = value.empty() ? "" : value.data();
   const int code = sqlite3_bind_text64(statement_, place, bytes, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
   if (code != SQLITE_OK) database_.fail(code);
@@ -82,9 +82,8 @@ SqliteDatabase::SqliteDatabase(std::filesystem::path file) : file_(std::move(fil
   sqlite3_busy_timeout(connection_, kBusyTimeoutMs);
   if (sqlite3_db_readonly(connection_, "main") == 1) {
     sqlite3_close_v2(connection_);
-    throw core::UnavailableError({.message = "may only be read",
-                                  .file = file_,
-                                  .hint = "choose a store in a place that you may write to"});
+    throw core::UnavailableError(
+        {.message = "is read-only", .file = file_, .hint = "choose a store that you may write to"});
   }
 }
 
@@ -127,23 +126,23 @@ void SqliteDatabase::fail(int code) const {
                               .hint = "move it away, or choose another store"});
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      throw SqliteBusyError({.message = "another process holds its lock for too long",
+      throw SqliteBusyError({.message = "another process has held its lock for too long",
                              .file = file_,
                              .hint = "end that process, then try again"});
     case SQLITE_FULL:
-      unavailable("the disk is full", "make room, then try again");
+      unavailable("the disk is full", "free some space, then try again");
       break;
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-      unavailable("cannot be opened for writing: " + what, "choose a store in a place that you may write to");
+      unavailable("cannot be opened for writing: " + what, "choose a store that you may write to");
       break;
     case SQLITE_IOERR:
     case SQLITE_PROTOCOL:
     case SQLITE_NOLFS:
       unavailable("cannot be read or written: " + what,
-                  "the disk may be full, or a network file system that cannot lock; try a local disk");
+                  "the disk may be full, or a network file system without locks; try a local disk");
       break;
     case SQLITE_CONSTRAINT:
       if (code != SQLITE_CONSTRAINT_FOREIGNKEY) break;
@@ -165,7 +164,7 @@ SqliteTransaction::~SqliteTransaction() {
   try {
     database_.execute("ROLLBACK");
   } catch (const std::exception&) {
-    // SQLite has rolled back already (disk full, damaged); that error is on its way up.
+    // SQLite has already rolled back (disk full, damaged); that error is being thrown.
   }
 }
 

@@ -16,14 +16,14 @@ struct sqlite3_stmt;
 
 namespace kfp::local {
 
-/// Another process held the lock for longer than we wait.
+/// Another process held the lock for too long.
 class SqliteBusyError : public core::UnavailableError {
  public:
   using UnavailableError::UnavailableError;
 };
 
-/// One use of a prepared statement: values bound, rows read one after another. At its end the statement is
-/// free for the next use. Column numbers begin at 0.
+/// One use of a prepared statement: binds values and reads rows one after another. Its destructor frees the
+/// statement for the next use. Column numbers begin at 0.
 class SqliteRows {
  public:
   ~SqliteRows();
@@ -32,7 +32,7 @@ class SqliteRows {
   SqliteRows(const SqliteRows&) = delete;
   SqliteRows& operator=(const SqliteRows&) = delete;
 
-  /// Goes to the next row (the first one at the first call). @return false if there is none
+  /// Moves to the next row (the first one in the first call). @return false if there is none
   bool next();
 
   std::string text(int column) const;
@@ -57,18 +57,18 @@ class SqliteRows {
   sqlite3_stmt* statement_;
 };
 
-/// A connection to one SQLite file. Statements are prepared once and kept. Not for several threads at once.
-/// Every function throws core::UnavailableError (no permission, disk full, locked for too long) or
+/// A connection to one SQLite file. Statements are prepared once and kept. Only one thread may use it at a
+/// time. Every function throws core::UnavailableError (no permission, disk full, locked for too long) or
 /// core::InputError (not a database, damaged), naming the file.
 class SqliteDatabase {
  public:
-  /// Opens or makes the file; others' locks are waited for.
+  /// Opens or creates the file. Waits for locks of other processes.
   explicit SqliteDatabase(std::filesystem::path file);
   ~SqliteDatabase();
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
 
-  /// Begins a statement; the `?` in it get the values in order. `sql` must be a literal.
+  /// Begins a statement; each `?` in it gets the next value. `sql` must be a literal.
   template <class... Values>
   SqliteRows query(std::string_view sql, const Values&... values) {
     SqliteRows rows(*this, prepared(sql));
@@ -76,7 +76,7 @@ class SqliteDatabase {
     (rows.bind(++place, values), ...);
     return rows;
   }
-  /// Runs a statement to its end. @return rows that it changed
+  /// Runs a statement to its end. @return number of rows that it changed
   template <class... Values>
   int execute(std::string_view sql, const Values&... values) {
     SqliteRows rows = query(sql, values...);
@@ -84,7 +84,7 @@ class SqliteDatabase {
     }
     return changes();
   }
-  /// Several statements in one text, without values.
+  /// Runs several statements without values.
   void script(const char* sql);
 
   const std::filesystem::path& file() const { return file_; }
@@ -100,7 +100,7 @@ class SqliteDatabase {
   std::unordered_map<std::string_view, sqlite3_stmt*> statements_;
 };
 
-/// A transaction that holds the right to write from its beginning; rolled back unless committed.
+/// A transaction that has the right to write from its beginning; rolled back unless committed.
 class SqliteTransaction {
  public:
   explicit SqliteTransaction(SqliteDatabase& database);

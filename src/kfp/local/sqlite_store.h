@@ -8,11 +8,11 @@
 
 namespace kfp::local {
 
-/// The store in SQLite. Paths below its folder are kept relative to it, so that it may be moved.
+/// The store in SQLite. Paths inside its folder are stored relative to it, so that it can be moved.
 class SqliteStore : public Store {
  public:
-  /// What SQLite writes before it changes the database. A write-ahead log needs memory that processes share,
-  /// which network file systems do not give; a rollback journal needs only locks.
+  /// Kind of SQLite's journal. A write-ahead log needs shared memory, which network file systems do not
+  /// provide; a rollback journal needs only locks.
   enum class Journal { kWriteAhead, kRollback };
 
   SqliteStore(std::filesystem::path folder, Journal journal);
@@ -36,7 +36,7 @@ class SqliteStore : public Store {
   bool has_tables() const;
   void check_version() const;
 
-  // With mutex_ held.
+  // The following functions require mutex_ to be locked.
   RunRecord read_run(const SqliteRows& rows) const;
   TaskRecord read_task(const SqliteRows& rows) const;
   ArtifactRecord read_artifact(const SqliteRows& rows) const;
@@ -45,7 +45,7 @@ class SqliteStore : public Store {
   std::vector<TaskRecord> read_tasks(const std::string& run_id) const;
   std::vector<ArtifactRecord> read_artifacts(const std::string& run_id) const;
 
-  // store_delete.cc, inside one transaction.
+  // Functions of store_delete.cc, inside one transaction.
   void refuse_live(const RunRecord& run) const;
   void hand_over_task(const RunRecord& run, const TaskRecord& task);
   void move_for(const std::string& heir, const RunRecord& run, const std::filesystem::path& from);
@@ -60,8 +60,8 @@ class SqliteStore : public Store {
   mutable SqliteDatabase database_;
 };
 
-/// What tells whether an artifact was changed without reading it: size and time of modification of the file,
-/// or a hash over those of every file in the folder; empty if it is missing.
+/// A string that changes when an artifact is modified, computed without reading its content: size and time of
+/// modification of the file, or a hash of those of all files in the folder; empty if it is missing.
 std::string artifact_stamp(const std::filesystem::path& path);
 
 }  // namespace kfp::local

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kSchemaVersion = 1;
-constexpr int kApplicationId = 0x63616c6f;  // "calo": tells our files from other SQLite files
+constexpr int kApplicationId = 0x63616c6f;  // "calo": distinguishes our files from other SQLite files
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE runs (
@@ -62,7 +62,7 @@ constexpr std::array<std::pair<State, const char*>, 7> kStates = {{{State::kPend
                                                                    {State::kFailed, "FAILED"},
                                                                    {State::kCanceled, "CANCELED"}}};
 
-// File systems whose other side may be another machine.
+// The journal for a folder: file systems in this list may be shared with other machines.
 SqliteStore::Journal journal_for(const fs::path& folder) {
   struct statfs info {};
   if (::statfs(folder.c_str(), &info) != 0) return SqliteStore::Journal::kWriteAhead;
@@ -88,14 +88,14 @@ double now_s() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// Sortable whatever the time zone does: UTC.
+// UTC, so that ids stay sortable in any time zone.
 std::string new_id(double created_s) {
   std::random_device random;
   return fmt::format("{:%Y%m%d-%H%M%S}-{:04x}", fmt::gmtime(static_cast<std::time_t>(created_s)),
                      random() & 0xFFFF);
 }
 
-// "s3://bucket/key": artifacts of importers need not lie in a file system.
+// True for "s3://bucket/key": artifacts of importers need not be in a file system.
 bool is_uri(const std::string& text) {
   const std::size_t end = text.find("://");
   return end != std::string::npos && end > 0 && text.find('/') > end;
@@ -113,7 +113,7 @@ void complete_runner(RunRecord& record) {
   throw core::UsageError({.message = fmt::format("there is no run \"{}\"", id),
                           .file = folder,
                           .hint = ids.empty()    ? "the store has no runs yet"
-                                  : near.empty() ? "calopipe runs list names them"
+                                  : near.empty() ? "calopipe runs list lists them"
                                                  : fmt::format("did you mean {}?", near)});
 }
 
@@ -128,7 +128,7 @@ std::string to_string(State state) {
 State parse_state(const std::string& text) {
   for (const auto& [state, known] : kStates)
     if (text == known) return state;
-  throw core::InputError({.message = fmt::format("\"{}\" is no state of a run or task", text),
+  throw core::InputError({.message = fmt::format("\"{}\" is not a state of a run or task", text),
                           .hint = "PENDING, RUNNING, SUCCEEDED, CACHED, SKIPPED, FAILED or CANCELED"});
 }
 
@@ -148,12 +148,12 @@ std::unique_ptr<Store> Store::open(const fs::path& folder) {
   std::error_code error;
   if (fs::exists(absolute, error) && !fs::is_directory(absolute, error))
     throw core::InputError(
-        {.message = "is a file, and a store is a folder", .file = absolute, .hint = "choose another store"});
+        {.message = "is a file, but a store is a folder", .file = absolute, .hint = "choose another store"});
   fs::create_directories(absolute / "runs", error);
   if (error)
-    throw core::UnavailableError({.message = "cannot make the store's folder: " + error.message(),
+    throw core::UnavailableError({.message = "the folder of the store cannot be created: " + error.message(),
                                   .file = absolute,
-                                  .hint = "choose a store in a place that you may write to"});
+                                  .hint = "choose a store that you may write to"});
   return std::make_unique<SqliteStore>(absolute, journal_for(absolute));
 }
 
@@ -179,7 +179,7 @@ void SqliteStore::check_version() const {
   const std::int64_t version = number("PRAGMA user_version");
   if (version != kSchemaVersion)
     throw core::InputError(
-        {.message = fmt::format("is a store of version {}, and this calopipe knows version {}", version,
+        {.message = fmt::format("is a store of version {}, but this calopipe knows version {}", version,
                                 kSchemaVersion),
          .file = database_.file(),
          .hint = "use the newer calopipe, or choose another store"});
@@ -187,11 +187,11 @@ void SqliteStore::check_version() const {
 
 void SqliteStore::prepare(Journal journal) {
   const bool is_new = !has_tables();
-  // Before anything is written: the file may belong to somebody else.
+  // Check before writing: the file may belong to another program.
   if (!is_new) check_version();
   const char* wanted = journal == Journal::kWriteAhead ? "PRAGMA journal_mode = WAL"  //
                                                        : "PRAGMA journal_mode = DELETE";
-  // The change of the mode does not wait for others who open the file now.
+  // The change of the mode does not wait for other processes that are opening the file.
   const auto begin = std::chrono::steady_clock::now();
   for (;;) {
     try {
@@ -202,8 +202,8 @@ void SqliteStore::prepare(Journal journal) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
-  // With a write-ahead log this loses nothing when a process is killed, and at most the last moments, but not
-  // the database, when the machine is.
+  // With a write-ahead log, nothing is lost when a process is killed. When the machine fails, at most the
+  // last changes are lost, but not the database.
   if (journal == Journal::kWriteAhead) database_.script("PRAGMA synchronous = NORMAL");
   database_.script("PRAGMA foreign_keys = ON");
   if (!is_new) return;
@@ -255,14 +255,14 @@ RunRecord SqliteStore::create_run(RunRecord record) {
   for (int attempt = 0;; ++attempt) {
     record.id = new_id(record.created_s);
     record.folder = folder_ / "runs" / record.id;
-    // The folder decides: it is made by one process only, also where a deleted run left something.
+    // Creating the folder decides: only one process can do that, even if a deleted run left something.
     std::error_code error;
     if (fs::create_directory(record.folder, error)) break;
     if (error)
       throw core::UnavailableError(
-          {.message = "cannot make the run's folder: " + error.message(), .file = record.folder});
+          {.message = "the folder of the run cannot be created: " + error.message(), .file = record.folder});
     if (attempt == 1000)
-      throw core::UnavailableError({.message = "there is no free id for a run", .file = folder_});
+      throw core::UnavailableError({.message = "there is no unused id for a run", .file = folder_});
   }
   try {
     database_.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", record.id,
@@ -304,7 +304,7 @@ RunRecord SqliteStore::claim_run(const std::string& id) {
   if (live && !is_final(record.state) && record.runner_pid != ::getpid())
     throw core::UsageError(
         {.message = fmt::format("run {} is running: process {}", record.id, record.runner_pid),
-         .hint = "wait for it, or end that process, then try again"});
+         .hint = "wait for it, or end the process, then try again"});
   record.runner_pid = ::getpid();
   record.runner_start = process_start(record.runner_pid);
   record.state = State::kRunning;

@@ -6,7 +6,7 @@
 #include "kfp/local/liveness.h"
 #include "kfp/local/sqlite_store.h"
 
-// Deleting a run without taking from others what they have from it through the cache.
+// Deletes a run, but keeps the artifacts that other runs use through the cache.
 namespace kfp::local {
 namespace fs = std::filesystem;
 namespace {
@@ -16,8 +16,8 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-// The same files under another name; a copy where the disk knows no links. What an earlier try left there is
-// replaced.
+// Links the same files under another name, or copies them if the disk does not support links. Leftovers of an
+// earlier attempt are replaced.
 void link_tree(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::remove_all(to, error);
@@ -40,8 +40,8 @@ void link_tree(const fs::path& from, const fs::path& to) {
 void SqliteStore::refuse_live(const RunRecord& run) const {
   if (!is_final(run.state) && run.runner_pid != 0)
     throw core::UsageError({.message = fmt::format("run {} is running: process {}", run.id, run.runner_pid),
-                            .hint = "wait for it, or end that process, then try again"});
-  // A run that goes on now has given these paths to its tasks.
+                            .hint = "wait for it, or end the process, then try again"});
+  // A run that is in progress has passed these paths to its tasks.
   const std::string below = stored(run.folder) + "/";
   SqliteRows rows = database_.query(
       "SELECT * FROM runs WHERE id <> ? AND state IN ('PENDING', 'RUNNING') AND EXISTS (SELECT 1 FROM "
@@ -55,7 +55,7 @@ void SqliteStore::refuse_live(const RunRecord& run) const {
 }
 
 std::string SqliteStore::heir_of(const RunRecord& run, const TaskRecord& task) const {
-  // Those that have the task's outputs through the cache come before those that only read them.
+  // Runs that have the task's outputs through the cache precede runs that only read them.
   if (!task.cache_key.empty()) {
     SqliteRows rows = database_.query(
         "SELECT runs.id FROM tasks JOIN runs ON runs.id = tasks.run_id WHERE tasks.cached_from = ? AND "
@@ -76,7 +76,7 @@ void SqliteStore::move_for(const std::string& heir, const RunRecord& run, const 
   if (!lies_in(from, run.folder) || !fs::exists(from)) return;
   const fs::path to = find_run(heir).folder / "kept" / run.id / from.lexically_relative(run.folder);
   link_tree(from, to);
-  // The path itself and everything below it; the deleted run's own records go later.
+  // The path itself and everything below it; the records of the deleted run are removed later.
   const std::string old_path = stored(from), new_path = stored(to);
   database_.execute(
       "UPDATE artifacts SET path = ? || substr(path, length(?) + 1) WHERE run_id <> ? AND (path = ? OR "
@@ -131,8 +131,8 @@ void SqliteStore::delete_run(const std::string& id) {
     refuse_live(run);
     for (const TaskRecord& task : read_tasks(run.id)) hand_over_task(run, task);
     database_.execute("DELETE FROM runs WHERE id = ?", run.id);
-    // The folder goes after the records: a run that is listed is whole. The list of what is still to be
-    // removed outlives a kill in between.
+    // The folder is removed after the records, so that every listed run is complete. The list of folders to
+    // remove survives a kill in between.
     if (lies_in(run.folder, folder_ / "runs") && run.folder != folder_ / "runs")
       database_.execute("INSERT OR IGNORE INTO trash VALUES (?)", stored(run.folder));
     transaction.commit();

@@ -10,7 +10,7 @@
 #include "kfp/local/record_json.h"
 #include "kfp/local/sqlite_store.h"
 
-// Tasks, artifacts and the cache.
+// Store of tasks and artifacts, and the cache.
 namespace kfp::local {
 namespace fs = std::filesystem;
 namespace {
@@ -31,7 +31,7 @@ std::string artifact_stamp(const fs::path& path) {
   try {
     if (!fs::exists(path)) return {};
     if (!fs::is_directory(path)) return file_stamp(path);
-    // The same files as core::sha256_of_path takes.
+    // The same files as in core::sha256_of_path.
     std::vector<std::string> lines;
     for (const auto& entry : fs::recursive_directory_iterator(path))
       if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
@@ -40,7 +40,7 @@ std::string artifact_stamp(const fs::path& path) {
     std::sort(lines.begin(), lines.end());
     return core::sha256(fmt::format("{}", fmt::join(lines, "")));
   } catch (const fs::filesystem_error&) {
-    return {};  // removed while we looked, or not ours to read
+    return {};  // removed in the meantime, or not readable
   }
 }
 
@@ -107,7 +107,7 @@ TaskRecord SqliteStore::task(const std::string& run_id, const std::string& path)
   if (found.empty()) {
     const std::string near = nearest(path, known);
     throw core::UsageError({.message = fmt::format("run {} has no task \"{}\"", run_id, path),
-                            .hint = near.empty() ? fmt::format("calopipe runs show {} names them", run_id)
+                            .hint = near.empty() ? fmt::format("calopipe runs show {} lists them", run_id)
                                                  : fmt::format("did you mean {}?", near)});
   }
   std::vector<std::string> paths;
@@ -168,7 +168,7 @@ std::optional<TaskRecord> SqliteStore::find_cached(const std::string& cache_key)
   std::vector<std::pair<TaskRecord, std::vector<Output>>> candidates;
   {
     const std::lock_guard lock(mutex_);
-    // A run that took over the outputs of a deleted run names itself as their origin.
+    // A run that took over the outputs of a deleted run has itself as their origin.
     SqliteRows rows = database_.query(
         "SELECT * FROM tasks WHERE cache_key = ? AND cache_key <> '' AND (state = 'SUCCEEDED' OR "
         "(state = 'CACHED' AND cached_from = run_id)) ORDER BY finished_s DESC, rowid DESC",
@@ -181,19 +181,19 @@ std::optional<TaskRecord> SqliteStore::find_cached(const std::string& cache_key)
       while (found.next()) outputs.push_back({.record = read_artifact(found), .stamp = found.text(9)});
     }
   }
-  // Files are read without the lock: they may be large.
+  // Files are read without the lock, because they may be large.
   for (const auto& candidate : candidates) {
     const TaskRecord& task = candidate.first;
     const std::vector<Output>& outputs = candidate.second;
     const bool unchanged = std::all_of(outputs.begin(), outputs.end(), [&](const Output& output) {
       const std::string stamp = artifact_stamp(output.record.path);
-      // Also one that the task did not make: it is not there, as before.
+      // An artifact that the task did not make must still be missing.
       if (stamp == output.stamp) return !stamp.empty() || output.record.sha256.empty();
       if (stamp.empty()) return false;
       try {
         if (core::sha256_of_path(output.record.path) != output.record.sha256) return false;
       } catch (const std::exception&) {
-        return false;  // cannot be read any more
+        return false;  // no longer readable
       }
       const std::lock_guard lock(mutex_);
       database_.execute(

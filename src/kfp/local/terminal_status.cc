@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t kLogLines = 10;
 constexpr std::size_t kTableRows = 20;
 
-// The last lines of a log; of a progress bar, what stands behind its last carriage return.
+// The last lines of a log; for a progress bar, the part after its last carriage return.
 std::vector<std::string> last_lines(const fs::path& log, std::size_t count) {
   std::ifstream stream(log, std::ios::binary);
   if (!stream) return {};
@@ -36,12 +36,13 @@ std::vector<std::string> last_lines(const fs::path& log, std::size_t count) {
     line = line.substr(line.rfind('\r') + 1);
     if (!line.empty()) lines.push_back(std::move(line));
   }
-  if (size > kTail && lines.size() > 1) lines.erase(lines.begin());  // begins in the middle
+  if (size > kTail && lines.size() > 1) lines.erase(lines.begin());  // its beginning may be missing
   if (lines.size() > count) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(count));
   return lines;
 }
 
-// Fits a text to columns: controls (also those of terminals) are dropped, UTF-8 is not cut apart.
+// Fits a string to a number of columns: control characters and terminal escapes are removed, and UTF-8
+// characters are not cut.
 std::string fitted(const std::string& text, std::size_t columns) {
   std::string result;
   std::size_t used = 0;
@@ -111,7 +112,7 @@ class TerminalStatus final : public Observer {
     switch (task.state) {
       case State::kPending:
         if (task.attempt > 0 && !task.error.empty())
-          say(fmt::format("[{}] {}; will be tried again", task.path, task.error));
+          say(fmt::format("[{}] {}; will be retried", task.path, task.error));
         break;
       case State::kRunning:
         line(fmt::format("[{}] running{}", task.path,
@@ -155,7 +156,7 @@ class TerminalStatus final : public Observer {
     complain(text);
   }
 
-  // Kinds of lines: what only a log of lines needs, what always matters, what even --quiet shows.
+  // Three kinds of lines: only for a log of lines; always important; shown even with --quiet.
   void line(const std::string& text) {
     if (options_.style == StatusOptions::Style::kLines) print(text);
   }
@@ -195,7 +196,7 @@ class TerminalStatus final : public Observer {
       ++counts[task.state];
       shown.push_back(&task);
     }
-    // What runs comes first where not all find a place.
+    // If there is not enough room, running tasks come first.
     if (shown.size() > kTableRows) {
       std::stable_sort(shown.begin(), shown.end(), [](const TaskRecord* a, const TaskRecord* b) {
         return (a->state == State::kRunning) > (b->state == State::kRunning);
@@ -223,8 +224,8 @@ class TerminalStatus final : public Observer {
   }
 
   StatusOptions options_;
-  std::map<std::string, TaskRecord> tasks_;  // by path
-  std::vector<std::string> order_;           // tasks that are no DAGs, as they came
+  std::map<std::string, TaskRecord> tasks_;  // by path of the task
+  std::vector<std::string> order_;           // tasks that are not DAGs, in the order of their appearance
   std::size_t drawn_lines_ = 0;
   bool table_done_ = false;
   double started_s_ = 0;

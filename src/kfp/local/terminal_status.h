@@ -6,19 +6,19 @@
 
 namespace kfp::local {
 
-/// How a run is shown on stderr.
+/// Options for showing a run on stderr.
 struct StatusOptions {
   enum class Style {
     kAuto,   ///< a table on a terminal, lines elsewhere
     kTable,  ///< a table of tasks that is redrawn: state, time, last line of the log
-    kLines,  ///< a line per change of state
-    kQuiet   ///< failures and warnings only
+    kLines,  ///< one line for each change of state
+    kQuiet   ///< only failures and warnings
   };
   Style style = Style::kAuto;
-  int width = 0;  ///< columns; 0: of the terminal
+  int width = 0;  ///< columns; 0 = width of the terminal
 };
 
-/// Shows a run on stderr. Failures come with the last lines of the task's log, and its path.
+/// Shows a run on stderr. Failures are shown with the last lines and the path of the task's log.
 std::unique_ptr<Observer> terminal_status(const StatusOptions& options = {});
 
 }  // namespace kfp::local

@@ -40,7 +40,8 @@ constexpr std::array<Range, 6> kNoWidth = {{{0x0300, 0x036F},
                                             {0x200B, 0x200D},
                                             {0x20D0, 0x20FF},
                                             {0xFE00, 0xFE0F}}};
-// Controls, and marks that change the direction or break lines: they could make a line read as another one.
+// Control characters, and characters that change the direction or break lines, which could disguise a line as
+// another one.
 constexpr std::array<Range, 8> kUnsafe = {{{0x00, 0x1F},
                                            {0x7F, 0x9F},
                                            {0x061C, 0x061C},
@@ -126,7 +127,7 @@ std::string TextTable::to_text(int width, int indent) const {
     int excess = indent - width;
     for (const int column : widths) excess += column + kGap;
     excess -= kGap;
-    // The widest gives first, so that every column still tells something.
+    // The widest column shrinks first, so that every column still shows something.
     for (; excess > 0; --excess) {
       int* widest = nullptr;
       for (std::size_t i = 0; i < columns_.size(); ++i)

@@ -6,34 +6,34 @@
 
 namespace kfp::local {
 
-/// Text from files and users as one line that is safe on a terminal: control characters and those that change
-/// the direction of writing as `\n`, `\u202e`, bytes that are no UTF-8 as U+FFFD.
+/// Text from files and users as one line that is safe on a terminal: control characters and characters that
+/// change the writing direction become `\n`, `\u202e`; invalid UTF-8 becomes U+FFFD.
 std::string printable_line(std::string_view text);
 
-/// Columns that a printable text takes on a terminal: East Asian characters and pictures two, combining marks
-/// none.
+/// Number of terminal columns of a printable string: East Asian characters and pictographs have two,
+/// combining marks none.
 int display_width(std::string_view text);
 
-/// At most `width` columns of it, with "…" where something is left out; never half a character.
+/// At most `width` columns of a string, with "…" if something is left out; characters are never cut.
 std::string shortened(std::string_view text, int width);
 
-/// Rows of cells in aligned columns, two spaces between them.
+/// Rows of cells in aligned columns, separated by two spaces.
 class TextTable {
  public:
   enum class Align { kLeft, kRight };
   struct Column {
-    std::string heading;  ///< all empty: no line of headings
+    std::string heading;  ///< if all are empty, there is no line of headings
     Align align = Align::kLeft;
-    bool may_shrink = false;  ///< may be cut to make a row fit on the terminal
+    bool may_shrink = false;  ///< may be cut so that a row fits on the terminal
   };
 
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-  /// One text per column, of any content.
+  /// Adds a row: one string per column, with any content.
   void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 
-  /// @param width  columns of the terminal; 0 = as wide as it is
+  /// @param width  columns of the terminal; 0 = no limit
   /// @param indent spaces before each line
   std::string to_text(int width, int indent = 0) const;
 
@@ -42,7 +42,7 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// "0.25 s", "41 s", "3 min 20 s"; "-" where it is negative.
+/// "0.25 s", "41 s", "3 min 20 s"; "-" if negative.
 std::string duration_text(double seconds);
 
 /// "512 B", "3.4 MiB".

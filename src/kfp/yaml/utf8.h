@@ -6,14 +6,14 @@
 
 namespace kfp {
 
-/// One character of a UTF-8 text.
+/// One character of a UTF-8 string.
 struct Utf8Character {
   std::uint32_t code = 0;
   std::size_t bytes = 1;
-  bool valid = false;  ///< false: no UTF-8 here (overlong, surrogate, cut off, beyond U+10FFFF)
+  bool valid = false;  ///< false: not valid UTF-8 (overlong, surrogate, cut off, above U+10FFFF)
 };
 
-/// The character that begins at byte `at` of `text`; `at` must lie inside.
+/// The character that begins at byte `at` of `text`; `at` must be inside.
 inline Utf8Character decode_utf8(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
   const unsigned first = byte(0);

@@ -21,7 +21,7 @@ namespace {
 
 using nlohmann::json;
 
-// Builds JSON from the parser's events, so that no limit is passed before it is noticed.
+// Builds JSON from the parser's events, so that limits are checked before they are exceeded.
 class Builder final : public YAML::EventHandler {
  public:
   Builder(const std::filesystem::path& source, const YamlLimits& limits,
@@ -46,7 +46,7 @@ class Builder final : public YAML::EventHandler {
     if (wants_key()) {
       Level& level = stack_.back();
       const bool quoted = tag == "!";
-      if (text == "<<" && !quoted) fail(mark, "has a merge key (<<)", "write the fields out");
+      if (text == "<<" && !quoted) fail(mark, "has a merge key (<<)", "write the fields themselves");
       if (level.value.contains(text)) fail(mark, fmt::format("has \"{}\" twice", text));
       if (anchor != YAML::NullAnchor) keep(anchor, text, 1);
       level.key = text;
@@ -57,7 +57,7 @@ class Builder final : public YAML::EventHandler {
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
-    if (found == anchors_.end()) fail(mark, "has an alias inside the value that it stands for");
+    if (found == anchors_.end()) fail(mark, "has an alias inside the value that it refers to");
     const auto& [value, nodes, depth] = found->second;
     if (wants_key()) {
       if (!value.is_string()) fail(mark, "has a key that is not a name");
@@ -66,7 +66,7 @@ class Builder final : public YAML::EventHandler {
       return;
     }
     check_depth(mark, depth);
-    check_nodes(mark, nodes);  // before the copy, which is what explodes
+    check_nodes(mark, nodes);  // before the copy, which could exhaust the memory
     add(mark, value, nodes, YAML::NullAnchor, depth);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -83,11 +83,11 @@ class Builder final : public YAML::EventHandler {
  private:
   struct Level {
     json value;
-    std::optional<std::string> key;  // of the value that comes next, inside a mapping
+    std::optional<std::string> key;  // key of the next value, in a mapping
     YAML::Mark mark;
     YAML::anchor_t anchor = YAML::NullAnchor;
     std::size_t nodes = 1;
-    int depth = 1;  // of this value: 1 + that of its deepest child
+    int depth = 1;  // depth of this value: 1 + the depth of its deepest child
   };
   struct Anchored {
     json value;
@@ -107,10 +107,10 @@ class Builder final : public YAML::EventHandler {
         (tag == "tag:yaml.org,2002:bool" && value.is_boolean()) ||
         (tag == "tag:yaml.org,2002:null" && value.is_null()))
       return tag.ends_with("float") ? json(value.get<double>()) : value;
-    fail(mark, fmt::format("has the tag {}, which does not fit \"{}\" or is not known", tag, text));
+    fail(mark, fmt::format("has the tag {}, which does not fit \"{}\" or is unknown", tag, text));
   }
 
-  // Where the reader is: "root.dag.tasks.train", "[2]".
+  // The current place: "root.dag.tasks.train", "[2]".
   std::string place() const {
     std::string text;
     for (const Level& level : stack_) {
@@ -136,7 +136,7 @@ class Builder final : public YAML::EventHandler {
              json value) {
     if (wants_key()) fail(mark, "has a key that is not a name");
     if (tag != "?" && tag != "!" && !tag.empty() && tag != fmt::format("tag:yaml.org,2002:{}", kind))
-      fail(mark, fmt::format("has the tag {}, which is not known", tag));
+      fail(mark, fmt::format("has the tag {}, which is unknown", tag));
     check_depth(mark, 1);
     check_nodes(mark, 1);
     stack_.push_back({.value = std::move(value), .key = {}, .mark = mark, .anchor = anchor});
@@ -169,7 +169,7 @@ class Builder final : public YAML::EventHandler {
 
   void keep(YAML::anchor_t anchor, const json& value, std::size_t nodes, int depth = 0) {
     anchors_[anchor] = {.value = value, .nodes = nodes, .depth = depth};
-    // The copy costs memory too: counted, so that anchors around anchors cannot pile up copies.
+    // The copy costs memory, too: it is counted, so that nested anchors cannot multiply copies.
     nodes_ += nodes;
   }
 
@@ -179,7 +179,7 @@ class Builder final : public YAML::EventHandler {
   }
   void check_nodes(const YAML::Mark& mark, std::size_t nodes) const {
     if (nodes_ + nodes > limits_.max_nodes)
-      fail(mark, fmt::format("holds too many values, more than {}", limits_.max_nodes),
+      fail(mark, fmt::format("has more than {} values", limits_.max_nodes),
            "do aliases refer to each other?");
   }
   [[noreturn]] void fail(const YAML::Mark& mark, std::string message, std::string hint = "") const {
@@ -191,7 +191,7 @@ class Builder final : public YAML::EventHandler {
 
   const std::filesystem::path& source_;
   const YamlLimits& limits_;
-  std::vector<YamlAmbiguity>* ambiguities_;  // null: as YAML 1.2 says
+  std::vector<YamlAmbiguity>* ambiguities_;  // null: read as YAML 1.2 says
   std::vector<json> documents_;
   std::vector<Level> stack_;
   std::map<YAML::anchor_t, Anchored> anchors_;
@@ -207,7 +207,7 @@ void check_text(const std::string& text, const std::filesystem::path& source, co
   for (std::size_t at = 0; at < text.size();) {
     const Utf8Character character = decode_utf8(text, at);
     if (!character.valid || character.code == 0)
-      throw core::InputError({.message = "is not UTF-8 text",
+      throw core::InputError({.message = "is not valid UTF-8",
                               .file = source,
                               .field = fmt::format("line {}", line),
                               .hint = "the file must be YAML or JSON"});
@@ -216,8 +216,8 @@ void check_text(const std::string& text, const std::filesystem::path& source, co
   }
 }
 
-// JSON is YAML but for its escapes of surrogate pairs, which yaml-cpp refuses: a text that is JSON goes
-// through a JSON parser. None where it is not JSON.
+// JSON is YAML except for escapes of surrogate pairs, which yaml-cpp rejects, so JSON is parsed by a JSON
+// parser. Nullopt if `text` is not JSON.
 std::optional<json> parse_json(const std::string& text, const std::filesystem::path& source,
                                const YamlLimits& limits) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
@@ -232,7 +232,7 @@ std::optional<json> parse_json(const std::string& text, const std::filesystem::p
           {.message = fmt::format("is nested deeper than {} levels", limits.max_depth), .file = source});
     if ((starts || event == json::parse_event_t::value) && ++nodes > limits.max_nodes)
       throw core::InputError(
-          {.message = fmt::format("holds too many values, more than {}", limits.max_nodes), .file = source});
+          {.message = fmt::format("has more than {} values", limits.max_nodes), .file = source});
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
@@ -242,7 +242,7 @@ std::optional<json> parse_json(const std::string& text, const std::filesystem::p
   try {
     return json::parse(text, check);
   } catch (const json::exception&) {
-    return std::nullopt;  // the YAML parser tells what is wrong
+    return std::nullopt;  // the YAML parser reports the error
   }
 }
 
@@ -276,7 +276,7 @@ json read_yaml(const std::filesystem::path& file) {
          .file = file});
   std::vector<json> documents = parse_yaml(core::read_file(file), file, limits);
   if (documents.size() > 1)
-    throw core::InputError({.message = fmt::format("holds {} documents", documents.size()),
+    throw core::InputError({.message = fmt::format("has {} documents", documents.size()),
                             .file = file,
                             .hint = "one is expected"});
   return documents.empty() ? json() : std::move(documents[0]);

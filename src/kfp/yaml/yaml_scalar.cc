@@ -17,7 +17,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLongest = 100;  // no number or time is longer; texts are not searched by expressions
+constexpr std::size_t kLongest =
+    100;  // no number or time is longer; longer strings are not matched against expressions
 
 template <class T>
 std::optional<T> number(std::string_view text, int base) {
@@ -30,7 +31,7 @@ std::optional<T> number(std::string_view text, int base) {
 double parse_double(std::string_view digits) {
   double value = 0;
   const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  // from_chars leaves the value alone where it is out of range: strtod tells overflow from underflow.
+  // from_chars does not set the value if it is out of range: strtod distinguishes overflow and underflow.
   if (error == std::errc::result_out_of_range) return std::strtod(std::string(digits).c_str(), nullptr);
   return value;
 }
@@ -71,7 +72,7 @@ bool starts_like_a_number(const std::string& text) {
          ((text[0] >= '0' && text[0] <= '9') || text[0] == '+' || text[0] == '-' || text[0] == '.');
 }
 
-// Go's strconv.ParseInt(text, 0, 64), else ParseUint: prefixes 0x, 0o, 0b, and 0 for octal.
+// As Go's strconv.ParseInt(text, 0, 64), else ParseUint: prefixes 0x, 0o, 0b, and 0 for octal.
 std::optional<json> go_integer(std::string_view text) {
   const bool negative = text.starts_with('-');
   const bool is_signed = negative || text.starts_with('+');
@@ -101,7 +102,7 @@ int days_of(int year, int month) {
   return month == 2 && leap ? 29 : kDays[static_cast<std::size_t>(month - 1)];
 }
 
-// A time as yaml.v3 takes it, as time.Time is written in JSON.
+// A time that yaml.v3 accepts, in the JSON notation of time.Time.
 std::optional<std::string> go_time(const std::string& text) {
   static const std::regex pattern(
       R"((\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?(Z|[+-]\d\d:\d\d))|(?: (\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?))?)");
@@ -126,7 +127,7 @@ std::optional<std::string> go_time(const std::string& text) {
                      fraction, zone);
 }
 
-// A number of YAML 1.1 in base 60.
+// A YAML 1.1 number in base 60.
 json sexagesimal(std::string_view text) {
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
@@ -141,7 +142,7 @@ json sexagesimal(std::string_view text) {
 }
 
 PythonScalar python_number(const std::string& text) {
-  // The expressions of PyYAML's resolver.
+  // The regular expressions of PyYAML's resolver.
   static const std::regex kFloat(
       R"([-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))");
   static const std::regex kInteger(
@@ -153,21 +154,21 @@ PythonScalar python_number(const std::string& text) {
     if (digits.find(':') != std::string::npos) return {sexagesimal(digits), ""};
     const std::string number = digits.back() == '.' ? digits + "0" : digits;
     if (const auto value = floating(number)) return {*value, ""};
-    // "1.e+3"
+    // for example "1.e+3"
     return {std::strtod(digits.c_str(), nullptr), ""};
   }
   if (std::regex_match(text, kInteger)) {
     if (digits.find(':') != std::string::npos) return {sexagesimal(digits), ""};
     if (const auto value = go_integer(digits)) return {*value, ""};
-    if (digits.find_first_of("xb") != std::string::npos) return {nullptr, "an error"};  // "0b_"
-    return {std::strtod(digits.c_str(), nullptr), ""};  // of any size in Python
+    if (digits.find_first_of("xb") != std::string::npos) return {nullptr, "an error"};  // for example "0b_"
+    return {std::strtod(digits.c_str(), nullptr), ""};                                  // Python has no limit
   }
   if (std::regex_match(text, kTime)) return {nullptr, text.size() > 10 ? "a time" : "a date"};
   return {text, ""};
 }
 
 std::string shown(const json& value) {
-  return value.is_string() ? fmt::format("the text \"{}\"", value.get<std::string>()) : value.dump();
+  return value.is_string() ? fmt::format("the string \"{}\"", value.get<std::string>()) : value.dump();
 }
 
 bool same(const json& a, const json& b) {
@@ -210,7 +211,7 @@ json server_scalar(const std::string& text) {
   if (!starts_like_a_number(text)) return text;
   if (text[0] == '.') {
     const auto value = floating(text);
-    // Infinity by its names only.
+    // Only the names of infinity give infinity.
     if (value && (std::isfinite(*value) || text.find_first_of("0123456789") == std::string::npos))
       return *value;
     return text;
@@ -226,7 +227,7 @@ json server_scalar(const std::string& text) {
   }
   if (const auto value = floating(text);
       value && !std::isfinite(*value) && text.find_first_of("0123456789") == std::string::npos)
-    return *value;  // "-.inf"
+    return *value;  // for example "-.inf"
   return text;
 }
 
@@ -252,7 +253,7 @@ std::string differing_readings(const std::string& text) {
                                    {"this program", server_scalar(text), ""},
                                    {"the Python SDK", python.value, python.what},
                                    {"YAML 1.2", core_scalar(text), ""}};
-  // A word of YAML 1.1 that neither the server nor PyYAML know.
+  // A word of YAML 1.1 that neither the server nor PyYAML implement.
   if (text == "y" || text == "Y") readings.push_back({"other readers of YAML 1.1", true, ""});
   if (text == "n" || text == "N") readings.push_back({"other readers of YAML 1.1", false, ""});
   std::vector<std::pair<const Reading*, std::vector<std::string>>> groups;
@@ -283,11 +284,11 @@ std::string differing_key(const std::string& text) {
   const json server = server_scalar(text);
   const PythonScalar python = python_scalar(text);
   if (!server.is_string() || server != text)
-    return fmt::format("the key {} is {} for the server, which takes texts only", text,
+    return fmt::format("the key {} is {} for the server, which accepts only strings", text,
                        server.is_string() ? "a time" : server.dump());
   if (!python.what.empty() || !python.value.is_string())
-    return fmt::format("the key {} is {} for the Python SDK, and a text for the server and here", text,
-                       python.what.empty() ? python.value.dump() : python.what);
+    return fmt::format("the key {} is {} for the Python SDK, and a string for the server and this program",
+                       text, python.what.empty() ? python.value.dump() : python.what);
   return "";
 }
 

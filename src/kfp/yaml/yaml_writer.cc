@@ -15,10 +15,10 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxImplicitKey = 1000;  // YAML allows 1024 characters before the colon
 
-// What the characters of a text allow.
+// Properties of a string that decide how it can be written.
 struct TextTraits {
-  bool printable = true;  // no control characters but line feeds, nothing that YAML takes for a line break
-  bool lines = false;     // holds line feeds
+  bool printable = true;  // no control characters except line feeds, and no YAML line breaks
+  bool lines = false;     // contains line feeds
 };
 
 TextTraits traits_of(const std::string& text) {
@@ -27,7 +27,7 @@ TextTraits traits_of(const std::string& text) {
     const Utf8Character c = decode_utf8(text, at);
     if (!c.valid)
       throw core::InputError(
-          {.message = "holds a text that is not UTF-8", .field = fmt::format("byte {} of the text", at)});
+          {.message = "has a string that is not UTF-8", .field = fmt::format("byte {} of the string", at)});
     at += c.bytes;
     if (c.code == '\n') {
       traits.lines = true;
@@ -45,15 +45,15 @@ std::string lower(std::string text) {
   return text;
 }
 
-// True for everything that a reader of YAML 1.1 or 1.2 may take for a number, time or date: all texts of
-// their characters but those with several points and nothing else, which are versions.
+// True for every string that a reader of YAML 1.1 or 1.2 may read as a number, time or date: all strings of
+// their characters, except those with several points and nothing else, which are versions.
 bool like_number(const std::string& text) {
   const char first = text[0];
   if (!(first >= '0' && first <= '9') && first != '+' && first != '-' && first != '.') return false;
   if (text.find_first_not_of("0123456789abcdefABCDEFxXoO+-_.:tTzZinIN ") != std::string::npos) return false;
   const bool version = text.find_first_not_of("0123456789.") == std::string::npos &&
                        std::count(text.begin(), text.end(), '.') > 1;
-  // Options such as -ec and --data hold no digit and no point.
+  // Options such as -ec and --data have no digit and no point.
   const bool option = first == '-' && text.find_first_of("0123456789.") == std::string::npos;
   return !version && !option;
 }
@@ -116,8 +116,8 @@ std::string text_on_one_line(const std::string& text) {
   return plain_allowed(text) ? text : single_quoted(text);
 }
 
-// A block keeps lines readable; it cannot hold texts that begin with a space or an empty line (the reader
-// finds the indentation there) or end in several line feeds.
+// A block keeps lines readable, but it cannot represent strings that begin with a space or an empty line (the
+// reader derives the indentation from it) or end in several line feeds.
 bool block_allowed(const std::string& text) {
   const TextTraits traits = traits_of(text);
   return traits.printable && traits.lines && text[0] != ' ' && text[0] != '\n' && !text.ends_with("\n\n") &&
@@ -127,9 +127,9 @@ bool block_allowed(const std::string& text) {
 std::string number_text(const json& value) {
   if (!value.is_number_float()) return value.dump();
   if (!std::isfinite(value.get<double>()))
-    throw core::InputError({.message = "holds a number that is not finite"});
+    throw core::InputError({.message = "has a number that is not finite"});
   std::string text = value.dump();
-  // Readers of YAML 1.1 take 1e+22 for a text.
+  // Readers of YAML 1.1 read 1e+22 as a string.
   const std::size_t exponent = text.find('e');
   if (exponent != std::string::npos && text.find('.') == std::string::npos) text.insert(exponent, ".0");
   return text;
@@ -151,8 +151,8 @@ class Writer {
  private:
   void indent(int columns) { out_.append(static_cast<std::size_t>(columns), ' '); }
 
-  // The lines of a mapping or sequence; the first one's indentation is there already where the value begins
-  // behind a dash.
+  // Writes the lines of a mapping or sequence. The first line has its indentation already if the value begins
+  // after a dash.
   void block(const json& value, int column, bool at_line_start) {
     bool first = true;
     if (value.is_array()) {

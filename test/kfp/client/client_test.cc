@@ -243,7 +243,7 @@ TEST_F(ClientCalls, SaysSoIfItIsNotKnownWhetherTheRunWasStarted) {
     client->create_run(new_run("mine"));
     FAIL();
   } catch (const Unreachable& error) {
-    EXPECT_THAT(error.what(), HasSubstr("whether run \"mine\" was started is not known"));
+    EXPECT_THAT(error.what(), HasSubstr("it is unknown whether run \"mine\" was started"));
   }
   EXPECT_EQ(server->seen().at("runs").size(), 1U);
   EXPECT_EQ(count("POST /apis/v2beta1/runs"), 1U);

@@ -118,7 +118,7 @@ class Contexts(Commands):
         secured = self.serve('--token', TOKEN)
         (self.folder / 'token').write_text(TOKEN, encoding='utf-8')
         self.environment['KF_PIPELINES_ENDPOINT'] = secured.address
-        self.refused(4, 'wants a login', 'kubeflow', 'health')
+        self.refused(4, 'requires a login', 'kubeflow', 'health')
         self.environment['KF_PIPELINES_SA_TOKEN_PATH'] = str(self.folder / 'token')
         self.assertEqual(self.json_of('kubeflow', 'health')['server'], secured.address)
 
@@ -169,7 +169,7 @@ class Administration(Commands):
         self.assertEqual(made['runtime_config'], {'parameters': {'n': 2}, 'pipeline_root': 's3://bucket/x'})
         self.assertIn(made['experiment_id'], self.ok('kubeflow', 'experiment', 'get', 'calo'))
         run = made['run_id']
-        self.refused(2, 'from a pipeline or from a file', 'kubeflow', 'run', 'create', '--name', 'x')
+        self.refused(2, 'either a pipeline or a file', 'kubeflow', 'run', 'create', '--name', 'x')
         for _ in range(4):
             self.ok('kubeflow', 'run', 'get', run)
         text = self.ok('kubeflow', 'run', 'get', 'r 1')
@@ -178,7 +178,7 @@ class Administration(Commands):
         self.assertEqual(self.ok('kubeflow', 'run', 'list', '--state', 'RUNNING'), 'no runs\n')
         self.ok('kubeflow', 'run', 'retry', run)
         self.assertEqual(self.json_of('kubeflow', 'run', 'get', run)['state'], 'SUCCEEDED')
-        self.refused(3, 'it is over', 'kubeflow', 'run', 'terminate', run)
+        self.refused(3, 'it ends', 'kubeflow', 'run', 'terminate', run)
         self.ok('kubeflow', 'run', 'archive', run)
         self.assertEqual(self.json_of('kubeflow', 'run', 'list'), [])
         self.assertEqual(len(self.json_of('kubeflow', 'run', 'list', '--archived')), 1)
@@ -259,7 +259,7 @@ class Refusals(Commands):
         self.ok('kubeflow', 'context', 'set', 'gone', '--server', 'http://127.0.0.1:1')
         self.refused(4, 'cannot be reached', 'kubeflow', 'run', 'list', '--context', 'gone')
         self.ok('kubeflow', 'context', 'set', 'wrong', '--server', self.server.address + '/elsewhere')
-        self.refused(2, 'has no such thing|nothing at', 'kubeflow', 'run', 'list', '--context', 'wrong')
+        self.refused(2, 'has no such object|nothing at', 'kubeflow', 'run', 'list', '--context', 'wrong')
 
 
 class RunOnKubeflow(Commands):
@@ -299,7 +299,7 @@ class RunOnKubeflow(Commands):
         self.assertEqual(run['experiment_id'], self.json_of('kubeflow', 'experiment', 'get', 'calo')['experiment_id'])
 
     def test_what_is_wrong_is_said_before_anything_is_sent(self):
-        self.refused(2, 'no step', 'run', '--on', 'test', '--set', 'tarin.epochs=7')
+        self.refused(2, 'not a component', 'run', '--on', 'test', '--set', 'tarin.epochs=7')
         broken = json.loads(json.dumps(SMALL))
         broken['root']['dag']['tasks']['a']['componentRef']['name'] = 'comp-b'
         self.small.write_text(json.dumps(broken), encoding='utf-8')
@@ -335,7 +335,7 @@ class RunOnKubeflow(Commands):
         self.server.control('/_restart', {'down_s': 6})
         out, err = run.communicate(timeout=60)
         self.assertEqual(run.returncode, 0, err)
-        self.assertRegex(err, r'(?s)warning: .*cannot be reached.*the run goes on.*answers again.*\[a\] done')
+        self.assertRegex(err, r'(?s)warning: .*cannot be reached.*the run continues.*answers again.*\[a\] done')
         self.assertEqual(len(self.server.seen()['runs']), 1)
         self.assertIn(self.server.seen()['runs'][0]['run_id'], out)
 
@@ -354,7 +354,7 @@ class RunOnKubeflow(Commands):
     def test_ctrl_c_detaches(self):
         code, err = self.interrupted(signal.SIGINT)
         self.assertEqual(code, 130)
-        attach = re.search(r'detached; run (\S+) goes on \(attach again: calopipe (.*)\)', err)
+        attach = re.search(r'detached; run (\S+) continues \(attach again: calopipe (.*)\)', err)
         self.assertIsNotNone(attach, err)
         self.assertNotIn('terminate', ' '.join(self.server.seen()['requests']))
         self.assertEqual(self.server.seen()['runs'][0]['state'], 'RUNNING')
@@ -372,8 +372,8 @@ class RunOnKubeflow(Commands):
 
     def test_the_login_expires_and_the_run_is_deleted_meanwhile(self):
         steps = [['', 'RUNNING'], ['a', 'RUNNING']] + [['a', 'RUNNING']] * 20
-        for status, pattern in ((401, r'; run \S+ goes on \(.*attach again: calopipe kubeflow run attach'),
-                                (404, r'has no such thing: gone \(')):
+        for status, pattern in ((401, r'; run \S+ continues \(.*attach again: calopipe kubeflow run attach'),
+                                (404, r'has no such object: gone \(')):
             self.server.control('/_script', steps)
             self.server.control('/_faults', [{'fault': 'status', 'status': status, 'message': 'gone', 'method': 'GET',
                                               'path': '/runs/', 'skip': 2, 'times': 9}])

@@ -116,7 +116,7 @@ TEST_F(ClientHttp, DoesNotRepeatWhatMayHaveBeenDone) {
   // A connection that is open already is what makes libcurl itself send again.
   http.call({.path = kHealth});
   server.faults({{{"fault", "lost"}, {"method", "POST"}}});
-  EXPECT_THAT(error_of(http, create), HasSubstr("breaks the connection off"));
+  EXPECT_THAT(error_of(http, create), HasSubstr("closed the connection early"));
   EXPECT_EQ(count(server, "POST /apis/v2beta1/experiments"), 1U);
   server.faults({{{"fault", "status"}, {"status", 500}, {"method", "POST"}}});
   error_of(http, create);
@@ -163,9 +163,9 @@ TEST_F(ClientHttp, SaysWhatToDo) {
   for (const Case& c :
        {Case{401, core::ExitCode::kUnavailable, "login"},
         Case{403, core::ExitCode::kUnavailable, "namespace"},
-        Case{404, core::ExitCode::kUsage, "no such thing"}, Case{409, core::ExitCode::kUsage, "another name"},
-        Case{400, core::ExitCode::kInput, "validate"}, Case{418, core::ExitCode::kInput, "418"},
-        Case{500, core::ExitCode::kUnavailable, "500"}}) {
+        Case{404, core::ExitCode::kUsage, "no such object"},
+        Case{409, core::ExitCode::kUsage, "another name"}, Case{400, core::ExitCode::kInput, "validate"},
+        Case{418, core::ExitCode::kInput, "418"}, Case{500, core::ExitCode::kUnavailable, "500"}}) {
     server.faults(
         {{{"fault", "status"}, {"status", c.status}, {"times", 4}, {"message", "because\nof \x1b[31mthis"}}});
     EXPECT_THAT(error_of(http, {.path = kHealth}), AllOf(HasSubstr(c.what), HasSubstr("because of [31mthis")))

@@ -51,7 +51,7 @@ TEST_F(ClientWire, NamesThePlaceOfAWrongType) {
   EXPECT_THAT(error_of(R"({"runs": [{}, {"display_name": 3}]})"), HasSubstr("runs[1].display_name: "));
   EXPECT_THAT(error_of(R"({"runs": [{"created_at": "yesterday"}]})"), HasSubstr("runs[0].created_at: "));
   EXPECT_THAT(error_of(R"({"runs": {}})"), HasSubstr("runs: "));
-  EXPECT_THAT(error_of(R"([])"), HasSubstr("not an object"));
+  EXPECT_THAT(error_of(R"([])"), HasSubstr("must be an object"));
   EXPECT_THAT(error_of(R"({"runs": [{"runtime_config": {"parameters": []}}]})"),
               HasSubstr("runs[0].runtime_config.parameters"));
   EXPECT_THAT(error_of(R"({"runs": [], "total_size": "many"})"), HasSubstr("total_size"));

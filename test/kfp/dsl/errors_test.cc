@@ -119,7 +119,7 @@ TEST_F(Mistakes, NamesGivenTwice) {
               AllOf(HasSubstr("output \"coin\""), HasSubstr("task flip-coin")));
   ContainerComponent component = say();
   component.outputs = {{"text", parameter(kString)}};
-  EXPECT_THAT(error_of([&] { p.task(component); }), HasSubstr("of an input and of an output"));
+  EXPECT_THAT(error_of([&] { p.task(component); }), HasSubstr("of both an input and an output"));
 }
 
 TEST_F(Mistakes, Cycles) {
@@ -127,7 +127,7 @@ TEST_F(Mistakes, Cycles) {
   const Task b = p.task(wait_a_bit()).after(a);
   const Task c = p.task(repeat()).set("text", "c").after(b);
   a.after(c);
-  EXPECT_THAT(error_of([&] { compile(p); }), HasSubstr("waits for itself"));
+  EXPECT_THAT(error_of([&] { compile(p); }), HasSubstr("depends on itself"));
   EXPECT_THAT(error_of([&] { compile(p); }),
               AllOf(HasSubstr("wait waits for repeat"), HasSubstr("repeat waits for wait-2")));
   EXPECT_NE(error_of([&] { a.after(a); }), "");
@@ -200,7 +200,7 @@ TEST_F(Mistakes, Branches) {
   const auto body = [&] { p.task(wait_a_bit()); };
   const Branches first = p.if_(coin == "heads", body);
   p.if_(coin == "tails", body);
-  EXPECT_THAT(error_of([&] { first.else_(body); }), HasSubstr("right behind"));
+  EXPECT_THAT(error_of([&] { first.else_(body); }), HasSubstr("right after"));
   EXPECT_THAT(error_of([&] { p.if_(coin == "x", [] {}); }), HasSubstr("no tasks"));
   EXPECT_NE(error_of([&] { p.if_(p.task(split()).output("names") == "a", body); }), "");
   EXPECT_NE(error_of([&] {
@@ -355,7 +355,7 @@ TEST_F(Mistakes, PlaceholdersThatTheBackendDoesNotResolve) {
     component.args = args;
     return error_of([&] { p.task(component); });
   };
-  EXPECT_THAT(use_args({"--a=" + if_present("a", {"x"})}), HasSubstr("argument of its own"));
+  EXPECT_THAT(use_args({"--a=" + if_present("a", {"x"})}), HasSubstr("separate argument"));
   EXPECT_THAT(use_args({if_present("data", {"x"})}), HasSubstr("parameters"));
   EXPECT_THAT(use_args({if_present("a", {output_path("model")})}), HasSubstr("output"));
   EXPECT_THAT(use_args({if_present("c", {"x"})}), HasSubstr("\"c\""));
@@ -391,7 +391,7 @@ TEST_F(Mistakes, Settings) {
   EXPECT_NE(error_of([&] { task.env("", "a"); }), "");
   EXPECT_THAT(error_of([&] { task.env("A", p.parameter("x").text()); }), HasSubstr("literally"));
   const Task importer = p.importer({.uri = "a"});
-  EXPECT_THAT(error_of([&] { importer.cpu_limit("1"); }), HasSubstr("no container"));
+  EXPECT_THAT(error_of([&] { importer.cpu_limit("1"); }), HasSubstr("does not run a container"));
   EXPECT_NE(error_of([&] { kubernetes::timeout(importer, 1); }), "");
 }
 

@@ -49,7 +49,7 @@ TEST(PipelineCommand, ShowsTheGraph) {
   EXPECT_THAT(out, AllOf(HasSubstr("pipeline everything"), HasSubstr("count: NUMBER_INTEGER = 5"),
                          HasSubstr("for each item in input pipelinechannel--energies, 2 at once"),
                          HasSubstr("if inputs.parameter_values['name'] == 'full'"),
-                         HasSubstr("data <- task prepare output data"), HasSubstr("tried again 2 times"),
+                         HasSubstr("data <- task prepare output data"), HasSubstr("retried up to 2 times"),
                          HasSubstr("status <- final status of scan"), HasSubstr("uri from input uri")));
   // In order, and what the loop runs inside it.
   EXPECT_LT(out.find("  - prepare ["), out.find("  - scan [dag]"));

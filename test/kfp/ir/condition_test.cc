@@ -106,17 +106,17 @@ TEST(Condition, NamesThePlaceOfAMistake) {
   const std::pair<const char*, const char*> wrong[] = {
       {"", "expected a value at 1"},
       {"1 ==", "expected a value at 5"},
-      {"'a", "does not end at 3"},
+      {"'a", "string without an end at 3"},
       {"(1 == 1", "expected \")\" at 8"},
       {"1 == 1 1", "unexpected text at 8"},
-      {"size('a') == 1", "\"size\" is not known at 5"},
-      {"inputs.artifacts['a'] == 1", "\"inputs.artifacts\" is not known at 17"},
+      {"size('a') == 1", "\"size\" is unknown at 5"},
+      {"inputs.artifacts['a'] == 1", "\"inputs.artifacts\" is unknown at 17"},
       {"inputs.parameter_values[0] == 1", "name of a parameter in quotes at 25"},
       {"1 + 1 == 2", "unexpected text at 3"},
       {"99999999999999999999 == 1", "fits 64 bits at 1"},
       {"5. < 6", "expected a number"},
       {R"('\q' == 'q')", "unknown escape at 4"},
-      {R"('\ud800' == '')", "no character of Unicode"},
+      {R"('\ud800' == '')", "not a Unicode character"},
   };
   for (const auto& [cel, message] : wrong)
     EXPECT_THAT([&] { kfp::ir::parse_condition(cel); }, ThrowsMessage<core::InputError>(HasSubstr(message)))

@@ -52,7 +52,7 @@ TEST(ForeignFiles, OtherObjectsOfKubernetes) {
   EXPECT_THAT(told(object("pipelines.kubeflow.org/v2beta1", "PipelineVersion")),
               AllOf(HasSubstr("is a PipelineVersion"), HasSubstr("yq .spec.pipelineSpec")));
   EXPECT_THAT(told(object("pipelines.kubeflow.org/v2beta1", "Pipeline")),
-              HasSubstr("PipelineVersion holds them"));
+              HasSubstr("PipelineVersion has them"));
   EXPECT_THAT(told(object("v1", "Pod")), HasSubstr("is a Pod of Kubernetes (v1)"));
   EXPECT_THAT(told(object("v1", "ConfigMap") + "---\n" + object("v1", "Pod")), HasSubstr("is a ConfigMap"));
 }
@@ -66,7 +66,7 @@ TEST(ForeignFiles, ParametersAndOthers) {
               HasSubstr("is a Python program"));
   EXPECT_THAT(told("x = 1\n", "pipeline.py"), HasSubstr("is a Python program"));
   EXPECT_THAT(told("<?xml version=\"1.0\"?>\n<Bins/>"), HasSubstr("is XML"));
-  EXPECT_THAT(told("hello"), HasSubstr("not a mapping"));
+  EXPECT_THAT(told("hello"), HasSubstr("must be a mapping"));
   for (const char* text : {"", " \n", "# only a comment\n", "---\n---\n"})
     EXPECT_THAT(told(text), HasSubstr("is empty")) << text;
 }

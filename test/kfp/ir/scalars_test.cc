@@ -77,12 +77,13 @@ for text, value, what in json.load(open('{}')):
 
 TEST(Scalars, AreToldWhereReadersDiffer) {
   const auto told = [](const std::string& text) { return kfp::differing_readings(text); };
-  EXPECT_EQ(told("yes"),
-            "yes is the text \"yes\" for the server, this program and YAML 1.2, and true for the Python SDK");
+  EXPECT_EQ(
+      told("yes"),
+      "yes is the string \"yes\" for the server, this program and YAML 1.2, and true for the Python SDK");
   EXPECT_EQ(told("0777"),
             "0777 is 511 for the server, this program and the Python SDK, and 777 for YAML 1.2");
   EXPECT_THAT(told("00012"), AllOf(HasSubstr("is 10 for the server"), HasSubstr("12 for YAML 1.2")));
-  EXPECT_THAT(told("1e3"), AllOf(HasSubstr("1000"), HasSubstr("the text \"1e3\" for the Python SDK")));
+  EXPECT_THAT(told("1e3"), AllOf(HasSubstr("1000"), HasSubstr("the string \"1e3\" for the Python SDK")));
   EXPECT_THAT(told("1:30"), HasSubstr("90"));
   EXPECT_THAT(told("2026-11-26"),
               AllOf(HasSubstr("2026-11-26T00:00:00Z"), HasSubstr("a date for the Python SDK")));
@@ -122,10 +123,10 @@ TEST(Scalars, ValidateNamesPlaceAndReadings) {
   const std::string problems = problems_of(
       kfp::ir::parse_pipeline(pipeline_with("STRUCT", "{a: yes, b: 00012, c: 0777, d: no, e: [on]}")));
   const std::string place = "warning: root.dag.tasks.a.inputs.parameters.x.runtimeValue.constant";
-  EXPECT_THAT(problems, AllOf(HasSubstr(place + ".a: line 25: yes is the text \"yes\""),
+  EXPECT_THAT(problems, AllOf(HasSubstr(place + ".a: line 25: yes is the string \"yes\""),
                               HasSubstr(place + ".b: line 25: 00012 is 10"),
                               HasSubstr(place + ".c: line 25: 0777 is 511"),
-                              HasSubstr(place + ".d: line 25: no is the text \"no\""),
+                              HasSubstr(place + ".d: line 25: no is the string \"no\""),
                               HasSubstr(place + ".e[0]: line 25: on is"), HasSubstr("quote it")));
   EXPECT_EQ(problems.find("error"), std::string::npos) << problems;
   EXPECT_EQ(problems_of(kfp::ir::parse_pipeline(pipeline_with("STRUCT", "{a: 'yes', b: 12, c: \"0777\"}"))),
@@ -138,7 +139,7 @@ TEST(Scalars, ATypedValueIsNeverAnotherNumber) {
   EXPECT_EQ(*task.inputs->parameters.at("x").runtime_value->constant, 511);  // as on the cluster
   EXPECT_THAT(problems_of(pipeline), HasSubstr("0777 is 511"));
   EXPECT_THAT(problems_of(kfp::ir::parse_pipeline(pipeline_with("BOOLEAN", "yes"))),
-              AllOf(HasSubstr("true for the Python SDK"), HasSubstr("is no BOOLEAN")));
+              AllOf(HasSubstr("true for the Python SDK"), HasSubstr("is not of type BOOLEAN")));
   // What is written again is the same for everybody.
   const std::string written = kfp::ir::to_yaml(pipeline);
   EXPECT_THAT(written, HasSubstr("constant: 511"));
@@ -148,7 +149,7 @@ TEST(Scalars, ATypedValueIsNeverAnotherNumber) {
 TEST(Scalars, KeysThatAreNoTexts) {
   const std::string problems =
       problems_of(kfp::ir::parse_pipeline(pipeline_with("STRUCT", "{1: a, on: b, 'off': c, y: d, n: e}")));
-  EXPECT_THAT(problems, AllOf(HasSubstr("the key 1 is 1 for the server, which takes texts only"),
+  EXPECT_THAT(problems, AllOf(HasSubstr("the key 1 is 1 for the server, which accepts only strings"),
                               HasSubstr("the key on is true for the Python SDK")));
   EXPECT_THAT(problems, testing::Not(HasSubstr("off")));
   EXPECT_THAT(problems, testing::Not(HasSubstr("the key y")));

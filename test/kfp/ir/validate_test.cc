@@ -54,7 +54,7 @@ TEST_F(Validate, DanglingReferences) {
       with(tasks_ + "/prepare/componentRef/name", "comp-prepar"),
       HasSubstr("error: root.dag.tasks.prepare.componentRef.name: there is no component \"comp-prepar\" (did "
                 "you mean comp-prepare?)"));
-  EXPECT_THAT(with(tasks_ + "/prepare/componentRef", nullptr), HasSubstr("names no component"));
+  EXPECT_THAT(with(tasks_ + "/prepare/componentRef", nullptr), HasSubstr("does not name a component"));
   EXPECT_THAT(with("/components/comp-train/executorLabel", "exec-trian"),
               HasSubstr("error: components.comp-train.executorLabel: names the executor \"exec-trian\""));
   EXPECT_THAT(with("/components/comp-train/executorLabel", nullptr),
@@ -78,7 +78,7 @@ TEST_F(Validate, DanglingReferences) {
               HasSubstr("names the task \"scam\""));
   EXPECT_THAT(with("/root/dag/outputs/artifacts/data/artifactSelectors/0/producerSubtask", "x"),
               HasSubstr("error: root.dag.outputs.artifacts.data: producerSubtask names the task \"x\""));
-  EXPECT_THAT(with("/root/dag/outputs", nullptr), HasSubstr("no task of the DAG gives it"));
+  EXPECT_THAT(with("/root/dag/outputs", nullptr), HasSubstr("no task of the DAG produces it"));
   EXPECT_THAT(with("/root/outputDefinitions", nullptr), HasSubstr("is not in outputDefinitions"));
   EXPECT_THAT(with("/schemaVersion", "3.0"), HasSubstr("error: schemaVersion: is 3.0"));
   EXPECT_THAT(with("/pipelineInfo", nullptr), HasSubstr("error: pipelineInfo.name"));
@@ -87,7 +87,7 @@ TEST_F(Validate, DanglingReferences) {
   EXPECT_THAT(with(executors_ + "/exec-report/container/image", nullptr), HasSubstr("has no image"));
   EXPECT_THAT(with(tasks_ + "/import", nullptr), HasSubstr("note: components.comp-import: no task uses it"));
   EXPECT_THAT(with("/pipelineInfo/name", "train"),
-              HasSubstr("note: pipelineInfo.name: a component is called train"));
+              HasSubstr("note: pipelineInfo.name: a component has the same name, train"));
 }
 
 TEST_F(Validate, InputsAndTypes) {
@@ -114,12 +114,12 @@ TEST_F(Validate, InputsAndTypes) {
       HasSubstr("takes system.Model, but the output data of the task prepare gives system.Dataset"));
   EXPECT_THAT(with(tasks_ + "/prepare/inputs/parameters/count",
                    json::parse(R"({"runtimeValue": {"constant": "five"}})")),
-              HasSubstr("constant: \"five\" is no NUMBER_INTEGER"));
+              HasSubstr("constant: \"five\" is not of type NUMBER_INTEGER"));
   EXPECT_THAT(with(tasks_ + "/prepare/inputs/parameters/count",
                    json::parse(R"({"runtimeValue": {"constant": 1.5}})")),
-              HasSubstr("1.5 is no NUMBER_INTEGER"));
+              HasSubstr("1.5 is not of type NUMBER_INTEGER"));
   EXPECT_THAT(with("/root/inputDefinitions/parameters/count/defaultValue", json::array()),
-              HasSubstr("defaultValue: [] is no NUMBER_INTEGER"));
+              HasSubstr("defaultValue: [] is not of type NUMBER_INTEGER"));
   EXPECT_THAT(with(tasks_ + "/prepare/inputs/parameters/mode",
                    json::parse(R"({"runtimeValue": {"constant": "slow"}})")),
               HasSubstr("\"slow\" is not among the allowed values"));
@@ -136,11 +136,11 @@ TEST_F(Validate, InputsAndTypes) {
 
 TEST_F(Validate, Cycles) {
   EXPECT_THAT(with(tasks_ + "/prepare/dependentTasks", {"report"}),
-              HasSubstr("waits for itself: prepare -> scan -> report -> prepare"));
+              HasSubstr("depends on itself: prepare -> scan -> report -> prepare"));
   EXPECT_THAT(with(tasks_ + "/prepare/dependentTasks", {"prepare"}),
-              HasSubstr("waits for itself: prepare -> prepare"));
+              HasSubstr("depends on itself: prepare -> prepare"));
   EXPECT_THAT(with("/components/comp-loop/dag/tasks/train/componentRef/name", "comp-loop"),
-              HasSubstr("its DAG holds itself"));
+              HasSubstr("its DAG contains itself"));
 }
 
 TEST_F(Validate, ConditionsLoopsRetries) {
@@ -153,15 +153,16 @@ TEST_F(Validate, ConditionsLoopsRetries) {
   EXPECT_THAT(with(tasks_ + "/scan/parameterIterator/items/inputParameter", "x"),
               HasSubstr("items.inputParameter: names the input \"x\", which the task does not pass"));
   EXPECT_THAT(with(tasks_ + "/scan/parameterIterator/items", {{"raw", "[1, 2"}}),
-              HasSubstr("is no JSON list"));
+              HasSubstr("is not a JSON list"));
   EXPECT_THAT(with(tasks_ + "/scan/parameterIterator/items", nullptr), HasSubstr("items: are missing"));
   EXPECT_THAT(with("/components/comp-loop/dag/tasks/train/retryPolicy/maxRetryCount", -1),
               HasSubstr("retryPolicy.maxRetryCount: is negative"));
-  EXPECT_THAT(with(tasks_ + "/prepare/iteratorPolicy", {{"parallelismLimit", 2}}), HasSubstr("no loop"));
+  EXPECT_THAT(with(tasks_ + "/prepare/iteratorPolicy", {{"parallelismLimit", 2}}),
+              HasSubstr("without a loop"));
   EXPECT_THAT(with(tasks_ + "/report/triggerPolicy", nullptr),
               HasSubstr("warning: root.dag.tasks.report.inputs.parameters.status"));
   EXPECT_THAT(with(tasks_ + "/scan/dependentTasks", nullptr),
-              HasSubstr("warning: root.dag.tasks.scan.dependentTasks: lacks prepare"));
+              HasSubstr("warning: root.dag.tasks.scan.dependentTasks: must have prepare"));
 }
 
 // Each trap of the backend that doc/kfp.md lists.
@@ -176,9 +177,10 @@ TEST_F(Validate, TrapsOfTheBackend) {
   EXPECT_THAT(
       with(args + "/1", R"({"IfPresent": {"InputName": "mod", "Then": ["a"]}})"),
       HasSubstr("error: deploymentSpec.executors.exec-prepare.container.args[1]: IfPresent names the input"));
-  EXPECT_THAT(with(args + "/1", R"({"IfPresent": {"Then": ["a"]}})"), HasSubstr("IfPresent needs InputName"));
+  EXPECT_THAT(with(args + "/1", R"({"IfPresent": {"Then": ["a"]}})"),
+              HasSubstr("IfPresent must have InputName"));
   EXPECT_THAT(with(args + "/1", R"(--x {"IfPresent": {"InputName": "mode", "Then": ["a"]}})"),
-              HasSubstr("only resolved as a whole argument"));
+              HasSubstr("resolved only as a whole argument"));
   EXPECT_THAT(
       with(args + "/1",
            R"({"IfPresent": {"InputName": "mode", "Then": ["{{$.outputs.artifacts['data'].uri}}"]}})"),
@@ -200,22 +202,22 @@ TEST_F(Validate, TrapsOfTheBackend) {
   const std::string uri = tasks_ + "/import/inputs/parameters/uri/runtimeValue/constant";
   EXPECT_EQ(with(uri, "{{$.pipeline_job_name}}"), "");
   EXPECT_THAT(with(uri, "/runs/{{$.pipeline_job_name}}"),
-              HasSubstr("only replaced where it is the whole constant"));
+              HasSubstr("replaced only if it is the whole constant"));
   EXPECT_THAT(with(uri, "{{$.inputs.parameters['no']}}"),
               HasSubstr("names an input that the task does not pass"));
   EXPECT_THAT(with(args + "/0", "{{$.pipeline_job_name}}"), HasSubstr("whole constant of a task's input"));
   EXPECT_THAT(with(tasks_ + "/report/artifactIterator", {{"itemInput", "data"}}),
               HasSubstr("does not implement loops"));
   EXPECT_THAT(with(tasks_ + "/scan/triggerPolicy/condition", "size('a') == 1"),
-              HasSubstr("warning: root.dag.tasks.scan.triggerPolicy.condition: \"size\" is not known at 5"));
+              HasSubstr("warning: root.dag.tasks.scan.triggerPolicy.condition: \"size\" is unknown at 5"));
   EXPECT_THAT(with(tasks_ + "/import/triggerPolicy", {{"condition", "inputs.parameter_values['uri'] == ''"}}),
-              HasSubstr("warning: root.dag.tasks.import.triggerPolicy.condition: an importer runs whatever"));
+              HasSubstr("warning: root.dag.tasks.import.triggerPolicy.condition: an importer runs even"));
   EXPECT_THAT(with(executors_ + "/exec-import/importer/artifactUri/runtimeParameter", "url"),
               HasSubstr("importer.artifactUri.runtimeParameter: names the input parameter \"url\""));
   EXPECT_THAT(with(executors_ + "/exec-report/container/image", "registry.example/report:latest"),
               HasSubstr("note: deploymentSpec.executors.exec-report.container.image: the tag of"));
   EXPECT_THAT(with("/root/inputDefinitions/parameters/count/defaultValue", (std::int64_t{1} << 53) + 1),
-              HasSubstr("9007199254740993 is beyond 2^53"));
+              HasSubstr("9007199254740993 is above 2^53"));
   EXPECT_EQ(with("/root/inputDefinitions/parameters/count/defaultValue", (std::int64_t{1} << 53) - 1), "");
   EXPECT_THAT(with(executors_ + "/exec-prepare/container/env/0/value", "{{$.inputs.parameters['mode']}}"),
               HasSubstr("placeholders are not replaced"));
@@ -243,7 +245,7 @@ TEST_F(Validate, KubernetesSettings) {
               HasSubstr("names the input parameter \"secret\""));
   EXPECT_THAT(with(executors + "/exec-prepare/imagePullPolicy", "Sometimes", 1), HasSubstr("IfNotPresent"));
   EXPECT_THAT(with(executors + "/exec-prepare/tolerations/0/operator", "Is", 1), HasSubstr("Exists"));
-  EXPECT_THAT(with(executors + "/exec-prepare/activeDeadlineSeconds", "0", 1), HasSubstr("not positive"));
+  EXPECT_THAT(with(executors + "/exec-prepare/activeDeadlineSeconds", "0", 1), HasSubstr("must be positive"));
   EXPECT_THAT(with("/platforms/kubernetes/pipelineConfig/workspace/size", nullptr, 1),
               HasSubstr("has no size"));
   EXPECT_THAT(with("/platforms/kubernetes/pipelineConfig", nullptr, 1),

@@ -106,7 +106,7 @@ TEST_F(ConstantsTest, OneConstantInAnother) {
                           {{"b", constant("b " + channel("c"))}, {"c", constant(3)}})),
             "a b 3");
   run(one_task("STRING", channel("b"), {{"b", constant(placeholder("text"))}}).pipeline());
-  EXPECT_THAT(result.run.error, AllOf(HasSubstr("say: "), HasSubstr("stands for itself")));
+  EXPECT_THAT(result.run.error, AllOf(HasSubstr("say: "), HasSubstr("refers to itself")));
 }
 
 TEST_F(ConstantsTest, WhatCannotBeResolvedIsAnError) {
@@ -159,9 +159,9 @@ TEST_F(ConstantsTest, PropertiesOfTheRunAsTheClusterReplacesThem) {
   EXPECT_THAT(recorder.warnings, IsEmpty());
   // Inside a text it stays on the cluster: the run says so.
   EXPECT_EQ(said(one_task("STRING", "job {{$.pipeline_job_name}}")), "job {{$.pipeline_job_name}}");
-  EXPECT_THAT(recorder.warnings, Contains(AllOf(HasSubstr("say: input text"), HasSubstr("stays as it is"))));
+  EXPECT_THAT(recorder.warnings, Contains(AllOf(HasSubstr("say: input text"), HasSubstr("is not replaced"))));
   EXPECT_EQ(said(one_task("STRING", "{{$.Values.name}}")), "{{$.Values.name}}");
-  EXPECT_THAT(recorder.warnings, Contains(HasSubstr("no placeholder that is known")));
+  EXPECT_THAT(recorder.warnings, Contains(HasSubstr("not a known placeholder")));
 }
 
 TEST_F(ConstantsTest, ArtifactsByPath) {
@@ -233,7 +233,7 @@ TEST_F(ConstantsTest, InPipelinesInsidePipelinesAndConditions) {
   for (const auto& problem : kfp::ir::validate(sketch.pipeline())) problems += problem.to_text() + '\n';
   EXPECT_THAT(problems,
               HasSubstr("warning: root.dag.tasks.inner.inputs.parameters.given.runtimeValue.constant: "
-                        "{{$.inputs.parameters['n']}} is only replaced in the commands of containers"));
+                        "{{$.inputs.parameters['n']}} is replaced only in the commands of containers"));
 }
 
 TEST_F(ConstantsTest, ImportersResolveConstantsOnly) {
@@ -302,7 +302,7 @@ class NoCommandTest : public ConstantsTest {
 
 TEST_F(NoCommandTest, ArgumentsAreNoProgram) {
   const auto told =
-      HasSubstr("the container has no command: what its image runs by itself is not known here");
+      HasSubstr("the container has no command, and the entry point of its image is not known here");
   EXPECT_THAT(refused({{"args", {"touch", "ran"}}}), told);
   EXPECT_THAT(refused({{"args", {placeholder("text"), "ran"}}}), told);
   EXPECT_THAT(refused({{"command", json::array()}, {"args", {"touch", "ran"}}}), told);

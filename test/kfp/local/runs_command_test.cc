@@ -197,7 +197,7 @@ TEST_F(RunsCommand, Opens) {
   setenv("PATH", path.c_str(), 1);
   unsetenv("DISPLAY");
   fs::remove(report);
-  EXPECT_THAT(refused<core::InputError>({"open", "latest"}), HasSubstr("not there any more"));
+  EXPECT_THAT(refused<core::InputError>({"open", "latest"}), HasSubstr("no longer exists"));
 }
 
 TEST_F(RunsCommand, Compares) {

@@ -271,7 +271,7 @@ TEST(StoreRobust, RefusesNewerVersions) {
   Store::open(folder / "store")->create_run({});
   sql(folder / "store/runs.db", "PRAGMA user_version = 2");
   expect_refused<core::InputError>(folder / "store",
-                                   "is a store of version 2, and this calopipe knows version 1");
+                                   "is a store of version 2, but this calopipe knows version 1");
 }
 
 TEST(StoreRobust, TellsDamage) {
@@ -303,7 +303,7 @@ TEST(StoreRobust, TellsDamage) {
 }
 
 TEST(StoreRobust, RefusesPlacesThatCannotBeWritten) {
-  expect_refused<core::UnavailableError>("/proc/calopipe", "cannot make the store's folder");
+  expect_refused<core::UnavailableError>("/proc/calopipe", "the folder of the store cannot be created");
   EXPECT_THROW(Store::open(""), core::UsageError);
   // As somebody who is not root, whom permissions do not stop.
   const test::TempFolder folder;

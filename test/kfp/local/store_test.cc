@@ -269,7 +269,7 @@ TEST(Store, RefusesTextThatIsNotUtf8) {
   EXPECT_THAT(message_of<core::InputError>([&] {
                 store->create_run({.parameters = {{"x", "\xff"}}});
               }),
-              HasSubstr("parameters: holds a text that is not UTF-8"));
+              HasSubstr("parameters: has a string that is not UTF-8"));
   EXPECT_TRUE(store->runs().empty());
 }
 

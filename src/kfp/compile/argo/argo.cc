@@ -29,7 +29,7 @@ std::string Templates::keep(const std::string& wanted, json body) {
 
 json Templates::take() {
   json all = json::array();
-  // They were made from the inside out.
+  // Inner templates were made first.
   for (auto body = bodies_.rbegin(); body != bodies_.rend(); ++body) all.push_back(std::move(*body));
   return all;
 }
@@ -53,7 +53,7 @@ Template Templates::make(const std::string& name, const ir::ComponentSpec& compo
     result.name = keep(name, std::move(container.json));
     return result;
   }
-  // A DAG around the container takes the outputs out of its executor output.
+  // A DAG with the container extracts the outputs from its executor output.
   json task = {{"name", "run"}, {"template", keep(name + "-run", std::move(container.json))}};
   for (const json& input_parameter : result.inputs) {
     const auto input_name = input_parameter["name"].get<std::string>();
@@ -75,7 +75,7 @@ Template Templates::make(const std::string& name, const ir::ComponentSpec& compo
 
 namespace {
 
-// A name that Kubernetes takes.
+// A name that Kubernetes accepts.
 std::string resource_name(const std::string& text) {
   std::string name;
   for (const char c : text) {
@@ -108,7 +108,7 @@ void add_pipeline_config(json& workflow, const ir::Pipeline& pipeline) {
   spec["volumeClaimTemplates"] = {{{"metadata", {{"name", "kfp-workspace"}}}, {"spec", claim}}};
 }
 
-// What the pipeline's inputs are: the arguments of the workflow.
+// The arguments of the workflow, for the pipeline's inputs.
 json arguments_of(const ir::ComponentSpec& root, const ArgoOptions& options, Use& use) {
   const ir::ComponentInputs& inputs = ir::checks::inputs_of(root);
   Interface names(root);
@@ -122,7 +122,7 @@ json arguments_of(const ir::ComponentSpec& root, const ArgoOptions& options, Use
     if (given != options.parameters.end()) {
       if (!ir::checks::fits(given->second, type))
         throw core::InputError(
-            {.message = fmt::format("{} is no {}", given->second.dump(), ir::to_string(type)),
+            {.message = fmt::format("{} is not of type {}", given->second.dump(), ir::to_string(type)),
              .field = "parameters." + name});
       argument["value"] = literal(parameter_text(given->second, type)).text;
     } else if (definition.default_value && !definition.default_value->is_null()) {
@@ -140,7 +140,7 @@ json arguments_of(const ir::ComponentSpec& root, const ArgoOptions& options, Use
     if (given != options.parameters.end()) {
       if (!given->second.is_string())
         throw core::InputError(
-            {.message = "is no text: where the artifact lies", .field = "parameters." + name});
+            {.message = "must be a string: the path of the artifact", .field = "parameters." + name});
       argument["value"] = literal(given->second.get<std::string>()).text;
     } else if (definition.is_optional.value_or(false)) {
       use.absent_artifacts.insert(name);

@@ -5,8 +5,8 @@
 #include "kfp/compile/argo/templates.h"
 #include "kfp/ir/placeholder.h"
 
-// The template of a container: KFP's launcher is not there, so that Argo's variables take the place of the
-// placeholders that it replaces.
+// The template of a container. It runs without KFP's launcher, so Argo's variables replace the placeholders
+// that the launcher would replace.
 namespace kfp::argo {
 namespace {
 
@@ -14,7 +14,7 @@ using ir::ParameterType;
 using ir::Placeholder;
 using nlohmann::json;
 
-constexpr const char* kBrace = "$(KFP_BRACE)";  // the kubelet makes it "{", behind Argo's back
+constexpr const char* kBrace = "$(KFP_BRACE)";  // the kubelet replaces it by "{", unseen by Argo
 constexpr const char* kNoFile = "kfp: the task wrote no such file";
 
 class ContainerCompiler {
@@ -53,7 +53,7 @@ class ContainerCompiler {
         add_volume(result, nullptr, {{"name", "kfp-workspace"}, {"mountPath", kWorkspacePath}});
       if (!use_.retry.is_null())
         main["env"].push_back({{"name", "KFP_RETRY_INDEX"}, {"value", "{{retries}}"}});
-      // Before the variables whose values use it.
+      // Must precede the variables whose values use it.
       if (uses_brace_) {
         const json brace = {{"name", "KFP_BRACE"}, {"value", "{"}};
         main["env"].insert(main["env"].begin(), brace);
@@ -74,9 +74,10 @@ class ContainerCompiler {
            pipeline_.platform->platforms->kubernetes->pipeline_config->workspace;
   }
 
-  // ---- texts
+  // ---- strings
 
-  // Braces of the user's that Argo would take for a tag; `before_tag` where one of ours follows.
+  // Escapes braces of the user that Argo would read as a tag; `before_tag` is true if one of our tags
+  // follows.
   std::string escape(std::string_view text, bool before_tag = false) {
     std::string escaped;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -110,7 +111,7 @@ class ContainerCompiler {
       for (const std::string& word : expand(value)) list.push_back(word);
   }
 
-  // The object of a text that is {"IfPresent": …} or {"Concat": …}.
+  // The object if the whole string is {"IfPresent": …} or {"Concat": …}.
   static json structured(const std::string& text) {
     if (!text.starts_with("{\"")) return nullptr;
     json value = json::parse(text, nullptr, false);
@@ -182,7 +183,7 @@ class ContainerCompiler {
     place_.refuse(fmt::format("the placeholder {}", placeholder.text));
   }
 
-  // Settings may name what the task passes beside the inputs of its component.
+  // Settings may use values that the task passes in addition to the inputs of its component.
   std::string undeclared_input(const std::string& name) {
     auto& settings = result_.settings;
     const auto known = std::find_if(settings.begin(), settings.end(),
@@ -205,7 +206,7 @@ class ContainerCompiler {
   std::string input_location(const Placeholder& placeholder) {
     const std::string& name = placeholder.name;
     if (!placeholder.text.ends_with("].path}}") && !placeholder.text.ends_with("].uri}}"))
-      place_.refuse(fmt::format("{}: there is no metadata of artifacts", placeholder.text));
+      place_.refuse(fmt::format("{}: artifacts have no metadata", placeholder.text));
     if (use_.absent_artifacts.contains(name))
       place_.refuse(fmt::format("{} of an optional input that is not passed", placeholder.text));
     if (const auto found = inputs_.artifacts.find(name);
@@ -222,7 +223,7 @@ class ContainerCompiler {
     const std::string& artifact = names_.output_artifact(name);
     if (options_.s3) return fmt::format("{}/artifact-{}", kOutputsPath, artifact);
     if (!options_.volume)
-      place_.refuse(fmt::format("output artifact \"{}\" without a place to keep it", name),
+      place_.refuse(fmt::format("output artifact \"{}\" without a store", name),
                     "set the option volume or s3");
     result_.needs_path = true;
     return fmt::format("{}{}/{}", store_root(options_), input(kPathInput).text, artifact);
@@ -239,7 +240,7 @@ class ContainerCompiler {
     return result;
   }
 
-  // What {{$}} stands for.
+  // The JSON that replaces {{$}}.
   std::string executor_input() {
     result_.reads_executor_output = true;
     json inputs = {{"parameterValues", json::object()}, {"artifacts", json::object()}};
@@ -257,7 +258,7 @@ class ContainerCompiler {
       if (is_list(definition.is_artifact_list)) {
         if (options_.s3)
           place_.refuse(fmt::format("the list of artifacts \"{}\" from a bucket", name), "use a volume");
-        // Every path of the list in the same shape; spaces keep "}}" from ending the tag.
+        // Each path of the list becomes one artifact; spaces keep "}}" from ending the tag.
         std::string expression = fmt::format(
             "toJson(map(fromJSON({}), ({{\"name\": {}, \"uri\": #, \"type\": fromJSON({}), \"metadata\": "
             "fromJSON({})"
@@ -305,7 +306,7 @@ class ContainerCompiler {
       if (is_plain(name)) continue;
       if (is_list(definition.is_artifact_list))
         place_.refuse(fmt::format("the list of artifacts \"{}\" from a bucket", name), "use a volume");
-      // Argo's init container fetches it as another user, with modes that shut out the user of the image.
+      // Argo's init container fetches it as another user, with modes that exclude the user of the image.
       constexpr int kReadable = 0755;
       json artifact = {{"name", names_.input_artifact(name)},
                        {"path", input_file(name)},
@@ -354,7 +355,7 @@ class ContainerCompiler {
       if (!options_.s3) continue;
       result_.needs_path = true;
       const std::string& artifact = names_.output_artifact(name);
-      // As in KFP, a missing artifact is no error of the task that should have written it.
+      // As in KFP, a missing artifact is not an error of the task that should have written it.
       result["outputs"]["artifacts"].push_back(
           {{"name", artifact},
            {"path", location},
@@ -376,7 +377,7 @@ class ContainerCompiler {
     else
       volume["persistentVolumeClaim"] = {{"claimName", store.claim}};
     add_volume(result_.json, volume, {{"name", "kfp-artifacts"}, {"mountPath", store.mount_path}});
-    // Mounting the task's folder makes it: the parents of outputs exist when the program starts.
+    // Mounting the task's folder creates it, so that the parents of outputs exist when the program starts.
     if (!outputs_.artifacts.empty())
       add_volume(result_.json, nullptr,
                  {{"name", "kfp-artifacts"}, {"mountPath", "/kfp/own"}, {"subPath", input(kPathInput).text}});
@@ -433,7 +434,7 @@ class ContainerCompiler {
       add_kubernetes_settings(result_.json, config->second, result_.settings, place_);
   }
 
-  // The two images of the SDK that stand for volume claims made and deleted in the run.
+  // The two images of the SDK that represent the creation and deletion of volume claims.
   void claim_template(bool create) {
     const auto json_of = [&](const char* name) -> json {
       if (!inputs_.parameters.contains(name) || use_.absent_parameters.contains(name)) return nullptr;
@@ -489,7 +490,7 @@ std::string executor_output_expression(const std::string& task, const std::strin
   const std::string file = output(task, output_name).expression;
   const std::string given = fmt::format("(fromJSON({})[\"parameterValues\"] ?? fromJSON({}))",
                                         output(task, "kfp-executor-output").expression, quote("{}"));
-  // A task that wrote neither has failed its contract: no JSON is read from the message, and the node fails.
+  // A task that wrote neither has broken its contract: the message is not read as JSON, and the node fails.
   return fmt::format("let given = {0}; {1} in given ? {2} : ({3} == {4} ? fromJSON({3}) : {3})", given,
                      quote(parameter),
                      type == ParameterType::kString ? fmt::format("string(given[{}])", quote(parameter))

@@ -20,18 +20,18 @@ using nlohmann::json;
 constexpr const char* kItemsInput = "kfp-items";
 constexpr const char* kLoopTask = "iteration";
 
-// An artifact of a task: its path, key or location.
+// Location of an artifact of a task: its path, key or address.
 struct Artifact {
   Reference location;
   bool plain = false;
 };
 
-// What is known about a task once it is compiled.
+// Facts about a task after its compilation.
 struct Done {
   const ir::ComponentSpec* component = nullptr;
-  std::string name;                           // in Argo; empty for importers, which have no task
-  std::set<std::string> upstream;             // of an importer: those that it waits for
-  std::map<std::string, Artifact> artifacts;  // by output
+  std::string name;                           // name in Argo; empty for importers, which have no Argo task
+  std::set<std::string> upstream;             // for an importer: the tasks that it waits for
+  std::map<std::string, Artifact> artifacts;  // by name of the output
 };
 
 class DagCompiler {
@@ -49,10 +49,10 @@ class DagCompiler {
     const ir::Dag& dag = *component_.dag;
     std::vector<std::string> tolerant;
     for (const std::string& task : ir::topological_order(dag)) add_task(task, dag.tasks.at(task));
-    if (tasks_.empty()) Place{name_}.refuse("a DAG whose tasks all run no container");
+    if (tasks_.empty()) Place{name_}.refuse("a DAG without tasks that run a container");
     json body = {{"dag", {{"tasks", tasks_}}}};
     if (tolerates_failure_) {
-      // All tasks count: a failure that a later task tolerates is one all the same, and must not stop the
+      // All tasks are targets: a failure that a later task tolerates still counts, and must not stop the
       // others.
       std::string target;
       for (const json& task : tasks_) target += (target.empty() ? "" : " ") + task["name"].get<std::string>();
@@ -119,7 +119,8 @@ class DagCompiler {
     add_artifacts(task, component, names, used, done);
   }
 
-  // Argo waits where KFP does; importers have no task, so that what they wait for stands for them.
+  // The tasks that Argo must wait for. Importers have no Argo task and are replaced by the tasks that they
+  // wait for.
   std::set<std::string> upstream_of(const Task& task) const {
     std::set<std::string> names;
     for (const std::string& key : ir::upstream_of(task)) {
@@ -136,7 +137,7 @@ class DagCompiler {
     std::string depends;
     for (const std::string& name : upstream_of(task)) {
       if (!depends.empty()) depends += " && ";
-      // Skipped is no success: what waits for a skipped task is left out, as KFP does it.
+      // Skipped is not a success: tasks that wait for a skipped task are omitted, as in KFP.
       depends += tolerant
                      ? fmt::format(
                            "({0}.Succeeded || {0}.Failed || {0}.Errored || {0}.Skipped || {0}.Omitted)", name)
@@ -181,11 +182,11 @@ class DagCompiler {
   static json retry_of(const Task& task, const Place& place) {
     if (!task.retry_policy || task.retry_policy->max_retry_count.value_or(0) == 0) return nullptr;
     const ir::RetryPolicy& policy = *task.retry_policy;
-    // Texts, as Argo's schema wants them where a number or a text may stand.
+    // Strings, as Argo's schema requires for fields that may be a number or a string.
     json retry = {{"limit", std::to_string(*policy.max_retry_count)}};
     const double wait_s = policy.backoff_duration ? policy.backoff_duration->seconds() : 0;
     if (wait_s <= 0) return retry;
-    // Go's durations take fractions, and so does the duration's own text.
+    // Go's durations allow fractions, as does the string in the IR.
     retry["backoff"]["duration"] = policy.backoff_duration->text;
     if (policy.backoff_factor && *policy.backoff_factor != 0) {
       if (*policy.backoff_factor != std::trunc(*policy.backoff_factor))
@@ -209,7 +210,7 @@ class DagCompiler {
       std::optional<Reference> value;
       if (source != nullptr) value = resolve(key, *source, type, nullptr);
       if (!value || value->expression.empty())
-        Place{key}.refuse(fmt::format("a condition on \"{}\", which has no value of its own", name));
+        Place{key}.refuse(fmt::format("a condition on \"{}\", which has no value as an expression", name));
       return {value->expression, type};
     };
     try {
@@ -235,14 +236,14 @@ class DagCompiler {
     }
   }
 
-  // An importer gives the location as it is.
+  // An importer passes on its location unchanged.
   void add_importer(const std::string& key, const Task& task, const ir::Importer& importer, Done& done) {
     const Place place{key};
     if (importer.download_to_workspace.value_or(false)) place.refuse("an importer that downloads");
     if (importer.metadata && !importer.metadata->value.empty()) place.refuse("an importer with metadata");
     if (!importer.properties.empty() || !importer.custom_properties.empty())
       place.refuse("an importer with properties");
-    if (task.parameter_iterator || task.artifact_iterator) place.refuse("an importer in a loop of its own");
+    if (task.parameter_iterator || task.artifact_iterator) place.refuse("an importer with a loop");
     if (task.trigger_policy && task.trigger_policy->condition)
       place.refuse("an importer with a condition", "put the importer into a DAG with the condition");
     done.upstream = upstream_of(task);
@@ -266,7 +267,8 @@ class DagCompiler {
 
   // ---- loops
 
-  // A DAG around the loop: it is there with no items too, limits what runs at once, and collects the outputs.
+  // Wraps the loop in a DAG, which exists even without items, limits simultaneous iterations, and collects
+  // the outputs.
   std::string add_loop(const std::string& key, const Task& task, const ir::ComponentSpec& component,
                        Interface& names, const Template& used, json& arguments) {
     const Place place{key};
@@ -281,7 +283,7 @@ class DagCompiler {
     for (const json& parameter : used.inputs) {
       const auto name = parameter["name"].get<std::string>();
       if (name == item_input) {
-        // Argo gives items as the inside of a JSON text.
+        // Argo inserts items as the inside of a JSON string.
         const std::string value = computed("fromJSON(\"\\\"\" + item.value + \"\\\"\")").text;
         loop["arguments"]["parameters"].push_back({{"name", name}, {"value", value}});
         continue;
@@ -298,7 +300,7 @@ class DagCompiler {
         const std::string text = parameter_text(items[i], type);
         if (text.find("{{") != std::string::npos)
           place.refuse(fmt::format("\"{{{{\" in an item of a loop: {}", text),
-                       "loop over a parameter, or join the texts in a task of the loop");
+                       "loop over a parameter, or join the strings in a task of the loop");
         loop["withItems"].push_back({{"index", std::to_string(i)}, {"value", text}});
       }
     } else {
@@ -322,7 +324,7 @@ class DagCompiler {
     if (task.iterator_policy && task.iterator_policy->parallelism_limit.value_or(0) > 0)
       body["parallelism"] = *task.iterator_policy->parallelism_limit;
     const auto collect = [&](const std::string& name, bool is_text) {
-      // Without items there are no outputs. Argo reads texts that are JSON as such: make them texts again.
+      // Without items there are no outputs. Argo parses strings that are JSON: convert them back to strings.
       const std::string list =
           fmt::format("(tasks['{}']?.outputs?.parameters?.[{}] ?? \"[]\")", kLoopTask, quote(name));
       const std::string all =
@@ -344,8 +346,8 @@ class DagCompiler {
 
   // ---- values
 
-  // What a source gives; nothing if it is an optional input that nobody gave. `fallback` is for tasks that
-  // run where their producers failed.
+  // The value of a source; nullopt for an optional input without a value. `fallback` is for tasks that run
+  // even if their producers failed.
   std::optional<Reference> resolve(const std::string& key, const TaskInputParameter& source,
                                    ParameterType type, const ir::Value* fallback) {
     std::optional<Reference> value = resolve_source(key, source, type, fallback);
@@ -399,7 +401,8 @@ class DagCompiler {
     return builder.take();
   }
 
-  // A text of a constant, its placeholders resolved; `in_json`: as the inside of a JSON text.
+  // Appends a string of a constant with its placeholders resolved; with `in_json`, as the inside of a JSON
+  // string.
   void append_text(TextBuilder& builder, const std::string& key, const std::string& text, bool in_json) {
     const auto plain = [&](std::string_view part) {
       const std::string quoted = json(part).dump();
@@ -441,7 +444,7 @@ class DagCompiler {
     builder.add(value.is_object() ? "}" : "]");
   }
 
-  // What a placeholder in a constant of a task stands for, as the text that KFP's launcher puts there.
+  // The value of a placeholder in a constant of a task, as the string that KFP's launcher would insert.
   Reference value_of(const std::string& key, const ir::Placeholder& placeholder, const std::string& text) {
     const Place place{key};
     if (placeholder.kind != ir::Placeholder::Kind::kInputParameter) {
@@ -466,19 +469,20 @@ class DagCompiler {
       source = &fallback;
     }
     if (!open_.insert(key + '\n' + placeholder.name).second)
-      place.refuse(fmt::format("{}, which stands for itself", placeholder.text));
+      place.refuse(fmt::format("{}, which refers to itself", placeholder.text));
     std::optional<Reference> value;
     const ParameterType type = source == nullptr ? ParameterType::kUnspecified : type_of(*source);
     if (source != nullptr) value = resolve(key, *source, type, nullptr);
     open_.erase(key + '\n' + placeholder.name);
     if (!value) place.refuse(fmt::format("{} in \"{}\", which has no value", placeholder.text, text));
-    // Texts are as they are; all else as Go writes it, whatever the task wrote ("True", "3.0").
+    // Strings stay unchanged; other values are written as Go writes them, however the task wrote them
+    // ("True", "3.0").
     if (type == ParameterType::kString || type == ParameterType::kUnspecified || value->expression.empty())
       return *value;
     return computed(fmt::format("toJson({})", typed(value->expression, type)));
   }
 
-  // The type that a source gives; unspecified for constants and parts, which are texts already.
+  // The type of a source; unspecified for constants and parts, which are strings already.
   ParameterType type_of(const TaskInputParameter& source) const {
     if (source.parameter_expression_selector) return ParameterType::kUnspecified;
     const std::string* own = source.component_input_parameter ? &*source.component_input_parameter : nullptr;
@@ -495,7 +499,7 @@ class DagCompiler {
                                    source.task_output_parameter->output_parameter_key.value_or(""));
   }
 
-  // As KFP's launcher tells an exit task.
+  // The final status in the format of KFP's launcher.
   Reference final_status(const std::string& producer) {
     const Reference phase = status(done_.at(producer).name);
     const std::string state = fmt::format(
@@ -519,7 +523,7 @@ class DagCompiler {
     const Done& producer = done_.at(source.task_output_artifact->producer_task.value_or(""));
     const Artifact* artifact =
         ir::checks::find(producer.artifacts, source.task_output_artifact->output_artifact_key.value_or(""));
-    if (artifact == nullptr) place.refuse("an artifact that its task does not give");
+    if (artifact == nullptr) place.refuse("an artifact that its task does not produce");
     return *artifact;
   }
 
@@ -543,7 +547,7 @@ class DagCompiler {
     if (!result_.inputs.empty()) body["inputs"]["parameters"] = result_.inputs;
   }
 
-  // In `outputs`, an expression stands without tags; locations hold tags that are replaced before it is read.
+  // In `outputs`, an expression has no tags; tags in locations are replaced before the expression is read.
   static std::string output_expression(const Reference& value) {
     return value.expression.empty() ? fmt::format("\"{}\"", value.text) : value.expression;
   }

@@ -25,7 +25,7 @@ struct Typed {
 }
 
 const char* name_of(Type type) {
-  static constexpr const char* kNames[] = {"a text", "a number", "true or false", "null", "of any type"};
+  static constexpr const char* kNames[] = {"a string", "a number", "true or false", "null", "of any type"};
   return kNames[static_cast<int>(type)];
 }
 

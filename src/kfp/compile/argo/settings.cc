@@ -25,7 +25,7 @@ class Settings {
  private:
   json& main() { return result_["container"]; }
 
-  // A value that is known here, or the input that brings it.
+  // A value that is known at compile time, or a reference to the input that provides it.
   std::string text(const TaskInputParameter& source) {
     if (const ir::Value* value = constant_of(source)) {
       std::string constant = parameter_text(*value, ir::ParameterType::kUnspecified);
@@ -145,13 +145,14 @@ class Settings {
     return result;
   }
 
-  // An object that is known here, or null and the pod patch has the text that brings it.
+  // An object that is known at compile time; else null, and the pod patch refers to the input that provides
+  // it.
   json object_or_patch(const TaskInputParameter& source,
                        const std::function<json(const std::string&)>& patch) {
     if (const ir::Value* value = constant_of(source)) {
       json object = value->is_string() ? json::parse(value->get<std::string>(), nullptr, false) : *value;
       if (!object.is_structured())
-        place_.refuse(fmt::format("the setting {}, which is no JSON", value->dump()));
+        place_.refuse(fmt::format("the setting {}, which is not JSON", value->dump()));
       return object;
     }
     add_pod_patch(result_, patch(raw(text(source))));
@@ -179,7 +180,7 @@ class Settings {
     if (toleration.toleration_json) {
       if (!constant_of(*toleration.toleration_json)) {
         // A patch replaces the whole list.
-        if (count > 1) place_.refuse("a toleration from a parameter beside others");
+        if (count > 1) place_.refuse("a toleration from a parameter together with others");
         const std::string value = text(*toleration.toleration_json);
         const std::string name = value.substr(2, value.size() - 4);
         const std::string variable = input(name.substr(std::string("inputs.parameters.").size())).expression;
@@ -208,7 +209,7 @@ class Settings {
     json& affinity = result_["affinity"];
     if (term.node_affinity_json) {
       if (!constant_of(*term.node_affinity_json) && count > 1)
-        place_.refuse("a node affinity from a parameter beside others");
+        place_.refuse("a node affinity from a parameter together with others");
       const json value = object_or_patch(*term.node_affinity_json, [](const std::string& text) {
         return json{{"affinity", {{"nodeAffinity", text}}}};
       });

@@ -22,7 +22,7 @@ std::string Use::key() const {
 }
 
 void Place::refuse(const std::string& feature, const std::string& hint) const {
-  throw core::InputError({.message = fmt::format("plain Argo Workflows cannot do this: {}", feature),
+  throw core::InputError({.message = fmt::format("plain Argo Workflows do not support this: {}", feature),
                           .field = task,
                           .hint = hint});
 }
@@ -32,7 +32,7 @@ const std::string& Names::of(const std::string& key, const std::string& wanted) 
   std::string name = wanted;
   for (char& c : name)
     if (!is_allowed(c, kind_)) c = '-';
-  // A task's name may not begin with a digit where `depends` names it.
+  // A task's name must not begin with a digit, because `depends` names it.
   if (kind_ == Kind::kTask && (name.empty() || name[0] == '-' || (name[0] >= '0' && name[0] <= '9')))
     name = "t" + name;
   if (name.size() > 100) name.resize(100);
@@ -42,7 +42,7 @@ const std::string& Names::of(const std::string& key, const std::string& wanted) 
 }
 
 Interface::Interface(const ir::ComponentSpec& component) {
-  // Parameters first: they keep their names where an artifact has the same.
+  // Parameters come first, so that they keep their names if an artifact has the same name.
   if (component.input_definitions) {
     for (const auto& [name, input] : component.input_definitions->parameters) input_parameter(name);
     for (const auto& [name, input] : component.input_definitions->artifacts) input_artifact(name);
@@ -64,7 +64,7 @@ std::string store_root(const ArgoOptions& options) {
 
 void TextBuilder::flush(bool before_tag) {
   if (literal_.empty()) return;
-  // Braces that Argo would take for a tag, also together with one that follows.
+  // Argo would read these braces as a tag, possibly together with a brace that follows.
   const bool braces = literal_.find("{{") != std::string::npos || (before_tag && literal_.ends_with('{'));
   result_.text += braces ? computed(quote(literal_)).text : literal_;
   result_.expression += (result_.expression.empty() ? "" : " + ") + quote(literal_);
@@ -93,7 +93,7 @@ std::string RunPlace::value(const ir::Placeholder& placeholder) const {
   if (name == "pipeline_task_name") return task;
   if (name == "pipeline_task_uuid") return "{{workflow.uid}}/" + path;
   if (name == "pipeline_root") return root;
-  // A run that no schedule started was scheduled when it was made.
+  // A run without a schedule is scheduled at its creation.
   if (name == "pipeline_job_create_time_utc" || name == "pipeline_job_schedule_time_utc")
     return "{{workflow.creationTimestamp.RFC3339}}";
   return "";
@@ -171,7 +171,7 @@ void add_site_volumes(json& result, const ArgoOptions& options) {
       ticket.ticket_path.empty() ? fmt::format("/tmp/krb5cc_{}", ticket.uid) : ticket.ticket_path;
   const json secret_mount = {{"name", "krb-secret"}, {"mountPath", ticket.secret_path}, {"readOnly", true}};
   add_volume(result, {{"name", "krb-secret"}, {"secret", {{"secretName", ticket.secret}}}}, secret_mount);
-  // One file of the volume is mounted, so that the folder around it stays the image's own.
+  // Only one file of the volume is mounted, so that its folder remains that of the image.
   add_volume(result, {{"name", "krb-ticket"}, {"emptyDir", {{"medium", "Memory"}}}},
              {{"name", "krb-ticket"}, {"mountPath", path}, {"subPath", "krb5cc"}});
   result["container"]["env"].push_back({{"name", "KRB5CCNAME"}, {"value", "FILE:" + path}});

@@ -12,36 +12,38 @@
 #include "kfp/ir/pipeline_spec.h"
 #include "kfp/ir/placeholder.h"
 
-// Shared by the files of compile(); no part of the public interface.
+// Declarations shared by the files of compile(); not part of the public interface.
 namespace kfp::argo {
 
-inline constexpr const char* kOutputsPath = "/kfp/outputs";  ///< an empty folder of each pod
-inline constexpr const char* kInputsPath = "/kfp/inputs";    ///< where Argo puts artifacts from S3
+inline constexpr const char* kOutputsPath = "/kfp/outputs";  ///< path of an empty folder in each pod
+inline constexpr const char* kInputsPath = "/kfp/inputs";    ///< path for artifacts that Argo fetches from S3
 inline constexpr const char* kWorkspacePath = "/kfp-workspace";
-inline constexpr const char* kPathInput = "kfp-path";  ///< input that tells a template where its artifacts go
+inline constexpr const char* kPathInput =
+    "kfp-path";  ///< input that tells a template the path of its artifacts
 
-/// What of a component's interface a task uses: a component becomes one template for each way.
+/// The part of a component's interface that a task uses: a component becomes one template for each such part.
 struct Use {
-  std::set<std::string> absent_parameters;  ///< optional ones that are not passed and have no default
+  std::set<std::string> absent_parameters;  ///< optional parameters that are not passed and have no default
   std::set<std::string> absent_artifacts;
-  std::set<std::string> plain_artifacts;  ///< those whose value is a location, not a key in the store
+  std::set<std::string> plain_artifacts;  ///< artifacts whose value is a location, not a key in the store
   nlohmann::json retry;                   ///< Argo's retryStrategy, or null
 
   std::string key() const;
 };
 
-/// Where a feature is that Argo lacks.
+/// Place of a feature that Argo lacks.
 struct Place {
   std::string task;
   [[noreturn]] void refuse(const std::string& feature, const std::string& hint = "") const;
 };
 
-/// Names that Argo takes: letters, digits and "-" (in parameters "_" too), unlike names stay unlike.
+/// Names that Argo accepts: letters, digits and "-" (for parameters also "_"). Different names stay
+/// different.
 class Names {
  public:
   enum class Kind { kTask, kParameter };
   explicit Names(Kind kind) : kind_(kind) {}
-  /// The name for a key; the same each time.
+  /// The name for a key; the same in every call.
   const std::string& of(const std::string& key, const std::string& wanted);
   const std::string& of(const std::string& key) { return of(key, key); }
 
@@ -51,7 +53,7 @@ class Names {
   std::set<std::string> taken_;
 };
 
-/// How the inputs and outputs of a component are called in Argo, where all are parameters.
+/// Names of a component's inputs and outputs in Argo, where all are parameters.
 class Interface {
  public:
   explicit Interface(const ir::ComponentSpec& component);
@@ -65,27 +67,27 @@ class Interface {
   Names outputs_{Names::Kind::kParameter};
 };
 
-/// A value that Kubernetes settings take from around the task: from its DAG, or from what it passes.
+/// A value that Kubernetes settings take from the task's DAG, or from the inputs that it passes.
 struct Setting {
   ir::TaskInputParameter source;
-  std::string task_input;  ///< an input that the task passes and its component does not declare
+  std::string task_input;  ///< an input that the task passes, but its component does not declare
 };
 
 /// A template that runs a container.
 struct ContainerTemplate {
   nlohmann::json json;
   bool needs_path = false;
-  /// Some outputs may come in executor_output.json instead of files of their own.
+  /// True if some outputs may be in executor_output.json instead of their own files.
   bool reads_executor_output = false;
-  std::vector<Setting> settings;  ///< the inputs kfp-setting-0, …
+  std::vector<Setting> settings;  ///< sources of the inputs kfp-setting-0, …
 };
 
 /// The template of an executor, without its name.
 ContainerTemplate container_template(const ir::Pipeline& pipeline, const ir::ComponentSpec& component,
                                      const ArgoOptions& options, const Use& use, const Place& place);
 
-/// The value of an output of a container that may have written it to its executor output, which outranks the
-/// file: an expression in a DAG where `task` ran the container.
+/// An expression for the value of a container's output, in a DAG where `task` ran the container. A value in
+/// the executor output takes precedence over the file.
 std::string executor_output_expression(const std::string& task, const std::string& parameter,
                                        const std::string& output_name, ir::ParameterType type);
 
@@ -93,35 +95,35 @@ std::string executor_output_expression(const std::string& task, const std::strin
 void add_kubernetes_settings(nlohmann::json& result, const ir::KubernetesExecutorConfig& config,
                              std::vector<Setting>& settings, const Place& place);
 
-/// Merges into the template's podSpecPatch, which can hold what other fields cannot: parameters where Argo
-/// wants quantities or objects. It stays an object until it is written by dump_raw().
+/// Merges `patch` into the template's podSpecPatch, which supports parameters where other fields need
+/// quantities or objects. It stays an object until it is written by dump_raw().
 void add_pod_patch(nlohmann::json& result, const nlohmann::json& patch);
 
-/// A value whose text dump_raw() writes without quotes.
+/// Marks a string that dump_raw() writes without quotes.
 std::string raw(const std::string& text);
 std::string dump_raw(const nlohmann::json& value);
 
 /// Adds a volume and its mount in the main container; either may be null.
 void add_volume(nlohmann::json& result, nlohmann::json volume, nlohmann::json mount);
 
-/// Volumes that the options give to every pod, and the Kerberos ticket.
+/// Adds the volumes that the options define for every pod, and the Kerberos ticket.
 void add_site_volumes(nlohmann::json& result, const ArgoOptions& options);
 
-/// The constant of a source, where it is one.
+/// The constant of a source; null if it has none.
 const ir::Value* constant_of(const ir::TaskInputParameter& source);
 
-/// What run placeholders mean for a task; texts with Argo's variables.
+/// Values of run placeholders for a task; strings with Argo's variables.
 struct RunPlace {
   std::string task;
-  std::string path;  ///< of the task
-  std::string root;  ///< where the run's artifacts lie; empty if there is no store
+  std::string path;  ///< path of the task
+  std::string root;  ///< location of the run's artifacts; empty if there is no store
 
-  /// Empty where there is none.
+  /// Value of a placeholder; empty if it has none.
   std::string value(const ir::Placeholder& placeholder) const;
 };
 
-/// A text of literal parts and values, as a text with Argo's tags and as an expression; no expression where a
-/// value has none.
+/// Builds a string from literals and values, both with Argo's tags and as an expression; there is no
+/// expression if one of the values has none.
 class TextBuilder {
  public:
   void add(const std::string& part) { literal_ += part; }
@@ -131,15 +133,15 @@ class TextBuilder {
  private:
   void flush(bool before_tag);
 
-  std::string literal_;  // behind the last value
+  std::string literal_;  // literal after the last value
   Reference result_;
   bool has_expression_ = true;
 };
 
-/// Where the run's artifacts lie, as pipelines ask for it.
+/// Location of the run's artifacts, for placeholders of the pipeline.
 std::string pipeline_root(const ArgoOptions& options);
 
-/// Where artifacts lie: "/kfp/artifacts/" or, in a bucket, the prefix of their keys.
+/// Root of the store: "/kfp/artifacts/" or, in a bucket, the prefix of the keys.
 std::string store_root(const ArgoOptions& options);
 
 }  // namespace kfp::argo

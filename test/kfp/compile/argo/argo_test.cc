@@ -241,7 +241,7 @@ TEST_F(Argo, ArgumentsAreTheInputsOfThePipeline) {
                   AllOf(HasSubstr("no input \"texd\""), HasSubstr("did you mean text?"))));
   options.parameters = {{"text", 5}};
   EXPECT_THAT([&] { compile(spec(), options); },
-              ThrowsMessage<core::InputError>(HasSubstr("5 is no STRING")));
+              ThrowsMessage<core::InputError>(HasSubstr("5 is not of type STRING")));
 }
 
 TEST_F(Argo, ATicketIsCopiedForTheUserOfTheProgram) {
@@ -265,21 +265,22 @@ TEST_F(Argo, WhatArgoCannotDoIsNamed) {
   const std::string tasks = "/root/dag/tasks";
   const std::pair<json, const char*> wrong[] = {
       {with(executors + "/exec-import/importer/metadata", {{"a", "b"}}),
-       "import: plain Argo Workflows cannot do this: an "
+       "import: plain Argo Workflows do not support this: an "
        "importer with metadata"},
       {with(executors + "/exec-import/importer/downloadToWorkspace", true), "import: "},
       {with(executors + "/exec-say/container/lifecycle", {{"preCacheCheck", {{"command", {"x"}}}}}),
        "lifecycle"},
       {with(executors + "/exec-use/container/args/1", "{{$.inputs.artifacts['data'].metadata['a']}}"),
-       "no metadata of artifacts"},
+       "artifacts have no metadata"},
       {with(executors + "/exec-say/container/args/1", "{{$.unknown}}"), "the placeholder {{$.unknown}}"},
       {with(executors + "/exec-make/container/args/0", "{{$.inputs.parameters['rate']}}"),
-       "make: plain Argo Workflows cannot do this: {{$.inputs.parameters['rate']}} of an optional input"},
+       "make: plain Argo Workflows do not support this: {{$.inputs.parameters['rate']}} of an optional "
+       "input"},
       {with(tasks + "/import/triggerPolicy", {{"condition", "inputs.parameter_values['uri'] == ''"}}),
        "an importer with a condition"},
       {with(tasks + "/say-words/triggerPolicy/condition", "'a' < 3"),
-       "say-words: plain Argo Workflows cannot do this: the condition"},
-      {with(tasks + "/say-words/triggerPolicy/condition", "size('x') == 1"), "\"size\" is not known"},
+       "say-words: plain Argo Workflows do not support this: the condition"},
+      {with(tasks + "/say-words/triggerPolicy/condition", "size('x') == 1"), "\"size\" is unknown"},
       {with("/components/comp-exit-handler-1/dag/tasks/say/retryPolicy/backoffFactor", 1.5),
        "a backoff factor of 1.5"},
       {with(tasks + "/scan/parameterIterator/items/raw", "[\"{{x}}\"]"), "in an item of a loop"},
@@ -290,7 +291,7 @@ TEST_F(Argo, WhatArgoCannotDoIsNamed) {
     EXPECT_THAT([&spec = spec] { compile(spec); }, ThrowsMessage<core::InputError>(HasSubstr(message)))
         << message;
   EXPECT_THAT([] { compile(spec(), ArgoOptions{}); },
-              ThrowsMessage<core::InputError>(HasSubstr("without a place")));
+              ThrowsMessage<core::InputError>(HasSubstr("without a store")));
   EXPECT_THAT([] { compile(with("/root/dag/tasks/make/componentRef/name", "comp-none")); },
               ThrowsMessage<core::InputError>(HasSubstr("root.dag.tasks.make.componentRef")));
 }
@@ -408,7 +409,7 @@ TEST_F(ArgoConstants, WhatCannotBeSaidIsRefused) {
   json itself = spec_of("{{$.inputs.parameters['pipelinechannel--n']}}");
   itself["root"]["dag"]["tasks"]["say"]["inputs"]["parameters"]["pipelinechannel--n"] = {
       {"runtimeValue", {{"constant", "{{$.inputs.parameters['pipelinechannel--n']}}"}}}};
-  EXPECT_THAT(refusal(itself), HasSubstr("stands for itself"));
+  EXPECT_THAT(refusal(itself), HasSubstr("refers to itself"));
 }
 
 // The image's own program runs: Argo looks it up.

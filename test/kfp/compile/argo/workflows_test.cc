@@ -50,14 +50,14 @@ int check_by_peer(const std::filesystem::path& folder) {
 // What plain Argo cannot do, of the SDK's pipelines: file and what the message says.
 const std::map<std::string, std::string> kRefused = {
     {"artifacts_simple", "{{$.inputs.artifacts['in_datasets']}}"},
-    {"collected", "{{$.inputs.artifacts['models']}}: there is no metadata of artifacts"},
+    {"collected", "{{$.inputs.artifacts['models']}}: artifacts have no metadata"},
     {"component_clean_up", "{{$.inputs.parameters['status']}} of an optional input that is not passed"},
-    {"component_merge", "{{$.inputs.artifacts['models']}}: there is no metadata of artifacts"},
-    {"component_train", "{{$.inputs.artifacts['prepared'].metadata}}: there is no metadata of artifacts"},
+    {"component_merge", "{{$.inputs.artifacts['models']}}: artifacts have no metadata"},
+    {"component_train", "{{$.inputs.artifacts['prepared'].metadata}}: artifacts have no metadata"},
     {"importers", "an importer with metadata"},
     {"plain_tasks", "{{$.inputs.parameters['text']}} of an optional input that is not passed"},
     {"retries", "a backoff factor of 1.5"},
-    {"texts", "{{$.inputs.artifacts['prepared'].metadata}}: there is no metadata of artifacts"},
+    {"texts", "{{$.inputs.artifacts['prepared'].metadata}}: artifacts have no metadata"},
     {"workspace", "an importer that downloads"},
     {"critical__pipeline_with_importer_workspace", "an importer that downloads"},
     {"pipeline_with_dynamic_importer_metadata", "an importer with metadata"},
