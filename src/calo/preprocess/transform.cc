@@ -29,11 +29,12 @@ void take(const json& object, const char* name, T& target) {
 std::size_t Transform::place_of(const std::string& geometry) const {
   const auto place = std::find(one_hot_order.begin(), one_hot_order.end(), geometry);
   if (place == one_hot_order.end())
-    throw core::InputError({.message = fmt::format("\"{}\" is not known to the model", geometry),
-                            .field = "geometry",
-                            .hint = fmt::format("known: {}; --geometry names that of files that do not, "
-                                                "input-parameters.geometry_encoding lists others",
-                                                fmt::join(one_hot_order, ", "))});
+    throw core::InputError(
+        {.message = fmt::format("the model does not know \"{}\"", geometry),
+         .field = "geometry",
+         .hint = fmt::format("known: {}; --geometry gives the geometry of files that do not state it, "
+                             "input-parameters.geometry_encoding lists others",
+                             fmt::join(one_hot_order, ", "))});
   return static_cast<std::size_t>(place - one_hot_order.begin());
 }
 
