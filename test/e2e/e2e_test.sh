@@ -115,7 +115,7 @@ check "benchmark" 0 "batch 4, 1 thread" "$calopipe" benchmark -q "$work/optimise
   --seconds 0.01 --report "$work/benchmark.html"
 check "benchmark page in a browser" 0 "as expected" node test/web/benchmark_test.mjs "$work/benchmark.html" "$modules"
 check "benchmark against nothing known" 2 "onnxruntime, libtorch" "$calopipe" benchmark -q "$work/plain.onnx" --against tensorflow
-check "convert no model" 3 "is no model" "$calopipe" convert -q --model "$work" --out "$work/none.onnx"
+check "convert no model" 3 "is not a model" "$calopipe" convert -q --model "$work" --out "$work/none.onnx"
 check "convert an unknown geometry" 2 "known: " "$calopipe" convert -q --model "$work/run/model" --contract par04-vae --geometry Mars \
   --out "$work/none.onnx"
 absent "$work/none.onnx"
@@ -149,7 +149,7 @@ check "not HDF5" 3 "HDF5" "$calopipe" inspect README.md
 check "no model" 3 "model.json" "$calopipe" generate --model data --energy-gev 1 --out "$work/x"
 check "unknown geometry" 2 "ODD" "$calopipe" generate --model "$work/run/model" --geometry ODD --energy-gev 1 --out "$work/x"
 check "no such device" 4 "CUDA" "$calopipe" train --prepared "$work/run/prepared" --description "$work/vae.json" --device cuda --out "$work/x"
-check "no device for a cascade" 4 "CPU only" "$calopipe" train --prepared "$work/run/prepared" --device cuda --out "$work/x"
+check "no device for a cascade" 4 "only be trained on the CPU" "$calopipe" train --prepared "$work/run/prepared" --device cuda --out "$work/x"
 check "unwritable" 4 "write|made" "$calopipe" generate --model "$work/run/model" --energy-gev 1 --out /proc/x/y.h5
 absent "$work/x"
 # A full disk, as a limit on the size of files: what HDF5 sees is the same kind of error.
