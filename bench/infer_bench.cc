@@ -1,5 +1,6 @@
-// The inference engine beside onnxruntime (all its optimisations) on one thread, the VAE of 40 500 cells, and
-// the limits of the machine. Rounds of each in turn, CPU time of the thread: other load disturbs less.
+// Runs the VAE of 40 500 cells on one thread with the inference engine and with onnxruntime (all its
+// optimisations), and measures the limits of the machine. Rounds alternate, and times are CPU times of the
+// thread, so that other load disturbs less.
 #include <dnnl.h>
 #include <fmt/format.h>
 #include <omp.h>
@@ -35,7 +36,7 @@ double cpu_seconds() {
 }
 
 struct Times {
-  double least = 1e300, median = 1e300;  // of one call, the best round's
+  double least = 1e300, median = 1e300;  // of one call, in the best round
   void take(double round_least, double round_median) {
     least = std::min(least, round_least);
     median = std::min(median, round_median);
@@ -69,7 +70,7 @@ double reading_rate(std::size_t bytes) {
 }
 
 #if defined(__x86_64__)
-// In registers only; a template, so that no test stands between the instructions.
+// In registers only; a template, so that there is no branch between the instructions.
 template <Precision kPrecision>
 [[gnu::target("avx512f")]] void only_products(int rounds) {
   __m512 s0{}, s1{}, s2{}, s3{}, s4{}, s5{}, s6{}, s7{}, s8{}, s9{}, s10{}, s11{};
@@ -88,7 +89,7 @@ template <Precision kPrecision>
   }
 }
 
-// The same by tiles of 16 x 16 sums and 16 words.
+// The same with tiles of 16 x 16 sums and 16 words.
 template <Precision kPrecision>
 void only_tile_products(int rounds) {
   for (int round = 0; round < rounds; ++round)
@@ -103,7 +104,7 @@ void only_tile_products(int rounds) {
 }
 #endif
 
-// Multiplications and additions a second that the instruction of a precision does at most.
+// Largest number of multiplications and additions per second with the instruction of a precision.
 double arithmetic_rate([[maybe_unused]] Precision precision) {
 #if defined(__x86_64__)
   constexpr int kRounds = 100'000;
@@ -125,7 +126,7 @@ double arithmetic_rate([[maybe_unused]] Precision precision) {
                                     : only_products<Precision::kInt8>(kRounds);
   });
   const double products = precision == Precision::kFp32 ? 16 : precision == Precision::kBf16 ? 32 : 64;
-  // Inputs of 16 bits are two products of bytes.
+  // An input of 16 bits is two products of bytes.
   return 2 * products * 12 * kRounds / times.least / (precision == Precision::kInt8 ? 2 : 1);
 #else
   return NAN;
@@ -179,7 +180,7 @@ int main() {
                1e3 * peer->ask({{"start", files["sigmoid"]}}).at("seconds").get<double>());
   const double cells = 40500, hidden = 100, cached = reading_rate(16'200'000),
                memory = reading_rate(std::size_t{256} << 20);
-  fmt::print("reading: {:.1f} GB/s of 16.2 MB again and again, {:.1f} GB/s of 256 MB\n", cached / 1e9,
+  fmt::print("reading: {:.1f} GB/s of 16.2 MB repeatedly, {:.1f} GB/s of 256 MB\n", cached / 1e9,
              memory / 1e9);
 
   for (const std::size_t batch : {1, 128}) {
@@ -224,7 +225,7 @@ int main() {
       if (peer) fmt::print("  onnxruntime / this: {:5.2f}", best_peer / time.median);
       fmt::print("\n");
     }
-    if (batch > 1) {  // arithmetic is the limit there
+    if (batch > 1) {  // arithmetic is the limit
       if (calo::infer::best_isa() < calo::infer::Isa::kAvx512Narrow) continue;
       for (const auto& [precision, generator] : generators) {
         const double rate = arithmetic_rate(precision);
