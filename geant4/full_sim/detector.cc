@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/json_reader.h"
 #include "kfp/yaml/yaml.h"
 
 namespace geant4 {
@@ -46,101 +47,48 @@ Detector make_pbwo4() {
           .sampling_fraction = 1};
 }
 
-// Reads the fields of one mapping of the file, and refuses those that nobody asked for.
-class Fields {
- public:
-  Fields(const json& object, std::filesystem::path file, std::string path)
-      : object_(object), file_(std::move(file)), path_(std::move(path)) {
-    if (!object_.is_object()) fail("", "is no mapping");
-  }
+constexpr double kMostLayers = 100'000, kMostCells = 10'000;
 
-  [[noreturn]] void fail(const std::string& name, const std::string& message,
-                         const std::string& hint = {}) const {
-    throw core::InputError({.message = message, .file = file_, .field = path_ + name, .hint = hint});
-  }
+void require(bool given, const std::string& field, core::JsonPlace& place) {
+  const core::JsonPlace::Step step(place, field);
+  if (!given) place.fail("is required");
+}
 
-  const json* find(const std::string& name) {
-    known_.push_back(name);
-    return object_.contains(name) ? &object_.at(name) : nullptr;
-  }
-  void text(const std::string& name, std::string& value) {
-    if (const json* found = find(name)) {
-      if (!found->is_string() || found->get<std::string>().empty()) fail(name, "is no name");
-      value = found->get<std::string>();
-    }
-  }
-  void above_zero(const std::string& name, double& value) {
-    if (const json* found = find(name)) {
-      if (!found->is_number() || !(found->get<double>() > 0)) fail(name, "is no number above zero");
-      value = found->get<double>();
-    }
-  }
-  void count(const std::string& name, int& value, int most) {
-    if (const json* found = find(name)) {
-      if (!found->is_number_integer() || found->get<std::int64_t>() < 1 || found->get<std::int64_t>() > most)
-        fail(name, fmt::format("is no whole number from 1 to {}", most));
-      value = found->get<int>();
-    }
-  }
-  void flag(const std::string& name, bool& value) {
-    if (const json* found = find(name)) {
-      if (!found->is_boolean()) fail(name, "is neither true nor false");
-      value = found->get<bool>();
-    }
-  }
-  void finish() const {
-    for (const auto& [name, value] : object_.items())
-      if (std::find(known_.begin(), known_.end(), name) == known_.end())
-        fail(name, "is not known", fmt::format("known: {}", fmt::join(known_, ", ")));
-  }
-
- private:
-  const json& object_;
-  std::filesystem::path file_;
-  std::string path_;
-  std::vector<std::string> known_;
-};
-
-std::vector<Absorber> read_absorbers(const json& list, Fields& fields, const std::filesystem::path& file) {
-  if (!list.is_array() || list.empty()) fields.fail("absorbers", "is no list of absorbers");
+// The plates of one layer; one of them measures.
+std::vector<Absorber> read_absorbers(const json& list, core::JsonPlace& place) {
   std::vector<Absorber> absorbers;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    Fields entry(list[i], file, fmt::format("absorbers[{}].", i));
-    Absorber absorber;
-    entry.text("material", absorber.material);
-    entry.above_zero("thickness_mm", absorber.thickness_mm);
-    entry.flag("active", absorber.active);
-    entry.finish();
-    if (absorber.material.empty()) entry.fail("material", "is required");
-    if (!(absorber.thickness_mm > 0)) entry.fail("thickness_mm", "is required");
-    absorbers.push_back(absorber);
+  core::read_json(absorbers, list, place);
+  for (std::size_t i = 0; i < absorbers.size(); ++i) {
+    const core::JsonPlace::Step step(place, i);
+    require(!absorbers[i].material.empty(), "material", place);
   }
+  if (std::none_of(absorbers.begin(), absorbers.end(), [](const Absorber& plate) { return plate.active; }))
+    place.fail("has none with active: true", "nothing would be measured");
   return absorbers;
 }
 
-calo::VoxelMesh read_mesh(const json& mesh, const calo::VoxelMesh& base, Fields& fields,
-                          const std::filesystem::path& file) {
-  if (mesh.is_string()) {
-    try {
-      return calo::named_mesh(mesh.get<std::string>());
-    } catch (const core::UsageError& error) {
-      fields.fail("mesh", error.details().message, error.details().hint);
-    }
-  }
+calo::VoxelMesh read_mesh(const json& value, const calo::VoxelMesh& base, core::JsonPlace& place) {
+  if (value.is_string()) return place.checked([&] { return calo::named_mesh(value.get<std::string>()); });
   calo::VoxelMesh::Cylinder cylinder = base.cylinder();
-  Fields entry(mesh, file, "mesh.");
-  constexpr int kMost = 10000;
-  entry.count("n_r", cylinder.n_r, kMost);
-  entry.count("n_phi", cylinder.n_phi, kMost);
-  entry.count("n_z", cylinder.n_z, kMost);
-  entry.above_zero("size_r_mm", cylinder.size_r_mm);
-  entry.above_zero("size_z_mm", cylinder.size_z_mm);
-  entry.finish();
-  try {
-    return calo::VoxelMesh(cylinder);
-  } catch (const core::UsageError& error) {
-    fields.fail("mesh", error.details().message);
-  }
+  core::JsonFields fields(value, place);
+  const core::ParameterSpec cells{.min = 1, .max = kMostCells}, size{.min = 0, .above_min = true};
+  fields("n_r", cylinder.n_r, cells);
+  fields("n_phi", cylinder.n_phi, cells);
+  fields("n_z", cylinder.n_z, cells);
+  fields("size_r_mm", cylinder.size_r_mm, size);
+  fields("size_z_mm", cylinder.size_z_mm, size);
+  fields.done();
+  return place.checked([&] { return calo::VoxelMesh(cylinder); });
+}
+
+ReadoutGrid read_readout(const json& value, core::JsonPlace& place) {
+  ReadoutGrid readout;
+  core::read_json(readout, value, place);
+  // Geant4 does not find its way through replicas that are alone.
+  const bool none = readout.rows == 0 && readout.slices == 0;
+  if (!none && (readout.rows < 2 || readout.slices < 2))
+    place.fail("needs two rows and two slices at least", "{} = no such world");
+  return readout;
 }
 
 }  // namespace
@@ -152,18 +100,13 @@ double Detector::layer_thickness_mm() const {
 }
 
 nlohmann::json Detector::to_json() const {
-  json plates = json::array();
-  for (const Absorber& absorber : absorbers)
-    plates.push_back({{"material", absorber.material},
-                      {"thickness_mm", absorber.thickness_mm},
-                      {"active", absorber.active}});
   return {{"name", name},
           {"inner_radius_mm", inner_radius_mm},
           {"length_mm", length_mm},
           {"layers", layers},
-          {"absorbers", plates},
+          {"absorbers", core::JsonWriter::written(absorbers)},
           {"mesh", mesh.to_json()},
-          {"readout", {{"rows", readout.rows}, {"slices", readout.slices}}},
+          {"readout", core::JsonWriter::written(readout)},
           {"sampling_fraction", sampling_fraction > 0 ? json(sampling_fraction) : json("measured")},
           {"threshold_mev", threshold_mev}};
 }
@@ -185,55 +128,39 @@ Detector named_detector(const std::string& name) {
 
 Detector read_detector(const std::filesystem::path& file) {
   const json content = kfp::read_yaml(file);
-  Fields fields(content, file, "");
+  core::JsonPlace place(file);
+  core::JsonFields fields(content, place);
   Detector detector;
-  std::string like;
-  fields.text("like", like);
-  if (!like.empty()) {
-    try {
-      detector = named_detector(like);
-    } catch (const core::UsageError& error) {
-      fields.fail("like", error.details().message, error.details().hint);
-    }
-  }
-  fields.text("name", detector.name);
-  fields.above_zero("inner_radius_mm", detector.inner_radius_mm);
-  fields.above_zero("length_mm", detector.length_mm);
-  fields.count("layers", detector.layers, 100000);
-  if (const json* list = fields.find("absorbers")) {
-    detector.absorbers = read_absorbers(*list, fields, file);
+  fields.by_hand("like", [&](const json& value, core::JsonPlace& at) {
+    std::string like;
+    core::read_json(like, value, at);
+    detector = at.checked([&] { return named_detector(like); });
+  });
+  const core::ParameterSpec above_zero{.min = 0, .above_min = true};
+  fields("name", detector.name);
+  fields("inner_radius_mm", detector.inner_radius_mm, above_zero);
+  fields("length_mm", detector.length_mm, above_zero);
+  fields("layers", detector.layers, {.min = 1, .max = kMostLayers});
+  fields.by_hand("mesh", [&](const json& value, core::JsonPlace& at) {
+    detector.mesh = read_mesh(value, detector.mesh, at);
+  });
+  fields.by_hand("readout",
+                 [&](const json& value, core::JsonPlace& at) { detector.readout = read_readout(value, at); });
+  fields.by_hand("absorbers", [&](const json& value, core::JsonPlace& at) {
+    detector.absorbers = read_absorbers(value, at);
     detector.sampling_fraction = 0;  // that of other plates is not this one's
-  }
-  if (const json* mesh = fields.find("mesh")) detector.mesh = read_mesh(*mesh, detector.mesh, fields, file);
-  if (const json* readout = fields.find("readout")) {
-    Fields entry(*readout, file, "readout.");
-    detector.readout = {};
-    entry.count("rows", detector.readout.rows, 100000);
-    entry.count("slices", detector.readout.slices, 100000);
-    entry.finish();
-    // Geant4 does not find its way through replicas that are alone.
-    const bool none = detector.readout.rows == 0 && detector.readout.slices == 0;
-    if (!none && (detector.readout.rows < 2 || detector.readout.slices < 2))
-      fields.fail("readout", "needs two rows and two slices at least", "{} = no such world");
-  }
-  if (const json* fraction = fields.find("sampling_fraction")) {
-    const bool measured = *fraction == "measured";
-    if (!measured && !(fraction->is_number() && fraction->get<double>() > 0 && fraction->get<double>() <= 1))
-      fields.fail("sampling_fraction", "is neither a number above 0, at most 1, nor measured");
-    detector.sampling_fraction = measured ? 0 : fraction->get<double>();
-  }
-  if (const json* threshold = fields.find("threshold_mev")) {
-    if (!threshold->is_number() || !(threshold->get<double>() >= 0))
-      fields.fail("threshold_mev", "is no number from 0 on");
-    detector.threshold_mev = threshold->get<double>();
-  }
-  fields.finish();
-  if (detector.name.empty()) fields.fail("name", "is required");
-  if (detector.layers < 1) fields.fail("layers", "is required");
-  if (detector.absorbers.empty()) fields.fail("absorbers", "is required");
-  if (std::none_of(detector.absorbers.begin(), detector.absorbers.end(),
-                   [](const Absorber& absorber) { return absorber.active; }))
-    fields.fail("absorbers", "has none with active: true", "nothing would be measured");
+  });
+  fields.by_hand("sampling_fraction", [&](const json& value, core::JsonPlace& at) {
+    detector.sampling_fraction = 0;
+    if (value == "measured") return;
+    if (!value.is_number()) at.wrong_type(value, "a number, or measured");
+    core::read_json(detector.sampling_fraction, value, at, {.min = 0, .max = 1, .above_min = true});
+  });
+  fields("threshold_mev", detector.threshold_mev, {.min = 0});
+  fields.done();
+  require(!detector.name.empty(), "name", place);
+  require(detector.layers > 0, "layers", place);
+  require(!detector.absorbers.empty(), "absorbers", place);
   return detector;
 }
 

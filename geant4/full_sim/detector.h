@@ -14,11 +14,24 @@ struct Absorber {
   std::string material;  ///< NIST name, as Geant4 knows it ("G4_W")
   double thickness_mm = 0;
   bool active = false;  ///< its deposits are measured
+
+  template <class V>
+  void describe(V& v) {
+    v("material", material, {.required = true});
+    v("thickness_mm", thickness_mm, {.min = 0, .above_min = true, .required = true});
+    v("active", active);
+  }
 };
 
 /// Readout cells in a parallel world: rows along the beam, slices in azimuth, one cell for each layer.
 struct ReadoutGrid {
   int rows = 0, slices = 0;  ///< 0 = there is no such world
+
+  template <class V>
+  void describe(V& v) {
+    v("rows", rows, {.min = 1, .max = 100'000});
+    v("slices", slices, {.min = 1, .max = 100'000});
+  }
 };
 
 /// A calorimeter as in Geant4's example Par04: concentric cylinders around the beam, layers of one or more

@@ -23,7 +23,9 @@ Overloaded(Ts...) -> Overloaded<Ts...>;
 
 [[noreturn]] void refuse(const ParameterField& field, const std::string& given) {
   std::string hint = field.allowed();
-  throw UsageError({.message = fmt::format("cannot be {}: expected {}", given, field.type_name()),
+  const std::string type = field.type_name();
+  throw UsageError({.message = fmt::format("cannot be {}: expected {} {}", given,
+                                           type.starts_with('i') ? "an" : "a", type),
                     .field = field.name,
                     .hint = hint.empty() ? "" : "allowed: " + hint});
 }

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
-#include "calo/classify/network_classifier.h"
-#include "calo/classify/tree_classifier.h"
+#include "calo/classify/classifiers.h"
 #include "calo/generate/generate.h"
 #include "calo/preprocess/preprocess.h"
 #include "calo/report/html_report.h"
@@ -12,24 +11,6 @@
 #include "pipeline/components.h"
 
 namespace pipeline {
-namespace {
-
-constexpr std::pair<const char*, calo::NetworkKind> kNetworks[] = {
-    {"features", calo::NetworkKind::kHighLevel},
-    {"voxels", calo::NetworkKind::kVoxels},
-    {"normalised-voxels", calo::NetworkKind::kNormalisedVoxels},
-    {"cnn", calo::NetworkKind::kCnn},
-};
-
-calo::NetworkKind network_of(const std::string& name) {
-  for (const auto& [known, kind] : kNetworks)
-    if (name == known) return kind;
-  throw core::UsageError({.message = fmt::format("\"{}\" is no classifier", name),
-                          .field = "classifiers",
-                          .hint = "known: features, trees, voxels, normalised-voxels, cnn"});
-}
-
-}  // namespace
 
 kfp::ComponentInfo Validate::info() {
   return {
@@ -66,9 +47,9 @@ void Validate::describe(kfp::Visitor& v) {
   v.parameter("label", label, {.help = "Name of the model in the report and in comparisons"});
   v.parameter(
       "classifiers", classifiers,
-      {.help =
-           "What tries to tell fast from full showers, beside the logistic regression: trees (boosted, on "
-           "high-level features), and neural networks on features, voxels, normalised-voxels or by cnn"});
+      {.help = fmt::format("What tries to tell fast from full showers, beside the logistic regression: {}",
+                           calo::classifiers_help()),
+       .choices = calo::classifier_names()});
   v.parameter("classifier_trainings", classifier_trainings,
               {.help = "How often each classifier is trained, at most: the spread is the error of its AUC",
                .min = 1});
@@ -92,34 +73,16 @@ void Validate::describe(kfp::Visitor& v) {
 
 void Validate::run(kfp::RunContext& context) {
   calo::ValidateOptions options{.threshold_mev = threshold_mev, .geometry = reading.geometry};
-  options.classifier.seed = options.comparison.seed = options.distances.seed =
-      static_cast<std::uint64_t>(seed);
+  const auto unsigned_seed = static_cast<std::uint64_t>(seed);
+  options.classifiers.seed = options.comparison.seed = options.distances.seed = unsigned_seed;
   options.comparison.replicas = static_cast<std::size_t>(replicas);
-  options.most_in_memory = classifier_showers;
-  const calo::NetworkOptions network{.seed = static_cast<std::uint64_t>(seed),
-                                     .max_epochs = static_cast<int>(classifier_epochs),
-                                     .trainings = static_cast<int>(classifier_trainings)};
-  for (const std::string& name : classifiers) {
-    if (name == "trees") {
-      options.extra_classifiers.push_back(
-          {.needs_showers = false, .classify = [&](const calo::ClassifiedShowers& showers) {
-             return calo::classify_with_trees(showers.full_features, showers.fast_features,
-                                              {.seed = static_cast<std::uint64_t>(seed),
-                                               .trainings = static_cast<int>(classifier_trainings)},
-                                              context.pool);
-           }});
-      continue;
-    }
-    const calo::NetworkKind kind = network_of(name);
-    options.extra_classifiers.push_back({.needs_showers = kind != calo::NetworkKind::kHighLevel,
-                                         .classify = [&, kind](const calo::ClassifiedShowers& showers) {
-                                           return calo::classify_with_network(
-                                               kind,
-                                               {.features = showers.full_features, .showers = showers.full},
-                                               {.features = showers.fast_features, .showers = showers.fast},
-                                               showers.mesh, threshold_mev, network, context.pool);
-                                         }});
-  }
+  options.classifiers.most_in_memory = classifier_showers;
+  for (const std::string& name : classifiers)
+    options.classifiers.others.push_back(
+        calo::make_classifier(name, {.seed = unsigned_seed,
+                                     .trainings = static_cast<int>(classifier_trainings),
+                                     .epochs = static_cast<int>(classifier_epochs),
+                                     .threshold_mev = threshold_mev}));
   calo::ReadOptions read = reading.read_options();
   read.geometry.clear();  // names both sides as they need it
   const auto full_reader = calo::ShowerReader::open(calo::held_out_showers(full.path), read, context.pool);

@@ -66,7 +66,7 @@ check "classifiers of cells" 0 "report" "$calopipe" validate -q --full "$work/ru
   --classifiers voxels,cnn --classifier-trainings 1 --classifier-epochs 2 --label networks --out "$work/networks"
 check "no performance" 3 "performance FILE" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
   --performance README.md --out "$work/none"
-check "unknown classifier" 2 "known: features" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
+check "unknown classifier" 2 "one of features, trees" "$calopipe" validate -q --full "$work/run/prepared" --fast "$work/run/generated.h5" \
   --classifiers oracle --out "$work/none"
 check "compare" 0 "\| score \| floor \| validation \| networks \|" "$calopipe" compare "$work/validation" "$work/networks" --out "$work/comparison"
 check "comparison in a browser" 0 "as expected" node test/web/report_test.mjs "$work/comparison/report.html" "$modules"

@@ -74,7 +74,7 @@ TEST(Detector, MayBeLikeAnother) {
 TEST(Detector, RefusesByFieldWhatIsWrong) {
   const test::TempFolder folder;
   const std::pair<const char*, const char*> wrong[] = {
-      {"like: SiW\nlayer: 3\n", "layer"},
+      {"like: SiW\nlayer: 3\n", ""},
       {"like: LAr\n", "like"},
       {"like: SiW\nlayers: 0\n", "layers"},
       {"like: SiW\nlayers: 1.5\n", "layers"},
@@ -90,6 +90,7 @@ TEST(Detector, RefusesByFieldWhatIsWrong) {
       {"like: SiW\nsampling_fraction: 1.1\n", "sampling_fraction"},
       {"like: SiW\nthreshold_mev: -1\n", "threshold_mev"},
       {"name: x\nlayers: 3\n", "absorbers"},
+      {"like: SiW\nabsorbers:\n- {material: '', thickness_mm: 1, active: true}\n", "absorbers[0].material"},
       {"- a\n", ""}};
   for (const auto& [text, field] : wrong) {
     core::write_file(folder / "x.yaml", text);

@@ -191,7 +191,7 @@ TEST(CommandLine, OutranksTheFileWhichOutranksDefaults) {
 TEST(CommandLine, RefusesNonsenseNamingTheField) {
   EXPECT_THAT(refusal({"--count", "0"}), HasSubstr("count: cannot be 0"));
   EXPECT_THAT(refusal({"--count", "11"}), HasSubstr("at most 10"));
-  EXPECT_THAT(refusal({"--count", "1.5"}), HasSubstr("expected integer"));
+  EXPECT_THAT(refusal({"--count", "1.5"}), HasSubstr("expected an integer"));
   EXPECT_THAT(refusal({"--count", "99999999999999999999"}), HasSubstr("count"));
   EXPECT_THAT(refusal({"--energy-gev", "0"}), HasSubstr("above 0"));
   for (const char* value : {"nan", "inf", "ten", "1;rm", ""})

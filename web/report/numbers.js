@@ -16,20 +16,28 @@ export function numberText({ value, error, floor }, unit = '') {
 
 const part = (name, help, text) => element('span', {}, [element('abbr', { textContent: name, title: help }), ` ${text}`]);
 
-// Numbers that are always shown
-function firstParts({ jsd, wasserstein, ks }, unit) {
-  const out = [];
-  if (jsd) out.push(part('JSD', 'Jensen-Shannon divergence in bits: 0 for equal distributions, 1 for disjoint ones. The floor is that of two halves of the full sample.', numberText(jsd)));
-  if (wasserstein) out.push(part('W', 'Wasserstein distance: mean distance by which values must move to make the distributions equal', numberText(wasserstein, unit)));
-  if (ks) out.push(part('KS', 'Kolmogorov-Smirnov distance', numberText(ks)));
-  return out;
-}
+// Names of the distances in kDistances (src/calo/validate/distances.h): those that are always shown, then those that a click
+// shows. `unit`: true if the distance has the unit of the values.
+const DISTANCES = [
+  { key: 'jsd', name: 'JSD', help: 'Jensen-Shannon divergence in bits: 0 for equal distributions, 1 for disjoint ones. The floor is that of two halves of the full sample.' },
+  { key: 'wasserstein', name: 'W', unit: true, help: 'Wasserstein distance: mean distance by which values must move to make the distributions equal' },
+  { key: 'ks', name: 'KS', help: 'Kolmogorov-Smirnov distance' },
+];
+const MORE_DISTANCES = [
+  { key: 'separation', name: 'S²', help: 'Separation power: 0 for equal distributions, 1 for disjoint ones' },
+];
 
-function moreParts({ ks_p: ksP, p_corrected: corrected, separation, chi2, full_mean: fullMean, fast_mean: fastMean }, unit) {
+const distanceParts = (distances, numbers, unit) => distances.filter(d => numbers[d.key])
+  .map(d => part(d.name, d.help, numberText(numbers[d.key], d.unit ? unit : '')));
+
+const firstParts = (numbers, unit) => distanceParts(DISTANCES, numbers, unit);
+
+function moreParts(numbers, unit) {
+  const { ks_p: ksP, p_corrected: corrected, chi2, full_mean: fullMean, fast_mean: fastMean } = numbers;
   const out = [];
   if (typeof ksP === 'number') out.push(part('KS p', 'Probability that equal distributions differ at least as much', probability(ksP)));
   if (typeof corrected === 'number') out.push(part('corrected', 'This p-value, corrected for the number of tests', probability(corrected)));
-  if (separation) out.push(part('S²', 'Separation power: 0 for equal distributions, 1 for disjoint ones', numberText(separation)));
+  out.push(...distanceParts(MORE_DISTANCES, numbers, unit));
   if (chi2) out.push(part('χ²/ndf', 'Chi-squared of the bins, with the statistical errors of both', `${plain(chi2.value)}/${chi2.ndf}, p ${probability(chi2.p)}`));
   if (fullMean && fastMean) {
     const means = [fullMean, fastMean].map(m => withError(m.value, m.error)).join(' → ');

@@ -18,22 +18,21 @@ double log_incident(const Showers& showers, std::size_t shower) {
 
 }  // namespace
 
-ClassifierInputs::ClassifierInputs(NetworkKind kind, const ClassifierShowers& full,
-                                   const ClassifierShowers& fast, const VoxelMesh& mesh, double threshold_mev)
+ClassifierInputs::ClassifierInputs(NetworkKind kind, const ClassifiedShowers& showers, double threshold_mev)
     : kind_(kind),
-      full_(full),
-      fast_(fast),
+      full_(showers.full),
+      fast_(showers.fast),
       threshold_mev_(threshold_mev),
-      cells_(static_cast<std::size_t>(mesh.num_cells())),
-      layers_(static_cast<std::size_t>(mesh.num_layers())),
-      columns_(kind == NetworkKind::kHighLevel          ? full.features.columns()
+      cells_(static_cast<std::size_t>(showers.mesh.num_cells())),
+      layers_(static_cast<std::size_t>(showers.mesh.num_layers())),
+      columns_(kind == NetworkKind::kHighLevel          ? showers.full.features.columns()
                : kind == NetworkKind::kNormalisedVoxels ? cells_ + layers_ + 1
                : kind == NetworkKind::kCnn              ? cells_ + 2
                                                         : cells_ + 1) {
   if (kind != NetworkKind::kNormalisedVoxels) return;
   for (std::size_t cell = 0; cell < cells_; ++cell)
     layer_of_cell_.push_back(
-        static_cast<std::uint16_t>(mesh.position(static_cast<std::uint32_t>(cell)).layer));
+        static_cast<std::uint16_t>(showers.mesh.position(static_cast<std::uint32_t>(cell)).layer));
 }
 
 void ClassifierInputs::fit(std::span<const std::size_t> rows) {

@@ -33,8 +33,7 @@ struct SparseBatch {
 /// log10(E_incident), standardised.
 class ClassifierInputs {
  public:
-  ClassifierInputs(NetworkKind kind, const ClassifierShowers& full, const ClassifierShowers& fast,
-                   const VoxelMesh& mesh, double threshold_mev);
+  ClassifierInputs(NetworkKind kind, const ClassifiedShowers& showers, double threshold_mev);
 
   /// Takes what is standardised from these rows of both sides.
   void fit(std::span<const std::size_t> rows);

@@ -21,6 +21,22 @@ namespace {
 
 constexpr std::uint32_t kOrderStream = 0x636c6f72;
 
+struct Names {
+  const char* name;   // in metrics.json
+  const char* title;  // in the report
+};
+// By NetworkKind.
+constexpr Names kNames[] = {
+    {"dnn_high_level", "DNN on high-level features"},
+    {"dnn_voxels", "DNN on voxels"},
+    {"dnn_normalised_voxels", "DNN on normalised voxels"},
+    {"cnn", "CNN on voxels"},
+};
+
+const Names& names_of(NetworkKind kind) {
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
 using Samples = std::vector<ClassifierSample>;
 
 Samples samples_of(const std::vector<std::size_t>& rows) {
@@ -33,18 +49,21 @@ Samples samples_of(const std::vector<std::size_t>& rows) {
 // One training, and what it gave.
 class Training {
  public:
-  Training(NetworkKind kind, ClassifierInputs& inputs, const VoxelMesh& mesh, std::size_t rows,
+  Training(NetworkKind kind, ClassifierInputs& inputs, const ClassifiedShowers& showers,
            const NetworkOptions& options, core::ThreadPool& pool)
-      : kind_(kind), inputs_(inputs), options_(options), split_(split_rows(rows, options.seed)) {
+      : kind_(kind),
+        inputs_(inputs),
+        options_(options),
+        split_(split_rows(showers.full.features.rows(), options.seed)) {
     train_ = samples_of(split_.train);
     inputs_.fit(split_.train);
-    network_ = kind == NetworkKind::kCnn ? make_cnn(mesh.cylinder(), options, pool)
+    network_ = kind == NetworkKind::kCnn ? make_cnn(showers.mesh.cylinder(), options, pool)
                                          : make_mlp(inputs_.used_columns(train_), options, pool);
   }
 
   TrainedClassifier run(int number) {
     core::Progress progress(
-        fmt::format("{}, training {} of at most {}", network_title(kind_), number, options_.trainings),
+        fmt::format("{}, training {} of at most {}", names_of(kind_).title, number, options_.trainings),
         options_.max_epochs, "epochs");
     double best_accuracy = -1, best_loss = std::numeric_limits<double>::infinity(), least_loss = best_loss;
     for (int epoch = 1, waited = 0; epoch <= options_.max_epochs && waited < options_.patience; ++epoch) {
@@ -53,7 +72,7 @@ class Training {
       const double accuracy = selection.accuracy(), loss = selection.cross_entropy();
       if (!std::isfinite(train_loss) || !std::isfinite(loss))
         throw core::InputError({.message = fmt::format("{}: the loss is not finite any more in epoch {}",
-                                                       network_title(kind_), epoch),
+                                                       names_of(kind_).title, epoch),
                                 .field = "loss",
                                 .hint = "try a smaller learning rate"});
       if (accuracy > best_accuracy || (accuracy == best_accuracy && loss < best_loss)) {
@@ -141,8 +160,8 @@ void check_options(const NetworkOptions& options) {
         {.message = fmt::format("is {}; must be above 0", rate), .field = "learning_rate"});
 }
 
-void check_showers(NetworkKind kind, const ClassifierShowers& full, const ClassifierShowers& fast,
-                   const VoxelMesh& mesh) {
+void check_showers(NetworkKind kind, const ClassifiedShowers& classified) {
+  const auto& [full, fast, mesh] = classified;
   const std::size_t rows = full.features.rows();
   if (rows < kFewestClassified)
     throw core::InputError({.message = fmt::format("{} showers of each side are too few for a classifier; it "
@@ -169,48 +188,24 @@ void check_showers(NetworkKind kind, const ClassifierShowers& full, const Classi
 
 }  // namespace
 
-std::string network_name(NetworkKind kind) {
-  switch (kind) {
-    case NetworkKind::kHighLevel:
-      return "dnn_high_level";
-    case NetworkKind::kVoxels:
-      return "dnn_voxels";
-    case NetworkKind::kNormalisedVoxels:
-      return "dnn_normalised_voxels";
-    case NetworkKind::kCnn:
-      break;
-  }
-  return "cnn";
+std::string NetworkClassifier::name() const {
+  return names_of(kind_).name;
 }
 
-std::string network_title(NetworkKind kind) {
-  switch (kind) {
-    case NetworkKind::kHighLevel:
-      return "DNN on high-level features";
-    case NetworkKind::kVoxels:
-      return "DNN on voxels";
-    case NetworkKind::kNormalisedVoxels:
-      return "DNN on normalised voxels";
-    case NetworkKind::kCnn:
-      break;
-  }
-  return "CNN on voxels";
+std::string NetworkClassifier::title() const {
+  return names_of(kind_).title;
 }
 
-Classification classify_with_network(NetworkKind kind, const ClassifierShowers& full,
-                                     const ClassifierShowers& fast, const VoxelMesh& mesh,
-                                     double threshold_mev, const NetworkOptions& options,
-                                     core::ThreadPool& pool) {
-  check_options(options);
-  check_showers(kind, full, fast, mesh);
-  ClassifierInputs inputs(kind, full, fast, mesh, threshold_mev);
-  Classification result =
-      of_trainings(network_name(kind), network_title(kind), options.trainings, [&](int number) {
-        NetworkOptions own = options;
-        own.seed += static_cast<std::uint64_t>(number - 1);
-        return Training(kind, inputs, mesh, full.features.rows(), own, pool).run(number);
-      });
-  if (kind == NetworkKind::kHighLevel) result.features = full.features.names;
+Classification NetworkClassifier::classify(const ClassifiedShowers& showers, core::ThreadPool& pool) const {
+  check_options(options_);
+  check_showers(kind_, showers);
+  ClassifierInputs inputs(kind_, showers, options_.threshold_mev);
+  Classification result = of_trainings(name(), title(), options_.trainings, [&](int number) {
+    NetworkOptions own = options_;
+    own.seed += static_cast<std::uint64_t>(number - 1);
+    return Training(kind_, inputs, showers, own, pool).run(number);
+  });
+  if (kind_ == NetworkKind::kHighLevel) result.features = showers.full.features.names;
   return result;
 }
 

@@ -4,11 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "calo/geometry/voxel_mesh.h"
-#include "calo/shower/showers.h"
 #include "calo/validate/classifier.h"
-#include "calo/validate/features.h"
-#include "core/thread_pool.h"
 
 namespace calo {
 
@@ -23,11 +19,6 @@ enum class NetworkKind {
   kCnn,               ///< the cells as an image [r, phi, z], by three-dimensional convolutions
 };
 
-/// "dnn_high_level", "dnn_voxels", "dnn_normalised_voxels", "cnn".
-std::string network_name(NetworkKind kind);
-/// "DNN on high-level features", …
-std::string network_title(NetworkKind kind);
-
 struct NetworkOptions {
   std::uint64_t seed = 42;  ///< of splits, initial weights and order of the showers
   /// Of the fully connected networks: layers of hidden_width x hidden_width behind the first (the
@@ -39,40 +30,40 @@ struct NetworkOptions {
   int max_epochs = 50;
   /// Showers in a step, both sides together, at most: small samples are cut into kFewestSteps steps an epoch.
   int batch = 1000;
-  int trainings = 3;  ///< at most; each with its own split and initial weights
-  int patience = 10;  ///< epochs without a lower loss of the selection part that end a training
+  int trainings = 3;         ///< at most; each with its own split and initial weights
+  int patience = 10;         ///< epochs without a lower loss of the selection part that end a training
+  double threshold_mev = 0;  ///< cells below count as 0, as do those that are not above 0 or not finite
 };
 
 /// Steps in an epoch, at least, unless they would have fewer than kSmallestBatch showers.
 constexpr int kFewestSteps = 20, kSmallestBatch = 32;
 
-/// One side's showers: row i of `features` is shower i. kHighLevel does not look at `showers`.
-struct ClassifierShowers {
-  const FeatureTable& features;
-  const Showers& showers;
-};
-
-/// Trains and tests a network that tells fast from full showers; several times, with split_rows() of seed,
-/// seed + 1, …. A training keeps the epoch with the best accuracy on the selection part (of equal ones the
-/// one with the lower loss), ends where that is 1 or by patience, and is judged on the test part; isotonic
-/// regression on the selection part calibrates it. Trainings end early where the answer is clear
-/// (TrainingsEnd).
+/// A network that tells fast from full showers; trained several times, with split_rows() of seed, seed + 1,
+/// …. A training keeps the epoch with the best accuracy on the selection part (of equal ones the one with the
+/// lower loss), ends where that is 1 or by patience, and is judged on the test part; isotonic regression on
+/// the selection part calibrates it. Trainings end early where the answer is clear (TrainingsEnd).
 ///
 /// Memory: showers stay sparse. A fully connected network keeps three float32 [cells that training showers
 /// hit, hidden_width], at most 3 x 40 500 x 512 x 4 B = 250 MB on the Par04 mesh. The same input and options
 /// give the same result, bit for bit, with a pool of any size.
 ///
-/// @param full,fast as many showers of both, kFewestClassified or more; row i of both has the same conditions
-///        and is in the same part of a split
-/// @param mesh of both; a cylinder for kCnn
-/// @param threshold_mev cells below count as 0, as do those that are not above 0 or not finite
-/// @throws core::InputError for too few showers, unequal numbers, a layered mesh with kCnn, or a loss that is
-///         not finite any more
-/// @throws core::UsageError naming an option out of range
-/// @throws core::Interrupted between steps
-Classification classify_with_network(NetworkKind kind, const ClassifierShowers& full,
-                                     const ClassifierShowers& fast, const VoxelMesh& mesh,
-                                     double threshold_mev, const NetworkOptions& options,
-                                     core::ThreadPool& pool);
+class NetworkClassifier : public Classifier {
+ public:
+  NetworkClassifier(NetworkKind kind, NetworkOptions options) : kind_(kind), options_(options) {}
+
+  std::string name() const override;
+  std::string title() const override;
+  bool needs_cells() const override { return kind_ != NetworkKind::kHighLevel; }
+  /// @param showers of a regular mesh for kCnn
+  /// @throws core::InputError for too few showers, unequal numbers, a layered mesh with kCnn, or a loss that
+  ///         is not finite any more
+  /// @throws core::UsageError naming an option out of range
+  /// @throws core::Interrupted between steps
+  Classification classify(const ClassifiedShowers& showers, core::ThreadPool& pool) const override;
+
+ private:
+  NetworkKind kind_;
+  NetworkOptions options_;
+};
 
 }  // namespace calo

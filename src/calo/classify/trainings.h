@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "calo/validate/classifier.h"
+#include "calo/validate/classification.h"
 
 namespace calo {
 

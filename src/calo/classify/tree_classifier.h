@@ -11,13 +11,22 @@ struct TreeClassifierOptions {
   BoostedTreesOptions trees;
 };
 
-/// Trains and tests boosted trees on a feature table; several times, with split_rows() of seed, seed + 1, …
+/// Boosted trees on a feature table; trained several times, with split_rows() of seed, seed + 1, …
 /// (of_trainings). No LibTorch.
-/// @param full,fast  as classify_high_level()
-/// @throws core::InputError for too few showers or unequal numbers, core::UsageError naming an option out of
-/// range,
-///         core::Interrupted between trees
-Classification classify_with_trees(const FeatureTable& full, const FeatureTable& fast,
-                                   const TreeClassifierOptions& options, core::ThreadPool& pool);
+class TreeClassifier : public Classifier {
+ public:
+  explicit TreeClassifier(TreeClassifierOptions options) : options_(options) {}
+
+  std::string name() const override { return "trees"; }
+  std::string title() const override { return "Boosted trees on high-level features"; }
+  bool needs_cells() const override { return false; }
+  /// @throws core::InputError for too few showers or unequal numbers
+  /// @throws core::UsageError naming an option out of range
+  /// @throws core::Interrupted between trees
+  Classification classify(const ClassifiedShowers& showers, core::ThreadPool& pool) const override;
+
+ private:
+  TreeClassifierOptions options_;
+};
 
 }  // namespace calo

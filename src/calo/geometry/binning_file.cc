@@ -14,6 +14,7 @@
 
 #include "calo/geometry/particle_names.h"
 #include "core/error.h"
+#include "core/json_reader.h"
 
 namespace calo {
 namespace {
@@ -257,18 +258,13 @@ json Binning::to_json() const {
 
 Binning Binning::from_json(const json& object) {
   Binning result;
-  try {
-    result.file_ = object.at("file").get<std::string>();
-    for (const json& entry : object.at("bins")) {
-      ParticleBinning bin{.name = entry.value("name", ""),
-                          .eta = entry.value("eta", ""),
-                          .mesh = VoxelMesh::from_json(entry.at("mesh"))};
-      if (entry.contains("pid")) bin.pid = entry.at("pid").get<int>();
-      result.bins_.push_back(std::move(bin));
-    }
-  } catch (const json::exception&) {
-    throw core::InputError({.message = "is missing or of the wrong type", .field = "binning"});
-  }
+  core::JsonPlace place({}, "binning");
+  core::JsonFields fields(object, place);
+  std::string file;
+  fields("file", file, {.required = true});
+  fields("bins", result.bins_, {.required = true});
+  fields.done();
+  result.file_ = file;
   return result;
 }
 

@@ -18,6 +18,14 @@ struct ParticleBinning {
   std::string eta;         ///< range of eta as in the file, "0 to 130"; may be empty
   VoxelMesh mesh;
 
+  template <class V>
+  void describe(V& v) {
+    v("name", name);
+    v("pid", pid);
+    v("eta", eta);
+    v("mesh", mesh, {.required = true});
+  }
+
   /// "photon (pid 22)", "pid 22", "pid 22, eta 0 to 130": also accepted as the name of the particle.
   std::string to_string() const;
 };

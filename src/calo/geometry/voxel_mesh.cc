@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/json_reader.h"
 
 namespace calo {
 namespace {
@@ -23,16 +24,6 @@ LayerBinning cylinder_layer(const VoxelMesh::Cylinder& cylinder) {
 void require_positive(const char* field, double value) {
   if (!(value > 0) || !std::isfinite(value))
     throw core::UsageError({.message = fmt::format("must be above 0, not {}", value), .field = field});
-}
-
-template <class T>
-T json_field(const json& object, const char* name) {
-  try {
-    return object.at(name).get<T>();
-  } catch (const json::exception&) {
-    throw core::InputError(
-        {.message = "is missing or of the wrong type", .field = fmt::format("mesh.{}", name)});
-  }
 }
 
 }  // namespace
@@ -111,40 +102,38 @@ std::string VoxelMesh::to_string() const {
 }
 
 json VoxelMesh::to_json() const {
+  json object;
   if (is_cylinder_)
-    return {{"kind", "cylinder"},
-            {"n_r", cylinder_.n_r},
-            {"n_phi", cylinder_.n_phi},
-            {"n_z", cylinder_.n_z},
-            {"size_r_mm", cylinder_.size_r_mm},
-            {"size_z_mm", cylinder_.size_z_mm}};
-  json layers = json::array();
-  for (const LayerBinning& layer : layers_)
-    layers.push_back({{"r_edges_mm", layer.r_edges_mm}, {"n_phi", layer.n_phi}});
-  return {{"kind", "layered"}, {"layers", layers}, {"size_z_mm", size_z_mm_}};
+    object = core::JsonWriter::written(cylinder_);
+  else
+    object = {{"layers", core::JsonWriter::written(layers_)}, {"size_z_mm", size_z_mm_}};
+  object["kind"] = is_cylinder_ ? "cylinder" : "layered";
+  return object;
+}
+
+void VoxelMesh::read(const json& object, core::JsonPlace& place) {
+  core::JsonFields fields(object, place);
+  std::string kind;
+  fields("kind", kind, {.choices = {"cylinder", "layered"}, .required = true});
+  Cylinder cylinder;
+  std::vector<LayerBinning> layers;
+  double size_z_mm = 0;
+  if (kind == "cylinder") {
+    cylinder.describe(fields);
+  } else {
+    fields("layers", layers, {.required = true});
+    fields("size_z_mm", size_z_mm, {.required = true});
+  }
+  fields.done();
+  *this = place.checked(
+      [&] { return kind == "cylinder" ? VoxelMesh(cylinder) : VoxelMesh(std::move(layers), size_z_mm); });
 }
 
 VoxelMesh VoxelMesh::from_json(const json& object) {
-  const auto kind = json_field<std::string>(object, "kind");
-  try {
-    if (kind == "cylinder")
-      return VoxelMesh(Cylinder{.n_r = json_field<int>(object, "n_r"),
-                                .n_phi = json_field<int>(object, "n_phi"),
-                                .n_z = json_field<int>(object, "n_z"),
-                                .size_r_mm = json_field<double>(object, "size_r_mm"),
-                                .size_z_mm = json_field<double>(object, "size_z_mm")});
-    if (kind == "layered") {
-      std::vector<LayerBinning> layers;
-      for (const json& layer : json_field<json>(object, "layers"))
-        layers.push_back({.r_edges_mm = json_field<std::vector<double>>(layer, "r_edges_mm"),
-                          .n_phi = json_field<int>(layer, "n_phi")});
-      return VoxelMesh(std::move(layers), json_field<double>(object, "size_z_mm"));
-    }
-  } catch (const core::UsageError& error) {
-    throw core::InputError(error.details());
-  }
-  throw core::InputError(
-      {.message = fmt::format("\"{}\" is not a kind of mesh", kind), .field = "mesh.kind"});
+  core::JsonPlace place({}, "mesh");
+  VoxelMesh mesh;
+  mesh.read(object, place);
+  return mesh;
 }
 
 bool VoxelMesh::operator==(const VoxelMesh& other) const {

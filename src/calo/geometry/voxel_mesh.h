@@ -6,6 +6,10 @@
 #include <string>
 #include <vector>
 
+namespace core {
+class JsonPlace;
+}
+
 namespace calo {
 
 /// Division of one layer along the shower axis (z): rings in r, each in `n_phi` equal parts.
@@ -16,6 +20,12 @@ struct LayerBinning {
   int n_r() const { return r_edges_mm.size() < 2 ? 0 : static_cast<int>(r_edges_mm.size()) - 1; }
   int num_cells() const { return n_r() * n_phi; }
   bool operator==(const LayerBinning&) const = default;
+
+  template <class V>
+  void describe(V& v) {
+    v("r_edges_mm", r_edges_mm, {.required = true});
+    v("n_phi", n_phi, {.required = true});
+  }
 };
 
 /// Position of a cell in its mesh.
@@ -41,6 +51,15 @@ class VoxelMesh {
     double size_r_mm = 2.325;  ///< size of one cell
     double size_z_mm = 3.4;    ///< size of one cell
     bool operator==(const Cylinder&) const = default;
+
+    template <class V>
+    void describe(V& v) {
+      v("n_r", n_r, {.min = 1, .required = true});
+      v("n_phi", n_phi, {.min = 1, .required = true});
+      v("n_z", n_z, {.min = 1, .required = true});
+      v("size_r_mm", size_r_mm, {.min = 0, .above_min = true, .required = true});
+      v("size_z_mm", size_z_mm, {.min = 0, .above_min = true, .required = true});
+    }
   };
 
   /// The Par04 SiW mesh.
@@ -77,6 +96,8 @@ class VoxelMesh {
   nlohmann::json to_json() const;
   /// @throws core::InputError naming the field
   static VoxelMesh from_json(const nlohmann::json& json);
+  /// Implementation of from_json() for core::read_json().
+  void read(const nlohmann::json& object, core::JsonPlace& place);
 
   bool operator==(const VoxelMesh& other) const;
   /// True if cells with the same index have the same layer, phi and r: sizes and empty layers at the end may

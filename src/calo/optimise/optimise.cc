@@ -74,8 +74,8 @@ std::vector<ObservableShift> find_shifts(const Validation& fp32, const Validatio
                                               .fp32_mean = means.at({condition, name}),
                                               .mean = c.fast_mean};
                         if (const auto found = distances.find({condition, name}); found != distances.end()) {
-                          shift.ks = found->second->has_ks ? found->second->ks.value : 0;
-                          shift.jensen_shannon = found->second->jensen_shannon.value;
+                          shift.ks = found->second->distances.of("ks").value;
+                          shift.jensen_shannon = found->second->distances.of("jsd").value;
                         }
                         shifts.push_back(std::move(shift));
                       });

@@ -4,27 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <numbers>
 
 #include "core/error.h"
+#include "core/json_reader.h"
 
 namespace calo {
-namespace {
 
 using nlohmann::json;
-
-template <class T>
-void take(const json& object, const char* name, T& target) {
-  try {
-    object.at(name).get_to(target);
-  } catch (const json::exception&) {
-    throw core::InputError(
-        {.message = "is missing or of the wrong type", .field = fmt::format("transform.{}", name)});
-  }
-}
-
-}  // namespace
 
 std::size_t Transform::place_of(const std::string& geometry) const {
   const auto place = std::find(one_hot_order.begin(), one_hot_order.end(), geometry);
@@ -47,41 +34,15 @@ void Transform::encode(const Conditions& condition, const std::string& geometry,
 }
 
 json Transform::to_json() const {
-  return {{"mesh", mesh.to_json()},
-          {"max_energy_mev", max_energy_mev},
-          {"max_theta_deg", max_theta_deg},
-          {"one_hot_order", one_hot_order},
-          {"min_trained_energy_mev", min_trained_energy_mev},
-          {"max_trained_energy_mev", max_trained_energy_mev},
-          {"min_trained_theta_deg", min_trained_theta_deg},
-          {"max_trained_theta_deg", max_trained_theta_deg},
-          {"trained_geometries", trained_geometries},
-          {"readout_threshold_mev", readout_threshold_mev}};
+  return core::JsonWriter::written(*this);
 }
 
 Transform Transform::from_json(const json& object) {
+  core::JsonPlace place({}, "transform");
   Transform transform;
-  json mesh;
-  take(object, "mesh", mesh);
-  transform.mesh = VoxelMesh::from_json(mesh);
-  take(object, "max_energy_mev", transform.max_energy_mev);
-  take(object, "max_theta_deg", transform.max_theta_deg);
-  take(object, "one_hot_order", transform.one_hot_order);
-  take(object, "min_trained_energy_mev", transform.min_trained_energy_mev);
-  take(object, "max_trained_energy_mev", transform.max_trained_energy_mev);
-  take(object, "min_trained_theta_deg", transform.min_trained_theta_deg);
-  take(object, "max_trained_theta_deg", transform.max_trained_theta_deg);
-  take(object, "trained_geometries", transform.trained_geometries);
-  take(object, "readout_threshold_mev", transform.readout_threshold_mev);
-  const auto is_number = [](double x) { return std::isfinite(x); };
-  const bool finite =
-      is_number(transform.max_energy_mev) && is_number(transform.max_theta_deg) &&
-      is_number(transform.min_trained_energy_mev) && is_number(transform.max_trained_energy_mev) &&
-      is_number(transform.min_trained_theta_deg) && is_number(transform.max_trained_theta_deg) &&
-      is_number(transform.readout_threshold_mev);
-  if (!finite || !(transform.max_energy_mev > 0) || !(transform.max_theta_deg > 0) ||
-      transform.one_hot_order.empty())
-    throw core::InputError({.message = "contains invalid values", .field = "transform"});
+  core::read_json(transform, object, place);
+  const core::JsonPlace::Step step(place, "one_hot_order");
+  if (transform.one_hot_order.empty()) place.fail("contains no geometry");
   return transform;
 }
 

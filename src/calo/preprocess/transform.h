@@ -8,6 +8,7 @@
 
 #include "calo/geometry/voxel_mesh.h"
 #include "calo/shower/showers.h"
+#include "core/parameter_field.h"
 
 namespace calo {
 
@@ -36,6 +37,21 @@ struct Transform {
   /// Writes condition_dim() numbers. @throws core::InputError if the geometry is not in one_hot_order
   void encode(const Conditions& condition, const std::string& geometry, std::span<float> out) const;
 
+  template <class V>
+  void describe(V& v) {
+    const core::ParameterSpec required{.required = true},
+        above_zero{.min = 0, .above_min = true, .required = true};
+    v("mesh", mesh, required);
+    v("max_energy_mev", max_energy_mev, above_zero);
+    v("max_theta_deg", max_theta_deg, above_zero);
+    v("one_hot_order", one_hot_order, required);
+    v("min_trained_energy_mev", min_trained_energy_mev, required);
+    v("max_trained_energy_mev", max_trained_energy_mev, required);
+    v("min_trained_theta_deg", min_trained_theta_deg, required);
+    v("max_trained_theta_deg", max_trained_theta_deg, required);
+    v("trained_geometries", trained_geometries, required);
+    v("readout_threshold_mev", readout_threshold_mev, required);
+  }
   nlohmann::json to_json() const;
   /// @throws core::InputError with the field
   static Transform from_json(const nlohmann::json& json);

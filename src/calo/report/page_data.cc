@@ -78,17 +78,15 @@ json number(const Estimate& estimate) {
 }
 
 json numbers_of(const Comparison& c) {
-  json result = {{"jsd", number(c.jensen_shannon)},
-                 {"separation", number(c.separation)},
-                 {"wasserstein", number(c.wasserstein)},
-                 {"full_mean", number(c.full_mean, c.full_mean_error)},
+  json result = {{"full_mean", number(c.full_mean, c.full_mean_error)},
                  {"fast_mean", number(c.fast_mean, c.fast_mean_error)}};
+  for (std::size_t k = 0; k < std::size(kDistances); ++k)
+    if (c.has(kDistances[k])) result[kDistances[k].name] = number(c.distances[k]);
   if (c.chi_squared.degrees > 0)
     result["chi2"] = {{"value", short_number(c.chi_squared.value)},
                       {"ndf", c.chi_squared.degrees},
                       {"p", short_number(c.chi_squared.p_value, 3)}};
   if (c.has_ks) {
-    result["ks"] = number(c.ks);
     result["ks_p"] = short_number(c.ks_p_value, 3);
     result["p_corrected"] = short_number(c.corrected_p_value, 3);
   }

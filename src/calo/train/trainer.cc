@@ -17,6 +17,7 @@
 #include "calo/train/metrics_log.h"
 #include "core/error.h"
 #include "core/interrupt.h"
+#include "core/json_reader.h"
 #include "core/philox.h"
 #include "core/progress.h"
 
@@ -339,8 +340,11 @@ class Fit {
     patience_loss_ = infinite_if_null(number_of(state, "patience_loss"));
     waited_ = state.at("waited");
     result_.stopped_early = state.at("stopped_early").get<bool>() && description_.early_stop;
-    for (const json& record : state.at("history"))
-      result_.history.push_back(EpochRecord::from_json(record, parts_));
+    core::JsonPlace place(file, "history");
+    for (const json& record : state.at("history")) {
+      const core::JsonPlace::Step step(place, result_.history.size());
+      result_.history.push_back(EpochRecord::read(record, parts_, place));
+    }
     if (const auto best_file = file.parent_path() / "best-checkpoint.h5";
         description_.save_best && result_.best_epoch > 0) {
       std::vector<Parameter> best;
@@ -409,28 +413,14 @@ class Fit {
 }  // namespace
 
 json EpochRecord::to_json() const {
-  json object = {{"epoch", epoch},
-                 {"lr", lr},
-                 {"loss", loss},
-                 {"validation_loss", number_or_null(validation_loss)},
-                 {"showers_per_second", showers_per_second},
-                 {"time_unix_s", time_unix_s}};
-  for (const auto& [name, value] : parts) object[name] = value;
-  for (const auto& [name, value] : validation_parts) object["validation_" + name] = number_or_null(value);
-  return object;
+  return core::JsonWriter::written(*this);
 }
 
-EpochRecord EpochRecord::from_json(const json& object, const std::vector<std::string>& parts) {
-  EpochRecord record{.epoch = object.at("epoch"),
-                     .lr = object.at("lr"),
-                     .loss = object.at("loss"),
-                     .validation_loss = number_of(object, "validation_loss"),
-                     .showers_per_second = object.at("showers_per_second"),
-                     .time_unix_s = object.value("time_unix_s", 0.0)};  // missing in older checkpoints
-  for (const std::string& name : parts) {
-    record.parts[name] = object.at(name);
-    record.validation_parts[name] = number_of(object, ("validation_" + name).c_str());
-  }
+EpochRecord EpochRecord::read(const json& object, const std::vector<std::string>& parts,
+                              core::JsonPlace& place) {
+  EpochRecord record{.validation_loss = kNan};  // null values stay NaN
+  for (const std::string& name : parts) record.parts[name] = record.validation_parts[name] = kNan;
+  core::read_json(record, object, place);
   return record;
 }
 

@@ -12,6 +12,10 @@
 #include "calo/train/training_data.h"
 #include "core/thread_pool.h"
 
+namespace core {
+class JsonPlace;
+}
+
 namespace calo {
 
 struct TrainOptions {
@@ -41,10 +45,23 @@ struct EpochRecord {
   double showers_per_second = 0;  ///< speed of the training part
   double time_unix_s = 0;         ///< end of the epoch, s since 1970
 
+  template <class V>
+  void describe(V& v) {
+    v("epoch", epoch, {.required = true});
+    v("lr", lr, {.required = true});
+    v("loss", loss, {.required = true});
+    v("validation_loss", validation_loss);
+    v("showers_per_second", showers_per_second, {.required = true});
+    v("time_unix_s", time_unix_s);  // missing in older checkpoints
+    for (auto& [name, value] : parts) v(name.c_str(), value, {.required = true});
+    for (auto& [name, value] : validation_parts) v(("validation_" + name).c_str(), value);
+  }
   /// A flat object: the parts are beside the other numbers, with the names `validation_<part>` for the
-  /// validation.
+  /// validation. Numbers that are not finite are null.
   nlohmann::json to_json() const;
-  static EpochRecord from_json(const nlohmann::json& json, const std::vector<std::string>& parts);
+  /// Reads a record of to_json() with these parts. @throws core::InputError with the place
+  static EpochRecord read(const nlohmann::json& object, const std::vector<std::string>& parts,
+                          core::JsonPlace& place);
 };
 
 struct TrainResult {

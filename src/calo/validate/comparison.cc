@@ -87,41 +87,17 @@ Comparison compare_values(const char* name, const char* title, const char* unit,
       all_fast(fast_values.begin(), fast_values.end());
   const SampleDistances distances =
       sample_distances(all_full, all_fast, *range, resampling.full, resampling.fast, resampling.halves);
-  result.jensen_shannon = distances.jensen_shannon;
-  result.separation = distances.separation;
-  result.wasserstein = distances.wasserstein;
-  result.ks = distances.ks;
+  result.distances = distances.estimates;
   result.ks_p_value = distances.ks_p_value;
   result.has_ks = true;
   return result;
 }
 
-// Wasserstein distance of two histograms over the same even bins.
-double binned_wasserstein(std::span<const double> p, std::span<const double> q, double width) {
-  const double p_sum = std::accumulate(p.begin(), p.end(), 0.0),
-               q_sum = std::accumulate(q.begin(), q.end(), 0.0);
-  if (p_sum <= 0 || q_sum <= 0) return 0;
-  double distance = 0, difference = 0;
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    difference += p[i] / p_sum - q[i] / q_sum;
-    distance += std::abs(difference) * width;
-  }
-  return distance;
-}
-
-// Errors and floors of numbers of two histograms that `full(weights)` and `fast(weights)` make of replicas.
+// Distances of two histograms, with errors and floors from those that `full(weights)` and `fast(weights)`
+// make of replicas.
 using Binned = std::function<std::vector<double>(const std::vector<std::uint8_t>& weights)>;
 void resample_binned(Comparison& c, const Binned& full, const Binned& fast, std::size_t full_showers,
-                     double width, const Resampling& resampling) {
-  struct Number {
-    Estimate Comparison::*estimate;
-    std::function<double(std::span<const double>, std::span<const double>)> of;
-  };
-  const Number numbers[] = {
-      {&Comparison::jensen_shannon, jensen_shannon},
-      {&Comparison::separation, separation_power},
-      {&Comparison::wasserstein, [&](auto p, auto q) { return binned_wasserstein(p, q, width); }},
-  };
+                     double bin_width, const Resampling& resampling) {
   std::vector<std::vector<double>> p, q, first, second;
   for (std::size_t r = 0; r < resampling.full.size(); ++r) {
     p.push_back(full(resampling.full[r]));
@@ -133,14 +109,16 @@ void resample_binned(Comparison& c, const Binned& full, const Binned& fast, std:
     first.push_back(full(chosen));
     second.push_back(full(others));
   }
-  for (const Number& number : numbers) {
-    Estimate& estimate = c.*number.estimate;
-    estimate.value = number.of(c.full, c.fast);
+  for (std::size_t k = 0; k < std::size(kDistances); ++k) {
+    const auto distance = kDistances[k].of_histograms;
+    if (distance == nullptr) continue;
+    Estimate& estimate = c.distances[k];
+    estimate.value = distance(c.full, c.fast, bin_width);
     std::vector<double> values;
-    for (std::size_t r = 0; r < p.size(); ++r) values.push_back(number.of(p[r], q[r]));
+    for (std::size_t r = 0; r < p.size(); ++r) values.push_back(distance(p[r], q[r], bin_width));
     estimate.error = spread(values).deviation;
     values.clear();
-    for (std::size_t h = 0; h < first.size(); ++h) values.push_back(number.of(first[h], second[h]));
+    for (std::size_t h = 0; h < first.size(); ++h) values.push_back(distance(first[h], second[h], bin_width));
     estimate.set_floor(values);
   }
 }
@@ -210,7 +188,9 @@ Comparison compare_cells(const GroupSample& full, const GroupSample& fast, const
     }
     // Ratio of two sums over showers; its error by the delta method.
     double cells = 0, logs = 0;
-    const auto of_shower = [&](std::size_t i) { return group.observables[kFilledCells][i]; };
+    const auto of_shower = [&](std::size_t i) {
+      return group.observables[observable_index("filled_cells")][i];
+    };
     for (std::size_t i = 0; i < group.showers; ++i) {
       cells += of_shower(i);
       logs += group.log_sum[i];
@@ -270,8 +250,9 @@ double mean_difference(const std::vector<double>& p, const std::vector<double>& 
 Correlations compare_correlations(const GroupSample& full, const GroupSample& fast, std::size_t d,
                                   const Resampling& resampling, core::ThreadPool& pool) {
   if (std::min(full.showers, fast.showers) < kFewestCorrelated) return {};
-  const auto& p = full.layers.front();
-  const auto& q = fast.layers.front();
+  constexpr std::size_t kEnergy = layer_observable_index("layer_energy");
+  const auto& p = full.layers[kEnergy];
+  const auto& q = fast.layers[kEnergy];
   Correlations result{.full = correlations(p, nullptr, 0), .fast = correlations(q, nullptr, 0)};
   result.mean_difference.value = mean_difference(result.full, result.fast, d);
   // Fewer replicas than elsewhere: each costs layers² x showers.
@@ -322,7 +303,7 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
 
   // The layers' energies in MeV, for the profile.
   const auto in_mev = [](const GroupSample& group) {
-    std::vector<std::vector<float>> mev = group.layers.front();
+    std::vector<std::vector<float>> mev = group.layers[layer_observable_index("layer_energy")];
     for (auto& layer : mev)
       for (std::size_t i = 0; i < layer.size(); ++i)
         layer[i] = static_cast<float>(layer[i] * group.incident_mev[i]);
@@ -343,7 +324,7 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
   const auto observable = [&](std::size_t k) {
     const Observable& o = kObservables[k];
     std::optional<BinRange> range;
-    if (k == kPeakDepth)  // one bin a layer
+    if (o.has_bin_for_layer)
       range = BinRange{.low = -axes.layer_mm / 2,
                        .high = (axes.layers - 0.5) * axes.layer_mm,
                        .bins = static_cast<std::size_t>(axes.layers)};
@@ -353,21 +334,24 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
                             resampling);
     });
   };
-  observable(0);
+  constexpr std::size_t kResponse = observable_index("response"),
+                        kDepth = observable_index("longitudinal_first_moment"),
+                        kRadius = observable_index("lateral_first_moment");
+  observable(kResponse);
   later([&] {
     Comparison c = compare_profiles("longitudinal_profile", "Longitudinal profile",
                                     axes.has_depth ? "mm" : "layers", 0, axes.layer_mm * axes.layers, layers,
                                     of(full_layers), of(fast_layers), full, fast, true, resampling);
-    mean_and_error(finite(full.observables[kLongitudinalMoment]), c.full_mean, c.full_mean_error);
-    mean_and_error(finite(fast.observables[kLongitudinalMoment]), c.fast_mean, c.fast_mean_error);
+    mean_and_error(finite(full.observables[kDepth]), c.full_mean, c.full_mean_error);
+    mean_and_error(finite(fast.observables[kDepth]), c.fast_mean, c.fast_mean_error);
     return c;
   });
   later([&] {
     Comparison c = compare_profiles("lateral_profile", "Lateral profile", "mm", 0, axes.ring_mm * axes.rings,
                                     full.ring_mev.size(), of(full.ring_mev), of(fast.ring_mev), full, fast,
                                     true, resampling);
-    mean_and_error(finite(full.observables[kLateralMoment]), c.full_mean, c.full_mean_error);
-    mean_and_error(finite(fast.observables[kLateralMoment]), c.fast_mean, c.fast_mean_error);
+    mean_and_error(finite(full.observables[kRadius]), c.full_mean, c.full_mean_error);
+    mean_and_error(finite(fast.observables[kRadius]), c.fast_mean, c.fast_mean_error);
     return c;
   });
   if (axes.sectors > 1)
@@ -376,7 +360,8 @@ ConditionComparison compare_groups(const std::string& name, GroupSample& full, G
                               full.sector_mev.size(), of(full.sector_mev), of(fast.sector_mev), full, fast,
                               false, resampling);
     });
-  for (std::size_t k = 1; k < std::size(kObservables); ++k) observable(k);
+  for (std::size_t k = 0; k < std::size(kObservables); ++k)
+    if (k != kResponse) observable(k);
   later([&] { return compare_cells(full, fast, resampling); });
   for (std::size_t k = 0; k < std::size(kLayerObservables); ++k) {
     const LayerObservable& o = kLayerObservables[k];

@@ -29,15 +29,14 @@ struct Comparison {
   /// Standard deviation of the values of single showers (not of profiles and cell energies).
   double full_deviation() const { return full_mean_error * std::sqrt(full_entries); }
   double fast_deviation() const { return fast_mean_error * std::sqrt(fast_entries); }
-  Estimate jensen_shannon;  ///< bits
-  Estimate separation;
-  Estimate wasserstein;    ///< in `unit`
-  ChiSquared chi_squared;  ///< not of profiles
-  /// Of the shower values; not for profiles and cell energies.
-  Estimate ks;
+  DistanceEstimates distances;  ///< those that has() says
+  ChiSquared chi_squared;       ///< not of profiles
+  /// Of the Kolmogorov–Smirnov test of the shower values; none of profiles and cell energies.
   double ks_p_value = 1;
   double corrected_p_value = 1;  ///< by holm(), for all p-values of the validation
   bool has_ks = false;
+  /// Of profiles and cell energies only the histograms are known.
+  bool has(const Distance& distance) const { return has_ks || distance.of_histograms != nullptr; }
 };
 
 /// Pearson correlations of the layers' shares of the incident energy.
@@ -70,13 +69,16 @@ struct ConditionComparison {
   std::int64_t full_showers = 0, fast_showers = 0;
   std::int64_t full_empty = 0, fast_empty = 0;  ///< of them without any energy
   std::vector<Comparison> observables;
-  std::vector<LayeredComparison> layered;  ///< the first: energy in each layer over the incident energy
-  Correlations correlations;               ///< empty for few showers
+  std::vector<LayeredComparison> layered;            ///< as kLayerObservables
+  Correlations correlations;                         ///< empty for few showers
   std::vector<double> full_cell_mev, fast_cell_mev;  ///< mean energy of each cell
   Showers full_examples, fast_examples;              ///< to look at, pairs of equal energy
 
   const Comparison& observable(const std::string& name) const;
-  const std::vector<Comparison>& layers() const { return layered.front().layers; }
+  /// Energy in each layer over the incident energy.
+  const std::vector<Comparison>& layers() const {
+    return layered[layer_observable_index("layer_energy")].layers;
+  }
 };
 
 /// @param full,fast the mean cells and examples are moved out of them

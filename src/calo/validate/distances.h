@@ -1,8 +1,12 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include "calo/validate/named_rows.h"
 
 namespace calo {
 
@@ -27,6 +31,8 @@ double kolmogorov_smirnov_p(double statistic, double n, double m);
 
 /// First Wasserstein distance of two samples, exact, in the unit of the values.
 double wasserstein(std::vector<double> a, std::vector<double> b);
+/// The same of two histograms with the same bins of this width; 0 if one is empty.
+double wasserstein_of_histograms(std::span<const double> p, std::span<const double> q, double bin_width);
 
 /// Chi-squared test of two histograms.
 struct ChiSquared {
@@ -51,6 +57,7 @@ struct BinRange {
   double low = 0, high = 1;
   std::size_t bins = 30;
 
+  double width() const { return (high - low) / static_cast<double>(bins); }
   std::size_t bin(double value) const {
     const double place = (value - low) / (high - low) * static_cast<double>(bins);
     if (!(place > 0)) return 0;
@@ -77,12 +84,52 @@ struct Estimate {
   void set_floor(std::span<const double> between_halves);
 };
 
+/// A distance of two distributions, as a row of kDistances. It is computed from the values of two samples,
+/// and, where only sums over showers are known (profiles), from histograms.
+struct Distance {
+  const char* name;  ///< the key in metrics.json and in the data of the report
+  /// From two histograms with the same bins of this width. Null if it needs the values.
+  double (*of_histograms)(std::span<const double> p, std::span<const double> q, double bin_width);
+  /// From the values: both cumulative distributions are walked along from 0 on, and over each stretch where
+  /// they differ by `difference`, of this width, the distance so far becomes what is returned. Null if the
+  /// histograms of the values are all that it looks at.
+  double (*add_stretch)(double so_far, double difference, double width);
+};
+
+/// A new one is a row here, one in web/report/numbers.js that says what the report calls it, and one in
+/// doc/validation.md.
+inline constexpr Distance kDistances[] = {
+    {"jsd", [](auto p, auto q, double) { return jensen_shannon(p, q); }, nullptr},
+    {"separation", [](auto p, auto q, double) { return separation_power(p, q); }, nullptr},
+    {"wasserstein", wasserstein_of_histograms,
+     [](double sum, double difference, double width) { return sum + difference * width; }},
+    {"ks", nullptr, [](double largest, double difference, double) { return std::max(largest, difference); }},
+};
+
+static_assert(has_unique_names(kDistances));
+
+/// Index of a distance in kDistances. A name that is not there does not compile.
+struct DistanceName {
+  // NOLINTNEXTLINE(google-explicit-constructor): a name is written where a distance is meant
+  consteval DistanceName(const char* name) : index(index_of(kDistances, name)) {}
+  std::size_t index;
+};
+
+/// Estimates of all distances, in the order of kDistances.
+class DistanceEstimates {
+ public:
+  Estimate& operator[](std::size_t index) { return estimates_[index]; }
+  const Estimate& operator[](std::size_t index) const { return estimates_[index]; }
+  /// As in of("jsd").
+  const Estimate& of(DistanceName distance) const { return estimates_[distance.index]; }
+
+ private:
+  std::array<Estimate, std::size(kDistances)> estimates_;
+};
+
 /// Distances of two samples of one observable.
 struct SampleDistances {
-  Estimate jensen_shannon;  ///< of the histograms, bits
-  Estimate separation;      ///< of the histograms
-  Estimate wasserstein;     ///< in the unit of the values
-  Estimate ks;
+  DistanceEstimates estimates;
   double ks_p_value = 1;
 };
 /// @param full,fast values, one for each shower; NaN = the shower has none and is left out; one number each

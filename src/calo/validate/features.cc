@@ -72,6 +72,33 @@ bool is_divided_in_alpha(const VoxelMesh& mesh, int layer) {
   return mesh.layer(layer).n_phi > 1 && mesh.layer(layer).n_r() > 0;
 }
 
+// A column of high_level_table() before those of the layers.
+struct HighLevelColumn {
+  const char* name;
+  double (*value)(const ShowerFeatures& shower, double num_cells);
+};
+constexpr HighLevelColumn kHighLevelColumns[] = {
+    {"log10_incident_energy",
+     [](const ShowerFeatures& s, double) { return std::log10(s.incident_energy_mev / 1000); }},
+    {"response", [](const ShowerFeatures& s, double) { return s.total_mev / s.incident_energy_mev; }},
+    {"longitudinal_first_moment", [](const ShowerFeatures& s, double) { return s.longitudinal.first; }},
+    {"longitudinal_second_moment", [](const ShowerFeatures& s, double) { return s.longitudinal.second; }},
+    {"lateral_first_moment", [](const ShowerFeatures& s, double) { return s.lateral.first; }},
+    {"lateral_second_moment", [](const ShowerFeatures& s, double) { return s.lateral.second; }},
+    {"sparsity",
+     [](const ShowerFeatures& s, double num_cells) { return 1 - static_cast<double>(s.cells) / num_cells; }},
+};
+
+// Columns of calochallenge_table(), one for each layer that is divided in alpha.
+struct ShapeColumns {
+  const char* name;
+  double LayerShape::*member;
+};
+constexpr ShapeColumns kShapeColumns[] = {{"center_eta", &LayerShape::center_eta},
+                                          {"center_phi", &LayerShape::center_phi},
+                                          {"width_eta", &LayerShape::width_eta},
+                                          {"width_phi", &LayerShape::width_phi}};
+
 }  // namespace
 
 MeshAxes::MeshAxes(const VoxelMesh& mesh) : layers(mesh.num_layers()), is_cylinder(mesh.is_cylinder()) {
@@ -253,22 +280,18 @@ FeatureTable FeatureTable::first(std::size_t rows) const {
 }
 
 FeatureTable high_level_table(const VoxelMesh& mesh) {
-  FeatureTable table{.names = {"log10_incident_energy", "response", "longitudinal_first_moment",
-                               "longitudinal_second_moment", "lateral_first_moment", "lateral_second_moment",
-                               "sparsity"}};
+  FeatureTable table;
+  for (const HighLevelColumn& column : kHighLevelColumns) table.names.emplace_back(column.name);
   for (int layer = 0; layer < mesh.num_layers(); ++layer)
     table.names.push_back(fmt::format("log10_share_of_layer_{}", layer));
   return table;
 }
 
 std::vector<double> high_level_row(const ShowerFeatures& features, std::int64_t num_cells) {
-  std::vector<double> row{std::log10(features.incident_energy_mev / 1000),
-                          features.total_mev / features.incident_energy_mev,
-                          features.longitudinal.first,
-                          features.longitudinal.second,
-                          features.lateral.first,
-                          features.lateral.second,
-                          1 - static_cast<double>(features.cells) / static_cast<double>(num_cells)};
+  std::vector<double> row;
+  row.reserve(std::size(kHighLevelColumns) + features.layer_mev.size());
+  for (const HighLevelColumn& column : kHighLevelColumns)
+    row.push_back(column.value(features, static_cast<double>(num_cells)));
   for (const double energy : features.layer_mev)
     row.push_back(
         std::log10(std::max(kSmallestShare, features.is_empty() ? 0.0 : energy / features.total_mev)));
@@ -280,9 +303,10 @@ FeatureTable calochallenge_table(const VoxelMesh& mesh) {
   for (int layer = 0; layer < mesh.num_layers(); ++layer)
     if (mesh.layer(layer).num_cells() > 0)
       table.names.push_back(fmt::format("log10_energy_of_layer_{}", layer));
-  for (const char* what : {"center_eta", "center_phi", "width_eta", "width_phi"})
+  for (const ShapeColumns& shape : kShapeColumns)
     for (int layer = 0; layer < mesh.num_layers(); ++layer)
-      if (is_divided_in_alpha(mesh, layer)) table.names.push_back(fmt::format("{}_of_layer_{}", what, layer));
+      if (is_divided_in_alpha(mesh, layer))
+        table.names.push_back(fmt::format("{}_of_layer_{}", shape.name, layer));
   return table;
 }
 
@@ -292,11 +316,10 @@ std::vector<double> calochallenge_row(const ShowerFeatures& features, const Voxe
   for (int layer = 0; layer < mesh.num_layers(); ++layer)
     if (mesh.layer(layer).num_cells() > 0)
       row.push_back(std::log10(features.layer_mev[static_cast<std::size_t>(layer)] + 1e-8));
-  for (const auto member :
-       {&LayerShape::center_eta, &LayerShape::center_phi, &LayerShape::width_eta, &LayerShape::width_phi})
+  for (const ShapeColumns& shape : kShapeColumns)
     for (int layer = 0; layer < mesh.num_layers(); ++layer)
       if (is_divided_in_alpha(mesh, layer))
-        row.push_back(features.layers[static_cast<std::size_t>(layer)].*member / kUnitMm);
+        row.push_back(features.layers[static_cast<std::size_t>(layer)].*shape.member / kUnitMm);
   return row;
 }
 

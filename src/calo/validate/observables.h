@@ -2,9 +2,10 @@
 
 #include <cmath>
 #include <limits>
-#include <string>
+#include <string_view>
 
 #include "calo/validate/features.h"
+#include "calo/validate/named_rows.h"
 
 namespace calo {
 
@@ -15,7 +16,8 @@ struct Observable {
   const char* unit;   ///< of the axis; "" = none
   /// NaN for a shower that has none (an empty one has no moments); those are left out.
   double (*value)(const ShowerFeatures& shower);
-  bool is_depth = false;  ///< along the shower
+  bool is_depth = false;           ///< along the shower
+  bool has_bin_for_layer = false;  ///< one bin for each layer, as the values are layers' positions
 };
 
 namespace observables {
@@ -46,7 +48,7 @@ inline constexpr Observable kObservables[] = {
     {"radius_90", "Radius that holds 90 % of the energy", "mm",
      observables::of_filled<&ShowerFeatures::radius_90_mm>},
     {"peak_depth", "Depth of the layer with most energy", "mm",
-     observables::of_filled<&ShowerFeatures::peak_depth_mm>, true},
+     observables::of_filled<&ShowerFeatures::peak_depth_mm>, true, true},
     {"filled_cells", "Cells with energy", "",
      [](const ShowerFeatures& s) { return static_cast<double>(s.cells); }},
     {"hottest_cell", "Share of the energy in the hottest cell", "",
@@ -55,9 +57,12 @@ inline constexpr Observable kObservables[] = {
      }},
 };
 
-/// Places in kObservables.
-inline constexpr std::size_t kResponse = 0, kLongitudinalMoment = 1, kLateralMoment = 3, kDepth90 = 5,
-                             kRadius90 = 6, kPeakDepth = 7, kFilledCells = 8;
+static_assert(has_unique_names(kObservables));
+
+/// Index of an observable in kObservables, by its name.
+consteval std::size_t observable_index(std::string_view name) {
+  return index_of(kObservables, name);
+}
 
 /// A number of each layer of a shower.
 struct LayerObservable {
@@ -75,7 +80,7 @@ double of_layer(const ShowerFeatures& shower, std::size_t layer) {
 }
 }  // namespace observables
 
-/// The CaloChallenge's (code/HighLevelFeatures.py). The first is the energy.
+/// The CaloChallenge's (code/HighLevelFeatures.py).
 inline constexpr LayerObservable kLayerObservables[] = {
     {"layer_energy", "Layer energy over incident energy", "",
      [](const ShowerFeatures& s, std::size_t layer) { return s.layer_mev[layer] / s.incident_energy_mev; }},
@@ -89,5 +94,12 @@ inline constexpr LayerObservable kLayerObservables[] = {
     {"layer_width_r", "Width in r", "mm", observables::of_layer<&LayerShape::width_r>},
     {"layer_sparsity", "Share of cells without energy", "", observables::of_layer<&LayerShape::sparsity>},
 };
+
+static_assert(has_unique_names(kLayerObservables));
+
+/// Index of an observable in kLayerObservables, by its name.
+consteval std::size_t layer_observable_index(std::string_view name) {
+  return index_of(kLayerObservables, name);
+}
 
 }  // namespace calo

@@ -1,59 +1,28 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "calo/io/shower_reader.h"
-#include "calo/validate/classifier.h"
+#include "calo/validate/classification.h"
 #include "calo/validate/comparison.h"
 #include "calo/validate/energy_scan.h"
 #include "calo/validate/feature_distances.h"
+#include "calo/validate/run_classifiers.h"
+#include "calo/validate/score.h"
 
 namespace calo {
-
-/// What classifiers of whole showers see: as many fast as full showers; row i of both has the same condition.
-struct ClassifiedShowers {
-  const FeatureTable& full_features;  ///< calochallenge_table()
-  const FeatureTable& fast_features;
-  const Showers& full;  ///< row for row; empty if no classifier asked for them
-  const Showers& fast;
-  const VoxelMesh& mesh;
-};
-
-/// A classifier that is run beside the logistic one.
-struct ExtraClassifier {
-  bool needs_showers = false;  ///< ClassifiedShowers::full and fast
-  std::function<Classification(const ClassifiedShowers&)> classify;
-};
 
 struct ValidateOptions {
   double threshold_mev = 0;  ///< cells below are left out on both sides
   std::string geometry;      ///< of a side that holds one, or does not name it; empty = as the files say
-  ClassifierOptions classifier;
+  ClassifierOptions classifiers;
   ComparisonOptions comparison;
   PhysicsDistanceOptions distances;
   bool only_observables = false;         ///< no scores of the whole samples, no classifiers
   std::int64_t most_neighbours = 5'000;  ///< showers of each side that precision, recall … look at
-  std::vector<ExtraClassifier> extra_classifiers;
-  /// Showers of each side that extra classifiers see, at most: those that need the cells keep them in memory.
-  std::int64_t most_in_memory = 10'000;
-};
-
-/// A number about the samples as a whole.
-struct Score {
-  enum class Better { kLow, kHigh, kHalf };
-  std::string name;   ///< "fpd"
-  std::string title;  ///< "Fréchet physics distance × 10³"
-  std::string group;  ///< "Distances of features"
-  std::string help;
-  Better better = Better::kLow;
-  Estimate estimate;
-
-  /// Whether it cannot be told from that of two halves of the full simulation: within two errors of it.
-  bool agrees() const;
 };
 
 /// What making a shower costs; 0 = nobody knows.

@@ -24,16 +24,14 @@ json numbers(const Comparison& c) {
                 {"full_mean_error", c.full_mean_error},
                 {"fast_mean", c.fast_mean},
                 {"fast_mean_error", c.fast_mean_error}};
-  put(entry, "jsd", c.jensen_shannon);
-  put(entry, "separation", c.separation);
-  put(entry, "wasserstein", c.wasserstein);
+  for (std::size_t k = 0; k < std::size(kDistances); ++k)
+    if (c.has(kDistances[k])) put(entry, kDistances[k].name, c.distances[k]);
   if (c.chi_squared.degrees > 0) {
     entry["chi2"] = c.chi_squared.value;
     entry["chi2_degrees"] = c.chi_squared.degrees;
     entry["chi2_p_value"] = c.chi_squared.p_value;
   }
   if (c.has_ks) {
-    put(entry, "ks", c.ks);
     entry["ks_p_value"] = c.ks_p_value;
     entry["ks_p_value_corrected"] = c.corrected_p_value;
   }
@@ -77,7 +75,7 @@ json Validation::summary() const {
   std::map<std::string, double> divergence;
   for (const ConditionComparison& group : groups)
     for (const Comparison& c : group.observables)
-      divergence[c.name] += c.jensen_shannon.value / static_cast<double>(groups.size());
+      divergence[c.name] += c.distances.of("jsd").value / static_cast<double>(groups.size());
   for (const auto& [name, mean] : divergence) result[name + "_jsd_mean"] = mean;
   for (const Score& score : scores) put(result, score.name, score.estimate);
   if (speed_up() > 0) result["speed_up"] = speed_up();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/parameter_field.h"
+#include "core/json_reader.h"
 #include "core/staged_output.h"
 #include "kfp/yaml/yaml.h"
 
@@ -30,77 +30,64 @@ fs::path current_file(const fs::path& file) {
   return file.parent_path() / "current-context";
 }
 
-// Reads with the file and the place in it for errors.
-class Reader {
- public:
-  Reader(const json& object, const fs::path& file, std::string place, const std::vector<std::string>& known)
-      : object_(object), file_(file), place_(std::move(place)) {
-    if (!object.is_object()) fail("", "is not a mapping", "");
-    for (const auto& [name, unused] : object.items()) {
-      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-      const std::string near = core::nearest(name, known);
-      fail(name, near.empty() ? "is unknown" : fmt::format("is unknown, did you mean {}?", near),
-           fmt::format("known: {}", fmt::join(known, ", ")));
-    }
-  }
-  bool has(const char* name) const { return object_.contains(name) && !object_.at(name).is_null(); }
-  const json& at(const char* name) const { return object_.at(name); }
-  std::string text(const char* name) const {
-    if (!has(name)) return "";
-    if (!at(name).is_string()) fail(name, "is not a text", "write it in quotes");
-    return at(name).get<std::string>();
-  }
-  fs::path path(const char* name) const {
-    const std::string value = text(name);
-    if (value.empty()) return {};
-    if (value.starts_with("~/")) {
-      const std::string home = environment("HOME");
-      if (home.empty()) fail(name, "is in the home folder, which is not known", "set HOME");
-      return fs::path(home) / value.substr(2);
-    }
-    return fs::absolute(file_).parent_path() / value;  // an absolute one stays
-  }
-  [[noreturn]] void fail(const std::string& name, const std::string& message, const std::string& hint) const {
-    throw core::InputError({.message = message,
-                            .file = file_,
-                            .field = name.empty()     ? place_
-                                     : place_.empty() ? name
-                                                      : place_ + '.' + name,
-                            .hint = hint});
-  }
+// A file as it is named in the contexts' file: relative to its folder, or to the home folder.
+struct FileName {
+  fs::path path;
 
- private:
-  const json& object_;
-  const fs::path& file_;
-  std::string place_;
+  void read(const json& value, core::JsonPlace& place) {
+    std::string text;
+    core::read_json(text, value, place);
+    if (text.empty()) return;
+    if (text.starts_with("~/")) {
+      const std::string home = environment("HOME");
+      if (home.empty()) place.fail("is in the home folder, which is not known", "set HOME");
+      path = fs::path(home) / text.substr(2);
+    } else {
+      path = fs::absolute(place.source()).parent_path() / text;  // an absolute one stays
+    }
+  }
 };
 
-Login read_login(const Reader& reader) {
-  Login login;
-  const std::string kind = reader.text("kind");
-  const auto file_of = [&](const char* name, const char* other) {
-    if (reader.has(other)) reader.fail(other, fmt::format("does not belong to the kind {}", kind), "");
-    fs::path file = reader.path(name);
-    if (file.empty()) reader.fail(name, "is missing", fmt::format("kind: {} needs it", kind));
-    return file;
+[[noreturn]] void fail_at(core::JsonPlace& place, const std::string& field, const std::string& message,
+                          const std::string& hint = {}) {
+  const core::JsonPlace::Step step(place, field);
+  place.fail(message, hint);
+}
+
+Login read_login(const json& value, core::JsonPlace& place) {
+  std::string kind;
+  FileName token_file, cookie_file;
+  core::JsonFields fields(value, place);
+  fields("kind", kind, {.choices = {"none", "token", "cookies"}, .required = true});
+  fields("token_file", token_file);
+  fields("cookie_file", cookie_file);
+  fields.done();
+  const auto file = [&, kind = kind](const char* name, const FileName& named, bool belongs) {
+    if (belongs && named.path.empty()) fail_at(place, name, "is required", "kind: " + kind + " needs it");
+    if (!belongs && !named.path.empty()) fail_at(place, name, "does not belong to the kind " + kind);
   };
-  if (kind == "token") {
-    login = {Login::Kind::kToken, file_of("token_file", "cookie_file")};
-  } else if (kind == "cookies") {
-    login = {Login::Kind::kCookies, file_of("cookie_file", "token_file")};
-  } else if (kind == "none") {
-    for (const char* name : {"token_file", "cookie_file"})
-      if (reader.has(name)) reader.fail(name, "does not belong to the kind none", "");
-  } else {
-    const std::vector<std::string> kinds = {"none", "token", "cookies"};
-    const std::string near = core::nearest(kind, kinds);
-    reader.fail("kind",
-                kind.empty() ? "is missing"
-                             : fmt::format("cannot be \"{}\"{}", kind,
-                                           near.empty() ? "" : fmt::format(", did you mean {}?", near)),
-                "none, token or cookies; a login by OIDC is not there yet");
-  }
-  return login;
+  file("token_file", token_file, kind == "token");
+  file("cookie_file", cookie_file, kind == "cookies");
+  if (kind == "token") return {Login::Kind::kToken, token_file.path};
+  if (kind == "cookies") return {Login::Kind::kCookies, cookie_file.path};
+  return {};
+}
+
+Context read_context(const std::string& name, const json& value, core::JsonPlace& place) {
+  Context context{.name = name};
+  FileName ca_file;
+  core::JsonFields fields(value, place);
+  fields("server", context.server);
+  fields("namespace", context.namespace_name);
+  fields("experiment", context.experiment);
+  fields("ca_file", ca_file);
+  context.says_login = fields.by_hand(
+      "login", [&](const json& login, core::JsonPlace& at) { context.login = read_login(login, at); });
+  fields.done();
+  if (context.server.empty())
+    fail_at(place, "server", "is required", "https://kubeflow.example.org/pipeline");
+  context.ca_file = ca_file.path;
+  return context;
 }
 
 json to_json(const Context& context) {
@@ -151,23 +138,11 @@ std::map<std::string, Context> read_contexts(const fs::path& file) {
   if (!fs::exists(file, error)) return contexts;
   const json values = read_yaml(file);
   if (values.is_null()) return contexts;
-  if (!values.is_object())
-    throw core::InputError(
-        {.message = "is not a mapping from names of contexts to their settings", .file = file});
+  core::JsonPlace place(file);
+  if (!values.is_object()) place.wrong_type(values, "a mapping from names of contexts to their settings");
   for (const auto& [name, settings] : values.items()) {
-    const Reader reader(settings, file, name, {"server", "namespace", "experiment", "login", "ca_file"});
-    Context context{.name = name,
-                    .server = reader.text("server"),
-                    .namespace_name = reader.text("namespace"),
-                    .experiment = reader.text("experiment"),
-                    .ca_file = reader.path("ca_file")};
-    if (context.server.empty()) reader.fail("server", "is missing", "https://kubeflow.example.org/pipeline");
-    if (reader.has("login")) {
-      context.login = read_login(
-          Reader(reader.at("login"), file, name + ".login", {"kind", "token_file", "cookie_file"}));
-      context.says_login = true;
-    }
-    contexts[name] = std::move(context);
+    const core::JsonPlace::Step step(place, name);
+    contexts[name] = read_context(name, settings, place);
   }
   return contexts;
 }

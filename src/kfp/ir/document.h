@@ -6,6 +6,10 @@
 
 #include "kfp/ir/pipeline_spec.h"
 
+namespace core {
+class JsonPlace;
+}
+
 namespace kfp::ir {
 
 /// Reads a compiled pipeline: YAML of one or two documents, JSON, or JSON as runs carry it
@@ -22,6 +26,11 @@ Pipeline parse_pipeline(const std::string& text, const std::filesystem::path& so
 /// From JSON. `place` is what stands before the dots in errors. @throws core::InputError
 PipelineSpec pipeline_spec_from_json(const nlohmann::json& value, const std::filesystem::path& source = {});
 PlatformSpec platform_spec_from_json(const nlohmann::json& value, const std::filesystem::path& source = {});
+
+/// Checks what a site has of a platform spec, which stands at `place` in its file: the settings of an
+/// executor, or of the pipeline. @throws core::InputError
+void check_kubernetes_executor(const nlohmann::json& value, core::JsonPlace& place);
+void check_kubernetes_pipeline(const nlohmann::json& value, core::JsonPlace& place);
 
 /// As proto3 JSON: camelCase, 64-bit integers as strings, doubles as doubles.
 nlohmann::json to_json(const PipelineSpec& spec);

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "kfp/ir/proto_json.h"
 #include "kfp/local/launcher.h"
 #include "kfp/local/parameters.h"
 
@@ -44,85 +45,57 @@ json parse_json(const std::string& text, const fs::path& file, const std::string
   throw core::InputError({.message = "has \"" + repeated + "\" twice", .file = file, .field = field});
 }
 
-class Reader {
- public:
-  explicit Reader(const fs::path& file) : file_(file) {}
+// Values by name, of which none may be null.
+struct NamedValues {
+  std::map<std::string, json> entries;
 
-  ExecutorOutput read(const json& value) {
-    ExecutorOutput output;
-    for (const auto& [key, member] : object(value, "")) {
-      if (key == "parameterValues" || key == "parameter_values") {
-        for (const auto& [name, parameter] : object(member, key)) {
-          if (parameter.is_null()) fail(key + "." + name, "is null");
-          output.parameters[name] = parameter;
-        }
-      } else if (key == "artifacts") {
-        for (const auto& [name, list] : object(member, key))
-          output.artifacts[name] = artifacts(list, key + "." + name);
-      } else if (key == "parameters") {
-        object(member, key);  // of schema 2.0; the launcher does not look at it
-      } else {
-        unknown(key, "");
-      }
+  void read(const json& value, core::JsonPlace& place) {
+    core::read_json<ir::ProtoJson>(entries, value, place);
+    for (const auto& [name, entry] : entries) {
+      const core::JsonPlace::Step step(place, name);
+      if (entry.is_null()) place.fail("is null");
     }
-    return output;
   }
+};
 
- private:
-  std::vector<ExecutorOutput::Artifact> artifacts(const json& value, const std::string& place) {
-    std::vector<ExecutorOutput::Artifact> list;
-    for (const auto& [key, member] : object(value, place)) {
-      if (key != "artifacts") unknown(key, place);
-      if (!member.is_array()) fail(place + "." + key, "is no list");
-      for (const json& item : member)
-        list.push_back(artifact(item, fmt::format("{}.{}[{}]", place, key, list.size())));
-    }
-    return list;
-  }
+// RuntimeArtifact
+struct ArtifactMessage {
+  std::optional<std::string> name, uri, custom_path;
+  NamedValues metadata;
+  ir::JsonObject type, properties, custom_properties;  // which the launcher does not look at
 
-  ExecutorOutput::Artifact artifact(const json& value, const std::string& place) {
-    ExecutorOutput::Artifact artifact;
-    std::optional<std::string> custom_path;
-    for (const auto& [key, member] : object(value, place)) {
-      const std::string field = place + "." + key;
-      if (key == "name") {
-        text(member, field);
-      } else if (key == "uri") {
-        artifact.uri = text(member, field);
-      } else if (key == "customPath" || key == "custom_path") {
-        custom_path = text(member, field);
-      } else if (key == "metadata") {
-        for (const auto& [name, entry] : object(member, field)) {
-          if (entry.is_null()) fail(field + "." + name, "is null");
-          artifact.metadata[name] = entry;
-        }
-      } else if (key == "type" || key == "properties" || key == "customProperties" ||
-                 key == "custom_properties") {
-        object(member, field);
-      } else {
-        unknown(key, place);
-      }
-    }
-    if (custom_path && !custom_path->empty()) artifact.uri = custom_path;
-    return artifact;
+  template <class V>
+  void describe(V& v) {
+    v("name", name);
+    v("uri", uri);
+    v("customPath", custom_path);
+    v("metadata", metadata);
+    v("type", type);
+    v("properties", properties);
+    v("customProperties", custom_properties);
   }
+};
 
-  const json::object_t& object(const json& value, const std::string& place) {
-    if (!value.is_object()) fail(place, fmt::format("is {}, not an object", value.type_name()));
-    return value.get_ref<const json::object_t&>();
-  }
-  std::string text(const json& value, const std::string& place) {
-    if (!value.is_string()) fail(place, fmt::format("is {}, not a text", value.type_name()));
-    return value.get<std::string>();
-  }
-  [[noreturn]] void unknown(const std::string& key, const std::string& place) {
-    fail(place, "has an unknown field \"" + key + "\"");
-  }
-  [[noreturn]] void fail(const std::string& place, const std::string& message) {
-    throw core::InputError({.message = message, .file = file_, .field = place});
-  }
+struct ArtifactListMessage {
+  std::vector<ArtifactMessage> artifacts;
 
-  fs::path file_;
+  template <class V>
+  void describe(V& v) {
+    v("artifacts", artifacts);
+  }
+};
+
+struct ExecutorOutputMessage {
+  NamedValues parameter_values;
+  std::map<std::string, ArtifactListMessage> artifacts;
+  ir::JsonObject parameters;  // of schema 2.0; the launcher does not look at it
+
+  template <class V>
+  void describe(V& v) {
+    v("parameterValues", parameter_values);
+    v("artifacts", artifacts);
+    v("parameters", parameters);
+  }
 };
 
 std::string trimmed(const std::string& text) {
@@ -140,7 +113,16 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
 }  // namespace
 
 ExecutorOutput parse_executor_output(const std::string& text, const fs::path& file) {
-  return Reader(file).read(parse_json(text, file, ""));
+  const auto message = ir::from_proto_json<ExecutorOutputMessage>(parse_json(text, file, ""), file);
+  ExecutorOutput output{.parameters = message.parameter_values.entries};
+  for (const auto& [name, list] : message.artifacts) {
+    std::vector<ExecutorOutput::Artifact>& artifacts = output.artifacts[name];
+    for (const ArtifactMessage& artifact : list.artifacts)
+      artifacts.push_back(
+          {.uri = artifact.custom_path.value_or("").empty() ? artifact.uri : artifact.custom_path,
+           .metadata = artifact.metadata.entries});
+  }
+  return output;
 }
 
 json parse_output_parameter(const std::string& text, ir::ParameterType type, const std::string& name,

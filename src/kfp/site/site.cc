@@ -1,12 +1,10 @@
 #include "kfp/site/site.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "core/error.h"
-#include "kfp/component/field.h"
+#include "core/json_reader.h"
 #include "kfp/ir/document.h"
 #include "kfp/ir/quantity.h"
 #include "kfp/yaml/yaml.h"
@@ -16,47 +14,64 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::string> kTopFields = {"image",      "pipeline_root", "defaults",
-                                             "components", "pipeline",      "argo"};
-const std::vector<std::string> kComponentFields = {"image",      "env",   "resources",         "cache",
-                                                   "kubernetes", "retry", "image_pull_secrets"};
-const std::vector<std::string> kResourceFields = {"cpu_request", "cpu_limit", "memory_request",
-                                                  "memory_limit", "accelerator"};
+// A string; a number is taken as it is written, since `cpu_limit: 2` is natural.
+struct Text {
+  std::string value;
 
-// Reads with the file and the place in it for errors.
-class Reader {
- public:
-  explicit Reader(const std::filesystem::path& source) : source_(source) {}
-
-  [[noreturn]] void fail(const std::string& place, std::string message, std::string hint = "") const {
-    throw core::InputError(
-        {.message = std::move(message), .file = source_, .field = place, .hint = std::move(hint)});
+  void read(const json& given, core::JsonPlace& place) {
+    if (given.is_number())
+      value = given.dump();
+    else
+      core::read_json(value, given, place);
   }
-  const json& object(const json& value, const std::string& place) const {
-    static const json kEmpty = json::object();
-    if (value.is_null()) return kEmpty;
-    if (!value.is_object()) fail(place, "is not a mapping");
-    return value;
-  }
-  void known(const json& value, const std::string& place, const std::vector<std::string>& names) const {
-    for (const auto& [name, unused] : object(value, place).items()) {
-      if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-      const std::string near = nearest(name, names);
-      fail(place.empty() ? name : place + '.' + name,
-           near.empty() ? "is unknown" : fmt::format("is unknown, did you mean {}?", near),
-           fmt::format("known: {}", fmt::join(names, ", ")));
-    }
-  }
-  // A text; numbers are taken as written, since `cpu_limit: 2` is natural.
-  std::string text(const json& value, const std::string& place) const {
-    if (value.is_number()) return value.dump();
-    if (!value.is_string()) fail(place, "is not a text", "write it in quotes");
-    return value.get<std::string>();
-  }
-
- private:
-  const std::filesystem::path& source_;
 };
+
+struct Accelerator {
+  Text type;
+  std::int64_t count = 1;
+
+  template <class V>
+  void describe(V& v) {
+    v("type", type, {.required = true});
+    v("count", count, {.min = 1});
+  }
+};
+
+struct Retry {
+  int count = 0;
+  double backoff_s = 0, factor = 2, max_s = 3600;
+
+  template <class V>
+  void describe(V& v) {
+    v("count", count, {.min = 0});
+    v("backoff_s", backoff_s, {.min = 0});
+    v("factor", factor, {.min = 0});
+    v("max_s", max_s, {.min = 0});
+  }
+};
+
+json read_resources(const json& value, core::JsonPlace& place) {
+  json resources = json::object();
+  core::JsonFields fields(value, place);
+  const auto quantity = [&](const char* name, std::optional<double> (*parse)(std::string_view),
+                            const char* hint) {
+    fields.by_hand(name, [&](const json& given, core::JsonPlace& at) {
+      Text text;
+      text.read(given, at);
+      if (!parse(text.value)) at.fail(fmt::format("cannot be \"{}\"", text.value), hint);
+      resources[name] = text.value;
+    });
+  };
+  for (const char* name : {"cpu_request", "cpu_limit"}) quantity(name, ir::cpu_cores, "cores, as 2 or 500m");
+  for (const char* name : {"memory_request", "memory_limit"})
+    quantity(name, ir::memory_bytes, "bytes, as 4Gi or 500M");
+  std::optional<Accelerator> accelerator;
+  fields("accelerator", accelerator);
+  if (accelerator)
+    resources["accelerator"] = {{"type", accelerator->type.value}, {"count", accelerator->count}};
+  fields.done();
+  return resources;
+}
 
 // Adds `over` to `base`: maps are merged, lists joined, everything else replaced.
 void merge(json& base, const json& over) {
@@ -92,13 +107,6 @@ void complete(json& kubernetes) {
   }
 }
 
-ir::KubernetesExecutorConfig parse(const json& kubernetes, const std::filesystem::path& source) {
-  const json document = {
-      {"platforms", {{"kubernetes", {{"deploymentSpec", {{"executors", {{"x", kubernetes}}}}}}}}}};
-  return ir::platform_spec_from_json(document, source)
-      .platforms->kubernetes->deployment_spec->executors.at("x");
-}
-
 json executors_of(const ir::PlatformSpec& platform) {
   const json document = ir::to_json(platform);
   const json::json_pointer place("/platforms/kubernetes/deploymentSpec/executors");
@@ -117,73 +125,36 @@ std::string component_name(const std::string& key, const std::map<std::string, i
 
 }  // namespace
 
-Site::Settings Site::read_settings(const json& values, const std::string& place) const {
-  const Reader reader(source_);
-  const auto at = [&](const char* name) { return place + '.' + name; };
-  reader.known(values, place, kComponentFields);
+Site::Settings Site::read_settings(const json& values, core::JsonPlace& place) {
   Settings settings;
-  if (values.contains("image")) settings.image = reader.text(values["image"], at("image"));
-  if (values.contains("kubernetes"))
-    settings.kubernetes = reader.object(values["kubernetes"], at("kubernetes"));
-  if (values.contains("image_pull_secrets")) {
-    const json& names = values["image_pull_secrets"];
-    if (!names.is_array()) reader.fail(at("image_pull_secrets"), "is not a list of names");
-    for (const json& name : names)
-      settings.kubernetes["imagePullSecret"].push_back(
-          {{"secretName", reader.text(name, at("image_pull_secrets"))}});
-  }
+  Text image;
+  std::vector<Text> pull_secrets;
+  std::map<std::string, Text> env;
+  std::optional<Retry> retry;
+  core::JsonFields fields(values, place);
+  fields("image", image);
+  fields("env", env);
+  fields.by_hand("resources", [&](const json& value, core::JsonPlace& at) {
+    settings.resources = read_resources(value, at);
+  });
+  fields("cache", settings.cache);
+  fields.by_hand("kubernetes", [&](const json& value, core::JsonPlace& at) {
+    ir::check_kubernetes_executor(value, at);
+    settings.kubernetes = value;
+  });
+  fields("retry", retry);
+  fields("image_pull_secrets", pull_secrets);
+  fields.done();
+  settings.image = image.value;
+  for (const auto& [name, text] : env) settings.env[name] = text.value;
+  for (const Text& secret : pull_secrets)
+    settings.kubernetes["imagePullSecret"].push_back({{"secretName", secret.value}});
   complete(settings.kubernetes);
-  try {
-    parse(settings.kubernetes, source_);
-  } catch (const core::InputError& error) {
-    core::ErrorDetails details = error.details();
-    const std::string inside = "platforms.kubernetes.deploymentSpec.executors.x";
-    details.field =
-        at("kubernetes") + (details.field.starts_with(inside) ? details.field.substr(inside.size()) : "");
-    throw core::InputError(details);
-  }
-  if (values.contains("env"))
-    for (const auto& [name, value] : reader.object(values["env"], at("env")).items())
-      settings.env[name] = reader.text(value, at("env") + '.' + name);
-  if (values.contains("resources")) {
-    reader.known(values["resources"], at("resources"), kResourceFields);
-    for (const auto& [name, value] : values["resources"].items()) {
-      const std::string where = at("resources") + '.' + name;
-      if (name == "accelerator") {
-        reader.known(value, where, {"type", "count"});
-        const json count = value.value("count", json(1));
-        if (!value.contains("type") || !count.is_number_integer() || count < 1)
-          reader.fail(where, "needs a type and a count", "accelerator: {type: nvidia.com/gpu, count: 1}");
-        settings.resources[name] = {{"type", reader.text(value["type"], where + ".type")}, {"count", count}};
-        continue;
-      }
-      const std::string quantity = reader.text(value, where);
-      const bool cpu = name.starts_with("cpu");
-      if (!(cpu ? ir::cpu_cores(quantity) : ir::memory_bytes(quantity)))
-        reader.fail(where, fmt::format("cannot be \"{}\"", quantity),
-                    cpu ? "cores, as 2 or 500m" : "bytes, as 4Gi or 500M");
-      settings.resources[name] = quantity;
-    }
-  }
-  if (values.contains("cache")) {
-    if (!values["cache"].is_boolean()) reader.fail(at("cache"), "is neither true nor false");
-    settings.cache = values["cache"].get<bool>();
-  }
-  if (values.contains("retry")) {
-    const json& retry = values["retry"];
-    reader.known(retry, at("retry"), {"count", "backoff_s", "factor", "max_s"});
-    const auto number = [&](const char* name, double standard) {
-      const json value = retry.value(name, json(standard));
-      if (!value.is_number() || value < 0)
-        reader.fail(at("retry") + '.' + name, "is not a number of at least 0");
-      return value.get<double>();
-    };
-    settings.retry =
-        ir::RetryPolicy{.max_retry_count = static_cast<std::int32_t>(number("count", 0)),
-                        .backoff_duration = ir::Duration{fmt::format("{}s", number("backoff_s", 0))},
-                        .backoff_factor = number("factor", 2),
-                        .backoff_max_duration = ir::Duration{fmt::format("{}s", number("max_s", 3600))}};
-  }
+  if (retry)
+    settings.retry = ir::RetryPolicy{.max_retry_count = retry->count,
+                                     .backoff_duration = ir::Duration{fmt::format("{}s", retry->backoff_s)},
+                                     .backoff_factor = retry->factor,
+                                     .backoff_max_duration = ir::Duration{fmt::format("{}s", retry->max_s)}};
   return settings;
 }
 
@@ -191,31 +162,34 @@ Site Site::from_json(const json& values, const std::filesystem::path& source,
                      const std::vector<std::string>& components) {
   Site site;
   site.source_ = source;
-  const Reader reader(source);
-  reader.known(values, "", kTopFields);
-  const json& top = reader.object(values, "");
-  if (top.contains("image")) site.image_ = reader.text(top["image"], "image");
-  if (top.contains("pipeline_root")) site.pipeline_root_ = reader.text(top["pipeline_root"], "pipeline_root");
-  if (top.contains("defaults"))
-    site.defaults_ = site.read_settings(reader.object(top["defaults"], "defaults"), "defaults");
-  if (top.contains("components")) {
-    if (!components.empty()) reader.known(top["components"], "components", components);
-    for (const auto& [name, settings] : reader.object(top["components"], "components").items())
-      site.components_[name] = site.read_settings(settings, "components." + name);
-  }
-  if (top.contains("pipeline")) {
-    site.pipeline_config_ = reader.object(top["pipeline"], "pipeline");
-    try {
-      ir::platform_spec_from_json(
-          {{"platforms", {{"kubernetes", {{"pipelineConfig", site.pipeline_config_}}}}}}, source);
-    } catch (const core::InputError& error) {
-      core::ErrorDetails details = error.details();
-      const std::string inside = "platforms.kubernetes.pipelineConfig";
-      if (details.field.starts_with(inside)) details.field = "pipeline" + details.field.substr(inside.size());
-      throw core::InputError(details);
+  if (values.is_null()) return site;  // an empty file
+  core::JsonPlace place(source);
+  core::JsonFields fields(values, place);
+  Text image, pipeline_root;
+  fields("image", image);
+  fields("pipeline_root", pipeline_root);
+  fields.by_hand("defaults",
+                 [&](const json& value, core::JsonPlace& at) { site.defaults_ = read_settings(value, at); });
+  fields.by_hand("components", [&](const json& value, core::JsonPlace& at) {
+    if (!value.is_object()) at.wrong_type(value, "a mapping");
+    for (const auto& [name, settings] : value.items()) {
+      if (!components.empty() && std::find(components.begin(), components.end(), name) == components.end())
+        at.unknown_field(name, components);
+      const core::JsonPlace::Step step(at, name);
+      site.components_[name] = settings.is_null() ? Settings() : read_settings(settings, at);
     }
-  }
-  if (top.contains("argo")) site.argo_ = reader.object(top["argo"], "argo");
+  });
+  fields.by_hand("pipeline", [&](const json& value, core::JsonPlace& at) {
+    ir::check_kubernetes_pipeline(value, at);
+    site.pipeline_config_ = value;
+  });
+  fields.by_hand("argo", [&](const json& value, core::JsonPlace& at) {
+    if (!value.is_object()) at.wrong_type(value, "a mapping");
+    site.argo_ = value;
+  });
+  fields.done();
+  site.image_ = image.value;
+  site.pipeline_root_ = pipeline_root.value;
   return site;
 }
 

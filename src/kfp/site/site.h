@@ -7,6 +7,10 @@
 
 #include "kfp/ir/pipeline_spec.h"
 
+namespace core {
+class JsonPlace;
+}
+
 namespace kfp {
 
 /// What differs between the places in which pipelines run: image, pull secrets, volumes, labels, resources.
@@ -48,7 +52,7 @@ class Site {
     std::optional<ir::RetryPolicy> retry;
   };
 
-  Settings read_settings(const nlohmann::json& values, const std::string& place) const;
+  static Settings read_settings(const nlohmann::json& values, core::JsonPlace& place);
   static void lay_over(const Settings& settings, ir::Container& container, nlohmann::json& kubernetes);
 
   std::filesystem::path source_;

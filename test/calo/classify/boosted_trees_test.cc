@@ -7,9 +7,11 @@
 #include <numeric>
 
 #include "calo/classify/tree_classifier.h"
+#include "calo/validate/logistic_classifier.h"
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/staged_output.h"
+#include "support/classify_tables.h"
 #include "support/python_peer.h"
 #include "support/temp_folder.h"
 
@@ -62,7 +64,8 @@ TEST(BoostedTrees, FindWhatLinearModelsCannot) {
   const Fitted fitted(4000, 1500);
   EXPECT_GT(auc_of(fitted.full_logits, fitted.fast_logits), 0.6);
   core::ThreadPool pool(2);
-  const calo::Classification linear = calo::classify_high_level(fitted.full, fitted.fast, {}, pool);
+  const calo::Classification linear =
+      test::classify_tables(calo::LogisticClassifier(), fitted.full, fitted.fast, pool);
   EXPECT_LT(linear.auc.value, 0.57);
 }
 
@@ -103,10 +106,12 @@ TEST(BoostedTrees, FeaturesWithFewOrEqualValuesAreTaken) {
     fast.set_row(i, {3, i % 4 == 0 ? 0.0 : 1.0});
   }
   core::ThreadPool pool(2);
-  const calo::Classification result = calo::classify_with_trees(full, fast, {}, pool);
+  const calo::TreeClassifier trees({});
+  const calo::Classification result = test::classify_tables(trees, full, fast, pool);
   EXPECT_NEAR(result.auc.value, 0.75, 0.06);
-  EXPECT_THROW(calo::classify_with_trees(full, fast.first(10), {}, pool), core::InputError);
-  EXPECT_THROW(calo::classify_with_trees(full, fast, {.trainings = 0}, pool), core::UsageError);
+  EXPECT_THROW(test::classify_tables(trees, full, fast.first(10), pool), core::InputError);
+  EXPECT_THROW(test::classify_tables(calo::TreeClassifier({.trainings = 0}), full, fast, pool),
+               core::UsageError);
 }
 
 // The peer: scikit-learn's histogram-based boosting on the same rows.

@@ -88,7 +88,9 @@ class Network : public ::testing::Test {
 
   calo::Classification classify(NetworkKind kind, const Side& full, const Side& fast,
                                 const calo::NetworkOptions& options = kSmall, double threshold_mev = 0) {
-    return calo::classify_with_network(kind, full.view(), fast.view(), mesh_, threshold_mev, options, pool_);
+    calo::NetworkOptions all = options;
+    all.threshold_mev = threshold_mev;
+    return calo::NetworkClassifier(kind, all).classify({full.view(), fast.view(), mesh_}, pool_);
   }
 
   calo::VoxelMesh mesh_ = test::small_mesh();
@@ -185,7 +187,7 @@ TEST_F(Network, IsTheSameToTheLastBitInEachRunWithAnyNumberOfThreads) {
     for (const int threads : {1, 2, 3}) {
       core::ThreadPool pool(threads);
       const calo::Classification other =
-          calo::classify_with_network(kind, full.view(), fast.view(), mesh_, 0, options, pool);
+          calo::NetworkClassifier(kind, options).classify({full.view(), fast.view(), mesh_}, pool);
       EXPECT_EQ(one.full_scores, other.full_scores) << one.name << ", threads: " << threads;
       EXPECT_EQ(one.to_json().dump(), other.to_json().dump());
     }
@@ -285,7 +287,8 @@ TEST_F(Network, BearsCorruptCellsAndEmptyShowers) {
     full.showers.energies_mev[hit] = 0;
   full = {.showers = full.showers, .features = fast.features};
   for (const NetworkKind kind : kVoxelKinds)
-    EXPECT_TRUE(std::isfinite(classify(kind, full, fast).jensen_shannon)) << network_name(kind);
+    EXPECT_TRUE(std::isfinite(classify(kind, full, fast).jensen_shannon))
+        << calo::NetworkClassifier(kind, {}).name();
 }
 
 TEST_F(Network, RefusesWhatItCannotJudge) {

@@ -1,5 +1,3 @@
-#include "calo/validate/classifier.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,7 +5,9 @@
 #include <numeric>
 
 #include "calo/validate/logistic.h"
+#include "calo/validate/logistic_classifier.h"
 #include "core/philox.h"
+#include "support/classify_tables.h"
 #include "support/python_peer.h"
 #include "support/random_showers.h"
 #include "support/temp_folder.h"
@@ -42,7 +42,7 @@ double best_auc(double shift) {
 calo::Classification classify(const std::pair<calo::FeatureTable, calo::FeatureTable>& sides,
                               int threads = 2) {
   core::ThreadPool pool(threads);
-  return calo::classify_high_level(sides.first, sides.second, {}, pool);
+  return test::classify_tables(calo::LogisticClassifier(), sides.first, sides.second, pool);
 }
 
 TEST(Split, IsAPartitionThatTheSeedDecides) {

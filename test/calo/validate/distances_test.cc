@@ -120,14 +120,15 @@ TEST(Distances, SampleDistancesAreTheExactOnes) {
   const std::vector<double> a = normals(300, 1), b = normals(200, 2, 0.3);
   const calo::BinRange bins{.low = -2, .high = 2};
   const calo::SampleDistances d = calo::sample_distances(a, b, bins, {}, {}, {});
-  EXPECT_NEAR(d.wasserstein.value, calo::wasserstein(a, b), 1e-12);
-  EXPECT_NEAR(d.ks.value, calo::kolmogorov_smirnov(a, b).statistic, 1e-12);
+  EXPECT_NEAR(d.estimates.of("wasserstein").value, calo::wasserstein(a, b), 1e-12);
+  EXPECT_NEAR(d.estimates.of("ks").value, calo::kolmogorov_smirnov(a, b).statistic, 1e-12);
   EXPECT_NEAR(d.ks_p_value, calo::kolmogorov_smirnov(a, b).p_value, 1e-12);
-  EXPECT_FALSE(d.ks.has_floor);
+  EXPECT_FALSE(d.estimates.of("ks").has_floor);
   // A shower without a value is left out.
   std::vector<double> with_gap = a;
   with_gap.push_back(std::nan(""));
-  EXPECT_EQ(calo::sample_distances(with_gap, b, bins, {}, {}, {}).ks.value, d.ks.value);
+  EXPECT_EQ(calo::sample_distances(with_gap, b, bins, {}, {}, {}).estimates.of("ks").value,
+            d.estimates.of("ks").value);
 }
 
 TEST(Distances, BootstrapErrorIsTheSpreadOfTheDistance) {
@@ -137,8 +138,8 @@ TEST(Distances, BootstrapErrorIsTheSpreadOfTheDistance) {
     const auto d = calo::sample_distances(normals(200, 100 + i), normals(200, 300 + i, 0.8), bins,
                                           calo::poisson_replicas(200, 40, i),
                                           calo::poisson_replicas(200, 40, i + 500), {});
-    values.push_back(d.wasserstein.value);
-    errors.push_back(d.wasserstein.error);
+    values.push_back(d.estimates.of("wasserstein").value);
+    errors.push_back(d.estimates.of("wasserstein").error);
   }
   EXPECT_NEAR(calo::spread(errors).mean / calo::spread(values).deviation, 1, 0.3);
 }
@@ -154,8 +155,8 @@ TEST(Distances, FloorIsTheDistanceOfHalves) {
     for (std::size_t i = 0; i < a.size(); ++i) (half[i] != 0 ? first : second).push_back(a[i]);
     expected.push_back(calo::wasserstein(first, second));
   }
-  EXPECT_NEAR(d.wasserstein.floor, calo::spread(expected).mean, 1e-12);
-  EXPECT_NEAR(d.wasserstein.floor_error, calo::spread(expected).deviation, 1e-12);
+  EXPECT_NEAR(d.estimates.of("wasserstein").floor, calo::spread(expected).mean, 1e-12);
+  EXPECT_NEAR(d.estimates.of("wasserstein").floor_error, calo::spread(expected).deviation, 1e-12);
 }
 
 TEST(Distances, PoissonReplicasCountOnceOnAverage) {

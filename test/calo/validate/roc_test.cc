@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "calo/validate/classifier.h"
+#include "calo/validate/classification.h"
 #include "core/philox.h"
 #include "support/python_peer.h"
 #include "support/temp_folder.h"

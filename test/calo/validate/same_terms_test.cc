@@ -74,7 +74,7 @@ TEST_F(SameTerms, AreCompared) {
   EXPECT_TRUE(validation.only_full.empty() && validation.only_fast.empty());
   for (const auto& group : validation.groups) {
     EXPECT_EQ(group.geometry, "SiW");
-    EXPECT_EQ(group.observable("response").jensen_shannon.value, 0);
+    EXPECT_EQ(group.observable("response").distances.of("jsd").value, 0);
   }
 }
 

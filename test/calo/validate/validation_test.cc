@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <set>
 
@@ -24,10 +25,10 @@ TEST(Validation, OfTheSampleAgainstItselfFindsNothing) {
   ASSERT_EQ(validation.groups.size(), 7u);
   for (const auto& group : validation.groups)
     for (const auto& c : group.observables) {
-      EXPECT_EQ(c.jensen_shannon.value, 0) << c.name;
-      EXPECT_NEAR(c.wasserstein.value, 0, 1e-9) << c.name;
-      EXPECT_EQ(c.separation.value, 0) << c.name;
-      EXPECT_TRUE(!c.has_ks || (c.ks.value < 1e-12 && c.corrected_p_value == 1)) << c.name;
+      EXPECT_EQ(c.distances.of("jsd").value, 0) << c.name;
+      EXPECT_NEAR(c.distances.of("wasserstein").value, 0, 1e-9) << c.name;
+      EXPECT_EQ(c.distances.of("separation").value, 0) << c.name;
+      EXPECT_TRUE(!c.has_ks || (c.distances.of("ks").value < 1e-12 && c.corrected_p_value == 1)) << c.name;
       EXPECT_EQ(c.chi_squared.value, 0) << c.name;
       EXPECT_EQ(c.full_mean, c.fast_mean) << c.name;
       EXPECT_TRUE(std::isfinite(c.full_mean)) << c.name;
@@ -103,10 +104,27 @@ TEST(Validation, ClassifierDoesNotGoByTheConditions) {
   EXPECT_EQ(validation.classified_showers, 300);
   const calo::Auc auc = validation.classifiers.at(0).auc;
   EXPECT_NEAR(auc.value, 0.5, 4 * auc.error);
-  const calo::Validation capped = calo::validate(*full, *fast, {.classifier = {.max_showers = 100}}, pool);
+  const calo::Validation capped = calo::validate(*full, *fast, {.classifiers = {.max_showers = 100}}, pool);
   EXPECT_EQ(capped.classified_showers, 100);
   EXPECT_EQ(capped.classifiers.at(0).test_showers, 20);
 }
+
+// A classifier that does what the test says.
+class TestClassifier : public calo::Classifier {
+ public:
+  using Body = std::function<calo::Classification(const calo::ClassifiedShowers&)>;
+  explicit TestClassifier(Body body) : body_(std::move(body)) {}
+
+  std::string name() const override { return "test"; }
+  std::string title() const override { return "Test"; }
+  bool needs_cells() const override { return true; }
+  calo::Classification classify(const calo::ClassifiedShowers& showers, core::ThreadPool&) const override {
+    return body_(showers);
+  }
+
+ private:
+  Body body_;
+};
 
 // What the classifiers are given: the two samples, then two halves of the full one, each row with its
 // partner.
@@ -118,27 +136,29 @@ TEST(Validation, ClassifiersHaveAFloorBetweenHalvesOfTheFullSimulation) {
   calo::ValidateOptions options;
   int calls = 0;
   const auto classify = [&](const calo::ClassifiedShowers& given) {
+    const calo::Showers &full_showers = given.full.showers, &fast_showers = given.fast.showers;
     ++calls;
     const bool halves = calls == 2;
     const std::size_t rows = halves ? 75 + 45 : 151 + 90;
-    EXPECT_EQ(given.full_features.rows(), rows);
-    EXPECT_EQ(given.fast_features.rows(), rows);
-    EXPECT_EQ(given.full.size(), rows);
-    EXPECT_EQ(given.fast.size(), rows);
+    EXPECT_EQ(given.full.features.rows(), rows);
+    EXPECT_EQ(given.fast.features.rows(), rows);
+    EXPECT_EQ(full_showers.size(), rows);
+    EXPECT_EQ(fast_showers.size(), rows);
     std::set<double> totals;
     for (std::size_t i = 0; i < rows; ++i) {
-      EXPECT_EQ(given.full.conditions[i].incident_energy_mev, given.fast.conditions[i].incident_energy_mev);
+      EXPECT_EQ(full_showers.conditions[i].incident_energy_mev,
+                fast_showers.conditions[i].incident_energy_mev);
       // The first feature is log10 of the incident energy.
-      EXPECT_EQ(given.full_features.row(i)[0], given.fast_features.row(i)[0]);
-      totals.insert(given.full.total_energy_mev(i));
-      if (halves) totals.insert(given.fast.total_energy_mev(i));
+      EXPECT_EQ(given.full.features.row(i)[0], given.fast.features.row(i)[0]);
+      totals.insert(full_showers.total_energy_mev(i));
+      if (halves) totals.insert(fast_showers.total_energy_mev(i));
     }
     EXPECT_EQ(totals.size(), halves ? 2 * rows : rows);  // no shower is in both halves
     calo::Classification result = calo::judge("test", "Test", {0.1, 0.2}, {0.1, 0.3});
     result.auc = {.value = halves ? 0.53 : 0.9, .error = halves ? 0.02 : 0.01};
     return result;
   };
-  options.extra_classifiers.push_back({.needs_showers = true, .classify = classify});
+  options.classifiers.others.push_back(std::make_shared<TestClassifier>(classify));
   const calo::Validation validation = calo::validate(*full, *fast, options, pool);
   EXPECT_EQ(calls, 2);
   ASSERT_EQ(validation.classifiers.size(), 2u);

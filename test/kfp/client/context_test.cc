@@ -57,21 +57,22 @@ TEST_F(ClientContext, AreRead) {
 }
 
 TEST_F(ClientContext, MistakesAreNamedWithTheirPlace) {
-  EXPECT_THAT(error_of("a: {sever: x}"),
-              AllOf(HasSubstr("contexts.yaml: a.sever: "), HasSubstr("did you mean server?")));
-  EXPECT_THAT(error_of("a: {namespace: x}"), HasSubstr("a.server: is missing"));
-  EXPECT_THAT(error_of("a: {server: 3}"), HasSubstr("a.server: is not a text"));
+  EXPECT_THAT(error_of("a: {sever: x}"), AllOf(HasSubstr("contexts.yaml: a: has an unknown field \"sever\""),
+                                               HasSubstr("did you mean server?")));
+  EXPECT_THAT(error_of("a: {namespace: x}"), HasSubstr("a.server: is required"));
+  EXPECT_THAT(error_of("a: {server: 3}"), HasSubstr("a.server: cannot be 3: expected a string"));
   EXPECT_THAT(error_of("a: {server: x, login: {kind: tokn}}"),
-              AllOf(HasSubstr("a.login.kind"), HasSubstr("did you mean token?")));
-  EXPECT_THAT(error_of("a: {server: x, login: {}}"), HasSubstr("a.login.kind: is missing"));
-  EXPECT_THAT(error_of("a: {server: x, login: {kind: token}}"), HasSubstr("a.login.token_file: is missing"));
+              AllOf(HasSubstr("a.login.kind"), HasSubstr("did you mean \"token\"?")));
+  EXPECT_THAT(error_of("a: {server: x, login: {}}"), HasSubstr("a.login.kind: is required"));
+  EXPECT_THAT(error_of("a: {server: x, login: {kind: token}}"), HasSubstr("a.login.token_file: is required"));
   EXPECT_THAT(error_of("a: {server: x, login: {kind: token, token_file: t, cookie_file: c}}"),
               HasSubstr("a.login.cookie_file"));
   EXPECT_THAT(error_of("a: {server: x, login: {kind: none, token_file: t}}"),
               HasSubstr("a.login.token_file"));
-  EXPECT_THAT(error_of("a: {server: x, login: token}"), HasSubstr("a.login: is not a mapping"));
-  EXPECT_THAT(error_of("a: {server: x, token: secret}"), HasSubstr("a.token: is unknown"));
-  EXPECT_THAT(error_of("- a"), HasSubstr("is not a mapping"));
+  EXPECT_THAT(error_of("a: {server: x, login: token}"),
+              HasSubstr("a.login: cannot be \"token\": expected a mapping"));
+  EXPECT_THAT(error_of("a: {server: x, token: secret}"), HasSubstr("a: has an unknown field \"token\""));
+  EXPECT_THAT(error_of("- a"), HasSubstr("expected a mapping"));
   EXPECT_THAT(error_of("a:\n  server: x\n  server: y\n"), HasSubstr("line 3"));
 }
 

@@ -45,7 +45,7 @@ TEST(Reading, NamesThePlaceOfMistakes) {
                     HasSubstr("did you mean parameters?")));
   EXPECT_THAT(refused_file("wrong_type.yaml"),
               AllOf(HasSubstr("deploymentSpec.executors.exec-train.container.command[1]"),
-                    HasSubstr("must be a text"), HasSubstr("put it in quotes")));
+                    HasSubstr("expected a string"), HasSubstr("put it in quotes")));
   EXPECT_THAT(refused_file("duplicate_key.yaml"), AllOf(HasSubstr("line 6"), HasSubstr("\"train\" twice")));
   EXPECT_THAT(refusal("root: {dag: {}, executorLabel: x}"), AllOf(HasSubstr("root"), HasSubstr("both dag")));
   EXPECT_THAT(

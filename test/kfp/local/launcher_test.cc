@@ -230,9 +230,9 @@ TEST(ExecutorOutputTest, IsReadStrictly) {
   for (const std::string text :
        {"", "[]", "null", "{", R"({"parameterValues": {"x": NaN}})",
         R"({"parameterValues": {"x": Infinity}})", R"({"parameterValues": {"x": 1e999}})",
-        R"({"parameterValues": {"x": null}})", R"({"parameterValues": null})", R"({"parameterValues": []})",
-        R"({"unknown": 1})", R"({"parameterValues": {"x": 1, "x": 2}})",
-        R"({"artifacts": {"a": {"artifacts": {}}}})",
+        R"({"parameterValues": {"x": null}})", R"({"parameterValues": []})",
+        R"({"parameterValues": {}, "parameter_values": {}})", R"({"unknown": 1})",
+        R"({"parameterValues": {"x": 1, "x": 2}})", R"({"artifacts": {"a": {"artifacts": {}}}})",
         R"({"artifacts": {"a": {"artifacts": [{"url": "x"}]}}})",
         R"({"artifacts": {"a": {"artifacts": [{"uri": 1}]}}})",
         R"({"artifacts": {"a": {"artifacts": [{"metadata": {"m": null}}]}}})",

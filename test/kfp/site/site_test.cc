@@ -153,7 +153,7 @@ TEST(Site, RefusesNonsenseNamingFileAndField) {
   };
   EXPECT_THAT(refused("imgae: x\n"), HasSubstr("did you mean image"));
   EXPECT_THAT(refused("components: {trian: {}}\n"),
-              HasSubstr("components.trian: is unknown, did you mean train"));
+              HasSubstr("components: has an unknown field \"trian\" (did you mean train?)"));
   EXPECT_THAT(refused("components: {train: {resources: {cpu_limit: lots}}}\n"),
               HasSubstr("components.train.resources.cpu_limit: cannot be \"lots\""));
   EXPECT_THAT(refused("components: {train: {resources: {memory_limit: 4GiB}}}\n"), HasSubstr("4Gi"));
@@ -161,11 +161,12 @@ TEST(Site, RefusesNonsenseNamingFileAndField) {
   EXPECT_THAT(refused("defaults: {resources: {accelerator: {type: x, count: 0}}}\n"), HasSubstr("count"));
   EXPECT_THAT(refused("defaults: {kubernetes: {podMetadata: {lables: {}}}}\n"),
               HasSubstr("defaults.kubernetes.podMetadata"));
-  EXPECT_THAT(refused("defaults: {env: [A]}\n"), HasSubstr("defaults.env: is not a mapping"));
+  EXPECT_THAT(refused("defaults: {env: [A]}\n"),
+              HasSubstr("defaults.env: cannot be [\"A\"]: expected a mapping"));
   EXPECT_THAT(refused("defaults: {cache: 1}\n"), HasSubstr("defaults.cache"));
   EXPECT_THAT(refused("defaults: {retry: {count: -1}}\n"), HasSubstr("defaults.retry.count"));
   EXPECT_THAT(refused("pipeline: {workspace: 3}\n"), HasSubstr("pipeline.workspace"));
-  EXPECT_THAT(refused("- a\n"), HasSubstr("not a mapping"));
+  EXPECT_THAT(refused("- a\n"), HasSubstr("expected a mapping"));
 }
 
 TEST(Site, ShippedFilesAreRead) {

@@ -5,90 +5,12 @@
 #include <set>
 
 #include "core/error.h"
-#include "kfp/component/field.h"
+#include "core/json_reader.h"
 
 namespace kfp::argo {
 namespace {
 
 using nlohmann::json;
-
-// Fills a struct from the fields that its describe() names.
-class Reader {
- public:
-  Reader(const json& value, std::filesystem::path source, std::string place)
-      : value_(value), source_(std::move(source)), place_(std::move(place)) {
-    if (!value_.is_object()) fail(place_, "is no mapping");
-  }
-
-  template <class T>
-  void operator()(const char* name, T& member) {
-    known_.emplace_back(name);
-    const auto found = value_.find(name);
-    if (found == value_.end() || found->is_null()) return;
-    read(*found, below(name), member);
-  }
-
-  void done() const {
-    for (const auto& [name, value] : value_.items()) {
-      if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
-      const std::string close = nearest(name, known_);
-      throw core::InputError({.message = fmt::format("has an unknown option \"{}\"", name),
-                              .file = source_,
-                              .field = place_,
-                              .hint = close.empty() ? fmt::format("there are {}", fmt::join(known_, ", "))
-                                                    : fmt::format("did you mean {}?", close)});
-    }
-  }
-
- private:
-  [[noreturn]] void fail(const std::string& place, const std::string& message) const {
-    throw core::InputError({.message = message, .file = source_, .field = place});
-  }
-
-  std::string below(const std::string& name) const { return place_.empty() ? name : place_ + "." + name; }
-
-  void read(const json& value, const std::string& place, std::string& member) const {
-    if (!value.is_string()) fail(place, "is no text");
-    member = value.get<std::string>();
-  }
-  void read(const json& value, const std::string& place, bool& member) const {
-    if (!value.is_boolean()) fail(place, "is neither true nor false");
-    member = value.get<bool>();
-  }
-  void read(const json& value, const std::string& place, std::int64_t& member) const {
-    if (!value.is_number_integer() || value < 0) fail(place, "is no integer from 0");
-    member = value.get<std::int64_t>();
-  }
-  void read(const json& value, const std::string&, json& member) const { member = value; }
-  template <class T>
-  void read(const json& value, const std::string& place, std::optional<T>& member) const {
-    member.emplace();
-    read(value, place, *member);
-  }
-  template <class T>
-  void read(const json& value, const std::string& place, std::vector<T>& member) const {
-    if (!value.is_array()) fail(place, "is no list");
-    for (std::size_t i = 0; i < value.size(); ++i)
-      read(value[i], fmt::format("{}[{}]", place, i), member.emplace_back());
-  }
-  template <class T>
-  void read(const json& value, const std::string& place, std::map<std::string, T>& member) const {
-    if (!value.is_object()) fail(place, "is no mapping");
-    for (const auto& [name, element] : value.items()) read(element, place + "." + name, member[name]);
-  }
-  template <class T>
-  requires requires(T t, Reader& reader) { t.describe(reader); }
-  void read(const json& value, const std::string& place, T& member) const {
-    Reader reader(value, source_, place);
-    member.describe(reader);
-    reader.done();
-  }
-
-  const json& value_;
-  std::filesystem::path source_;
-  std::string place_;
-  std::vector<std::string> known_;
-};
 
 void need(bool given, const std::string& field, const std::string& message) {
   if (!given) throw core::InputError({.message = message, .field = field});
@@ -159,9 +81,8 @@ void check_options(const ArgoOptions& options) {
 ArgoOptions options_from_json(const json& value, const std::filesystem::path& source,
                               const std::string& place) {
   ArgoOptions options;
-  Reader reader(value, source, place);
-  options.describe(reader);
-  reader.done();
+  core::JsonPlace at(source, place);
+  core::read_json(options, value, at);
   try {
     check_options(options);
   } catch (const core::InputError& error) {

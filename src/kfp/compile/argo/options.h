@@ -112,7 +112,7 @@ struct KerberosTicket {
     v("key", key);
     v("secret_path", secret_path);
     v("ticket_path", ticket_path);
-    v("uid", uid);
+    v("uid", uid, {.min = 0});
     v("image", image);
   }
 };

@@ -42,9 +42,9 @@ TEST(ArgoOptions, AreReadFromJson) {
 TEST(ArgoOptions, NonsenseIsAnErrorWithItsPlace) {
   const json host = {{"host_path", "/a"}, {"mount_path", "/eos"}};
   const std::pair<json, const char*> wrong[] = {
-      {{{"volumes", 1}}, "site.yaml: argo: has an unknown option \"volumes\" (did you mean volume?)"},
-      {{{"volume", {{"claim", "c"}, {"path", "/x"}}}}, "argo.volume: has an unknown option \"path\""},
-      {{{"volume", {{"claim", 5}}}}, "argo.volume.claim: is no text"},
+      {{{"volumes", 1}}, "site.yaml: argo: has an unknown field \"volumes\" (did you mean volume?)"},
+      {{{"volume", {{"claim", "c"}, {"path", "/x"}}}}, "argo.volume: has an unknown field \"path\""},
+      {{{"volume", {{"claim", 5}}}}, "argo.volume.claim: cannot be 5: expected a string (put it in quotes)"},
       {{{"volume", json::object()}}, "argo.volume: needs claim or host_path"},
       {{{"volume", {{"claim", "c"}, {"host_path", "/x"}}}}, "argo.volume: needs claim or host_path"},
       {{{"volume", {{"claim", "c"}, {"mount_path", "data"}}}}, "argo.volume.mount_path: is no absolute path"},
@@ -56,14 +56,15 @@ TEST(ArgoOptions, NonsenseIsAnErrorWithItsPlace) {
       {{{"s3", {{"bucket", "b"}, {"endpoint", "https://e"}}}}, "without a scheme"},
       {{{"s3", {{"bucket", "b"}, {"endpoint", "e"}, {"access_key", {{"name", "n"}}}}}},
        "argo.s3.access_key: needs"},
-      {{{"host_volumes", host}}, "argo.host_volumes: is no list"},
+      {{{"host_volumes", host}}, "expected a list"},
       {{{"host_volumes", {host, host}}}, "/eos has two volumes"},
       {{{"secret_volumes", {{{"mount_path", "/s"}}}}}, "argo.secret_volumes.secret: is missing"},
-      {{{"kerberos", {{"uid", -1}}}}, "argo.kerberos.uid: is no integer from 0"},
+      {{{"kerberos", {{"uid", -1}}}},
+       "argo.kerberos.uid: cannot be -1: expected an integer (allowed: at least 0)"},
       {{{"kerberos", {{"key", "../x"}}}}, "argo.kerberos.key: is no key"},
-      {{{"pod_labels", {{"a", 1}}}}, "argo.pod_labels.a: is no text"},
+      {{{"pod_labels", {{"a", 1}}}}, "argo.pod_labels.a: cannot be 1: expected a string"},
       {{{"name", "a"}, {"generate_name", "b"}}, "argo.name: stands beside generate_name"},
-      {json::array(), "argo: is no mapping"},
+      {json::array(), "argo: cannot be []: expected a mapping"},
   };
   for (const auto& [value, message] : wrong)
     EXPECT_THAT([&] { read(value); }, ThrowsMessage<core::InputError>(HasSubstr(message))) << value;

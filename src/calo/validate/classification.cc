@@ -1,11 +1,10 @@
-#include "calo/validate/classifier.h"
+#include "calo/validate/classification.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
 
-#include "calo/validate/logistic.h"
 #include "core/philox.h"
 
 namespace calo {
@@ -87,25 +86,6 @@ Classification judge(std::string name, std::string title, const std::vector<doub
   result.roc = roc_curve(result.full_scores, result.fast_scores);
   result.calibration = calibration_curve(result.full_scores, result.fast_scores);
   result.test_showers = static_cast<std::int64_t>(full_logits.size());
-  return result;
-}
-
-Classification classify_high_level(const FeatureTable& full, const FeatureTable& fast,
-                                   const ClassifierOptions& options, core::ThreadPool& pool) {
-  const Split split = split_rows(full.rows(), options.seed);
-  const LogisticRegression model =
-      LogisticRegression::fit({.negative = full, .positive = fast, .rows = split.train},
-                              {.negative = full, .positive = fast, .rows = split.validation}, pool);
-  std::vector<double> full_logits, fast_logits;
-  for (const std::size_t row : split.test) {
-    full_logits.push_back(model.logit(full.row(row)));
-    fast_logits.push_back(model.logit(fast.row(row)));
-  }
-  Classification result = judge("high_level", "Classifier on high-level features", full_logits, fast_logits);
-  result.train_showers = static_cast<std::int64_t>(split.train.size());
-  result.validation_showers = static_cast<std::int64_t>(split.validation.size());
-  result.l2 = model.l2();
-  result.features = full.names;
   return result;
 }
 
