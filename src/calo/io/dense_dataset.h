@@ -27,7 +27,7 @@ class DenseDataset {
 
   std::int64_t rows() const { return rows_; }
   std::int64_t cells() const { return cells_; }
-  /// Number of rows in a block that makes no chunk be decompressed twice.
+  /// Number of rows such that blocks of a multiple of it decompress no chunk twice.
   std::int64_t rows_per_band() const { return rows_per_band_; }
 
   /// Appends rows [begin, end) to `out`; conditions[i] belongs to row begin + i.

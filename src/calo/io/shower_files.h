@@ -30,7 +30,7 @@ struct Twin {
   bool same_file = false;  ///< true for a link, false for a copy
 };
 
-/// For each file, the earlier one that is the same file or has equal content. Contents are compared only if
+/// For each file, another one that is the same file or has equal content. Contents are compared only if
 /// the sizes are equal, and completely only if samples are equal.
 /// @throws core::InputError if a file cannot be read
 std::vector<std::optional<Twin>> find_twins(const std::vector<std::filesystem::path>& files);

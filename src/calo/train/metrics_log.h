@@ -9,7 +9,7 @@
 
 namespace calo {
 
-/// TensorBoard's event files: records of protobuf Events behind masked CRC-32C checksums.
+/// TensorBoard's event files: records of protobuf Events, each after a masked CRC-32C checksum.
 class EventFile {
  public:
   /// @param time_unix_s  start of the training, s since 1970

@@ -123,7 +123,7 @@ class Fit {
     return std::max<std::size_t>(1, (showers + size / 2) / size);
   }
 
-  // Continues at the position of a checkpoint, if there is one.
+  // Runs an epoch, or the rest of it after a checkpoint.
   void run_epoch(core::Progress& progress) {
     const TrainingData::Epoch epoch =
         data_.epoch(training_, options_.seed, static_cast<std::uint64_t>(epoch_));
@@ -364,8 +364,8 @@ class Fit {
     if (options_.log_folder.empty()) return;
     std::filesystem::create_directories(options_.log_folder);
     lines_.open(options_.log_folder / "metrics.jsonl");
-    // A resumed training keeps the times of its first part. The first epoch's start is estimated from the
-    // duration of a later one.
+    // A resumed training keeps the times of its first part: its log starts no later than the end of the first
+    // epoch.
     double begun = now_unix_s();
     if (!result_.history.empty()) begun = std::min(begun, result_.history.front().time_unix_s);
     events_.emplace(options_.log_folder, begun);

@@ -201,7 +201,7 @@ TEST(CascadeFile, DenseAndSparseShowersAreTheSameAndNothingIsAllocatedAfterAWarm
                       sparse.energies_of(i)[k]);
           }
         EXPECT_EQ(sum, sum_of_hits) << contract;
-        // Particles of one event have noise of their own.
+        // Particles of one event have separate noise.
         EXPECT_NE(std::vector<float>(sparse.energies_of(0).begin(), sparse.energies_of(0).end()),
                   std::vector<float>(sparse.energies_of(1).begin(), sparse.energies_of(1).end()));
         const std::int64_t before = test::allocations();

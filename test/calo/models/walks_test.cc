@@ -101,7 +101,7 @@ TEST(Teacher, SplitsOfAShowerGiveTheShower) {
                          ++cells;
                          found += part;
                        }
-                     // One number more than the network has: a walk that writes beyond its row is seen.
+                     // One more number than the network needs, to detect a walk that writes beyond its row.
                      rows.emplace_back(static_cast<std::size_t>(nets[split.net].inputs) + 1, -77.0f);
                      return rows.back().data();
                    });

@@ -174,14 +174,14 @@ class Opener {
                          value > 2 ? " (degrees?)" : "", count, rows.conditions.size(), range);
     };
     if (bad_theta > 0)
-      refuse({.message = text(theta, bad_theta, "0 and pi"),
+      refuse({.message = text(theta, bad_theta, "0 to pi"),
               .file = file.path(),
               .field = "incident_theta",
               .hint = "angles in files are in radians"},
              options_, notes);
     if (bad_phi > 0)
       notes.push_back(
-          {.file = file.path(), .object = "incident_phi", .text = text(phi, bad_phi, "-2 pi and 2 pi")});
+          {.file = file.path(), .object = "incident_phi", .text = text(phi, bad_phi, "-2 pi to 2 pi")});
   }
 
   // A virtual dataset gathers showers of other files. If these are inputs too, they would be read twice.
