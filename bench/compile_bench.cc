@@ -1,6 +1,5 @@
 // Compiles a pipeline of 1000 tasks to IR YAML with calopipe's DSL and with the Python SDK, which must give
-// the same
-// data. usage: compile_bench [TASKS]   (CALOPIPE_PYTHON is a Python with kfp)
+// the same data. usage: compile_bench [TASKS]   (CALOPIPE_PYTHON is a Python with kfp)
 #include <fmt/format.h>
 
 #include <cstdlib>

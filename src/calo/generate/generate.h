@@ -53,8 +53,7 @@ struct GenerateReport {
 /// Writes showers to `out` block by block, in bounded memory. The latent noise of shower i depends only on
 /// (seed, i): showers are the same for any batch size and number of threads.
 /// @throws core::UsageError (nothing to generate, unknown geometry), core::InputError (`like` has another
-/// mesh
-///         or invalid energies; infer::NotFiniteError: the model makes cells that are NaN or infinite),
+///         mesh or invalid energies; infer::NotFiniteError: the model makes cells that are NaN or infinite),
 ///         core::Interrupted (nothing is written)
 GenerateReport generate(ShowerSource& model, const GenerateOptions& options, const std::filesystem::path& out,
                         core::ThreadPool& pool);

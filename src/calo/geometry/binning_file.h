@@ -51,7 +51,7 @@ class Binning {
   /// The only mesh with this number of cells.
   /// @param data  file whose dataset has this number of cells, for the message
   /// @throws core::InputError if no mesh has it (the message has both numbers), or meshes of several
-  /// particles do
+  ///         particles do
   const VoxelMesh& mesh(std::uint64_t num_cells, const std::filesystem::path& data,
                         const std::string& dataset) const;
 

@@ -66,7 +66,7 @@ class VoxelMesh {
   VoxelMesh() : VoxelMesh(Cylinder{}) {}
 
   /// @throws core::UsageError if a number of cells or a size is not positive, or the mesh has 2^31 or more
-  /// cells
+  ///         cells
   explicit VoxelMesh(const Cylinder& cylinder);
 
   /// @param size_z_mm depth of one layer; 0 = unknown

@@ -21,9 +21,8 @@ struct DatasetReport {
   };
 
   DatasetInfo info;
-  std::vector<Group>
-      groups;  ///< by geometry, energy and angle; one group per geometry if there are many energies
-  double filled_fraction = 0;                          ///< share of cells that are not zero
+  std::vector<Group> groups;   ///< by geometry, energy and angle; one per geometry if there are many energies
+  double filled_fraction = 0;  ///< share of cells that are not zero
   double smallest_cell_mev = 0, largest_cell_mev = 0;  ///< range of the cells above zero
   std::vector<double> longitudinal;                    ///< mean share of the energy in each layer
   std::int64_t nan_cells = 0, negative_cells = 0, empty_showers = 0, saturated_cells = 0;

@@ -79,9 +79,8 @@ std::optional<double> mean_sim_time_s(const std::vector<Conditions>& conditions)
 class ShowerReader {
  public:
   /// @throws core::InputError with file, dataset and fault (missing, not HDF5, truncated, unknown layout,
-  /// wrong
-  ///         shape, empty, invalid angles, the same showers twice); core::UsageError if a filter matches
-  ///         nothing
+  ///         wrong shape, empty, invalid angles, the same showers twice); core::UsageError if a filter
+  ///         matches nothing
   static std::unique_ptr<ShowerReader> open(const std::filesystem::path& path, const ReadOptions& options,
                                             core::ThreadPool& pool);
   virtual ~ShowerReader() = default;

@@ -43,8 +43,7 @@ struct ModelFolder {
   void write(const std::filesystem::path& folder) const;
   /// @param shapes  the tensors that a description requires
   /// @throws core::InputError: not a model folder, another format version, or weights that are missing, not
-  /// finite,
-  ///         or of other shapes than the description requires
+  ///         finite, or of other shapes than the description requires
   static ModelFolder read(
       const std::filesystem::path& folder,
       const std::function<TensorShapes(const ModelDescription&, const Transform&)>& shapes);

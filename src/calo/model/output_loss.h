@@ -14,7 +14,7 @@ Output output_of(const std::string& out_activation);
 
 /// Loss of `count` cells as if all were empty (target 0), in one pass that the compiler vectorises.
 /// @param z  input: logits without bias; output: `scale` times the derivative of the loss with respect to the
-/// logit
+///        logit
 double empty_cells(Output output, float* z, const float* bias, std::size_t count, float scale);
 
 /// Difference in loss between a hit with a target and an empty cell: loss of the empty cell minus that of the

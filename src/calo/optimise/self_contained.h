@@ -11,8 +11,7 @@ namespace calo {
 /// @param file path of the model
 /// @param properties with which it was loaded (infer::Generator::properties)
 /// @throws core::InputError if it is not an ONNX file, a weights file cannot be used (infer::external_bytes),
-/// or
-///         the result exceeds protobuf's 2 GiB
+///         or the result exceeds protobuf's 2 GiB
 std::string self_contained(const std::filesystem::path& file,
                            const std::map<std::string, std::string>& properties);
 

@@ -59,8 +59,7 @@ struct PreprocessReport {
 /// `report.json`, `report.md`, `calopipe.json`. The memory does not grow with the data. Logs warnings of
 /// unusual data and of what was not read.
 /// @throws core::InputError (a limit is exceeded, no shower is left, a geometry is not in the one-hot,
-/// incident
-///         energies are in GeV)
+///         incident energies are in GeV)
 PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& options,
                             const std::filesystem::path& folder, core::ThreadPool& pool);
 

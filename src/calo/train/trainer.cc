@@ -402,8 +402,8 @@ class Fit {
   std::int64_t epoch_ = 0, step_ = 0, waited_ = 0;
   // State of the current epoch.
   EpochRecord record_;
-  std::size_t part_ = 0, batch_ = 0,
-              done_ = 0;  // the next part and batch, and the number of showers before them
+  // Next part and batch, and number of showers before them.
+  std::size_t part_ = 0, batch_ = 0, done_ = 0;
   double epoch_seconds_ = 0;
   Clock::time_point last_checkpoint_;
   std::ofstream lines_;

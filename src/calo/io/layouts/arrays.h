@@ -22,8 +22,7 @@ Content open_arrays(const hdf5::File& file, const ReadOptions& options, const Ar
 
 /// Writer of one file with dense cells and columns of conditions.
 /// @param flat  true as in the CaloChallenge: flat cells in the order [z, phi, r], and angles only if they
-/// are not
-///        90 degrees and 0; false as in Par04: cells [r, phi, z]
+///        are not 90 degrees and 0; false as in Par04: cells [r, phi, z]
 std::unique_ptr<ShowerWriter> create_arrays(const std::filesystem::path& path, const WriteOptions& options,
                                             bool flat, core::ThreadPool& pool);
 

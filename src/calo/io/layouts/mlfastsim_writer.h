@@ -8,8 +8,7 @@
 namespace calo::layouts {
 
 /// @throws core::UsageError if the layout cannot store the showers: energies not in whole GeV, phi, angles
-/// with
-///         more than 4 digits after the point, or too many times
+///         with more than 4 digits after the point, or too many times
 void check_mlfastsim(const Wanted& wanted);
 
 /// Writer of a folder of `GEO/GEO_angle_DEG.h5`, or of one such file if the path ends in .h5 or .hdf5.

@@ -159,8 +159,8 @@ class CascadeGraph {
   };
   struct Level {
     std::vector<Group> groups;  // by colour; empty if there is nothing to split
-    std::vector<std::string>
-        gather;  // by number of finished colours: indices of the next level's energies in their source
+    // By number of finished colours: indices of the next level's energies in their source.
+    std::vector<std::string> gather;
     std::string cos_sin;  // [2, 2 * nodes of a ring]: cosine and sine, for the components of a vector
     std::string moments;  // [nodes, 3]: x, y and 1
     std::string first_child, second_child;

@@ -44,7 +44,7 @@ struct SplitRows {
 /// Sum over the splits of −ln of their density: that of the class, and that of ln(a/b) if both parts have
 /// energy.
 /// @param gradient  `[count, stride]`, the derivative of the sum with respect to the outputs; null = not
-/// needed
+///        needed
 /// @param spectra   null = none
 double split_loss(const SplitRows& rows, float threshold_mev, const Spectra* spectra, float* gradient,
                   SpectraGradient* spectra_gradient);
