@@ -5,8 +5,8 @@
 
 namespace bench {
 
-/// Seconds of one call, the best of several rounds: what the machine can do when nothing else disturbs it.
-/// Runs once to warm up, then rounds of at least `round_seconds`.
+/// Seconds of one call, the best of several rounds: the speed of the machine without disturbance. Calls body
+/// once to warm up, then in rounds of at least `round_seconds`.
 template <class Body>
 double best_seconds(const Body& body, double round_seconds = 0.5, int rounds = 5) {
   using Clock = std::chrono::steady_clock;

@@ -1,5 +1,5 @@
-// Compiling a pipeline of 1000 tasks to IR YAML: our DSL beside the Python SDK, which must give the same
-// data. usage: compile_bench [TASKS]   (CALOPIPE_PYTHON names a Python with kfp)
+// Compiles a pipeline of 1000 tasks to IR YAML with calopipe's DSL and with the Python SDK, which must give
+// the same data. usage: compile_bench [TASKS]   (CALOPIPE_PYTHON is a Python with kfp)
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -17,7 +17,7 @@ namespace {
 using kfp::dsl::ContainerComponent;
 using enum kfp::ir::ParameterType;
 
-// Each task takes the number that the one before it gave.
+// Each task takes the number that the previous one gave.
 kfp::ir::Pipeline compile_chain(int tasks) {
   const ContainerComponent step{.name = "step",
                                 .inputs = {{"n", kfp::dsl::parameter(kNumberInteger)}},
@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
   }
   row("Python SDK, to YAML", peer);
   if (data_of(kfp::ir::read_pipeline(folder / "chain.yaml")) != data_of(kfp::ir::parse_pipeline(yaml))) {
-    fmt::print("  the two are not the same pipeline\n");
+    fmt::print("  the two pipelines differ\n");
     return 1;
   }
 }

@@ -1,6 +1,7 @@
-// Convolutional generators of three kinds on one thread: the inference engine on each of its instruction
-// sets, onnxruntime (all its optimisations), and the machine's limit of products and sums. Rounds of each in
-// turn, CPU time of the thread: other load disturbs less.
+// Runs convolutional generators of three kinds on one thread with the inference engine and each of its
+// instruction sets, with onnxruntime (all its optimisations), and measures the machine's limit of
+// multiplications and additions. Rounds alternate, and times are CPU times of the thread, so that other load
+// disturbs less.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -43,7 +44,7 @@ std::int64_t product(const Extents& extents) {
   return out;
 }
 
-// A graph layer by layer, with random weights; rows of any number.
+// A graph built layer by layer, with random weights and any number of rows.
 class Graph {
  public:
   Graph(std::string title, std::int64_t channels, Extents places, int opset)
@@ -54,10 +55,10 @@ class Graph {
   }
 
   std::string name;
-  Extents row;            // of the input
-  double operations = 0;  // multiplications and additions of a row
+  Extents row;            // shape of the input
+  double operations = 0;  // number of multiplications and additions for a row
 
-  // A latent vector to channels at places.
+  // Dense layer from a latent vector to channels at positions.
   Graph& dense(std::int64_t channels, const Extents& places) {
     const std::int64_t in = channels_, out = channels * product(places);
     const std::string weight = constant({out, in}, in), bias = constant({out}, 25);
@@ -118,7 +119,7 @@ class Graph {
   }
   Extents with_rows() const { return join({-1, channels_}, places_); }
   std::string fresh() { return "v" + std::to_string(count_++); }
-  // Normal around a middle, of a size that keeps sums over `terms` near 1.
+  // Normal random numbers around `middle`, scaled so that sums over `terms` are near 1.
   std::string constant(const Extents& shape, std::int64_t terms, float middle = 0) {
     std::vector<float> numbers(static_cast<std::size_t>(product(shape)));
     const float deviation = 1 / std::sqrt(static_cast<float>(terms));

@@ -9,7 +9,7 @@
 
 namespace bench {
 
-/// The same network written as one writes it in LibTorch: dense input, module calls, autograd. The peer.
+/// The peer: the same network in usual LibTorch style, with dense input, module calls and autograd.
 class EagerVae {
  public:
   EagerVae(const calo::ModelDescription& description, const calo::Weights& weights)

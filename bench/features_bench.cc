@@ -1,5 +1,6 @@
-// High-level features of 10 000 showers of 40 500 cells: ours beside numpy's, from one file, with the memory
-// that it took. usage: features_bench [SHOWERS] [FILE]   (CALOPIPE_PYTHON names a Python with numpy and h5py)
+// Computes high-level features of 10 000 showers of 40 500 cells with calopipe and with numpy, from one file,
+// and shows the memory.
+// usage: features_bench [SHOWERS] [FILE]   (CALOPIPE_PYTHON is a Python with numpy and h5py)
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@ int main(int argc, char** argv) {
       std::filesystem::temp_directory_path() / fmt::format("calopipe-features-{}.hdf5", getpid());
   calo::VoxelMesh mesh;
   {
-    // The showers of the source again and again, until there are enough.
+    // Repeats the showers of the source until there are enough.
     const auto reader = calo::ShowerReader::open(source, {}, pool);
     const calo::Showers showers = calo::read_all(*reader);
     mesh = reader->info().mesh;

@@ -1,4 +1,4 @@
-"""High-level features of a CaloChallenge file by numpy, as the CaloChallenge defines them: seconds of reading, of computing."""
+"""Computes the CaloChallenge's high-level features of a file with numpy. Prints the seconds of reading and of computing."""
 import sys
 import time
 

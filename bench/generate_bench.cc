@@ -1,4 +1,5 @@
-// Generation: the engine (to sparse hits) beside plain LibTorch and the limits of the machine.
+// Measures generation with the engine (to sparse hits) and with plain LibTorch, and the limits of the
+// machine.
 #include <dnnl.h>
 #include <fmt/format.h>
 #include <omp.h>
@@ -15,8 +16,8 @@ int main() {
   core::ThreadPool pool;
   calo::ModelFolder model;
   const std::int64_t cells = model.transform.mesh.num_cells();
-  // Means that fall off around the axis and along it, so that the threshold leaves as many cells as in real
-  // use.
+  // Means decrease with the distance from the axis and along it, so that the threshold keeps as many cells as
+  // in practice.
   model.description.output_bias = "data_mean";
   std::vector<float> means(static_cast<std::size_t>(cells));
   for (std::size_t i = 0; i < means.size(); ++i) {
@@ -33,7 +34,7 @@ int main() {
   at::set_num_threads(pool.size());
   const torch::NoGradGuard no_gradients;
 
-  // Rate at which the output layer's weights can be read, from wherever they lie.
+  // Rate at which the output layer's weights can be read, from cache or memory.
   const std::vector<float> weights(static_cast<std::size_t>(cells * hidden), 1.0f);
   const double reading = bench::best_seconds([&] {
     pool.for_each(static_cast<std::size_t>(pool.size()), [&](std::size_t worker) {

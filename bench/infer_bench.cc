@@ -31,7 +31,7 @@ using calo::infer::Particle;
 using calo::infer::Precision;
 
 struct Times {
-  double least = 1e300, median = 1e300;  // of one call, the best round's
+  double least = 1e300, median = 1e300;  // of one call, in the best round
   void take(double round_least, double round_median) {
     least = std::min(least, round_least);
     median = std::min(median, round_median);

@@ -1,7 +1,6 @@
-"""onnxruntime on one thread, beside the engine, asked line by line in JSON.
-
-{"file", "batch", "seconds"}: CPU seconds of a run, {"least", "median"}. {"start": file}: {"seconds"} that a session takes to
-be made. {}: {"version"}.
+"""Runs onnxruntime on one thread for comparison with the engine. Requests and answers are lines of JSON.
+{"file", "batch", "seconds"}: CPU seconds of a run, {"least", "median"}. {"start": file}: {"seconds"} to create a session.
+{}: {"version"}.
 """
 
 import json

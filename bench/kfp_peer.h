@@ -11,23 +11,23 @@
 
 namespace bench {
 
-/// A folder of its own for one benchmark.
+/// A temporary folder for one benchmark.
 class TempFolder : public core::TempFolder {
  public:
   TempFolder() : core::TempFolder("bench") {}
 };
 
-/// The Python with the SDK; null where CALOPIPE_PYTHON is not set.
+/// Python with the SDK; null if CALOPIPE_PYTHON is not set.
 inline const char* python() {
   return std::getenv("CALOPIPE_PYTHON");
 }
 
-/// PATH with that Python first, as inside of its virtual environment.
+/// PATH with that Python first, as in its virtual environment.
 inline std::string peer_path() {
   return std::filesystem::path(python()).parent_path().string() + ":" + std::getenv("PATH");
 }
 
-/// Runs bench/kfp_peer.py. @return the seconds that it measured; negative where it failed
+/// Runs bench/kfp_peer.py. @return the seconds that it measured; negative on failure
 inline double kfp_peer(const std::string& what, const std::filesystem::path& folder, int count) {
   const std::filesystem::path result = folder / "seconds";
   const std::string command =

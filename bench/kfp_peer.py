@@ -1,4 +1,4 @@
-"""The Python SDK beside our benchmarks; seconds go to FILE, since kfp.local prints what tasks print.
+"""Runs the Python SDK for comparison with calopipe. Writes seconds to FILE, because kfp.local prints the output of tasks.
 
 kfp_peer.py compile-tasks FOLDER COUNT         FOLDER/tasks-COUNT.yaml: tasks of an empty Python component in a row
 kfp_peer.py run-tasks FOLDER COUNT FILE        the same with kfp.local, in FOLDER: seconds of the run, the best of some
@@ -64,10 +64,10 @@ def main():
     if what == 'run-tasks':
         local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / 'outputs'))
         logging.disable(logging.CRITICAL)
-        # The interpreter that PATH names, as the commands of the component do.
+        # The interpreter in PATH, which the commands of the component use too.
         sys.executable = shutil.which('python3')
         tasks = in_a_row(count)
-        # The best of many: what the machine can do when nothing else disturbs it.
+        # The best of many rounds: the speed of the machine without disturbance.
         seconds, end = float('inf'), time.perf_counter() + ROUNDS_SECONDS
         while time.perf_counter() < end:
             begin = time.perf_counter()

@@ -1,6 +1,6 @@
-// What a task costs here beyond its program: our runner beside kfp.local, which runs the same compiled
-// pipeline of empty Python components, and beside plain posix_spawn of the same programs. usage: local_bench
-// (CALOPIPE_PYTHON names a Python with kfp)
+// Measures the cost of a local task beyond its program: with calopipe's runner, with kfp.local for the same
+// compiled pipeline of empty Python components, and with plain posix_spawn of the same programs.
+// usage: local_bench   (CALOPIPE_PYTHON is a Python with kfp)
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
@@ -26,7 +26,7 @@ namespace {
 
 constexpr double kRoundsSeconds = 8;  // as in kfp_peer.py
 
-// The best of many rounds: what the machine can do when nothing else disturbs it.
+// The best of many rounds: the speed of the machine without disturbance.
 double best_seconds(const std::function<void()>& body) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::duration<double>(kRoundsSeconds);
@@ -43,7 +43,7 @@ struct Cost {
   double task_ms = 0, run_ms = 0;
 };
 
-// What one more task costs, and what a run costs without any: from runs of few and of many tasks.
+// Cost of one more task, and of a run without tasks, from runs with few and with many tasks.
 struct Counts {
   int few = 5, many = 45;
 };
@@ -58,7 +58,7 @@ Cost cost_of(const Counts& counts, const std::function<double(int)>& seconds_of)
   std::exit(1);
 }
 
-// One after another, with the output thrown away.
+// Runs programs one after another and discards their output.
 void spawn(std::vector<std::string> words, int count) {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
@@ -83,7 +83,7 @@ void run_here(const kfp::ir::Pipeline& pipeline, const std::filesystem::path& st
   if (result.run.state != kfp::local::State::kSucceeded) fail("a run failed: " + result.run.error);
 }
 
-// Tasks in a row that run `true`.
+// A sequence of tasks that run `true`.
 kfp::ir::Pipeline tasks_of_true(int count) {
   const kfp::dsl::ContainerComponent nothing{.name = "nothing", .image = "none", .command = {"true"}};
   kfp::dsl::Pipeline pipeline("tasks");
@@ -95,7 +95,7 @@ kfp::ir::Pipeline tasks_of_true(int count) {
   return kfp::dsl::compile(pipeline);
 }
 
-// The program of the component that the peer compiled, as the launcher would call it.
+// Program of the component that the peer compiled, as the launcher would call it.
 std::vector<std::string> program_of(const kfp::ir::Pipeline& pipeline, const std::filesystem::path& folder) {
   const nlohmann::json container =
       kfp::ir::to_json(pipeline.spec)
@@ -116,7 +116,7 @@ void row(const char* name, const Cost& cost, const Cost& limit) {
              cost.task_ms, cost.task_ms - limit.task_ms, cost.run_ms);
 }
 
-// The same compiled pipelines of Python components by both runners.
+// Runs the same compiled pipelines of Python components with both runners.
 void beside_kfp(const std::string& title, const bench::TempFolder& folder, const Counts& counts) {
   for (const int count : {counts.few, counts.many})
     if (bench::kfp_peer("compile-tasks", folder.path(), count) < 0) fail("kfp cannot compile");
@@ -150,7 +150,7 @@ int main() {
     return best_seconds([&, tasks = tasks_of_true(count)] { run_here(tasks, folder / "store"); });
   });
   const Cost limit = cost_of(counts, [](int count) { return best_seconds([&] { spawn({"true"}, count); }); });
-  fmt::print("local tasks, one after another, that run `true`\n");
+  fmt::print("local tasks that run `true` one after another\n");
   row("calopipe", ours, limit);
   row("posix_spawn of the same program", limit, limit);
   fmt::print("  per task, ours / posix_spawn: {:.3f}\n", ours.task_ms / limit.task_ms);
@@ -158,13 +158,13 @@ int main() {
     fmt::print("kfp.local: CALOPIPE_PYTHON is not set\n");
     return 0;
   }
-  // Every side finds the same Python.
+  // All programs find the same Python.
   const std::string path = bench::peer_path();
   setenv("PATH", path.c_str(), 1);
   beside_kfp("… that run a Python component that does nothing", folder, {.few = 2, .many = 12});
-  // Beside an interpreter's start the runners hardly show.
+  // The start of an interpreter takes much longer than the runners.
   std::filesystem::create_directory(folder / "bin");
   std::filesystem::create_symlink("/bin/true", folder / "bin/python3");
   setenv("PATH", ((folder / "bin").string() + ":" + path).c_str(), 1);
-  beside_kfp("… the same with `true` in place of the Python interpreter: the runners alone", folder, counts);
+  beside_kfp("… the same with `true` instead of the Python interpreter: only the runners", folder, counts);
 }

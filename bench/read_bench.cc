@@ -1,5 +1,5 @@
-// Reading: our reader beside h5py on the same gzip file, and beside bare decompression of its chunks.
-// usage: read_bench FILE   (MLFastSim or Par04 layout; CALOPIPE_PYTHON names a Python with h5py)
+// Reads a gzip file with calopipe and with h5py, and only decompresses its chunks.
+// usage: read_bench FILE   (MLFastSim or Par04 layout; CALOPIPE_PYTHON is a Python with h5py)
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -13,7 +13,7 @@
 
 namespace {
 
-// Best of five reads of every cell by h5py, in its own process.
+// Best of five reads of all cells with h5py, in a separate process.
 double h5py_seconds(const std::string& file) {
   const char* python = std::getenv("CALOPIPE_PYTHON");
   if (python == nullptr) return 0;
@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
     const auto reader = calo::ShowerReader::open(path, {}, pool);
     showers = static_cast<std::int64_t>(calo::read_all(*reader).size());
   });
-  // All chunks in memory, decompressed by the same threads: what no reader of this file can beat.
+  // Decompression of all chunks in memory with the same threads: a limit for every reader of this file.
   std::vector<std::vector<std::uint8_t>> chunks;
   std::size_t chunk_bytes = 0;
   calo::ChunkCodec codec;

@@ -1,4 +1,5 @@
-// An epoch of showers read from a file within a limit of memory, beside reading the file from begin to end.
+// Reads an epoch of showers from a file with limited memory, and compares it with reading the file from start
+// to end.
 // usage: stream_bench [showers = 10000,100000,1000000] [limit in MB = 256]
 #include <fmt/format.h>
 
@@ -18,7 +19,7 @@ namespace {
 
 constexpr std::size_t kPiece = 2000;
 
-// A large file, made of the same showers again and again: 330 hits each.
+// Writes a large file that repeats the same showers, with 330 hits each.
 void write(const std::filesystem::path& file, std::size_t count, core::ThreadPool& pool) {
   const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{.n_r = 5, .n_phi = 10, .n_z = 20});
   const calo::Showers piece = test::random_showers(mesh, kPiece, 1);
@@ -63,7 +64,8 @@ int main(int argc, char** argv) {
       for (; parts < epoch.num_parts(); ++parts) seen += epoch.part(parts).size();
     });
     fmt::print(
-        "  {:>8} showers, {:>5.0f} MB of hits: {:>3} parts, {:5.2f} us a shower (along the file {:5.2f}: "
+        "  {:>8} showers, {:>5.0f} MB of hits: {:>3} parts, {:5.2f} us per shower (in the file's order "
+        "{:5.2f}: "
         "{:.2f} of its time), peak memory {:.0f} MB{}\n",
         count, static_cast<double>(hits) * 8e-6, parts, 1e6 * epoch_s / static_cast<double>(count),
         1e6 * sequential_s / static_cast<double>(count), epoch_s / sequential_s,

@@ -1,4 +1,5 @@
-// Training: our step beside the plain LibTorch step and the machine's sgemm rate, on real showers.
+// Measures a training step of calopipe and of plain LibTorch, and the machine's sgemm rate, with real
+// showers.
 // usage: train_bench [SHOWERS]   (default: the sample in data/)
 #include <dnnl.h>
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ int main(int argc, char** argv) {
   const calo::Transform transform{.mesh = reader->info().mesh};
   const calo::ModelDescription description;
   const std::int64_t cells = transform.mesh.num_cells();
-  // Every so many-th shower, so that all energies are in the batch.
+  // Takes showers at equal distances, so that all energies are in the batch.
   std::vector<std::uint32_t> batch;
   for (std::size_t i = 0; i < kBatch; ++i)
     batch.push_back(static_cast<std::uint32_t>(i * all.size() / kBatch));
@@ -51,7 +52,7 @@ int main(int argc, char** argv) {
     adam.step();
   });
 
-  // The dense step is five products of batch x cells x hidden: two of the first layer, three of the last.
+  // The dense step has five products of batch x cells x hidden: two for the first layer, three for the last.
   const std::int64_t hidden = description.intermediate_dims.front();
   std::vector<float> h(static_cast<std::size_t>(kBatch * hidden), 0.1f),
       w(static_cast<std::size_t>(cells * hidden), 0.1f), z(static_cast<std::size_t>(kBatch * cells));

@@ -115,7 +115,7 @@ check "benchmark" 0 "batch 4, 1 thread" "$calopipe" benchmark -q "$work/optimise
   --seconds 0.01 --report "$work/benchmark.html"
 check "benchmark page in a browser" 0 "as expected" node test/web/benchmark_test.mjs "$work/benchmark.html" "$modules"
 check "benchmark against nothing known" 2 "onnxruntime, libtorch" "$calopipe" benchmark -q "$work/plain.onnx" --against tensorflow
-check "convert no model" 3 "is no model" "$calopipe" convert -q --model "$work" --out "$work/none.onnx"
+check "convert no model" 3 "is not a model" "$calopipe" convert -q --model "$work" --out "$work/none.onnx"
 check "convert an unknown geometry" 2 "known: " "$calopipe" convert -q --model "$work/run/model" --contract par04-vae --geometry Mars \
   --out "$work/none.onnx"
 absent "$work/none.onnx"

@@ -10,7 +10,7 @@
 
 namespace test {
 
-/// Choices that make up an input: random from a seed, or from a fuzzer's bytes (then 0 if these end).
+/// Choices that define an input: random numbers from a seed, or a fuzzer's bytes (0 after their end).
 class Choices {
  public:
   explicit Choices(std::uint64_t seed) : random_(core::Philox(seed, 0)) {}

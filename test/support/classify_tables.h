@@ -4,7 +4,7 @@
 
 namespace test {
 
-/// Trains and tests a classifier that looks at tables alone.
+/// Trains and tests a classifier that only uses tables.
 inline calo::Classification classify_tables(const calo::Classifier& classifier,
                                             const calo::FeatureTable& full, const calo::FeatureTable& fast,
                                             core::ThreadPool& pool) {

@@ -4,7 +4,7 @@
 
 namespace test {
 
-/// How often this program has allocated; for programs that are linked with counting_new.cc.
+/// Number of allocations of this program; for programs that are linked with counting_new.cc.
 std::int64_t allocations();
 
 }  // namespace test

@@ -2,7 +2,8 @@
 
 namespace test {
 
-/// The binning of data set 1 of the CaloChallenge as text, layers without cells left to their ids.
+/// The binning of data set 1 of the CaloChallenge as XML, with layers without cells given only by missing
+/// ids.
 inline constexpr const char* kPhotons = R"(<Bins><Bin pid="22" etaMin="0" etaMax="130" name="photon">
 <Layer id="0" r_edges="0,5,10,30,50,100,200,400,600" n_bin_alpha="1"/>
 <Layer id="1" r_edges="0,2,4,6,8,10,12,15,20,30,40,50,70,90,120,150,200" n_bin_alpha="10"/>

@@ -13,8 +13,8 @@
 
 namespace test {
 
-/// Cells of some showers on the mesh 9 x 16 x 45 in the order (layer, alpha, r): energies that differ from
-/// cell to cell, 3 GeV in each shower on the average.
+/// Cells of showers on the mesh 9 x 16 x 45 in the order (layer, alpha, r): energies differ from cell to cell
+/// and are 3 GeV per shower on average.
 inline std::vector<float> flat_showers(std::size_t count, std::uint64_t seed) {
   std::vector<float> cells(count * 6480);
   core::Philox random(seed, 0);
@@ -23,7 +23,7 @@ inline std::vector<float> flat_showers(std::size_t count, std::uint64_t seed) {
   return cells;
 }
 
-/// The same cells with the axes (layer, alpha, r) in another order, given by places of these.
+/// The same cells with the axes (layer, alpha, r) in another order, given by their indices.
 inline std::vector<float> transposed(const std::vector<float>& flat, const std::array<int, 3>& order) {
   constexpr std::array<std::size_t, 3> kExtent{45, 16, 9};
   std::vector<float> out(flat.size());
@@ -53,7 +53,7 @@ inline void write_columns(const std::filesystem::path& path, const std::vector<C
   file.close();
 }
 
-/// A CaloChallenge file of these cells, 3 GeV each.
+/// Writes a CaloChallenge file of these cells, with 3 GeV per shower.
 inline void write_calochallenge(const std::filesystem::path& path, const std::vector<float>& cells,
                                 std::vector<hsize_t> row = {6480}) {
   const hsize_t count = cells.size() / 6480;
@@ -77,7 +77,7 @@ inline calo::DatasetInfo info_of(const std::filesystem::path& path, const calo::
   return calo::ShowerReader::open(path, options, pool)->info();
 }
 
-/// Message of the error that opening gives; empty if it gives none.
+/// Message of the error on opening a file; empty if there is no error.
 inline std::string refusal(const std::filesystem::path& path, const calo::ReadOptions& options = {}) {
   try {
     read(path, options);
@@ -91,7 +91,7 @@ inline bool same_showers(const calo::Showers& a, const calo::Showers& b) {
   return a.offsets == b.offsets && a.cells == b.cells && a.energies_mev == b.energies_mev;
 }
 
-/// All remarks in one text.
+/// All remarks in one string.
 inline std::string text_of(const std::vector<calo::Remark>& remarks) {
   std::string text;
   for (const calo::Remark& remark : remarks) text += remark.to_string() + "\n";

@@ -12,7 +12,7 @@
 
 namespace test {
 
-/// Writes ONNX by hand, field by field, so that tests may also write what no library would.
+/// Writes ONNX field by field, so that tests can also write invalid files.
 class OnnxWriter {
  public:
   static std::string varint(std::uint64_t value) {
@@ -60,7 +60,7 @@ class OnnxWriter {
     for (const std::int64_t value : values) out += integer(7, value);
     return out;
   }
-  /// Negative extents are left open.
+  /// Value with a shape; negative extents are left open.
   static std::string value(const std::string& name, const std::vector<std::int64_t>& shape, int type = 1) {
     std::string dimensions;
     for (const std::int64_t extent : shape)
@@ -92,7 +92,7 @@ class OnnxWriter {
   std::string model(int opset = 13) const {
     return integer(1, 7) + bytes(7, graph()) + bytes(8, integer(2, opset)) + after_;
   }
-  /// Of graph_attribute().
+  /// The graph as the value of a graph_attribute().
   std::string graph() const { return graph_ + bytes(2, "graph"); }
 
  private:
@@ -105,18 +105,18 @@ class OnnxWriter {
   std::string graph_, after_;
 };
 
-/// A generator as `calopipe convert` writes it, with random weights.
+/// A generator with random weights, as `calopipe convert` writes it.
 struct GeneratorModel {
   std::string contract = "plain";  ///< plain, par04-vae, par04-calodit
   std::int64_t latent = 4;
   std::vector<std::int64_t> hidden = {11, 30};
   std::int64_t n_r = 6, n_phi = 10, n_z = 11;
-  double size_r_mm = 0, size_z_mm = 0;  ///< of a cell; 0 = the file does not say
+  double size_r_mm = 0, size_z_mm = 0;  ///< size of a cell; 0 = the file does not state it
   std::string activation = "LeakyRelu";
-  std::string out_activation = "sigmoid";  ///< sigmoid (by Exp), Sigmoid (the operator), Relu, Softplus
+  std::string out_activation = "sigmoid";  ///< sigmoid (with Exp), Sigmoid (the operator), Relu, Softplus
   float weight_deviation = 0.3f;
   float output_bias = 0;
-  bool reads_as_real = false;  ///< biases that fall off around the axis, as showers do
+  bool reads_as_real = false;  ///< biases that decrease with the distance from the axis, as in showers
 
   std::int64_t cells() const { return n_r * n_phi * n_z; }
   std::string bytes() const;
@@ -152,7 +152,7 @@ inline std::string GeneratorModel::bytes() const {
   const auto dense = [&](const std::string& name, std::int64_t out, float bias, float sign) {
     std::vector<float> weights(static_cast<std::size_t>(in * out)), biases(static_cast<std::size_t>(out));
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      // The energy comes in MeV.
+      // The energy is in MeV.
       const bool energy =
           contract == "plain" && in == latent + conditions && static_cast<std::int64_t>(i) % in == latent;
       weights[i] = sign * weight_deviation * random.normal() * (energy ? 1e-5f : 1.0f);

@@ -15,7 +15,7 @@ inline const char* python() {
   return std::getenv("CALOPIPE_PYTHON");
 }
 
-/// `name = [..]` with all digits.
+/// Python code `name = [..]` with all digits.
 inline std::string python_list(const std::string& name, const std::vector<double>& values) {
   std::ostringstream out;
   out.precision(17);
@@ -25,7 +25,7 @@ inline std::string python_list(const std::string& name, const std::vector<double
   return out.str();
 }
 
-/// Exit status of a script.
+/// Runs a script. Returns its exit status.
 inline int run_python(const std::filesystem::path& folder, const std::string& script) {
   core::write_file(folder / "peer.py", script);
   return std::system(("'" + std::string(python()) + "' '" + (folder / "peer.py").string() + "'").c_str());

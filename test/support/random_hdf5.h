@@ -19,11 +19,11 @@
 
 namespace test {
 
-/// Random datasets of cells, as HDF5 can write them, for the law that our reading is HDF5's own.
+/// A random dataset of cells, as HDF5 can write it, to check that calopipe reads it like HDF5.
 struct RandomDataset {
   std::vector<hsize_t> shape;
-  bool written = false;  ///< whether anything is stored
-  bool damaged = false;  ///< whether a chunk was overwritten with bytes that mean nothing
+  bool written = false;  ///< true if anything is stored
+  bool damaged = false;  ///< true if a chunk was overwritten with invalid bytes
 };
 
 inline std::vector<float> random_cells(std::size_t count, Choices& choices) {
@@ -42,7 +42,8 @@ inline std::size_t product(const std::vector<hsize_t>& shape) {
   return all;
 }
 
-/// Makes `name` in an open file. @param damage  whether chunks may be overwritten with nonsense
+/// Creates `name` in an open file.
+/// @param damage  allow chunks to be overwritten with invalid bytes
 inline RandomDataset make_dataset(hid_t file, const std::string& name, std::vector<hsize_t> shape,
                                   Choices& choices, bool damage = false) {
   using calo::hdf5::Handle;
@@ -114,7 +115,7 @@ inline RandomDataset make_dataset(hid_t file, const std::string& name, std::vect
   const Handle dataset(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT),
                        H5Dclose);
   H5Eclear2(H5E_DEFAULT);
-  if (!dataset.valid()) return out;  // a combination that HDF5 refuses
+  if (!dataset.valid()) return out;  // HDF5 rejects this combination
 
   const std::uint32_t pieces = choices.below(4);
   for (std::uint32_t piece = 0; piece < pieces; ++piece) {
@@ -129,7 +130,7 @@ inline RandomDataset make_dataset(hid_t file, const std::string& name, std::vect
     const std::vector<float> cells = random_cells(product(count), choices);
     H5Dwrite(dataset, H5T_NATIVE_FLOAT, memory, target, H5P_DEFAULT, cells.data());
   }
-  // Raw chunks, with filters left out here and there, as HDF5 does where a filter fails; or damaged.
+  // Writes raw chunks, some without filters, as HDF5 does if a filter fails, or damaged.
   if (chunked && plain_filters && type == H5T_IEEE_F32LE && choices.one_in(2)) {
     std::vector<hsize_t> offset(shape.size());
     for (std::size_t i = 0; i < shape.size(); ++i)
@@ -164,18 +165,18 @@ inline RandomDataset make_dataset(hid_t file, const std::string& name, std::vect
       for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(choices.below(256));
       mask = choices.below(4);
     }
-    // Chunks at the edge that are not filtered cannot be written so.
+    // Unfiltered chunks at the edge cannot be written this way.
     unsigned options = 0;
     H5Pget_chunk_opts(properties, &options);
     if (options == 0) H5Dwrite_chunk(dataset, H5P_DEFAULT, mask, offset.data(), bytes.size(), bytes.data());
   }
   H5Eclear2(H5E_DEFAULT);
-  H5Dflush(dataset);  // a chunk in HDF5's cache is not counted
+  H5Dflush(dataset);  // a chunk in HDF5's cache does not count
   out.written = H5Dget_storage_size(dataset) > 0;
   return out;
 }
 
-/// Rows [begin, end) as HDF5 reads them, into zeros as h5py does; none if it cannot.
+/// Rows [begin, end) as HDF5 reads them, into zeros like h5py; empty if it cannot.
 inline std::vector<float> read_by_hdf5(hid_t dataset, const std::vector<hsize_t>& shape, std::int64_t begin,
                                        std::int64_t end) {
   using calo::hdf5::Handle;
@@ -190,7 +191,8 @@ inline std::vector<float> read_by_hdf5(hid_t dataset, const std::vector<hsize_t>
   return cells;
 }
 
-/// Where our reading of a dataset is not HDF5's; empty if it is. Throws core::InputError if ours refuses.
+/// First difference between calopipe's and HDF5's reading of a dataset; empty if there is none. Throws
+/// core::InputError if calopipe rejects it.
 inline std::string difference(const calo::hdf5::File& file, const std::string& name, core::ThreadPool& pool,
                               Choices& choices) {
   const calo::DenseDataset ours(file, name, {});
@@ -205,9 +207,9 @@ inline std::string difference(const calo::hdf5::File& file, const std::string& n
     const auto count = static_cast<std::size_t>(end - begin), cells = static_cast<std::size_t>(ours.cells());
     calo::Showers showers(ours.cells(), {"SiW"});
     ours.read(begin, end, std::vector<calo::Conditions>(count), pool, showers);
-    // HDF5 1.10 cannot read everything that it wrote: an unfiltered chunk at the edge goes through its
+    // HDF5 1.10 cannot read everything that it wrote: it passes an unfiltered chunk at the edge through its
     // filters.
-    if (expected.empty()) return "is read, and HDF5 cannot";
+    if (expected.empty()) return "is read, but HDF5 cannot read it";
     if (showers.size() != count) return "another number of rows";
     for (std::size_t row = 0; row < count; ++row) {
       std::vector<float> dense(cells, 0.0f);
@@ -216,7 +218,7 @@ inline std::string difference(const calo::hdf5::File& file, const std::string& n
         const float a = dense[cell], b = expected[row * cells + cell];
         if (!(a == b || (std::isnan(a) && std::isnan(b))))
           return "row " + std::to_string(begin + static_cast<std::int64_t>(row)) + ", cell " +
-                 std::to_string(cell) + ": " + std::to_string(a) + ", and HDF5 reads " + std::to_string(b);
+                 std::to_string(cell) + ": " + std::to_string(a) + ", but HDF5 reads " + std::to_string(b);
       }
     }
   }

@@ -8,8 +8,8 @@
 
 namespace test {
 
-/// A model whose weights are random but of the sizes of a trained one's: cells from 1e-6 to some per cent of
-/// the incident energy. Encoder included, so that it can be written as a folder.
+/// A model with random weights of the size of a trained model's: cells have from 1e-6 to a few per cent of
+/// the incident energy. It includes the encoder, so that it can be written as a folder.
 inline calo::ModelFolder random_model(const calo::ModelDescription& description,
                                       const calo::Transform& transform, std::uint64_t seed = 1) {
   calo::ModelFolder model{.description = description, .transform = transform};

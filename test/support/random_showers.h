@@ -10,8 +10,8 @@
 
 namespace test {
 
-/// Random sparse showers that have the shape of showers, for laws that hold whatever they look like: a third
-/// of the cells filled, whole GeV from 1 to 4, 90 degrees.
+/// Random sparse showers in the usual form, for tests that hold for any showers: a third of the cells filled,
+/// whole GeV from 1 to 4, 90 degrees.
 inline calo::Showers random_showers(const calo::VoxelMesh& mesh, std::size_t count, std::uint64_t seed,
                                     const std::vector<std::string>& geometries = {"SiW"}) {
   calo::Showers showers(mesh.num_cells(), geometries);

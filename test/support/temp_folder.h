@@ -4,7 +4,7 @@
 
 namespace test {
 
-/// A folder of its own for one test.
+/// A temporary folder for one test.
 class TempFolder : public core::TempFolder {
  public:
   TempFolder() : core::TempFolder("test") {}

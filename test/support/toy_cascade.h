@@ -8,7 +8,7 @@
 
 namespace test {
 
-/// A cascade that trains in a second.
+/// A cascade that can be trained in a second.
 inline calo::ModelDescription small_cascade() {
   return {.architecture = "cascade",
           .cascade_width = 24,

@@ -17,7 +17,8 @@ inline calo::VoxelMesh uneven_mesh() {
   return calo::VoxelMesh(calo::VoxelMesh::Cylinder{.n_r = 5, .n_phi = 7, .n_z = 6});
 }
 
-// Showers whose cells fall off with radius and depth, and whose layers hang together: something to learn.
+// Showers with energies that decrease with radius and depth and with correlated layers, so that there is
+// something to learn.
 inline calo::Showers toy_showers(const calo::VoxelMesh& mesh, std::size_t count, std::uint64_t seed) {
   const calo::VoxelMesh::Cylinder& c = mesh.cylinder();
   calo::Showers showers(mesh.num_cells(), {"SiW"});

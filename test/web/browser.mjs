@@ -1,9 +1,9 @@
-// A report in headless Chromium, for the tests: what goes wrong is collected.
+// Opens pages in headless Chromium for the tests, and collects problems.
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-// Three dimensions without a graphics card
+// Three-dimensional graphics without a graphics card
 const kSoftwareGl = ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
 
 export const problems = [];
@@ -18,7 +18,7 @@ export function finish(text) {
   process.exit(problems.length > 0 ? 1 : 0);
 }
 
-// `modules`: folder of npm packages, playwright-core among them
+// `modules`: folder of npm packages, including playwright-core
 export async function launch(modules) {
   const { chromium } = createRequire(resolve(modules) + '/')('playwright-core');
   return chromium.launch({
@@ -27,7 +27,8 @@ export async function launch(modules) {
   });
 }
 
-// Opens `file` and waits until all in view is drawn. The console has to stay clean, and nothing may be fetched.
+// Opens `file` and waits until everything in view is drawn. The console must stay empty, and requests are
+// problems.
 export async function open(browser, file, { fragment = '', ...options } = {}) {
   const page = await browser.newPage({ viewport: { width: 1240, height: 1000 }, ...options });
   const address = pathToFileURL(resolve(file)).href;
@@ -41,7 +42,7 @@ export async function open(browser, file, { fragment = '', ...options } = {}) {
   return page;
 }
 
-// On A4, tables are not cut off.
+// Checks that tables are not cut off on A4 paper.
 export async function checkPaper(page) {
   const size = page.viewportSize();
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
@@ -56,7 +57,7 @@ export async function checkPaper(page) {
   await page.evaluate(() => dispatchEvent(new Event('afterprint')));
 }
 
-// What is on the page, by section (the id of an element around) and name.
+// The figures of the page, by section (the id of an enclosing element) and name.
 export class Figures {
   constructor(page) {
     this.page = page;
@@ -73,7 +74,7 @@ export class Figures {
     return figure;
   }
 
-  // Panels with the paths of their pictures
+  // Panels of a figure, with the paths of their pictures
   async shapes(section, name) {
     const figure = await this.drawn(section, name);
     return figure.evaluate(node => [...node.querySelectorAll('.pad')].map(pad => {
@@ -88,7 +89,7 @@ export class Figures {
     return JSON.stringify(await this.shapes(section, name));
   }
 
-  // Colours of a canvas: how many differ, and a sum that changes with the picture
+  // Colours of a canvas: the number of different ones, and a sum that changes with the picture
   async pixels(section, name, which = 0) {
     const figure = await this.drawn(section, name);
     return figure.locator('canvas').nth(which).evaluate(canvas => {

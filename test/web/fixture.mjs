@@ -1,4 +1,5 @@
-// Writes a report page with made-up numbers: what calopipe emits, without calopipe. Seeded, so always the same.
+// Writes a report page with made-up numbers in the form of calopipe's, without calopipe. It is seeded, so
+// always the same.
 // usage: node fixture.mjs OUT.html TEMPLATE.html [conditions = 50] [models = 2]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -27,7 +28,7 @@ const short = value => Number(value.toPrecision(5));
 const poisson = mean => Math.max(0, Math.round(mean + Math.sqrt(mean) * normal()));
 const number = (value, error, floor) => ({ value: short(value), error: short(error), floor: short(floor) });
 
-// How far model i is off.
+// Size of the error of model i.
 const bias = i => 0.01 + 0.03 * i;
 
 const gaussShape = (mean, width) => Array.from({ length: kBins }, (_, i) => Math.exp(-0.5 * (((i + 0.5) / kBins - mean) / width) ** 2));
@@ -94,7 +95,7 @@ function curveFigure(name, title, xTitle, yTitle, value, error, models, { log_x 
   };
 }
 
-// Mean energy of each cell of a shower of `energy` MeV in all.
+// Mean energy of each cell of a shower with the total `energy` in MeV.
 function meanShower(energy, off) {
   const cells = new Float64Array(kCells);
   let sum = 0;
@@ -122,7 +123,7 @@ function averageMap(mean) {
 function shower(mean, incident) {
   const cells = [];
   mean.forEach((m, cell) => {
-    // Few cells are hit, those hit have more than the mean.
+    // Few cells are hit, and those have more than the mean.
     const chance = Math.min(1, m / 0.4);
     if (random() < chance) cells.push([cell, (m / chance) * -Math.log(1 - random())]);
   });
@@ -236,12 +237,12 @@ export function fixtureData(conditions, modelCount) {
   };
 }
 
-// The built page filled as calopipe fills it (src/calo/report/page.cc).
+// Fills the built page like calopipe (src/calo/report/page.cc).
 export function fixturePage(template, data) {
   const page = {
     heading: 'Fast against full simulation', subtitle: `${data.conditions.length} conditions of made-up numbers.`, warnings: [],
     verdict: [{ good: true, text: 'The mean response is within 5 % of the full simulation everywhere.' },
-      { good: false, text: 'A classifier on high-level features tells fast from full showers: AUC 0.60 ± 0.01.' }],
+      { good: false, text: 'A classifier on high-level features distinguishes fast from full showers: AUC 0.60 ± 0.01.' }],
     provenance: {},
   };
   const json = JSON.stringify({ ...data, page }).replaceAll('<', '\\u003c');

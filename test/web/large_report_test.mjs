@@ -1,4 +1,5 @@
-// A large report of made-up numbers: only what is in view is drawn, and what there is only with several models.
+// Opens a large report of made-up numbers: only figures in view are drawn. Also tests elements that need
+// several models.
 // usage: node large_report_test.mjs TEMPLATE.html NODE_MODULES
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,16 +23,16 @@ async function checkLarge(browser) {
   const page = await open(browser, file);
   const count = async selector => await page.locator(selector).count();
   check(await count('figure[data-drawn]') > 0, 'nothing is drawn in the first view');
-  check(await count('figure[data-drawn]') < await count('figure') / 2, 'figures are drawn that are not in view');
+  check(await count('figure[data-drawn]') < await count('figure') / 2, 'figures outside the view are drawn');
   const figures = new Figures(page);
   await figures.drawn('observables', 'response');
   await page.keyboard.press(']');
   await figures.drawn('observables', 'response');
-  // Only what can be chosen: no geometry but the first has fewer energies at this angle.
+  // Only existing conditions can be chosen: the lowest energy has only one angle.
   const choices = name => page.getByLabel(name, { exact: true }).locator('option').allTextContents();
   check((await choices('Energy')).length === 9 && (await choices('Angle')).length === 2, 'not all energies and angles can be chosen');
   await page.getByLabel('Energy', { exact: true }).selectOption('0');
-  check((await choices('Angle')).join() === '90°', 'an angle can be chosen that does not exist');
+  check((await choices('Angle')).join() === '90°', 'an angle that does not exist can be chosen');
   await page.getByLabel('Geometry').selectOption('2');
   check((await page.locator('#conditions tr[aria-current]').textContent()).startsWith('PbWO4, 1 GeV, 90 deg'), 'another geometry does not keep the energy and angle');
   await page.close();
@@ -39,18 +40,18 @@ async function checkLarge(browser) {
 
 async function checkSeveral(browser) {
   const data = fixtureData(6, 3);
-  // Two models as good as each other, and one that has no number
+  // Two equally good models, and one without a number
   data.scores[0].models = [{ value: 1.2, error: 0.1, rank: 'best' }, { value: 1.25, error: 0.1, rank: 'alike' }, { value: 3, error: 0.1 }];
   data.scores[1].models[1] = null;
   const page = await open(browser, write('several.html', data));
   const figures = new Figures(page);
   const row = page.locator('#scores tbody tr').first();
   check(await row.locator('.best').textContent() === '1.20 ± 0.10', 'the best is not marked');
-  check(await row.locator('.alike').count() === 1 && await row.locator('.alike').textContent() === '1.25 ± 0.10', 'what cannot be told from the best is not marked');
-  check(await page.locator('#scores tbody tr').nth(1).locator('td').nth(4).textContent() === '–', 'a missing number is not shown as one');
+  check(await row.locator('.alike').count() === 1 && await row.locator('.alike').textContent() === '1.25 ± 0.10', 'a value that is not distinguishable from the best is not marked');
+  check(await page.locator('#scores tbody tr').nth(1).locator('td').nth(4).textContent() === '–', 'a missing number is not shown as missing');
   check(await page.locator('#scores tbody tr', { hasText: 'Time per shower' }).locator('td').last().textContent() === 'Geant4 4210', "Geant4's cost is not shown");
   await checkPaper(page);
-  // A model fewer, with the keyboard
+  // Hides a model with the keyboard
   const all = await figures.text('observables', 'response');
   const lines = () => figures.locate('observables', 'response').locator('small > div').count();
   check(await lines() === 3, 'not every model has its numbers');
@@ -59,10 +60,10 @@ async function checkSeveral(browser) {
   await page.keyboard.press('Space');
   check(await figures.text('observables', 'response') !== all, 'a model cannot be hidden');
   check(await lines() === 2, 'a hidden model shows its numbers');
-  check(await figures.drawn('showers', 'layer_map').then(f => f.locator('.map-panels canvas').count()) === 3, 'maps of other models than those chosen');
+  check(await figures.drawn('showers', 'layer_map').then(f => f.locator('.map-panels canvas').count()) === 3, 'there are maps of models that are not chosen');
   await page.keyboard.press('Space');
-  check(await figures.text('observables', 'response') === all, 'a model does not come back');
-  // Its showers
+  check(await figures.text('observables', 'response') === all, 'a model cannot be shown again');
+  // Showers of another model
   const before = await figures.pixels('showers', 'shower_view');
   await page.locator('#showers').getByLabel('Model').selectOption('2');
   check((await figures.pixels('showers', 'shower_view')).sum !== before.sum, 'showers of another model look the same');
@@ -76,7 +77,7 @@ async function checkSeveral(browser) {
   await page.close();
 }
 
-// Whatever may be missing is.
+// Everything that may be missing is missing.
 async function checkBare(browser) {
   const data = fixtureData(1, 2);
   data.models[0].label = '<b>odd & label</b>';
@@ -92,7 +93,7 @@ async function checkBare(browser) {
   await page.pdf();
   const missing = await page.evaluate(() => [...document.querySelectorAll('#app figure')].filter(f => !f.dataset.drawn).map(f => f.dataset.name));
   check(missing.length === 0, `not drawn: ${missing}`);
-  check((await page.locator('#classifiers').textContent()).includes('too few showers'), 'nothing says why there are no classifiers');
+  check((await page.locator('#classifiers').textContent()).includes('too few showers'), 'the page does not explain why there are no classifiers');
   check(await page.locator('#app b').count() === 0, 'a label became part of the page');
   await page.close();
 }
@@ -106,7 +107,7 @@ async function checkNoWebGl(browser) {
   page.on('pageerror', error => problems.push(`page error without WebGL: ${error.stack}`));
   await page.goto(`file://${join(folder, 'several.html')}#only=shower_view`);
   await page.waitForFunction(() => document.body.dataset.ready);
-  check((await page.locator('figure').textContent()).includes('no WebGL'), 'nothing says that there is no WebGL');
+  check((await page.locator('figure').textContent()).includes('no WebGL'), 'the page does not say that there is no WebGL');
   await page.close();
 }
 

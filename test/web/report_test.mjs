@@ -1,12 +1,13 @@
-// Opens a validation report in headless Chromium as a reader would: plots drawn, selections and buttons work, the
-// console stays clean, nothing is fetched. usage: node report_test.mjs REPORT.html NODE_MODULES [SCREENSHOT.png]
+// Opens a validation report in headless Chromium like a reader: plots are drawn, selections and buttons work,
+// the console stays empty, and there are no requests. usage: node report_test.mjs REPORT.html NODE_MODULES
+// [SCREENSHOT.png]
 import { readFileSync } from 'node:fs';
 import { check, checkPaper, Figures, finish, launch, open } from './browser.mjs';
 
 const [report, modules, screenshot] = process.argv.slice(2);
 const browser = await launch(modules);
 
-// Columns of a table as they are shown
+// Texts of a table's column
 const column = (page, section, at) => page.locator(`#${section} tbody tr`).evaluateAll((rows, i) => rows.map(row => row.cells[i].textContent), at);
 
 async function checkTables(page, data) {
@@ -20,8 +21,8 @@ async function checkTables(page, data) {
     await button.focus();
     await page.keyboard.press('Enter');
     const down = await column(page, section, 0);
-    check(await page.locator(`#${section} th`).first().getAttribute('aria-sort') === 'descending', `${section}: the heading does not say how it is sorted`);
-    check([...before].sort().join() === [...up].sort().join(), `${section}: rows got lost by sorting`);
+    check(await page.locator(`#${section} th`).first().getAttribute('aria-sort') === 'descending', `${section}: the heading does not show the order`);
+    check([...before].sort().join() === [...up].sort().join(), `${section}: sorting lost rows`);
     check(up.join() === [...down].reverse().join() && (before.length < 2 || up.join() !== down.join()), `${section}: does not sort: ${up} and ${down}`);
   }
 }
@@ -45,14 +46,14 @@ async function checkPlots(figures, data) {
 async function checkClassifiers(page, figures, data) {
   const section = page.locator('#classifiers');
   if (data.classifiers.length === 0) {
-    check((await section.textContent()).includes(data.no_classifiers), 'nothing says why there are no classifiers');
+    check((await section.textContent()).includes(data.no_classifiers), 'the page does not explain why there are no classifiers');
     return;
   }
   check((await section.textContent()).includes('AUC'), 'the classifiers have no AUC');
   for (const { name } of data.classifiers)
     for (const kind of ['roc', 'scores', 'calibration']) {
       const [panel] = await figures.shapes('classifiers', `${name}_${kind}`);
-      check(panel.paths.filter(path => path.length > 8).length >= 2, `${name}: nothing is drawn of ${kind}`);
+      check(panel.paths.filter(path => path.length > 8).length >= 2, `${name}: ${kind} is empty`);
     }
 }
 
@@ -65,22 +66,22 @@ async function checkDownloads(page, figures, data) {
     const bytes = readFileSync(await download.path());
     check(download.suggestedFilename() === `${name}.${type}`, `download is called ${download.suggestedFilename()}`);
     check(type === 'svg' ? bytes.includes('<svg') && bytes.includes('<path') : bytes.subarray(1, 4).toString() === 'PNG' && bytes.length > 5000,
-      `the downloaded ${type} of ${name} is no picture`);
+      `the downloaded ${type} of ${name} is not a picture`);
   }
 }
 
 async function checkLog(figures, section, name) {
   const figure = await figures.drawn(section, name);
-  // Numbers of the axes too: the curve of a perfect classifier is the same on both scales.
+  // Includes the numbers of the axes: the curve of a perfect classifier is the same on both scales.
   const picture = async () => await figures.text(section, name) + await figure.locator('svg').first().textContent();
   const before = await picture(), state = await figure.getAttribute('data-drawn');
   const button = figure.getByRole('button', { name: 'log' });
   await button.click();
-  check(await button.getAttribute('aria-pressed') === String(state !== 'log'), 'the log button does not say what it does');
+  check(await button.getAttribute('aria-pressed') === String(state !== 'log'), 'the log button does not show its state');
   check(await picture() !== before, 'the log scale changes nothing');
-  check(await figure.getAttribute('data-drawn') !== state, 'the figure is as before');
+  check(await figure.getAttribute('data-drawn') !== state, 'the figure did not change');
   await button.click();
-  check(await picture() === before, 'the scale does not go back');
+  check(await picture() === before, 'the scale does not return');
 }
 
 async function checkLayers(page, figures, data) {
@@ -104,7 +105,7 @@ async function checkShowers(page, figures, data) {
   const start = await view();
   check(start.colors > 20, `the showers have ${start.colors} colours`);
   const figure = figures.locate('showers', 'shower_view'), canvas = figure.getByRole('application');
-  // Drawn in the next frame
+  // Waits until it is drawn, in the next frame
   const frames = () => page.evaluate(() => new Promise(done => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
   await canvas.focus();
   let last = start;
@@ -117,7 +118,7 @@ async function checkShowers(page, figures, data) {
   }
   await page.keyboard.press('Home');
   await frames();
-  check((await view()).sum === start.sum, 'Home does not go back');
+  check((await view()).sum === start.sum, 'Home does not restore the view');
   const box = await canvas.boundingBox();
   await page.mouse.move(box.x + 100, box.y + 100);
   await page.mouse.down();
@@ -125,10 +126,10 @@ async function checkShowers(page, figures, data) {
   await page.mouse.up();
   await frames();
   last = await view();
-  check(last.sum !== start.sum, 'the mouse turns nothing');
+  check(last.sum !== start.sum, 'the mouse does not rotate the view');
   await page.mouse.wheel(0, -100);
   await frames();
-  check((await view()).sum !== last.sum, 'the wheel zooms nothing');
+  check((await view()).sum !== last.sum, 'the wheel does not zoom');
   last = await view();
   const hidden = await figure.locator('[aria-live]').textContent();
   const bar = figure.getByLabel('Smallest energy shown');
@@ -138,7 +139,7 @@ async function checkShowers(page, figures, data) {
   });
   await frames();
   check((await view()).sum !== last.sum, 'the threshold hides nothing');
-  check(await figure.locator('[aria-live]').textContent() !== hidden, 'nothing says how much is hidden');
+  check(await figure.locator('[aria-live]').textContent() !== hidden, 'the page does not say how much is hidden');
   if (data.conditions[0].showers.full.length > 1) {
     last = await view();
     await figure.getByLabel('Shower', { exact: true }).selectOption('1');
@@ -161,22 +162,22 @@ async function checkConditions(page, figures, data) {
   check(await figures.text('observables', 'response') !== before, 'another condition looks the same');
   check(await current() !== start, 'the table does not mark the chosen condition');
   await page.keyboard.press('[');
-  check(await figures.text('observables', 'response') === before, 'the condition before looks different');
+  check(await figures.text('observables', 'response') === before, 'the previous condition looks different');
   await page.getByRole('button', { name: 'Next condition' }).click();
-  check(await current() !== start, 'the button chooses no condition');
+  check(await current() !== start, 'the button does not choose a condition');
   const row = page.locator('#conditions .choose').filter({ hasText: data.conditions[0].name }).first();
   await row.focus();
   await page.keyboard.press('Enter');
-  check(await current() === start, 'a row chooses no condition');
-  // The first of the lists with a choice
+  check(await current() === start, 'a row does not choose a condition');
+  // The first list with a choice
   const list = page.locator('nav.bar select:enabled').first();
   await list.focus();
   await page.keyboard.press('ArrowDown');
-  check(await current() !== start, 'the lists choose no condition');
+  check(await current() !== start, 'the lists do not choose a condition');
   await page.keyboard.press('ArrowUp');
 }
 
-// The plots follow the page.
+// The plots follow the theme of the page.
 async function checkDark(page, figures) {
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.waitForFunction(() => document.querySelector('#observables figure[data-name="response"]').dataset.drawn === undefined);
@@ -185,10 +186,10 @@ async function checkDark(page, figures) {
     page: getComputedStyle(node).backgroundColor,
     plot: getComputedStyle(node.querySelector('.pad svg .canvas_fillrect, .pad svg path')).fill,
   }));
-  check(colors.page === colors.plot, `in the dark the plot is ${colors.plot} on ${colors.page}`);
+  check(colors.page === colors.plot, `in the dark theme the plot is ${colors.plot} on ${colors.page}`);
 }
 
-// Everything is drawn on paper, also what has never been in view, and no controls.
+// Everything is printed, even if it was never in view, but no controls.
 async function checkPrint() {
   const page = await open(browser, report);
   const pdf = await page.pdf();
@@ -205,10 +206,10 @@ async function checkPrint() {
 async function checkOnly(data) {
   const last = data.conditions.length - 1;
   let page = await open(browser, report, { fragment: `#only=longitudinal_profile,layer_energy,shower_view&condition=${last}&theme=light&layer=12`, colorScheme: 'dark' });
-  check((await page.locator('figure').evaluateAll(all => all.map(f => f.dataset.name))).join() === 'longitudinal_profile,layer_energy,shower_view', 'other figures than those asked for');
+  check((await page.locator('figure').evaluateAll(all => all.map(f => f.dataset.name))).join() === 'longitudinal_profile,layer_energy,shower_view', 'the figures are not the requested ones');
   check(await page.locator('figure').evaluateAll(all => all.every(f => f.dataset.drawn && f.clientWidth > 1100)), 'figures are not drawn as wide as the window');
-  check(!await page.locator('h1').isVisible() && !await page.locator('#app nav').count(), 'there is more than the figures');
-  check((await page.locator('figure[data-name="layer_energy"]').textContent()).includes('layer 12'), 'not the layer asked for');
+  check(!await page.locator('h1').isVisible() && !await page.locator('#app nav').count(), 'there are other elements besides the figures');
+  check((await page.locator('figure[data-name="layer_energy"]').textContent()).includes('layer 12'), 'the layer is not the requested one');
   check(await page.evaluate(() => getComputedStyle(document.body).backgroundColor) === 'rgb(255, 255, 255)', 'not light');
   await page.close();
   page = await open(browser, report, { fragment: '#only=main' });

@@ -1,9 +1,10 @@
-// Shows what `calopipe benchmark` measured. The page holds the figures as JSON in #data; nothing is fetched.
+// Shows the results of `calopipe benchmark`. The page contains the figures as JSON in #data; it makes no
+// requests.
 import { element, svgElement } from '../page/dom.js';
 import { opening, provenanceSection } from '../page/opening.js';
 
 const data = JSON.parse(document.getElementById('data').textContent);
-// Told apart by colour and by dashes; readable on light and dark.
+// Distinguished by colour and dashes; readable on light and dark backgrounds.
 const kColors = ['#2f6ea8', '#79aede', '#c2410c', '#fb923c', '#0f766e', '#2dd4bf', '#7c3aed', '#a3a3a3', '#b45309', '#db2777'];
 const stroke = i => ({ stroke: kColors[i % kColors.length], ...(i % 2 ? { 'stroke-dasharray': '6 4' } : {}) });
 const nameOf = engine => [engine.name, engine.version, engine.variant].filter(Boolean).join(' ');
@@ -24,7 +25,7 @@ function legend(engine, i) {
   return element('span', {}, [line, ` ${nameOf(engine)}`]);
 }
 
-// Showers a second against the batch size, both logarithmic.
+// Showers per second against the batch size, both logarithmic.
 function throughput(threads) {
   const [width, height, left, right, top, bottom] = [1080, 360, 70, 20, 14, 44];
   const all = data.engines.flatMap(of(threads));
@@ -58,7 +59,7 @@ function throughput(threads) {
 const threadCounts = [...new Set(data.engines.flatMap(engine => engine.batches.map(b => b.threads)))].sort((a, b) => a - b);
 document.getElementById('opening').append(...opening(data.page));
 document.getElementById('app').append(
-  element('h2', { textContent: 'To start' }),
+  element('h2', { textContent: 'Start-up' }),
   table(['engine', 'start [ms]', 'memory [MB]', 'weights [MB]'], data.engines.map((engine, i) =>
     [legend(engine, i), (1e3 * engine.start_s).toFixed(1), megabytes(engine.memory_bytes), megabytes(engine.weight_bytes)])),
   ...threadCounts.flatMap(threads => [

@@ -1,4 +1,4 @@
-// Making elements.
+// Functions that create elements.
 export function element(tag, properties = {}, children = []) {
   const { dataset, style, ...rest } = properties;
   const out = Object.assign(document.createElement(tag), rest);
@@ -21,7 +21,7 @@ export function button(text, title, onclick, properties = {}) {
   return element('button', { type: 'button', textContent: text, title, onclick, ...properties });
 }
 
-// A button that stays in: `onchange` gets the new state.
+// A button with two states: `onchange` gets the new state.
 export function toggle(text, title, pressed, onchange) {
   const out = button(text, title, () => {
     const now = out.getAttribute('aria-pressed') !== 'true';
@@ -36,7 +36,7 @@ export function label(text, control) {
   return element('label', {}, [element('span', { textContent: text }), control]);
 }
 
-// `options`: texts, or [value, text] pairs
+// `options`: strings, or [value, string] pairs
 export function select(options, value, onchange, properties = {}) {
   const out = element('select', properties);
   setOptions(out, options, value);

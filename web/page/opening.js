@@ -1,4 +1,4 @@
-// What stands above and below the plots of every page: heading, warnings, sentences of the verdict, provenance.
+// Elements above and below the plots of every page: heading, warnings, sentences of the verdict, provenance.
 import { element } from './dom.js';
 
 const mark = good => good === undefined ? [] : [element('span', { className: good ? 'good' : 'bad', textContent: good ? '✓' : '✗' }), ' '];

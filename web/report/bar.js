@@ -1,18 +1,18 @@
-// The bar that stays in view: which condition, which models.
+// The bar that is always in view, with the choice of condition and models.
 import { modelVariable } from './colors.js';
 import { data, models } from './data.js';
 import { button, element, label, select, setOptions } from '../page/dom.js';
 import { swatch } from './numbers.js';
 import { choose, condition, on, selection, step } from './selection.js';
 
-// From the one that decides most to the one that decides least
+// From the most to the least significant part
 const kParts = [
   { key: 'geometry', title: 'Geometry', text: value => value ?? 'any' },
   { key: 'energy_gev', title: 'Energy', text: value => value === null ? 'any' : `${value} GeV` },
   { key: 'angle_deg', title: 'Angle', text: value => value === null ? 'any' : `${value}°` },
 ];
 
-// Conditions that agree with the chosen one in the first `count` parts
+// Conditions that equal the chosen one in the first `count` parts
 const agreeing = count => data.conditions.filter(c => kParts.slice(0, count).every(({ key }) => c[key] === condition()[key]));
 
 function distinct(conditions, key) {
@@ -20,7 +20,7 @@ function distinct(conditions, key) {
   return key === 'geometry' ? values : values.sort((a, b) => a - b);
 }
 
-// The condition with `value` in part `at` that is most like the chosen one in the parts after it
+// The condition with `value` in part `at` that is closest to the chosen one in the later parts
 function closest(at, value) {
   const candidates = agreeing(at).filter(c => c[kParts[at].key] === value);
   const unlike = c => kParts.slice(at + 1).map(({ key }) => Math.abs(c[key] - condition()[key]));

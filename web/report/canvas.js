@@ -1,4 +1,4 @@
-// Pictures drawn on canvases, with their scale of colours.
+// Pictures on canvases, with their colour scale.
 import { css, kLevels } from './colors.js';
 import { element } from '../page/dom.js';
 import { energyText } from './format.js';
@@ -6,7 +6,7 @@ import { energyText } from './format.js';
 const kFont = '12px sans-serif';
 export const kBoldFont = '600 13px sans-serif';
 
-// A canvas as sharp as the screen; `draw` counts in the page's pixels.
+// A canvas in the resolution of the screen; `draw` uses the page's pixels.
 export function canvas(width, height, draw, text) {
   const scale = Math.max(devicePixelRatio, 2);
   const out = element('canvas', { width: width * scale, height: height * scale, style: { width: `${width}px`, height: `${height}px` }, role: 'img', ariaLabel: text });
@@ -22,7 +22,7 @@ export function write(context, text, x, y, { align = 'left', font = kFont, color
   context.fillText(text, x, y);
 }
 
-// Of energies from 10^low to 10^high MeV
+// Colour bar for energies from 10^low to 10^high MeV
 export function colorBar(width, { low, high }, colors) {
   const kLeft = 40, inner = width - 2 * kLeft;
   return canvas(width, 38, context => {

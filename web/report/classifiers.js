@@ -1,4 +1,4 @@
-// What classifiers that were taught to tell fast from full showers say.
+// Results of classifiers that were trained to distinguish fast from full showers.
 import { modelVariable } from './colors.js';
 import { data, models } from './data.js';
 import { element } from '../page/dom.js';
@@ -6,24 +6,24 @@ import { FigureGrid } from './figures.js';
 import { plain, withError } from './format.js';
 import { swatch } from './numbers.js';
 
-// A classifier as figures
+// Figures of a classifier
 export function classifierFigures({ name, title, models: results }) {
   const common = { models: results };
   return [
-    { ...common, name: `${name}_roc`, kind: 'roc', title: `${title}: ROC curve`, x_title: 'full showers taken for fast', y_title: 'fast showers found' },
+    { ...common, name: `${name}_roc`, kind: 'roc', title: `${title}: ROC curve`, x_title: 'full showers classified as fast', y_title: 'fast showers classified as fast' },
     { ...common, name: `${name}_scores`, kind: 'scores', title: `${title}: scores`, x_title: 'score (1 is fast)', y_title: 'share of showers', log_y: false },
     { ...common, name: `${name}_calibration`, kind: 'calibration', title: `${title}: calibration`, x_title: 'score', y_title: 'share of fast showers' },
   ];
 }
 
 const kColumns = [
-  ['AUC', 'Area under the ROC curve: 0.5 is a guess, 1 never errs', r => withError(r.auc, r.auc_error)],
+  ['AUC', 'Area under the ROC curve: 0.5 is a guess, 1 is perfect', r => withError(r.auc, r.auc_error)],
   ['floor', 'AUC of the same kind of classifier between two halves of Geant4', r => r.floor && withError(r.floor.value, r.floor.error)],
-  ['accuracy', 'Share of showers told right', r => r.accuracy],
+  ['accuracy', 'Share of correctly classified showers', r => r.accuracy],
   ['JSD', 'Jensen-Shannon divergence of the scores, in bits', r => withError(r.jsd, r.jsd_error)],
   ['its floor', 'JSD between two halves of Geant4', r => r.jsd_floor && withError(r.jsd_floor.value, r.jsd_floor.error)],
-  ['showers', 'Tested on so many of each side', r => String(r.test_showers)],
-  ['trainings', 'AUC of each training, from another start', r => r.trainings],
+  ['showers', 'Number of test showers of each side', r => String(r.test_showers)],
+  ['trainings', 'AUC of each training, from different initial weights', r => r.trainings],
 ];
 
 function cellText(value) {

@@ -1,7 +1,8 @@
-// What the page holds as JSON in #data (nothing is fetched), and its packed parts.
+// The page's JSON data in #data (there are no requests), and its packed parts.
 export const data = JSON.parse(document.getElementById('data').textContent);
 export const models = data.models.map(m => m.label);
-// Numbers of the layers that have cells; a mesh whose layers differ is not here, and some of its layers may have none.
+// Numbers of the layers that have cells. There is no data.mesh if the layers differ, and some of these layers
+// may have no cells.
 export const layers = data.mesh ? Array.from({ length: data.mesh.n_z }, (_, i) => i)
   : (data.conditions[0]?.layered[0]?.layers ?? []).flatMap((figure, i) => figure.full.n > 0 ? [i] : []);
 
@@ -9,7 +10,7 @@ function bytesOf(base64) {
   return Uint8Array.from(atob(base64), c => c.charCodeAt(0));
 }
 
-// {cells, energies}, the highest energies first, or null
+// {cells, energies}, in descending order of energy, or null
 export function unpackShower(shower) {
   if (!shower) return null;
   const cells = new Uint32Array(bytesOf(shower.cells).buffer), energies = new Float32Array(bytesOf(shower.energies).buffer);
@@ -22,7 +23,7 @@ export function cellPlace(cell) {
   return { r: Math.floor(cell / (nPhi * nZ)), phi: Math.floor(cell / nZ) % nPhi, z: cell % nZ };
 }
 
-// Energies in MeV of all cells of the mesh: of a map of means ...
+// Energies in MeV of all cells of the mesh, from a map of means ...
 export function energiesOfMap(map) {
   if (!map) return null;
   const codes = bytesOf(map.codes);
@@ -30,7 +31,7 @@ export function energiesOfMap(map) {
   return Float32Array.from(codes, code => levels[code]);
 }
 
-// ... or of one shower.
+// ... or from one shower.
 export function energiesOfShower(shower) {
   if (!shower) return null;
   const { n_r: nR, n_phi: nPhi, n_z: nZ } = data.mesh;

@@ -1,4 +1,4 @@
-// Things that are drawn when they come into view, one after the other (plots share JSROOT's style).
+// Elements that are drawn when they come into view, one after another (plots share JSROOT's style).
 const all = new Set();
 const byNode = new Map();
 let waiting = [];
@@ -20,7 +20,7 @@ function later(item) {
 
 async function run() {
   while (waiting.length > 0) {
-    // A pause, so that the page stays alive meanwhile.
+    // A pause, so that the page stays responsive.
     await new Promise(resolve => { setTimeout(resolve); });
     const item = waiting.shift();
     if (item && all.has(item) && item.stale) await update(item);
@@ -34,7 +34,7 @@ async function update(item) {
   item.node.dataset.drawn = item.drawnAs?.() ?? 'yes';
 }
 
-// Subclasses have draw().
+// Subclasses implement draw().
 export class Drawable {
   constructor(node) {
     this.node = node;
@@ -61,12 +61,12 @@ export class Drawable {
 
 export const invalidateAll = () => all.forEach(item => item.invalidate());
 
-// Waits without timers: nothing else is waited for before a page is printed.
+// Draws everything without timers: printing waits for nothing else.
 export async function drawAll() {
   for (const item of all) if (item.stale) await update(item);
 }
 
-// When all in view is drawn.
+// Resolves when everything in view is drawn.
 export async function settled() {
   const frame = () => new Promise(resolve => { requestAnimationFrame(resolve); });
   await frame();

@@ -55,7 +55,7 @@ export class Figure extends Drawable {
     }, { ariaLabel: 'Series' });
   }
 
-  // Another plot of the same kind
+  // Changes to another plot of the same kind
   set(plot) {
     this.plot = plot;
     this.title.textContent = plot.title;
@@ -64,7 +64,7 @@ export class Figure extends Drawable {
     this.refresh();
   }
 
-  // Numbers are there before the plot is drawn, so that nothing below moves when it is.
+  // Numbers are inserted before the plot is drawn, so that nothing below moves later.
   refresh() {
     const { plot, series } = this;
     const open = this.numbers.querySelector('details')?.open ?? document.body.classList.contains('only');
@@ -93,7 +93,7 @@ export class Figure extends Drawable {
   }
 }
 
-// A grid of figures whose plots change: figures stay where they are, as the reader left them.
+// A grid of figures whose plots change: figures keep their place and state.
 export class FigureGrid {
   constructor(id) {
     this.node = element('div', { className: 'plots', id });

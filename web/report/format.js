@@ -1,4 +1,4 @@
-// Numbers as text.
+// Numbers as strings.
 const kSuperscripts = { '-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹' };
 const superscript = n => [...String(n)].map(c => kSuperscripts[c]).join('');
 const minus = text => text.replace(/^-/, '−');
@@ -11,7 +11,7 @@ function parts(value, error) {
   const scale = exponent < -4 || exponent > 5 ? exponent : 0;
   let digits = 2 - Math.floor(Math.log10(size)) + scale;
   if (error > 0) {
-    // One digit of the error, two of one that begins with 1 or 2.
+    // One digit of the error, or two if it begins with 1 or 2.
     const order = Math.floor(Math.log10(error));
     digits = (error / 10 ** order < 2.95 ? 1 : 0) - order + scale;
   }
@@ -24,14 +24,14 @@ export function plain(value) {
 }
 
 export function withError(value, error) {
-  // Rounding is no error.
+  // Rounding is not an error.
   if (!(error > 1e-7 * Math.abs(value))) return plain(value);
   const { scale, digits } = parts(value, error);
   const text = `${minus((value / 10 ** scale).toFixed(digits))} ± ${(error / 10 ** scale).toFixed(digits)}`;
   return scale ? `(${text})·${power(scale)}` : text;
 }
 
-// With as many digits as in withError(value, error)
+// The same number of digits as in withError(value, error)
 export function alike(other, value, error) {
   const { scale, digits } = parts(value, error);
   return minus((other / 10 ** scale).toFixed(digits)) + (scale ? `·${power(scale)}` : '');

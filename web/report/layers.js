@@ -1,10 +1,10 @@
-// Figures of which there is one for each layer, and the choice of the layer that they share with the maps.
+// Figures that exist for each layer, and the choice of the layer, which they share with the maps.
 import { data, layers } from './data.js';
 import { element, label, select, slider } from '../page/dom.js';
 import { FigureGrid } from './figures.js';
 import { choose, condition, on, selection } from './selection.js';
 
-// A list and a slider; all of them on the page move together.
+// A list and a slider; all of them on the page change together.
 export function layerControls() {
   const list = select(layers.map(layer => [layer, layer]), selection.layer, value => choose({ layer: Number(value) }), { ariaLabel: 'Layer' });
   const bar = slider(0, layers.length - 1, layers.indexOf(selection.layer), place => choose({ layer: layers[place] }), { ariaLabel: 'Layer', className: 'layer' });
@@ -18,11 +18,11 @@ export function layerControls() {
 export const layerPlots = (name = '') => condition().layered.filter(l => !name || l.name === name).map(({ name: kind, title, layers: figures }) => {
   const layer = Math.min(selection.layer, figures.length - 1);
   return { ...figures[layer], name: kind, title: `${title}, layer ${layer}` };
-}).filter(plot => data.mesh || plot.full.n > 0);  // a layer of one ring of cells has no centre in phi, say
+}).filter(plot => data.mesh || plot.full.n > 0);  // for example, a layer with one ring of cells has no centre in phi
 
 export function layerSection() {
   const kinds = new Map(data.conditions.flatMap(c => c.layered.map(l => [l.name, l.title])));
-  if (kinds.size === 0) return [element('p', { className: 'soft', textContent: 'Nothing was compared layer by layer.' })];
+  if (kinds.size === 0) return [element('p', { className: 'soft', textContent: 'There are no comparisons of single layers.' })];
   const grid = new FigureGrid('layers');
   let kind = '';
   const show = () => grid.show(layerPlots(kind));

@@ -1,4 +1,4 @@
-// Shows a validation report. The page holds the data as JSON in #data; nothing is fetched.
+// Shows a validation report. The page contains the data as JSON in #data; it makes no requests.
 import { conditionBar } from './bar.js';
 import { classifierSection } from './classifiers.js';
 import { isDark, setTheme } from './colors.js';
@@ -41,27 +41,27 @@ function showPage() {
     ...(data.scores.length ? [section('scores', 'Scores', scoreTable())] : []),
     section('conditions', 'All conditions', [conditionTable()]),
     ...(data.overview.length ? [section('response', 'Energy response and resolution', [overview.show(data.overview).node])] : []),
-    section('classifiers', 'Can they be told apart?', classifierSection()),
+    section('classifiers', 'Can classifiers distinguish them?', classifierSection()),
     conditionBar(),
     observables(),
     section('layered', 'Layer by layer', layerSection()),
-    section('showers', 'Showers to look at', data.mesh ? [new ShowerView().node, ...mapSection().nodes]
-      : [element('p', { className: 'soft', textContent: 'Showers are drawn where all layers have the same cells; here they differ.' })]));
+    section('showers', 'Single showers', data.mesh ? [new ShowerView().node, ...mapSection().nodes]
+      : [element('p', { className: 'soft', textContent: 'Showers can only be drawn if all layers have the same cells; here the layers differ.' })]));
 }
 
-// Whole numbers of the address that are in 0 … below
+// Whole number in the address that is in 0 … below
 function numberWanted(name, below) {
   const value = Number(wanted.get(name) ?? NaN);
   return Number.isInteger(value) && value >= 0 && value < below ? { [name]: value } : {};
 }
 
-// A layer that has cells
+// A layer with cells
 const layerWanted = () => {
   const { layer } = numberWanted('layer', Infinity);
   return layers.includes(layer) ? { layer } : {};
 };
 
-// Wide tables become as small as paper is narrow (A4 upright: 718 pixels within margins of 10 mm).
+// Shrinks wide tables to the width of paper (A4 portrait: 718 pixels within margins of 10 mm).
 const kPaperWidth = 718;
 function fitTables() {
   for (const table of document.querySelectorAll('.scroll table')) {
@@ -73,7 +73,7 @@ function fitTables() {
   }
 }
 
-// Paper is light, and shows all that the page would draw only when it comes into view.
+// Prints with the light theme, and draws everything that the page would draw only in view.
 function followPrinting(theme) {
   let overruled = false;
   addEventListener('beforeprint', () => {
@@ -92,7 +92,7 @@ function followPrinting(theme) {
   });
 }
 
-// Only the width matters: a phone's height changes while it scrolls.
+// Only the width matters: the height of a phone's window changes while scrolling.
 function followWidth() {
   let width = innerWidth, timer;
   addEventListener('resize', () => {

@@ -1,4 +1,4 @@
-// Energy over the cells of the mesh as heat maps: a layer in r and phi, and all layers in r and z.
+// Heat maps of the energy in the cells of the mesh: a layer in r and phi, and all layers in r and z.
 import { canvas, colorBar, kBoldFont, write } from './canvas.js';
 import { css, heatColors, levelOf, modelColor } from './colors.js';
 import { data, energiesOfMap, energiesOfShower, models } from './data.js';
@@ -12,7 +12,7 @@ const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = 
 const kDecades = 5;
 const kNarrowest = 250;
 
-// Unpacked once for each condition.
+// Unpacks each item only once.
 const unpacked = new WeakMap();
 function cached(packed, unpack) {
   if (!packed) return null;
@@ -20,7 +20,7 @@ function cached(packed, unpack) {
   return unpacked.get(packed);
 }
 
-// `source`: 'average', or which of the showers
+// `source`: 'average', or the index of a shower
 function energies(side, source) {
   const { average, showers } = condition();
   return source === 'average' ? cached(side === 'full' ? average.full : average.fast[side], energiesOfMap)
@@ -33,7 +33,7 @@ function panels(source) {
     .map(panel => ({ ...panel, energies: energies(panel.side, source) })).filter(panel => panel.energies);
 }
 
-// Logarithmic scale of all `lists` together: share of 0 … 1 of an energy
+// Common logarithmic scale of all `lists`: function from energies to 0 … 1
 function scaleOf(lists) {
   let lowest = Infinity, highest = 0;
   for (const list of lists) for (const e of list) if (e > 0) {
@@ -57,7 +57,7 @@ function polarMap(width, { energies: list, title, color }, layer, scale, colors)
         context.fillStyle = context.strokeStyle = colors[levelOf(scale.share(energy))];
         context.lineWidth = 0.4;
         context.beginPath();
-        // Angles grow against the clock, unlike those of a canvas.
+        // Angles increase counter-clockwise, unlike those of a canvas.
         context.arc(...middle, (r + 1) * ring, -phi * step, -(phi + 1) * step, true);
         context.arc(...middle, r * ring, -(phi + 1) * step, -phi * step);
         context.closePath();
@@ -85,7 +85,7 @@ const ticks = (high, count) => {
   return Array.from({ length: Math.floor(high / step + 1e-9) + 1 }, (_, i) => i * step);
 };
 
-// Energy of each ring, sum over phi
+// Energy of each ring, summed over phi
 function rings(list) {
   const out = new Float32Array(kR * kZ);
   for (let cell = 0; cell < list.length; ++cell) out[Math.floor(cell / (kPhi * kZ)) * kZ + cell % kZ] += list[cell];
@@ -127,7 +127,7 @@ class MapFigure extends Drawable {
     on(['condition', 'enabled'], () => this.invalidate());
   }
 
-  // `scaled`: what the colours have to reach; `picture(width, panel, scale, colors)` draws a panel.
+  // `scaled`: energies that the colours must cover; `picture(width, panel, scale, colors)` draws a panel.
   drawPanels(shown, scaled, picture, widest) {
     const colors = heatColors(), scale = scaleOf(scaled);
     this.title.textContent = `${this.titleText()} of ${this.source === 'average' ? 'the average shower' : `shower ${this.source + 1}`}`;
@@ -146,7 +146,7 @@ class LayerMap extends MapFigure {
 
   draw() {
     const shown = panels(this.source);
-    // All layers on one scale, so that they can be compared.
+    // All layers have the same scale, so that they can be compared.
     this.drawPanels(shown, shown.map(p => p.energies), (width, panel, scale, colors) => polarMap(width, panel, selection.layer, scale, colors), 420);
   }
 }

@@ -1,4 +1,4 @@
-// Matrices of correlations as heat maps in SVG: Geant4, each model, and what differs.
+// Matrices of correlations as heat maps in SVG: Geant4, each model, and the differences.
 import { css, divergingColors, kLevels, levelOf, modelColor } from './colors.js';
 import { data, models } from './data.js';
 import { element, svgElement } from '../page/dom.js';
@@ -41,13 +41,14 @@ function colorBar(reach) {
     [svgElement('g', { transform: `translate(${kLeft} 0)` }, [...bars, ...texts])]);
 }
 
-// Differences are small: their colours reach no further than needed.
+// Differences are small, so that their colour range is only as wide as needed.
 function reachOf(differences) {
   const highest = differences.reduce((high, values) => values.reduce((h, v) => Math.max(h, Math.abs(v)), high), 0);
   return [0.05, 0.1, 0.2, 0.5, 1].find(reach => reach >= highest) ?? 2;
 }
 
-// `holder` gets the panels: correlations in the first row, below the models what differs (beside, if there is one model).
+// `holder` gets the panels: correlations in the first row, and differences below the models (beside the model
+// if there is only one).
 export function drawMatrix(holder, figure, { enabled }) {
   const shown = enabled.filter(m => figure.fast[m]);
   const differences = shown.map(m => figure.fast[m].map((v, k) => v - figure.full[k]));

@@ -1,4 +1,4 @@
-// The line of numbers below a figure.
+// Line of numbers below a figure.
 import { modelVariable } from './colors.js';
 import { models } from './data.js';
 import { element } from '../page/dom.js';
@@ -16,15 +16,15 @@ export function numberText({ value, error, floor }, unit = '') {
 
 const part = (name, help, text) => element('span', {}, [element('abbr', { textContent: name, title: help }), ` ${text}`]);
 
-// What the page calls the distances of kDistances (src/calo/validate/distances.h): those that are always shown, then those
-// that show at a click. `unit`: whether it is in the unit of the values.
+// Names of the distances in kDistances (src/calo/validate/distances.h): those that are always shown, then those that a click
+// shows. `unit`: true if the distance has the unit of the values.
 const DISTANCES = [
-  { key: 'jsd', name: 'JSD', help: 'Jensen-Shannon divergence in bits: 0 is equal, 1 has nothing in common. The floor is that of two halves of the full sample.' },
-  { key: 'wasserstein', name: 'W', unit: true, help: 'Wasserstein distance: how far the values would have to be moved on average' },
+  { key: 'jsd', name: 'JSD', help: 'Jensen-Shannon divergence in bits: 0 for equal distributions, 1 for disjoint ones. The floor is that of two halves of the full sample.' },
+  { key: 'wasserstein', name: 'W', unit: true, help: 'Wasserstein distance: mean distance by which values must move to make the distributions equal' },
   { key: 'ks', name: 'KS', help: 'Kolmogorov-Smirnov distance' },
 ];
 const MORE_DISTANCES = [
-  { key: 'separation', name: 'S²', help: 'Separation power: 0 is equal, 1 has nothing in common' },
+  { key: 'separation', name: 'S²', help: 'Separation power: 0 for equal distributions, 1 for disjoint ones' },
 ];
 
 const distanceParts = (distances, numbers, unit) => distances.filter(d => numbers[d.key])
@@ -35,18 +35,18 @@ const firstParts = (numbers, unit) => distanceParts(DISTANCES, numbers, unit);
 function moreParts(numbers, unit) {
   const { ks_p: ksP, p_corrected: corrected, chi2, full_mean: fullMean, fast_mean: fastMean } = numbers;
   const out = [];
-  if (typeof ksP === 'number') out.push(part('KS p', 'How often equal distributions would differ as much', probability(ksP)));
-  if (typeof corrected === 'number') out.push(part('corrected', 'The same, corrected for the number of tests', probability(corrected)));
+  if (typeof ksP === 'number') out.push(part('KS p', 'Probability that equal distributions differ at least as much', probability(ksP)));
+  if (typeof corrected === 'number') out.push(part('corrected', 'This p-value, corrected for the number of tests', probability(corrected)));
   out.push(...distanceParts(MORE_DISTANCES, numbers, unit));
-  if (chi2) out.push(part('χ²/ndf', 'Of the bins, with the statistical errors of both', `${plain(chi2.value)}/${chi2.ndf}, p ${probability(chi2.p)}`));
+  if (chi2) out.push(part('χ²/ndf', 'Chi-squared of the bins, with the statistical errors of both', `${plain(chi2.value)}/${chi2.ndf}, p ${probability(chi2.p)}`));
   if (fullMean && fastMean) {
     const means = [fullMean, fastMean].map(m => withError(m.value, m.error)).join(' → ');
-    out.push(part('mean', 'Mean of full and of fast', means + (unit ? ` ${unit}` : '')));
+    out.push(part('mean', 'Means of full and fast showers', means + (unit ? ` ${unit}` : '')));
   }
   return out;
 }
 
-// For each model that is shown and has numbers a line, and one more at a click.
+// A line for each visible model with numbers, and a second line that a click opens.
 export function numberLines(figure, open) {
   const several = models.length > 1;
   const lines = parts => enabledModels().filter(i => figure.numbers?.[i]).flatMap(i => {
@@ -57,7 +57,7 @@ export function numberLines(figure, open) {
   return [...lines(firstParts), ...(more.length ? [element('details', { open }, [element('summary', { textContent: 'more' }), ...more])] : [])];
 }
 
-// The text of the fits of curves.
+// Texts of the fits of curves.
 export function fitLines(figure, series) {
   const lines = [];
   figure.series.forEach((s, k) => {

@@ -1,4 +1,4 @@
-// Figures as files. A figure's panels are the elements .pad, each with an SVG picture or a canvas.
+// Figures as files. The panels of a figure are the elements .pad, each with an SVG picture or a canvas.
 import { css } from './colors.js';
 import { element, svgElement } from '../page/dom.js';
 
@@ -19,7 +19,7 @@ function layout(node) {
   };
 }
 
-// The title, and what the colours mean: the picture is to be understood without the page. One line where both fit in one.
+// Title and legend, so that the picture can be understood without the page; in one line if both fit.
 function header(width, title, entries) {
   const words = [...entries.map(({ name }) => `● ${name}`), title].join('   ');
   const height = words.length * kLetter > width && entries.length ? 2 * kLine : kLine;
@@ -43,7 +43,7 @@ function asSvg(node, title, entries) {
   return { text: new XMLSerializer().serializeToString(out), width, height };
 }
 
-// `entries`: [{name, color}, …] of the legend
+// `entries`: [{name, color}, …] for the legend
 export async function download(node, name, type, title, entries) {
   const { text, width, height } = asSvg(node, title, entries);
   const url = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;

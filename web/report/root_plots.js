@@ -1,11 +1,11 @@
-// Plots drawn by JSROOT, each into the given panels.
+// Plots by JSROOT in the given panels.
 import { createHistogram, createTGraph, gStyle, settings } from '../node_modules/jsroot/modules/core.mjs';
 import { addColor } from '../node_modules/jsroot/modules/base/colors.mjs';
 import { TGraphPainter } from '../node_modules/jsroot/modules/hist2d/TGraphPainter.mjs';
 import { TH1Painter } from '../node_modules/jsroot/modules/hist2d/TH1Painter.mjs';
 import { css, modelColor } from './colors.js';
 
-// Models and series differ by marker too, not by colour alone.
+// Models and series differ in marker as well as colour.
 const kMarkers = [20, 21, 22, 33, 23, 24, 25, 26, 27, 32];
 export const kGlyphs = ['●', '■', '▲', '◆', '▼', '○', '□', '△', '◇', '▽'];
 const kNoMarker = 1;
@@ -15,8 +15,8 @@ const kPlainFont = 42;
 settings.ToolBar = false;
 settings.ContextMenu = false;
 settings.MoveResize = false;
-settings.HandleKeys = false;  // the arrows are for the page's sliders and lists
-settings.SmallPad = { width: 1, height: 1 };  // ratio panels are low, and have axes all the same
+settings.HandleKeys = false;  // the page's sliders and lists use the arrow keys
+settings.SmallPad = { width: 1, height: 1 };  // ratio panels are low, but need axes
 gStyle.fOptStat = 0;
 gStyle.fOptTitle = 0;
 
@@ -71,7 +71,7 @@ function graph({ x, values, errors }) {
   return out;
 }
 
-// Values and errors as shown: counts become shares of the showers.
+// Values and errors to draw: counts become shares of the showers.
 function shown(figure, side) {
   const { low, high } = figure;
   if (figure.kind === 'profile') return { low, high, values: side.values, errors: side.errors };
@@ -99,7 +99,7 @@ async function drawBins(pad, figure, full, fasts, log, colors) {
     await TH1Painter.draw(pad, setStyle(histogram(`fast ${i}`, side, colors), { line: colors.model(i), marker: kMarkers[i % kMarkers.length], width: 2 }), 'e1,p,same');
 }
 
-// The axis reaches as far from 1 as most of the points that say something.
+// Range of the axis around 1, such that it contains most of the significant points.
 function ratioReach(ratios) {
   const kSteps = [0.1, 0.25, 0.5, 1];
   const kShare = 0.9;
@@ -109,7 +109,7 @@ function ratioReach(ratios) {
   return kSteps.find(s => s >= reach) ?? 1;
 }
 
-// Fast over full with the errors of fast; those of full are the band.
+// Ratio of fast to full with the errors of fast; the band shows the errors of full.
 async function drawRatio(pad, figure, full, fasts, colors) {
   const { low, high } = figure;
   const over = (values, errors) => ({
@@ -117,7 +117,7 @@ async function drawRatio(pad, figure, full, fasts, colors) {
   const ratios = fasts.map(({ i, side }) => ({ i, ...over(side.values, side.errors) }));
   const reach = ratioReach(ratios);
   const band = setStyle(histogram('band', over(full.values, full.errors), colors), { fill: colors.full, line: colors.full });
-  // A little more, so that the labels of the ends are clear of those of the other axis.
+  // A little more, so that the labels at the ends do not overlap those of the other axis.
   band.fMinimum = 1 - 1.12 * reach;
   band.fMaximum = 1 + 1.12 * reach;
   setAxis(band.fXaxis, { title: figure.x_title, size: 0.125, offset: 1.05 });
@@ -131,12 +131,12 @@ async function drawRatio(pad, figure, full, fasts, colors) {
     await TH1Painter.draw(pad, setStyle(histogram(`ratio ${ratio.i}`, ratio, colors), { line: colors.model(ratio.i), marker: kMarkers[ratio.i % kMarkers.length], width: 2 }), 'e1,p,same');
 }
 
-// Over the whole bin; not where they would hide one model behind another.
+// Error bars as wide as the bin, but only if they do not hide other models.
 function setErrorBars(enabled) {
   gStyle.fErrorX = enabled.length > 1 ? 0 : 0.5;
 }
 
-// Counts and profiles: values above, ratio below.
+// Counts and profiles: values above, ratios below.
 export async function drawCompared([main, ratio], figure, { log, enabled }) {
   const colors = themeColors();
   const full = shown(figure, figure.full);
@@ -157,7 +157,7 @@ async function drawFrame(pad, { x, y, xTitle, yTitle, options = '' }, colors) {
 
 const line = (pad, points, style) => TGraphPainter.draw(pad, setStyle(graph(points), style), 'l,same');
 
-// Values over the conditions, for each series (marker) full and fast (colour).
+// Values for all conditions: the marker shows the series, the colour full or fast.
 export async function drawCurve([pad], figure, { log, enabled, series }) {
   const colors = themeColors();
   const chosen = figure.series.map((s, i) => ({ ...s, i })).filter(s => series === null || s.i === series);
@@ -181,11 +181,12 @@ export async function drawCurve([pad], figure, { log, enabled, series }) {
   }
 }
 
-// Share of the fast showers found against share of the full ones taken for fast, and the curve of a guess.
+// Share of fast showers classified as fast against share of full showers classified as fast, with the curve
+// of a guess.
 export async function drawRoc([pad], figure, { log, enabled }) {
   const colors = themeColors();
   const curves = enabled.filter(m => figure.models[m]).map(i => ({ i, roc: figure.models[i].roc }));
-  // Shares of 0 lie on the edge of a logarithmic frame.
+  // Shares of 0 are at the edge of a logarithmic frame.
   const least = log ? Math.min(0.01, ...curves.flatMap(({ roc }) => roc.flat().filter(share => share > 0))) : 0;
   await drawFrame(pad, { x: [least, 1], y: [least, 1], xTitle: figure.x_title, yTitle: figure.y_title, options: log ? ',logx,logy' : '' }, colors);
   await line(pad, { x: [least, 1], values: [least, 1] }, { line: colors.soft, style: kDashed });
@@ -195,10 +196,10 @@ export async function drawRoc([pad], figure, { log, enabled }) {
   }
 }
 
-// Share of fast showers among those of one score, against the score.
+// Share of fast showers among showers with a score, against the score.
 export async function drawCalibration([pad], figure, { enabled }) {
   const colors = themeColors();
-  const range = [-0.03, 1.03];  // markers at the ends are whole
+  const range = [-0.03, 1.03];  // margins for the markers at the ends
   await drawFrame(pad, { x: range, y: range, xTitle: figure.x_title, yTitle: figure.y_title }, colors);
   await line(pad, { x: [0, 1], values: [0, 1] }, { line: colors.soft, style: kDashed });
   for (const i of enabled.filter(m => figure.models[m])) {
@@ -208,7 +209,8 @@ export async function drawCalibration([pad], figure, { enabled }) {
   }
 }
 
-// Each model has a classifier of its own, so also scores of full showers of its own: filled, or dashed where there are several.
+// Each model has its own classifier, and therefore its own scores of full showers: filled, or dashed if there
+// are several models.
 export async function drawScores([pad], figure, { log, enabled }) {
   const colors = themeColors();
   setErrorBars(enabled);

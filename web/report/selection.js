@@ -1,4 +1,4 @@
-// What the reader has chosen. Parts of the page listen to the keys they show.
+// The reader's choices. Parts of the page listen to the keys that they show.
 import { data, layers, models } from './data.js';
 
 const state = { condition: 0, enabled: models.map(() => true), layer: layers[Math.floor(layers.length / 3)] ?? 0 };
@@ -8,7 +8,7 @@ export const selection = state;
 export const condition = () => data.conditions[state.condition];
 export const enabledModels = () => models.map((_, i) => i).filter(i => state.enabled[i]);
 
-// `action` is called after any of `keys` has changed.
+// `action` is called after a change of any of `keys`.
 export const on = (keys, action) => listeners.push({ keys, action });
 
 export function choose(changes) {

@@ -1,4 +1,5 @@
-// Two showers side by side in three dimensions, by three.js: cells as wedges, coloured by their energy.
+// Two showers side by side in three dimensions with three.js: cells are wedges, and colours show their
+// energy.
 import {
   BufferAttribute, BufferGeometry, Color, DirectionalLight, HemisphereLight, InstancedMesh, LineBasicMaterial, LineSegments, Matrix4,
   MeshLambertMaterial, PerspectiveCamera, Scene, Vector3, WebGLRenderer,
@@ -8,12 +9,12 @@ import { cellPlace, data } from './data.js';
 
 const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh ?? {};
 const kLength = kZ * kSizeZ, kRadius = kR * kSizeR, kReach = Math.hypot(kLength / 2, kRadius);
-const kGap = 0.94;  // a little space between neighbours
+const kGap = 0.94;  // a small gap between neighbours
 const kSmallest = 0.3;
 const kFieldOfView = 28;
 const kStart = { azimuth: -0.55, height: 0.42, zoom: 1.12 };
 
-// A cell of ring `r` about its middle: the beam goes along x, the middle lies on y.
+// A cell of ring `r` around its centre: the beam is along x, and the centre is on y.
 function wedge(r) {
   const inside = r * kSizeR, outside = (r + 1) * kSizeR, middle = (r + 0.5) * kSizeR, half = Math.PI / kPhi;
   const corner = (x, far, side) => {
@@ -21,7 +22,7 @@ function wedge(r) {
     return new Vector3((x - 0.5) * kSizeZ, radius * Math.cos(half) - middle, (side - 0.5) * 2 * radius * Math.sin(half)).multiplyScalar(kGap);
   };
   const points = [];
-  // Each face by its four corners in turn
+  // Each face is given by its four corners in order
   for (const axis of [0, 1, 2])
     for (const end of [0, 1]) {
       const corners = [[0, 0], [0, 1], [1, 1], [1, 0]].map(pair => {
@@ -39,7 +40,7 @@ function wedge(r) {
   return out;
 }
 
-// The cylinder's outline, and the axis with an arrow where the particle comes in.
+// Outline of the cylinder, and the axis with an arrow at the particle's entrance.
 function outline() {
   const points = [];
   const kSteps = 64, kLines = 8;
@@ -56,7 +57,7 @@ function outline() {
 }
 
 export class ShowerScene {
-  // Throws where there is no WebGL.
+  // Throws if there is no WebGL.
   constructor(canvas) {
     this.renderer = new WebGLRenderer({ canvas, antialias: true, preserveDrawingBuffer: true });
     this.renderer.setScissorTest(true);
@@ -73,7 +74,7 @@ export class ShowerScene {
     });
   }
 
-  // The width is that of both views.
+  // `width` is that of both views.
   setSize(width, height) {
     this.width = width;
     this.height = height;
@@ -89,7 +90,7 @@ export class ShowerScene {
     this.colors = heatColors().map(hex => new Color(hex));
   }
 
-  // `showers`: full and fast, with sorted energies, or null. `scale(energy)`: place in the colours
+  // `showers`: full and fast, with sorted energies, or null. `scale(energy)`: position in the colour scale
   setShowers(showers, scale, sized) {
     showers.forEach((shower, at) => {
       const side = this.sides[at];
@@ -120,7 +121,7 @@ export class ShowerScene {
     });
   }
 
-  // Cells are sorted by energy, so those above a threshold are the first ones.
+  // Cells are sorted by energy, so those above the threshold come first.
   setThreshold(mev) {
     for (const { mesh, energies } of this.sides.flatMap(side => side.rings)) {
       const end = energies.findIndex(e => e < mev);
@@ -144,7 +145,7 @@ export class ShowerScene {
   draw() {
     const half = this.width / 2, { azimuth, height, zoom } = this.view;
     this.camera.aspect = half / this.height;
-    // Far enough for the cylinder to fit in both directions.
+    // Far enough to see the cylinder in both directions.
     const opening = Math.tan(kFieldOfView * Math.PI / 360) * Math.min(1, this.camera.aspect);
     const distance = 1.02 * kReach / Math.sin(Math.atan(opening)) / zoom;
     this.camera.position.set(Math.sin(azimuth) * Math.cos(height), Math.sin(height), Math.cos(azimuth) * Math.cos(height)).multiplyScalar(distance);

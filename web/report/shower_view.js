@@ -1,4 +1,4 @@
-// The view of single showers: canvas, controls, and the words around them.
+// The view of single showers: canvas, controls and captions.
 import { colorBar } from './canvas.js';
 import { css, heatColors, modelColor, modelVariable } from './colors.js';
 import { data, models, unpackShower } from './data.js';
@@ -24,7 +24,7 @@ export class ShowerView extends Drawable {
     this.threshold = 0;
     this.sized = true;
     this.title = element('span', { className: 'title', textContent: 'Showers of equal energy' });
-    this.canvas = element('canvas', { tabIndex: 0, ariaLabel: 'Showers in three dimensions. Arrow keys turn them, + and - zoom, Home goes back.' });
+    this.canvas = element('canvas', { tabIndex: 0, ariaLabel: 'Showers in three dimensions. Arrow keys rotate them, + and - zoom, Home restores the view.' });
     this.canvas.setAttribute('role', 'application');
     this.pad = element('div', { className: 'pad view' }, [this.canvas]);
     this.captions = element('div', { className: 'view-captions' });
@@ -34,7 +34,7 @@ export class ShowerView extends Drawable {
     this.node.append(
       element('figcaption', {}, [this.title, element('span', { className: 'tools' }, saveButtons(this.node, ['png'], () => 'shower_view', () => this.title.textContent, () => this.entries()))]),
       this.controls, this.captions, this.pad, this.scaleBar, this.hidden,
-      element('p', { className: 'soft note keys', textContent: 'Drag or arrow keys turn both; after a click the wheel zooms, so do + and −; Home goes back.' }));
+      element('p', { className: 'soft note keys', textContent: 'Drag or use the arrow keys to rotate both. The wheel (after a click), + and − zoom. Home restores the view.' }));
     this.listen();
     on(['condition'], () => this.invalidate());
   }
@@ -61,7 +61,7 @@ export class ShowerView extends Drawable {
       label('Shower', this.which), ...(models.length > 1 ? [label('Model', modelChoice)] : []),
       element('label', {}, [element('span', { textContent: 'Cells above' }), this.bar, this.thresholdText]),
       element('label', {}, [sized, element('span', { textContent: 'size by energy' })]),
-      button('reset', 'View from the start  Home', () => this.reset())]);
+      button('reset', 'Initial view  Home', () => this.reset())]);
   }
 
   entries() {
@@ -87,7 +87,7 @@ export class ShowerView extends Drawable {
       this.redraw();
     };
     canvas.onpointerup = canvas.onpointercancel = () => { last = null; };
-    // Only after a click, so that the page can be scrolled over the view.
+    // Zooms only after a click, so that the page can be scrolled over the view.
     canvas.addEventListener('wheel', event => {
       if (document.activeElement !== canvas || !this.scene) return;
       event.preventDefault();
@@ -107,7 +107,7 @@ export class ShowerView extends Drawable {
     };
   }
 
-  // Once a frame at most, and only when something has changed
+  // At most once per frame, and only after a change
   redraw() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
@@ -121,7 +121,7 @@ export class ShowerView extends Drawable {
       this.scene = new ShowerScene(this.canvas);
     } catch {
       this.failed = true;
-      this.pad.replaceChildren(element('p', { className: 'soft', textContent: 'This browser has no WebGL: showers cannot be shown in three dimensions.' }));
+      this.pad.replaceChildren(element('p', { className: 'soft', textContent: 'This browser has no WebGL: it cannot show showers in three dimensions.' }));
     }
   }
 
@@ -151,7 +151,7 @@ export class ShowerView extends Drawable {
     const present = [this.full, this.fast].filter(shower => shower?.energies.length);
     const high = Math.log10(Math.max(...present.map(s => s.energies[0]), 1e-6));
     const lowest = Math.min(Math.log10(Math.min(...present.map(s => s.energies[s.energies.length - 1]), 1)), high - 0.1);
-    // The few smallest of all share a colour.
+    // The cells with the lowest energies share a colour.
     const low = Math.min(Math.log10(Math.min(...present.map(s => s.energies[Math.floor(kColoured * s.energies.length)]), 1)), high - 0.1);
     Object.assign(this.bar, { min: Math.floor(lowest / kStep) * kStep, max: high });
     this.bar.value = this.threshold ? Math.log10(this.threshold) : this.bar.min;

@@ -1,5 +1,6 @@
-// A page of nothing but some figures, for pictures and for paper: #only=response,longitudinal_profile&condition=3&theme=light&layer=12.
-// A name may be preceded by that of its section: overview:response, observables:response.
+// A page with selected figures only, for pictures and paper:
+// #only=response,longitudinal_profile&condition=3&theme=light&layer=12. A section's name can precede the name
+// of a figure: overview:response, observables:response.
 import { classifierFigures } from './classifiers.js';
 import { data } from './data.js';
 import { element } from '../page/dom.js';
@@ -30,9 +31,9 @@ function itemsOf(name) {
 export async function showOnly(app, names) {
   document.body.classList.add('only');
   const found = names.map(itemsOf), items = found.flat();
-  // `calopipe pictures` reads this.
+  // `calopipe pictures` reads this attribute.
   app.dataset.unknownFigures = names.filter((_, i) => found[i].length === 0).join(',');
   app.replaceChildren(...items.map(item => item.node));
-  if (items.length === 0) app.append(element('p', { textContent: `No figure is called ${names.join(' or ')}.` }));
+  if (items.length === 0) app.append(element('p', { textContent: `There is no figure with the name ${names.join(' or ')}.` }));
   await drawAll();
 }

@@ -1,4 +1,4 @@
-// Tables of scores and of conditions, sorted by their headings.
+// Tables of scores and of conditions, which can be sorted by their headings.
 import { modelVariable } from './colors.js';
 import { data, models } from './data.js';
 import { button, element } from '../page/dom.js';
@@ -9,7 +9,7 @@ import { choose, on, selection } from './selection.js';
 const kAgreement = 0.05;
 const several = models.length > 1;
 
-// `columns`: {content: [nodes or texts], help?, key: row => number, text or null}. `rows`: {node, …}.
+// `columns`: {content: [nodes or strings], help?, key: row => number, string or null}. `rows`: {node, …}.
 function sortableTable(columns, rows, className) {
   const body = element('tbody', {}, rows.map(row => row.node));
   const heads = columns.map(({ content, help = '', key }, at) => {
@@ -18,7 +18,7 @@ function sortableTable(columns, rows, className) {
       const up = head.ariaSort !== 'ascending';
       for (const other of heads) other.ariaSort = 'none';
       head.ariaSort = up ? 'ascending' : 'descending';
-      // Rows without a value stay last.
+      // Rows without a value are last.
       const order = rows.map((row, i) => ({ row, i, value: key(row) })).sort((a, b) => {
         if (a.value === null || b.value === null) return (a.value === null) - (b.value === null) || a.i - b.i;
         const difference = typeof a.value === 'string' ? a.value.localeCompare(b.value, 'en', { numeric: true }) : a.value - b.value;
@@ -69,21 +69,21 @@ export function scoreTable() {
     { content: ['group'], key: ({ score }) => score.group },
     { content: ['aim'], key: ({ score }) => score.better },
     ...models.map((_, i) => ({ content: modelHead(i), key: ({ score }) => score.models[i]?.value ?? null })),
-    { content: [element('abbr', { textContent: 'floor' })], help: 'The same between two halves of Geant4: no model can be better', key: ({ score }) => (score.full ?? score.floor)?.value ?? null },
+    { content: [element('abbr', { textContent: 'floor' })], help: 'The score between two halves of Geant4: no model can be better', key: ({ score }) => (score.full ?? score.floor)?.value ?? null },
   ];
   const note = several ? 'Bold is best; grey is not distinguishable from it within errors; ' : '';
   return [sortableTable(columns, rows, 'scores'), element('p', { className: 'soft note' }, [
-    `${note}✓ is as good as the floor within two errors. Floor: two halves of Geant4; of costs, Geant4's own.`])];
+    `${note}✓ is as good as the floor within two errors. The floor is the score between two halves of Geant4, or Geant4's own cost.`])];
 }
 
-// Deviation with its error, marked where it is beyond the agreement asked for.
+// Deviation with its error, marked if it exceeds the required agreement.
 function deviationCell(deviation) {
   if (!deviation) return element('td', { className: 'soft', textContent: '–' });
   return element('td', { className: Math.abs(deviation.value) <= kAgreement ? 'good' : 'bad', textContent: percent(deviation.value, deviation.error) });
 }
 
 export function conditionTable() {
-  // All that occur in any condition, in the order of the first.
+  // All titles of any condition, in the order of the first condition.
   const titles = new Map(data.conditions.flatMap(c => c.deviations.map(d => [d.name, d.title])));
   const find = (condition, name, i) => condition.deviations.find(d => d.name === name)?.models[i] ?? null;
   const pairs = [...titles].flatMap(([name, title]) => models.map((_, i) => ({ name, title, i })));
@@ -101,7 +101,7 @@ export function conditionTable() {
     { content: [data.full.label], help: 'showers', key: ({ condition }) => condition.full_showers },
     ...models.map((_, i) => ({ content: modelHead(i), help: 'showers', key: ({ condition }) => condition.fast_showers[i] })),
     ...pairs.map(({ name, title, i }) => ({ content: [...(several ? [swatch(modelVariable(i))] : []), title],
-      help: `${models[i]}: deviation of the mean from that of ${data.full.label}; sorted by its size`,
+      help: `${models[i]}: deviation of the mean from the mean of ${data.full.label}; sorted by its size`,
       key: ({ condition }) => {
         const deviation = find(condition, name, i);
         return deviation && Math.abs(deviation.value);

@@ -29,7 +29,7 @@ using infer::Generator;
 using infer::Particle;
 using nlohmann::json;
 
-// The largest growth of resident memory while body runs.
+// Largest growth of resident memory while body runs.
 template <class Body>
 std::int64_t memory_growth(const Body& body) {
   core::reset_peak_memory();
@@ -51,7 +51,7 @@ double machine_load() {
   return load;
 }
 
-// Of the model and of the weights files beside it.
+// Size of the model and the weights files beside it.
 std::int64_t all_bytes(const std::filesystem::path& onnx) {
   auto bytes = std::filesystem::file_size(onnx);
   for (const std::string& file : infer::external_files(onnx))
@@ -161,25 +161,25 @@ EngineFigures measure_libtorch(const ModelFolder& folder, const Particle& partic
 void check(const BenchmarkOptions& options) {
   for (const std::string& peer : options.against)
     if (peer != "onnxruntime" && peer != "libtorch")
-      throw core::UsageError({.message = fmt::format("\"{}\" is no engine to compare with", peer),
+      throw core::UsageError({.message = fmt::format("\"{}\" is not an engine to compare with", peer),
                               .field = "against",
                               .hint = "onnxruntime, libtorch"});
   if (std::find(options.against.begin(), options.against.end(), "libtorch") != options.against.end() &&
       options.model.empty())
-    throw core::UsageError({.message = "is required to compare with libtorch",
+    throw core::UsageError({.message = "is required for a comparison with libtorch",
                             .field = "model",
                             .hint = "give --model the folder that the ONNX file was converted from"});
 }
 
-// Before anything is measured.
+// Checked before anything is measured.
 ModelFolder libtorch_model(const std::filesystem::path& folder) {
   ModelFolder model = read_model(folder);
   if (!architecture_of(model).runs_in_libtorch())
-    throw core::InputError(
-        {.message = fmt::format("a {} does not run in LibTorch", model.description.architecture),
-         .file = folder,
-         .field = "against",
-         .hint = "leave libtorch out"});
+    throw core::InputError({.message = fmt::format("a model of the architecture {} does not run in LibTorch",
+                                                   model.description.architecture),
+                            .file = folder,
+                            .field = "against",
+                            .hint = "remove libtorch from --against"});
   return model;
 }
 
@@ -214,7 +214,7 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
       options.geometry.empty() ? names.begin() : std::find(names.begin(), names.end(), options.geometry);
   if (place == names.end())
     throw core::UsageError(
-        {.message = fmt::format("\"{}\" is not known to the model", options.geometry), .field = "geometry"});
+        {.message = fmt::format("the model does not know \"{}\"", options.geometry), .field = "geometry"});
   particle.geometry = static_cast<std::uint32_t>(place - names.begin());
   {
     infer::Workspace workspace;
@@ -227,7 +227,7 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     report.filled_share = static_cast<double>(showers.num_hits()) /
                           (static_cast<double>(kFirst) * static_cast<double>(report.cells));
-    // Of the usual sizes those that take long are left out; who names sizes gets them.
+    // The default sizes leave out those that take long; sizes that the user gave all run.
     constexpr double kLongestBatch = 1;  // s
     if (options.batch_sizes == BenchmarkOptions{}.batch_sizes) {
       std::erase_if(options.batch_sizes, [&](std::int64_t size) {
@@ -236,8 +236,8 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
       if (options.batch_sizes.empty()) options.batch_sizes = {1};
       if (options.batch_sizes.size() < BenchmarkOptions{}.batch_sizes.size())
         spdlog::info(
-            "batches of more than {} take over a second with this model, and are left out "
-            "(--batch-sizes names others)",
+            "batches of more than {} take more than a second with this model and are skipped "
+            "(--batch-sizes chooses other sizes)",
             options.batch_sizes.back());
     }
   }

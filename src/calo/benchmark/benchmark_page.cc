@@ -12,12 +12,12 @@ void write_benchmark_page(const std::filesystem::path& file, const BenchmarkRepo
   const PageText text{
       .title = "calopipe: benchmark of " + report.file,
       .heading = "Inference of " + report.file,
-      .subtitle = fmt::format("Contract {}, {}, {:.1f} MB. {}, {} cores ({}), load {:.2f} before it began. "
-                              "Showers of {:.3g} GeV, "
-                              "{:.1f} % of the cells above threshold. Medians of wall time.",
-                              report.contract, report.mesh, static_cast<double>(report.file_bytes) / 1e6,
-                              report.machine, report.cores, report.instructions, report.load,
-                              report.energy_gev, 100 * report.filled_share),
+      .subtitle = fmt::format(
+          "Contract {}, {}, {:.1f} MB. {}, {} cores ({}), load {:.2f} before the benchmark. "
+          "Showers of {:.3g} GeV, "
+          "{:.1f} % of the cells above threshold. Medians of wall time.",
+          report.contract, report.mesh, static_cast<double>(report.file_bytes) / 1e6, report.machine,
+          report.cores, report.instructions, report.load, report.energy_gev, 100 * report.filled_share),
       .provenance = provenance};
   core::write_file(file, fill_page(Page::kBenchmark, text, report.to_json()));
 }

@@ -106,7 +106,7 @@ std::vector<EngineFigures> measure_onnxruntime(const std::filesystem::path& onnx
                                                const infer::Generator& generator,
                                                const infer::Particle& particle,
                                                const BenchmarkOptions& options) {
-  json fill = json::object();  // what is not named is noise
+  json fill = json::object();  // unnamed inputs are noise
   if (generator.contract() == "plain") {
     fill["energy_mev"] = {particle.energy_mev};
     fill["theta_rad"] = {particle.theta_rad};
@@ -117,10 +117,9 @@ std::vector<EngineFigures> measure_onnxruntime(const std::filesystem::path& onnx
   const bool any_batch = generator.model().inputs()[0].shape[0] < 0;
   std::vector<EngineFigures> all;
   for (const bool optimised : {true, false}) {
-    if (!optimised && any_batch) continue;  // not Par04's
-    EngineFigures figures{
-        .name = "onnxruntime",
-        .variant = optimised ? "fp32, dense" : "fp32, dense, not optimised (as Par04 has it)"};
+    if (!optimised && any_batch) continue;  // Par04 does not use such files
+    EngineFigures figures{.name = "onnxruntime",
+                          .variant = optimised ? "fp32, dense" : "fp32, dense, not optimised (as in Par04)"};
     PeerProcess peer(options.python, kScript);
     figures.version = peer.ask({{"op", "hello"}}).value("version", "");
     bool first = true;

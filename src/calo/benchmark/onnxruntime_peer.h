@@ -9,8 +9,9 @@
 
 namespace calo {
 
-/// onnxruntime with all its optimisations and, for the contracts of Par04, as Par04 sets it up (one thread,
-/// no optimisations, batches of one), by a Python process. Batches that the file does not allow are left out.
+/// Measures onnxruntime in a Python process: with all its optimisations and, for the contracts of Par04, as
+/// Par04 configures it (one thread, no optimisations, batches of one). Skips batches that the file does not
+/// allow.
 /// @throws core::UnavailableError
 std::vector<EngineFigures> measure_onnxruntime(const std::filesystem::path& onnx,
                                                const infer::Generator& generator,

@@ -15,11 +15,11 @@ namespace calo {
 
 PeerProcess::PeerProcess(const std::string& python, const std::string& script) : python_(python) {
   int to[2], from[2];
-  if (pipe2(to, O_CLOEXEC) != 0) throw core::UnavailableError({.message = "no pipe to a peer can be made"});
+  if (pipe2(to, O_CLOEXEC) != 0) throw core::UnavailableError({.message = "cannot create a pipe to a peer"});
   if (pipe2(from, O_CLOEXEC) != 0) {
     close(to[0]);
     close(to[1]);
-    throw core::UnavailableError({.message = "no pipe from a peer can be made"});
+    throw core::UnavailableError({.message = "cannot create a pipe from a peer"});
   }
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -37,14 +37,14 @@ PeerProcess::PeerProcess(const std::string& python, const std::string& script) :
     throw core::UnavailableError({.message = fmt::format("cannot be started: {}", std::strerror(status)),
                                   .file = python,
                                   .field = "python",
-                                  .hint = "name a Python that has onnxruntime, or leave --against out"});
+                                  .hint = "give a Python with onnxruntime, or omit --against"});
   }
   out_ = fdopen(to[1], "w");
   in_ = fdopen(from[0], "r");
 }
 
 PeerProcess::~PeerProcess() {
-  std::fclose(out_);  // the end of its input makes it exit
+  std::fclose(out_);  // the process exits at the end of its input
   std::fclose(in_);
   waitpid(pid_, nullptr, 0);
 }
@@ -54,18 +54,18 @@ nlohmann::json PeerProcess::answer() {
   for (int c = std::fgetc(in_); c != EOF && c != '\n'; c = std::fgetc(in_)) line += static_cast<char>(c);
   nlohmann::json parsed = nlohmann::json::parse(line, nullptr, false);
   if (!parsed.is_object() || parsed.contains("error"))
-    throw core::UnavailableError(
-        {.message =
-             parsed.is_object() ? parsed.at("error").dump() : std::string("the peer ended without an answer"),
-         .file = python_,
-         .field = "against",
-         .hint = "name a Python that has onnxruntime by --python, or leave --against out"});
+    throw core::UnavailableError({.message = parsed.is_object()
+                                                 ? parsed.at("error").dump()
+                                                 : std::string("the peer exited without an answer"),
+                                  .file = python_,
+                                  .field = "against",
+                                  .hint = "give a Python with onnxruntime as --python, or omit --against"});
   return parsed;
 }
 
 nlohmann::json PeerProcess::ask(const nlohmann::json& request) {
   const std::string line = request.dump() + "\n";
-  // If the peer has exited, the missing answer below says so.
+  // If the peer has exited, the missing answer below reports it.
   struct sigaction ignore {
   }, before{};
   ignore.sa_handler = SIG_IGN;

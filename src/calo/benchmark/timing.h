@@ -7,13 +7,13 @@
 
 namespace calo {
 
-/// Wall time of one call, over many.
+/// Wall time of one call, from many calls.
 struct Timing {
   double least_s = 0, median_s = 0, p99_s = 0;
   std::int64_t calls = 0;
 };
 
-/// Calls body once to warm up, then again and again for `seconds`, three times at least.
+/// Calls body once to warm up, then repeatedly for `seconds`, and at least three times.
 template <class Body>
 Timing time_calls(double seconds, const Body& body) {
   using Clock = std::chrono::steady_clock;

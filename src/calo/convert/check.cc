@@ -35,7 +35,7 @@ CheckShowers random_showers(const ModelFolder& model, const ContractMapping& map
   const Transform& transform = model.transform;
   double low = transform.min_trained_energy_mev, high = transform.max_trained_energy_mev;
   if (!(high > 0)) high = transform.max_energy_mev;
-  if (!(low > 0)) low = high / 1024;  // a training that reached down to zero, or of unknown range
+  if (!(low > 0)) low = high / 1024;  // the training includes zero, or its range is unknown
   const std::vector<std::string> geometries = mapping.reachable_geometries();
   CheckShowers out;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -61,7 +61,7 @@ struct Input {
 using Inputs = std::map<std::string, Input>;
 using Run = std::function<std::vector<float>(const Inputs& inputs)>;
 
-// One call of the model for all showers of `plain`, and one for each of Par04's.
+// One call of the model for all showers with `plain`, and one call for each shower with Par04's contracts.
 std::vector<double> energies_mev(const Run& run, const ContractMapping& mapping, const CheckShowers& showers,
                                  std::int64_t latent_dim) {
   const auto count = static_cast<std::int64_t>(showers.conditions.size());
@@ -103,7 +103,7 @@ std::vector<double> energies_mev(const Run& run, const ContractMapping& mapping,
                     {.message = message, .hint = "nothing was written; please report this model"});
 }
 
-// The graph with its noise as an input in place of the node that draws it.
+// The graph with its noise as an input instead of the node that draws it.
 std::string with_noise_given(onnx::ModelProto model, std::int64_t latent_dim) {
   onnx::GraphProto& graph = *model.mutable_graph();
   for (int i = 0; i < graph.node_size(); ++i)
@@ -117,7 +117,7 @@ std::string with_noise_given(onnx::ModelProto model, std::int64_t latent_dim) {
   return model.SerializeAsString();
 }
 
-// Runs the graph by the engine's operators, one by one as the file has them.
+// Runs the graph with the engine's operators one by one, as in the file.
 Run runner(const std::string& bytes) {
   const auto graph = std::make_shared<infer::Model>(
       infer::Model::from_bytes(std::as_bytes(std::span(bytes)), {.fuse = false}));
@@ -139,7 +139,7 @@ Run runner(const std::string& bytes) {
 ConversionCheck check_generator(const std::string& bytes, const ModelFolder& model,
                                 const ContractMapping& mapping, std::int64_t showers, std::uint64_t seed) {
   onnx::ModelProto proto;
-  if (!proto.ParseFromString(bytes)) refuse("the converted model is no ONNX file");
+  if (!proto.ParseFromString(bytes)) refuse("the converted model is not an ONNX file");
   try {
     onnx::checker::check_model(proto);
   } catch (const std::exception& error) {
@@ -151,20 +151,20 @@ ConversionCheck check_generator(const std::string& bytes, const ModelFolder& mod
   const CheckShowers random = random_showers(model, mapping, showers, seed);
   const std::vector<double> expected = kind.reference_mev(
       model, {.latents = random.latents, .conditions = random.conditions, .geometries = random.geometries});
-  // A graph that draws its noise itself is checked with noise given in.
+  // A graph that draws its own noise is checked with noise as an input.
   const std::string checked =
       mapping.contract == Contract::kPar04CaloDit ? with_noise_given(proto, latent_dim) : bytes;
   const std::vector<double> found = energies_mev(runner(checked), mapping, random, latent_dim);
   if (found.size() != expected.size())
     refuse(
-        fmt::format("the converted model gives {} cells, and the model {}", found.size(), expected.size()));
+        fmt::format("the converted model has {} cells, and the model has {}", found.size(), expected.size()));
   const auto cells = static_cast<std::size_t>(model.transform.mesh.num_cells());
   ConversionCheck check{.showers = showers};
   for (std::size_t i = 0; i < random.conditions.size(); ++i) {
     double largest = 0, difference = 0;
     for (std::size_t cell = i * cells; cell < (i + 1) * cells; ++cell) {
       if (!std::isfinite(found[cell]) || !std::isfinite(expected[cell]))
-        refuse(fmt::format("shower {} of the check has cells that are not finite numbers", i));
+        refuse(fmt::format("shower {} of the check has cells that are not finite", i));
       largest = std::max(largest, expected[cell]);
       difference = std::max(difference, std::abs(found[cell] - expected[cell]));
     }
@@ -179,7 +179,7 @@ ConversionCheck check_generator(const std::string& bytes, const ModelFolder& mod
     }
   }
   if (static_cast<double>(check.same) < agreement.same_share * static_cast<double>(showers))
-    refuse(fmt::format("the converted model makes other showers than {} from the same noise: {} of {}",
+    refuse(fmt::format("the converted model and {} make different showers from the same noise: {} of {}",
                        agreement.with, showers - check.same, showers));
   return check;
 }

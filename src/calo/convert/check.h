@@ -9,13 +9,15 @@
 namespace calo {
 
 struct ConversionCheck {
-  std::int64_t showers = 0, same = 0;  ///< compared, and within the tolerance
-  double largest_difference = 0;       ///< of those, relative to the largest cell of the shower
+  std::int64_t showers = 0, same = 0;  ///< numbers of showers: compared, and within the tolerance
+  double largest_difference =
+      0;  ///< largest difference of these showers, relative to the largest cell of the shower
 };
 
-/// Runs a converted model against the model it was made of: ONNX's own checker, then showers of random noise,
-/// energies, angles (over the range of the training) and geometries, called as the contract's user does, by
-/// the engine's operators one by one, against Architecture::reference_mev().
+/// Compares a converted model with the model that it was made from: ONNX's own checker, then showers of
+/// random noise, energies, angles (over the range of the training) and geometries. The file is called as a
+/// user of the contract calls it, with the engine's operators one by one; the reference is
+/// Architecture::reference_mev().
 ///
 /// @param bytes the ONNX file
 /// @throws core::Error (internal) if showers differ, or a cell is not finite

@@ -14,7 +14,7 @@ ConvertReport convert(const ModelFolder& model, const ConvertOptions& options,
   std::string macro;
   if (!options.macro_file.empty()) {
     if (options.contract == Contract::kPlain)
-      throw core::UsageError({.message = "goes with the contracts of Par04 only",
+      throw core::UsageError({.message = "is for the contracts of Par04 only",
                               .field = "par04_macro",
                               .hint = "add --contract par04-vae, or par04-calodit"});
     Par04MacroOptions macro_options = options.macro;

@@ -13,10 +13,10 @@ namespace calo {
 
 struct ConvertOptions {
   Contract contract = Contract::kPlain;
-  std::string geometry;  ///< at the place that Par04 sets; empty = SiW
+  std::string geometry;  ///< geometry that Par04 simulates; empty = SiW
   std::int64_t check_showers = 16;
-  std::uint64_t seed = 42;  ///< of the check
-  /// Where a macro for Par04 goes; empty = none. Not for `plain`.
+  std::uint64_t seed = 42;  ///< seed of the check
+  /// Path of a macro for Par04; empty = no macro. Not for `plain`.
   std::filesystem::path macro_file;
   Par04MacroOptions macro;
   nlohmann::json provenance = nlohmann::json::object();
@@ -24,10 +24,10 @@ struct ConvertOptions {
 
 struct ConvertReport {
   ConversionCheck check;
-  std::int64_t bytes = 0;  ///< of the ONNX file
+  std::int64_t bytes = 0;  ///< size of the ONNX file
 };
 
-/// Writes a model's generator as an ONNX file, after reading it back and checking it (check_generator).
+/// Writes a model's generator as an ONNX file that was read back and checked first (check_generator).
 /// @throws core::UsageError (the contract does not fit the model), core::Error (internal: the check failed;
 ///         nothing is written), core::UnavailableError (disk)
 ConvertReport convert(const ModelFolder& model, const ConvertOptions& options,

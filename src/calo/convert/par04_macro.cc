@@ -13,7 +13,7 @@
 namespace calo {
 namespace {
 
-// A detector that Par04 builds from commands: layers of a passive and an active material.
+// A detector that commands of Par04 define: layers of a passive and an active material.
 struct Detector {
   const char* geometry;
   const char* length;
@@ -22,8 +22,8 @@ struct Detector {
   const char* active;
 };
 
-// Par04's own (common_settings_*.mac, training_vae's README); both absorbers are sensitive in fast
-// simulation, whose deposits lie at cell centres.
+// The detectors of Par04 (common_settings_*.mac, README of training_vae). Both absorbers are sensitive in
+// fast simulation, because its deposits are at cell centres.
 constexpr Detector kDetectors[] = {{"SiW", "2 m", 90, "G4_W 1.4 mm", "G4_Si 0.3 mm"},
                                    {"SciPb", "4 m", 45, "G4_Pb 4.4 mm", "G4_POLYSTYRENE 1.2 mm"}};
 
@@ -37,7 +37,7 @@ std::string detector_commands(const std::string& geometry) {
           "/Par04/detector/setAbsorber 0 {} true\n"
           "/Par04/detector/setAbsorber 1 {} true\n",
           detector.length, detector.layers, detector.passive, detector.active);
-  spdlog::warn("the detector {} is not known here: put its commands into the macro", geometry);
+  spdlog::warn("calopipe does not know the detector {}: add its commands to the macro", geometry);
   return fmt::format(
       "# The detector {} is not known to calopipe: put its /Par04/detector/ commands here.\n"
       "# /Par04/detector/setDetectorInnerRadius 80 cm\n"
@@ -58,7 +58,7 @@ std::string mesh_commands(const VoxelMesh::Cylinder& mesh, const char* folder) {
       folder, mesh.size_r_mm, mesh.size_z_mm, mesh.n_r, mesh.n_phi, mesh.n_z);
 }
 
-// Geant4 takes the rest of the line for a path, quotation marks and all: single spaces survive, comments,
+// Geant4 takes the rest of the line as a path, including quotation marks. Single spaces survive; comments,
 // aliases in braces and runs of spaces do not (G4UIcommand::DoIt).
 const std::string& as_argument(const std::string& path) {
   if (path.empty() || path.find_first_of("\"#{}!\t\n\r") != std::string::npos ||
@@ -69,7 +69,7 @@ const std::string& as_argument(const std::string& path) {
   return path;
 }
 
-// Without the noise of binary fractions.
+// Removes the rounding error of a zero.
 double rounded(double value) {
   return std::abs(value) < 1e-12 ? 0 : value;
 }
@@ -123,11 +123,12 @@ std::string par04_macro(const ModelFolder& model, const ContractMapping& mapping
     if (!(energy > 0))
       throw core::UsageError({.message = fmt::format("cannot be {}", energy), .field = "energy_gev"});
     if (high > 0 && (energy < low * 0.999 || energy > high * 1.001))
-      spdlog::warn("the macro's {:g} GeV are outside of the training's {:g} to {:g} GeV", energy, low, high);
+      spdlog::warn("the macro's {:g} GeV are outside the training's range of {:g} to {:g} GeV", energy, low,
+                   high);
     for (const double angle : options.angles_deg) {
       if (!(angle > 0 && angle < 180))
         throw core::UsageError(
-            {.message = fmt::format("cannot be {}: along the beam is no calorimeter", angle),
+            {.message = fmt::format("cannot be {}: there is no calorimeter along the beam", angle),
              .field = "angle_deg",
              .hint = "allowed: above 0, below 180"});
       const double theta = angle * std::numbers::pi / 180;

@@ -31,12 +31,12 @@ struct Plan {
 void check_geometry(ShowerSource& model, const std::string& geometry) {
   const auto& known = model.geometries();
   if (std::find(known.begin(), known.end(), geometry) == known.end())
-    throw core::UsageError({.message = fmt::format("\"{}\" is not known to the model", geometry),
+    throw core::UsageError({.message = fmt::format("the model does not know \"{}\"", geometry),
                             .field = "geometry",
                             .hint = fmt::format("known: {}", fmt::join(known, ", "))});
   const auto& trained = model.trained().geometries;
   if (std::find(trained.begin(), trained.end(), geometry) == trained.end())
-    spdlog::warn("the model was not trained on {} (but on {}): its showers mean nothing there", geometry,
+    spdlog::warn("the model was not trained on {} (but on {}): its showers there are meaningless", geometry,
                  fmt::join(trained, ", "));
 }
 
@@ -46,18 +46,18 @@ Plan plan_like(ShowerSource& model, const GenerateOptions& options, core::Thread
   const auto reader = ShowerReader::open(options.like, reading, pool);
   warn_of_remarks(reader->info());
   if (!reader->info().mesh.is_alike(model.mesh()))
-    throw core::InputError({.message = fmt::format("has the mesh {}, and the model {}",
+    throw core::InputError({.message = fmt::format("has the mesh {}, but the model has {}",
                                                    reader->info().mesh.to_string(), model.mesh().to_string()),
                             .file = options.like,
                             .field = "like",
-                            .hint = "take data of the model's own mesh"});
+                            .hint = "use data with the model's mesh"});
   Plan plan{.conditions = reader->conditions(), .geometries = reader->info().geometries};
-  // A file that names no geometry can only be of the model's, where that knows one.
+  // If a file names no geometry and the model has only one, it must be the model's.
   const std::vector<std::string>& trained = model.trained().geometries;
   if (plan.geometries == std::vector<std::string>{"unknown"} && trained.size() == 1 &&
       trained.front() != "unknown") {
     plan.geometries = trained;
-    spdlog::info("{} does not name its geometry: taken for {}, the model's", options.like.string(),
+    spdlog::info("{} does not name its geometry: assuming the model's, {}", options.like.string(),
                  trained.front());
   }
   for (Conditions& condition : plan.conditions) condition.sim_time_s = Conditions{}.sim_time_s;  // Geant4's
@@ -68,7 +68,7 @@ Plan plan_grid(ShowerSource& model, const GenerateOptions& options) {
   std::string geometry = options.geometry;
   if (geometry.empty()) {
     if (model.trained().geometries.size() != 1)
-      throw core::UsageError({.message = "is required: the model knows several",
+      throw core::UsageError({.message = "is required: the model has several geometries",
                               .field = "geometry",
                               .hint = fmt::format("one of {}", fmt::join(model.trained().geometries, ", "))});
     geometry = model.trained().geometries[0];
@@ -100,7 +100,7 @@ Plan plan_grid(ShowerSource& model, const GenerateOptions& options) {
   return plan;
 }
 
-// What cannot be shows in no comparison: NaN is neither below nor above.
+// Comparisons do not find NaN, which is neither below nor above a bound.
 void check_conditions(const Plan& plan, const std::filesystem::path& like) {
   for (std::size_t i = 0; i < plan.conditions.size(); ++i) {
     const Conditions& condition = plan.conditions[i];
@@ -111,7 +111,7 @@ void check_conditions(const Plan& plan, const std::filesystem::path& like) {
                           : fmt::format("shower {} has the energy {} MeV", i, condition.incident_energy_mev),
         .file = like,
         .field = energy ? "theta" : "incident_energy",
-        .hint = "energies are above 0, and both are finite numbers"};
+        .hint = "energies must be above 0, and both must be finite"};
     if (like.empty()) throw core::UsageError(details);
     throw core::InputError(details);
   }
@@ -130,10 +130,10 @@ void warn_outside(const TrainedRange& trained, const Plan& plan) {
       ++angles;
   }
   if (energies > 0)
-    spdlog::warn("{} of {} showers have energies outside of the training's {:g} to {:g} GeV", energies,
+    spdlog::warn("{} of {} showers have energies outside the training's range of {:g} to {:g} GeV", energies,
                  plan.conditions.size(), trained.min_energy_mev / 1000, trained.max_energy_mev / 1000);
   if (angles > 0)
-    spdlog::warn("{} of {} showers have angles outside of the training's {:g} to {:g} degrees", angles,
+    spdlog::warn("{} of {} showers have angles outside the training's range of {:g} to {:g} degrees", angles,
                  plan.conditions.size(), trained.min_theta_deg, trained.max_theta_deg);
 }
 
@@ -203,8 +203,10 @@ GenerateReport GenerateReport::read(const std::filesystem::path& file) {
   const auto number = [&](const char* field) {
     const auto found = object.is_object() ? object.find(field) : object.end();
     if (found == object.end() || !found->is_number() || !(found->get<double>() >= 0))
-      throw core::InputError(
-          {.message = "is missing, or no number of 0 or more", .file = file, .field = field, .hint = kHint});
+      throw core::InputError({.message = "is missing, or is not a number of 0 or more",
+                              .file = file,
+                              .field = field,
+                              .hint = kHint});
     return found->get<double>();
   };
   return {.showers = static_cast<std::int64_t>(number("showers")),

@@ -13,48 +13,47 @@
 
 namespace calo {
 
-/// Which showers to make: `events` of each energy and angle, or `events` in all with energies log-uniform
+/// Showers to generate: `events` of each energy and angle, or `events` in all with log-uniform energies
 /// between two limits, or one for each shower of another data set.
 struct GenerateOptions {
-  std::string geometry;  ///< empty = the model's, where it knows one
+  std::string geometry;  ///< empty = the model's, if it has only one
   std::vector<double> energies_gev;
   std::vector<double> angles_deg = {90};
   std::int64_t events = 1000;
-  double min_energy_gev = 0;  ///< log-uniform range, where energies_gev is empty
+  double min_energy_gev = 0;  ///< log-uniform range, if energies_gev is empty
   double max_energy_gev = 0;
-  std::filesystem::path like;  ///< data set whose conditions are taken; outranks the others
-  ReadOptions reading;         ///< of `like`; the geometry above outranks its
+  std::filesystem::path like;  ///< data set whose conditions are used; overrides the others
+  ReadOptions reading;         ///< options for reading `like`; `geometry` above overrides its geometry
   std::uint64_t seed = 42;
   std::int64_t batch_size = 256;
-  double threshold_mev = 0.0005;  ///< cells below are zero; Par04 drops hits below 0.5 keV
+  double threshold_mev = 0.0005;  ///< cells below are set to zero; Par04 drops hits below 0.5 keV
   Layout layout = Layout::kPar04;
   nlohmann::json provenance;
 };
 
-/// What generate() made, and what that took: making showers alone, without reading the model and writing.
+/// What generate() made, and its cost: only making showers, without reading the model and writing.
 struct GenerateReport {
   std::int64_t showers = 0;
   std::int64_t batch_size = 0;
   int threads = 1;
   std::string precision;                  ///< "fp32"
-  double seconds = 0;                     ///< of the clock, with `threads` at work
-  std::int64_t working_memory_bytes = 0;  ///< for one batch, beside the model
-  std::int64_t peak_memory_bytes = 0;     ///< of the whole process
+  double seconds = 0;                     ///< wall time with `threads` threads
+  std::int64_t working_memory_bytes = 0;  ///< memory for one batch, without the model
+  std::int64_t peak_memory_bytes = 0;     ///< peak memory of the whole process
 
-  /// Of one thread, to be put beside Geant4's.
+  /// Time on one thread, comparable with Geant4's.
   double seconds_per_shower() const;
   double memory_per_shower_bytes() const;
 
   nlohmann::json to_json() const;
-  /// Reads what to_json() wrote. @throws core::InputError with the field
+  /// Reads the output of to_json(). @throws core::InputError with the field
   static GenerateReport read(const std::filesystem::path& file);
 };
 
-/// Streams showers to `out`, in bounded memory. Shower i has latent noise of (seed, i) only: the same
-/// whatever the batch size or the number of threads.
-/// @throws core::UsageError (nothing to make, unknown geometry), core::InputError (`like` has another mesh,
-/// or
-///         energies that cannot be; infer::NotFiniteError: the model makes cells that are NaN or infinite),
+/// Writes showers to `out` block by block, in bounded memory. The latent noise of shower i depends only on
+/// (seed, i): showers are the same for any batch size and number of threads.
+/// @throws core::UsageError (nothing to generate, unknown geometry), core::InputError (`like` has another
+///         mesh or invalid energies; infer::NotFiniteError: the model makes cells that are NaN or infinite),
 ///         core::Interrupted (nothing is written)
 GenerateReport generate(ShowerSource& model, const GenerateOptions& options, const std::filesystem::path& out,
                         core::ThreadPool& pool);

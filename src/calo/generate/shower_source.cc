@@ -14,7 +14,7 @@
 namespace calo {
 namespace {
 
-// Puts what the engine made into showers, whose memory is used again.
+// Moves the engine's output into showers, reusing their memory.
 void replace(Showers& out, std::int64_t cells, std::span<const Conditions> conditions,
              const std::vector<std::string>& geometries, const infer::SparseShowers& found) {
   Showers kept = std::move(out);
@@ -51,22 +51,21 @@ ShowerSource::ShowerSource(infer::Generator generator) : generator_(std::move(ge
   const auto refuse = [&](const char* field, const std::string& message) {
     throw core::InputError({.message = message, .file = file, .field = field});
   };
-  if (!generator_.said().trained) refuse("calopipe.trained", "is missing in the properties");
+  if (!generator_.said().trained) refuse("calopipe.trained", "is missing from the properties");
   try {
     mesh_ = VoxelMesh::from_json(nlohmann::json::parse(generator_.mesh().json));
   } catch (const core::InputError& error) {
     refuse("calopipe.mesh", error.details().message);
   }
   if (mesh_.num_cells() != generator_.num_cells())
-    refuse("calopipe.mesh", "is another mesh than the number of cells that it makes");
+    refuse("calopipe.mesh", "does not have the generator's number of cells");
 }
 
 std::uint32_t ShowerSource::index_of(const std::string& geometry) const {
   const auto& known = generator_.geometries();
   const auto at = std::find(known.begin(), known.end(), geometry);
   if (at == known.end())
-    throw core::InputError(
-        {.message = "\"" + geometry + "\" is not known to the model", .field = "geometry"});
+    throw core::InputError({.message = "the model does not know \"" + geometry + "\"", .field = "geometry"});
   return static_cast<std::uint32_t>(at - known.begin());
 }
 
@@ -92,7 +91,7 @@ ShowerSource ShowerSource::open(const std::filesystem::path& path, std::optional
   if (std::filesystem::is_regular_file(path))
     return ShowerSource(infer::Generator::load(path, {.precision = precision}, contract));
   if (contract != infer::ForeignContract())
-    throw core::UsageError({.message = "goes with an ONNX file; a model folder knows how it is called",
+    throw core::UsageError({.message = "is for ONNX files only: a model folder states its own contract",
                             .file = path,
                             .field = "contract"});
   if (const std::filesystem::path stored = path / kGeneratorFile; std::filesystem::exists(stored))

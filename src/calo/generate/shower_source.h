@@ -17,21 +17,20 @@ namespace calo {
 
 using infer::TrainedRange;
 
-/// In the middle of the training: its geometric mean energy (10 GeV where its range is not known), its mean
-/// angle.
+/// The middle of the training: its geometric mean energy (10 GeV if its range is unknown) and its mean angle.
 infer::Particle typical_particle(const TrainedRange& trained);
 
-/// A model that makes showers on the CPU, without LibTorch: a model folder, an ONNX file that
-/// `calopipe convert` or `calopipe optimise` wrote, or somebody else's under a contract. It knows the
-/// generator's graph and its properties, and nothing of architectures: a folder and its converted file make
-/// the same showers of the same seed, to the bit.
+/// A model that makes showers on the CPU, without LibTorch: a model folder, an ONNX file written by `calopipe
+/// convert` or `calopipe optimise`, or a foreign ONNX file with a contract. This class knows the generator's
+/// graph and its properties, but no architecture: a folder and its converted file make the same showers from
+/// the same seed, to the bit.
 class ShowerSource {
  public:
-  /// A folder is a model folder, whose `generator.onnx` is run (or made of the weights if it has none); a
-  /// file an ONNX model.
-  /// @param precision none = what the file is made for, fp32 if it does not say
-  /// @param contract  of an ONNX file that does not say its own
-  /// @throws core::InputError if it is neither, or damaged, core::UsageError (a contract for a folder; see
+  /// Opens a model folder, whose `generator.onnx` is run (or is made from the weights if it is missing), or
+  /// an ONNX file.
+  /// @param precision none = the precision that the file is made for, or fp32 if it does not say
+  /// @param contract  for an ONNX file that does not state its own
+  /// @throws core::InputError if it is neither, or is damaged, core::UsageError (a contract for a folder; see
   ///         infer::properties_under)
   static ShowerSource open(const std::filesystem::path& path, std::optional<infer::Precision> precision = {},
                            const infer::ForeignContract& contract = {});
@@ -44,9 +43,9 @@ class ShowerSource {
   infer::Precision precision() const { return generator_.model().precision(); }
 
   /// Makes shower first + i under conditions[i], with the latent noise of (seed, first + i).
-  /// @param conditions  geometry indexes `geometries`, of which each is one of geometries()
-  /// @param threshold_mev cells below are left out
-  /// @param out  replaced; its memory is used again
+  /// @param conditions  their geometry is an index into `geometries`, each of which is one of geometries()
+  /// @param threshold_mev cells below are omitted
+  /// @param out  replaced; its memory is reused
   /// @throws infer::NotFiniteError if a cell is NaN or infinite, with model, shower and cell
   void make(std::span<const Conditions> conditions, const std::vector<std::string>& geometries,
             std::uint64_t first, std::uint64_t seed, double threshold_mev, core::ThreadPool& pool,
@@ -64,7 +63,7 @@ class ShowerSource {
   std::vector<infer::Particle> particles_;
 };
 
-/// SHA-256 of a model: of its folder or file, and of the weights files that an ONNX model has beside it.
+/// SHA-256 of a model: of its folder, or of its ONNX file and the weights files beside it.
 /// @throws core::InputError
 std::string sha256_of_model(const std::filesystem::path& path);
 

@@ -24,7 +24,7 @@ using nlohmann::json;
 
 constexpr int kMostLayers = 10'000;
 
-// A file with many particles names only the first few.
+// A file can have many particles; messages name only the first few.
 constexpr std::size_t kMostListed = 20;
 
 std::string trimmed(const std::string& text) {
@@ -33,7 +33,7 @@ std::string trimmed(const std::string& text) {
   return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
-// A number from end to end, with a decimal point whatever the locale.
+// Parses a whole string as a number, with a decimal point in any locale.
 template <class T>
 std::optional<T> number_of(const std::string& text) {
   std::string number = trimmed(text);
@@ -45,7 +45,7 @@ std::optional<T> number_of(const std::string& text) {
   return value;
 }
 
-// Name without the prefix of its namespace.
+// Name without its namespace prefix.
 std::string local_name(const char* name) {
   const char* colon = std::strrchr(name, ':');
   return colon == nullptr ? name : colon + 1;
@@ -68,7 +68,7 @@ std::string joined(const std::vector<ParticleBinning>& bins, bool with_cells) {
   return fmt::format("{}", fmt::join(names, "; "));
 }
 
-// Case does not matter in names.
+// Compares names without regard to case.
 bool equal_names(const std::string& a, const std::string& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
@@ -90,7 +90,7 @@ class Reader {
     std::error_code error;
     if (!fs::exists(file_, error)) throw core::InputError({.message = "does not exist", .file = file_});
     if (fs::is_directory(file_, error))
-      throw core::InputError({.message = "is a folder, and a binning file is XML", .file = file_});
+      throw core::InputError({.message = "is a folder, not a binning file (XML)", .file = file_});
     const pugi::xml_parse_result parsed = document.load_file(file_.c_str());
     if (!parsed)
       fail("", fmt::format("is not a binning file: {} at byte {}", parsed.description(), parsed.offset));
@@ -100,7 +100,7 @@ class Reader {
     std::vector<ParticleBinning> all, chosen;
     for (const pugi::xml_node node : root.children()) {
       if (node.type() != pugi::node_element) continue;
-      if (!is_element(node, "Bin")) fail("Bins", fmt::format("holds an unknown element {}", node.name()));
+      if (!is_element(node, "Bin")) fail("Bins", fmt::format("contains an unknown element {}", node.name()));
       ParticleBinning bin = head_of(node, fmt::format("Bin {}", all.size() + 1));
       all.push_back(bin);
       if (!particle.empty() && !is_of(bin, particle)) continue;
@@ -109,7 +109,7 @@ class Reader {
     }
     if (all.empty()) fail("Bins", "has no element Bin");
     if (chosen.empty())
-      throw core::InputError({.message = fmt::format("has no Bin of the particle \"{}\"", particle),
+      throw core::InputError({.message = fmt::format("has no Bin for the particle \"{}\"", particle),
                               .file = file_,
                               .field = "particle",
                               .hint = "in the file: " + joined(all, false)});
@@ -121,7 +121,7 @@ class Reader {
     throw core::InputError({.message = message, .file = file_, .field = place});
   }
 
-  // What is not known may matter.
+  // Warns of unknown attributes, since they may matter.
   void warn_of_others(const pugi::xml_node& node, const std::string& place,
                       std::initializer_list<const char*> known) const {
     for (const pugi::xml_attribute attribute : node.attributes()) {
@@ -129,7 +129,7 @@ class Reader {
       if (name.starts_with("xmlns") || name.find(':') != std::string::npos ||
           std::find(known.begin(), known.end(), name) != known.end())
         continue;
-      spdlog::warn("{}: {}: the attribute {}=\"{}\" is not known and left out", file_.string(), place, name,
+      spdlog::warn("{}: {}: the attribute {}=\"{}\" is unknown and ignored", file_.string(), place, name,
                    attribute.value());
     }
   }
@@ -139,7 +139,7 @@ class Reader {
     ParticleBinning bin{.name = trimmed(node.attribute("name").value())};
     if (const pugi::xml_attribute pid = node.attribute("pid")) {
       bin.pid = number_of<int>(pid.value());
-      if (!bin.pid) fail(place, fmt::format("pid=\"{}\" is no whole number", pid.value()));
+      if (!bin.pid) fail(place, fmt::format("pid=\"{}\" is not a whole number", pid.value()));
     }
     const std::string low = trimmed(node.attribute("etaMin").value()),
                       high = trimmed(node.attribute("etaMax").value());
@@ -154,7 +154,7 @@ class Reader {
     for (const pugi::xml_node child : node.children()) {
       if (child.type() != pugi::node_element) continue;
       if (!is_element(child, "Layer"))
-        fail(particle, fmt::format("holds an unknown element {}", child.name()));
+        fail(particle, fmt::format("contains an unknown element {}", child.name()));
       const pugi::xml_attribute id = child.attribute("id");
       std::string place =
           fmt::format("{}, Layer {}", particle, id ? id.value() : std::to_string(in_order.size()));
@@ -163,15 +163,14 @@ class Reader {
       if (id) {
         const auto number = number_of<int>(id.value());
         if (!number || *number < 0 || *number >= kMostLayers)
-          fail(place, fmt::format("id=\"{}\" is no number of a layer", id.value()));
+          fail(place, fmt::format("id=\"{}\" is not a layer number", id.value()));
         if (!by_id.emplace(*number, layer).second) fail(place, "there are two layers with this id");
       }
       in_order.push_back(layer);
     }
     if (in_order.empty()) fail(particle, "has no element Layer");
     if (!by_id.empty()) {
-      if (by_id.size() != in_order.size())
-        fail(particle, "some of its layers have an id, and others have none");
+      if (by_id.size() != in_order.size()) fail(particle, "some of its layers have an id, and others do not");
       in_order.clear();
       for (const auto& [id, layer] : by_id) in_order.push_back(layer);
     }
@@ -201,14 +200,14 @@ class Reader {
       const std::string item = text.substr(begin, end - begin);
       const auto number = number_of<double>(item);
       if (!number || !std::isfinite(*number))
-        fail(place, fmt::format("r_edges holds something that is no number: \"{}\" in \"{}\"", item, text));
+        fail(place, fmt::format("r_edges contains \"{}\", which is not a number, in \"{}\"", item, text));
       layer.r_edges_mm.push_back(*number);
       begin = end + 1;
     }
     if (!n_phi) fail(place, "n_bin_alpha is missing");
     const auto number = number_of<int>(n_phi.value());
     if (!number || *number < 1)
-      fail(place, fmt::format("n_bin_alpha=\"{}\" is no whole number of 1 or more", n_phi.value()));
+      fail(place, fmt::format("n_bin_alpha=\"{}\" is not a whole number of 1 or more", n_phi.value()));
     layer.n_phi = *number;
     return layer;
   }
@@ -281,13 +280,13 @@ const VoxelMesh& Binning::mesh(std::uint64_t num_cells, const fs::path& data,
     fitting.push_back(bin);
   }
   if (found == nullptr)
-    throw core::InputError({.message = fmt::format("has {} cells a shower, and {} has others", num_cells,
-                                                   file_.filename().string()),
+    throw core::InputError({.message = fmt::format("has {} cells per shower, but no mesh of {} has",
+                                                   num_cells, file_.filename().string()),
                             .file = data,
                             .field = dataset,
-                            .hint = "cells there: " + joined(bins_, true)});
+                            .hint = "numbers of cells in the binning file: " + joined(bins_, true)});
   if (!equal)
-    throw core::InputError({.message = fmt::format("has {} cells a shower, as several particles of {}",
+    throw core::InputError({.message = fmt::format("has {} cells per shower, like several particles of {}",
                                                    num_cells, file_.filename().string()),
                             .file = data,
                             .field = dataset,

@@ -5,7 +5,7 @@
 namespace calo {
 namespace {
 
-// Data set 1 has the 24 layers of ATLAS's calorimeter; those that are not listed have no cells.
+// Data set 1 has the 24 layers of ATLAS's calorimeter; layers that are not listed have no cells.
 VoxelMesh of_data_set_1(const std::map<int, LayerBinning>& filled) {
   std::vector<LayerBinning> layers(24, LayerBinning{.r_edges_mm = {0}, .n_phi = 1});
   for (const auto& [layer, binning] : filled) layers[static_cast<std::size_t>(layer)] = binning;

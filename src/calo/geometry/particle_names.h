@@ -5,8 +5,8 @@
 
 namespace calo {
 
-/// The PDG's number of a particle: "22", "photon" and "gamma" are 22. Case does not matter.
-/// @return none if the text is neither a whole number nor a name that is known
+/// PDG number of a particle: 22 for "22", "photon" and "gamma". Case does not matter.
+/// @return none if the string is neither a whole number nor a known name
 std::optional<int> particle_id(const std::string& particle);
 
 }  // namespace calo

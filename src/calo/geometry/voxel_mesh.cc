@@ -50,7 +50,7 @@ VoxelMesh::VoxelMesh(std::vector<LayerBinning> layers, double size_z_mm)
     const std::string place = fmt::format("layer {}", i);
     for (const double edge : layer.r_edges_mm)
       if (!std::isfinite(edge) || edge < 0)
-        throw core::InputError({.message = fmt::format("{} is no radius", edge), .field = place});
+        throw core::InputError({.message = fmt::format("{} is not a radius", edge), .field = place});
     if (!std::is_sorted(layer.r_edges_mm.begin(), layer.r_edges_mm.end(), std::less_equal<>()))
       throw core::InputError({.message = "the edges in r do not ascend", .field = place});
     if (layer.n_r() > 0 && layer.n_phi < 1)
@@ -65,8 +65,7 @@ VoxelMesh::VoxelMesh(std::vector<LayerBinning> layers, double size_z_mm)
 
 const VoxelMesh::Cylinder& VoxelMesh::cylinder() const {
   if (!is_cylinder_)
-    throw core::InputError(
-        {.message = "needs a regular mesh, and this one's layers differ", .field = "mesh"});
+    throw core::InputError({.message = "must be a regular mesh, but its layers differ", .field = "mesh"});
   return cylinder_;
 }
 
@@ -177,7 +176,7 @@ VoxelMesh named_mesh(const std::string& name) {
   if (name == "SiW") return VoxelMesh();
   if (name == "SciPb") return VoxelMesh(VoxelMesh::Cylinder{.size_r_mm = 4.0, .size_z_mm = 5.6});
   if (name == "SiW-lowgran") return VoxelMesh(VoxelMesh::Cylinder{.n_r = 9, .n_phi = 16, .size_r_mm = 4.65});
-  throw core::UsageError({.message = fmt::format("\"{}\" is no known mesh", name),
+  throw core::UsageError({.message = fmt::format("\"{}\" is not a known mesh", name),
                           .field = "mesh",
                           .hint = "known: SiW, SciPb, SiW-lowgran"});
 }

@@ -12,9 +12,9 @@ class JsonPlace;
 
 namespace calo {
 
-/// How one layer along the shower axis (z) is divided: rings in r, each in `n_phi` equal parts.
+/// Division of one layer along the shower axis (z): rings in r, each in `n_phi` equal parts.
 struct LayerBinning {
-  std::vector<double> r_edges_mm;  ///< ascending; a layer with fewer than two edges carries no cells
+  std::vector<double> r_edges_mm;  ///< ascending; a layer with fewer than two edges has no cells
   int n_phi = 0;
 
   int n_r() const { return r_edges_mm.size() < 2 ? 0 : static_cast<int>(r_edges_mm.size()) - 1; }
@@ -28,7 +28,7 @@ struct LayerBinning {
   }
 };
 
-/// Where a cell lies.
+/// Position of a cell in its mesh.
 struct CellPosition {
   int layer;  ///< z index
   int phi;
@@ -38,18 +38,18 @@ struct CellPosition {
 
 /// A mesh of voxels around the direction of the incident particle.
 ///
-/// Two kinds: the regular cylinder (every layer alike, equal steps in r), and the layered mesh whose layers
-/// differ (CaloChallenge data set 1). Cells have one canonical index:
-/// a cylinder's is its place in `[r, phi, z]` with z fastest (as in MLFastSim and Par04), a layered mesh's
-/// its place in (layer, phi, r) with r fastest (as in the CaloChallenge).
+/// There are two kinds: the regular cylinder (all layers alike, equal steps in r), and the layered mesh,
+/// whose layers differ (CaloChallenge data set 1). Every cell has a canonical index: in a cylinder, its index
+/// in `[r, phi, z]` with z fastest (as in MLFastSim and Par04); in a layered mesh, its index in (layer, phi,
+/// r) with r fastest (as in the CaloChallenge).
 class VoxelMesh {
  public:
   struct Cylinder {
     int n_r = 18;
     int n_phi = 50;
     int n_z = 45;
-    double size_r_mm = 2.325;  ///< of one cell
-    double size_z_mm = 3.4;    ///< of one cell
+    double size_r_mm = 2.325;  ///< size of one cell
+    double size_z_mm = 3.4;    ///< size of one cell
     bool operator==(const Cylinder&) const = default;
 
     template <class V>
@@ -65,12 +65,12 @@ class VoxelMesh {
   /// The Par04 SiW mesh.
   VoxelMesh() : VoxelMesh(Cylinder{}) {}
 
-  /// @throws core::UsageError if a number of cells or a size is not positive, or there are 2^31 cells or
-  /// more
+  /// @throws core::UsageError if a number of cells or a size is not positive, or the mesh has 2^31 or more
+  ///         cells
   explicit VoxelMesh(const Cylinder& cylinder);
 
   /// @param size_z_mm depth of one layer; 0 = unknown
-  /// @throws core::InputError if edges are no radii, do not ascend, or no layer has a cell
+  /// @throws core::InputError if edges are not radii or do not ascend, or no layer has a cell
   explicit VoxelMesh(std::vector<LayerBinning> layers, double size_z_mm = 0);
 
   bool is_cylinder() const { return is_cylinder_; }
@@ -82,12 +82,12 @@ class VoxelMesh {
   /// Largest number of cells in r of any layer.
   int max_n_r() const;
   double size_z_mm() const { return is_cylinder_ ? cylinder_.size_z_mm : size_z_mm_; }
-  /// Binning of a layer (for a cylinder the same for all).
+  /// Binning of a layer (the same for all layers of a cylinder).
   const LayerBinning& layer(int layer) const {
     return layers_[is_cylinder_ ? 0 : static_cast<std::size_t>(layer)];
   }
 
-  /// Canonical index of a cell. Indices are not checked.
+  /// Canonical index of a cell. The arguments are not checked.
   std::uint32_t cell(int layer, int phi, int r) const;
   CellPosition position(std::uint32_t cell) const;
 
@@ -96,14 +96,15 @@ class VoxelMesh {
   nlohmann::json to_json() const;
   /// @throws core::InputError naming the field
   static VoxelMesh from_json(const nlohmann::json& json);
-  /// The same for core::read_json().
+  /// Implementation of from_json() for core::read_json().
   void read(const nlohmann::json& object, core::JsonPlace& place);
 
   bool operator==(const VoxelMesh& other) const;
-  /// Whether cells of equal index lie at the same place in layer, phi and r: sizes may differ, and layers
-  /// without cells at the end.
+  /// True if cells with the same index have the same layer, phi and r: sizes and empty layers at the end may
+  /// differ.
   bool has_cells_of(const VoxelMesh& other) const;
-  /// The same mesh within rounding: cells as has_cells_of(), sizes within 1e-6. An unknown depth is any.
+  /// True if the meshes are the same within rounding: cells as in has_cells_of(), sizes within 1e-6. An
+  /// unknown depth equals any depth.
   bool is_alike(const VoxelMesh& other) const;
 
  private:
@@ -115,12 +116,12 @@ class VoxelMesh {
   std::int64_t num_cells_ = 0;
 };
 
-/// Meshes with a name of their own: "SiW", "SciPb" (Par04, 18 x 50 x 45), "SiW-lowgran" (9 x 16 x 45).
+/// Mesh with this name: "SiW", "SciPb" (Par04, 18 x 50 x 45), "SiW-lowgran" (9 x 16 x 45).
 /// @throws core::UsageError listing the known names
 VoxelMesh named_mesh(const std::string& name);
 
-/// The mesh of a public data set whose layers differ, by its number of cells: 368 and 533 (data set 1 of the
-/// CaloChallenge, photons and pions). None for other numbers.
+/// Layered mesh of a public data set, by its number of cells: 368 and 533 (data set 1 of the CaloChallenge,
+/// photons and pions). None for other numbers.
 std::optional<VoxelMesh> mesh_of_cells(std::uint64_t num_cells);
 
 }  // namespace calo

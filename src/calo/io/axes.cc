@@ -38,9 +38,9 @@ Axes parse_axes(const std::string& text) {
   }
   if (!good || count != axes.size())
     throw core::UsageError(
-        {.message = fmt::format("\"{}\" is no order of axes", text),
+        {.message = fmt::format("\"{}\" is not an order of axes", text),
          .field = "axes",
-         .hint = "name r, phi (or alpha) and z (or layer), the slowest first: layer,phi,r"});
+         .hint = "give r, phi (or alpha) and z (or layer), the slowest first: layer,phi,r"});
   return axes;
 }
 

@@ -9,7 +9,7 @@
 namespace calo {
 namespace {
 
-// HDF5's shuffle filter: byte k of every element together, for each k.
+// HDF5's shuffle filter: collects byte k of every element, for each k.
 void shuffle_bytes(std::span<const std::uint8_t> in, std::span<std::uint8_t> out, unsigned size) {
   const std::size_t count = in.size() / size;
   for (unsigned byte = 0; byte < size; ++byte)
@@ -35,7 +35,7 @@ struct FreeCompressor {
 
 bool ChunkCodec::inflate(std::span<const std::uint8_t> stored, std::span<std::uint8_t> out) const {
   if (lzf) {
-    constexpr std::size_t kMost = UINT32_MAX;  // as chunks of HDF5 are
+    constexpr std::size_t kMost = UINT32_MAX;  // limit of HDF5's chunks
     return !stored.empty() && stored.size() <= kMost && out.size() <= kMost &&
            lzf_decompress(stored.data(), static_cast<unsigned>(stored.size()), out.data(),
                           static_cast<unsigned>(out.size())) == out.size();

@@ -24,7 +24,7 @@ ChunkStream::ChunkStream(hdf5::File& file, std::string name, const Options& opti
   dataset_ = hdf5::Handle(
       H5Dcreate2(file.id(), name_.c_str(), options.type, space, H5P_DEFAULT, properties, H5P_DEFAULT),
       H5Dclose);
-  if (!dataset_.valid()) file.fail_writing(name_, "cannot be made: " + hdf5::last_error());
+  if (!dataset_.valid()) file.fail_writing(name_, "cannot be created: " + hdf5::last_error());
 }
 
 void ChunkStream::append(std::span<const std::uint8_t> rows) {

@@ -16,7 +16,7 @@ class ChunkStream {
  public:
   struct Options {
     hid_t type = H5T_IEEE_F32LE;     ///< little-endian, of 4 or 8 bytes
-    std::vector<hsize_t> row_shape;  ///< empty: one-dimensional
+    std::vector<hsize_t> row_shape;  ///< empty for a one-dimensional dataset
     hsize_t rows_per_chunk = 1;
     int compression = 1;  ///< gzip level
   };
@@ -27,7 +27,7 @@ class ChunkStream {
   std::size_t row_bytes() const { return row_bytes_; }
   /// Appends whole rows, as bytes. @throws core::UnavailableError (disk full)
   void append(std::span<const std::uint8_t> rows);
-  /// Writes what is left. @throws core::UnavailableError
+  /// Writes the remaining rows. @throws core::UnavailableError
   void finish();
 
  private:

@@ -33,25 +33,25 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-// A file that is read would be replaced; and showers beside those they were made of would be read twice the
-// next time.
+// Rejects an output that would replace an input file, or that lies in the input folder, where it would be
+// read as input next time.
 void check_place(const DatasetInfo& info, const fs::path& out) {
   if (fs::is_directory(info.path) && is_inside(out, info.path))
-    throw core::UsageError({.message = fmt::format("lies in {}, which is read", info.path.string()),
+    throw core::UsageError({.message = fmt::format("is in {}, which is the input", info.path.string()),
                             .file = out,
                             .field = "out",
-                            .hint = "give another place"});
+                            .hint = "choose another path"});
   for (const fs::path& file : info.files) {
     std::error_code error;
     if (fs::equivalent(file, out, error) || is_inside(file, out))
-      throw core::UsageError({.message = fmt::format("would replace {}, which is read", file.string()),
+      throw core::UsageError({.message = fmt::format("would replace {}, which is an input", file.string()),
                               .file = out,
                               .field = "out",
-                              .hint = "give another place"});
+                              .hint = "choose another path"});
   }
 }
 
-// Attributes in which all files agree.
+// Attributes with the same value in all files.
 std::map<std::string, std::variant<std::string, double>> attributes_of(const DatasetInfo& info) {
   std::map<std::string, std::variant<std::string, double>> kept;
   std::set<std::string> differing;
@@ -69,7 +69,7 @@ std::map<std::string, std::variant<std::string, double>> attributes_of(const Dat
       keep(name, file.number_attribute(name), i == 0);
   }
   for (const std::string& name : differing)
-    if (kept.erase(name) > 0) spdlog::warn("not all files have the same attribute {}: it is left out", name);
+    if (kept.erase(name) > 0) spdlog::warn("the attribute {} differs between files: it is omitted", name);
   if (info.peak_memory_bytes > 0) kept["peak_memory_bytes"] = info.peak_memory_bytes;
   return kept;
 }

@@ -12,11 +12,11 @@
 
 namespace calo {
 
-/// What a layout may not be able to hold, and a user can do without.
+/// Properties of showers that a layout may lack, and that the user may allow to be lost.
 enum class Droppable {
-  kAngle,     ///< theta: 90 degrees then
-  kPhi,       ///< of the incident particle: 0 then
-  kGeometry,  ///< "unknown" then
+  kAngle,     ///< polar angle theta; becomes 90 degrees
+  kPhi,       ///< azimuth of the incident particle; becomes 0
+  kGeometry,  ///< becomes "unknown"
   kTime,      ///< Conditions::sim_time_s
 };
 
@@ -26,18 +26,17 @@ std::string to_string(Droppable what);
 
 struct ConvertShowersOptions {
   Layout layout = Layout::kCalopipe;
-  std::set<Droppable> drop;  ///< what may be lost
+  std::set<Droppable> drop;  ///< properties that may be lost
   nlohmann::json provenance;
 };
 
-/// Writes the showers of a reader in another layout, in bounded memory; nothing appears under `out` before
-/// all is written. Values are float32. What files say of themselves (source, particle, sampling fraction,
-/// threshold, peak memory) is kept where all files say the same.
+/// Writes the showers of a reader in another layout, in bounded memory; nothing appears at `out` before all
+/// is written. Values are float32. Attributes of the files (source, particle, sampling fraction, threshold,
+/// peak memory) are kept if they are the same in all files.
 /// @return number of showers
-/// @throws core::UsageError, before anything is written, where the layout cannot hold something of the
-/// showers
-///         and `drop` does not allow that it is lost, and where `out` is among the files that are read, or in
-///         the folder; core::UnavailableError; core::Interrupted
+/// @throws core::UsageError, before anything is written, if the layout lacks a property of the showers that
+///         is not in `drop`, or if `out` is one of the input files or in the input folder;
+///         core::UnavailableError; core::Interrupted
 std::int64_t convert_showers(ShowerReader& reader, const ConvertShowersOptions& options,
                              const std::filesystem::path& out, core::ThreadPool& pool);
 

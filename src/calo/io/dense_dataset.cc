@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t kMaxRows = std::uint64_t{1} << 40;
 constexpr std::uint64_t kMaxCells = std::uint64_t{1} << 31;
 
-// Calls hit(i, value) for the floats [begin, end) that are not zero. Most are, so eight are looked at
+// Calls hit(i, value) for the floats [begin, end) that are not zero. Most are zero, so eight are tested
 // together.
 template <class Hit>
 void scan(const std::uint8_t* bytes, std::size_t begin, std::size_t end, const Hit& hit) {
@@ -36,7 +36,8 @@ void scan(const std::uint8_t* bytes, std::size_t begin, std::size_t end, const H
   look(i, end);
 }
 
-// The same where HDF5's shuffle has put byte k of all `count` floats together, for each k.
+// The same for floats whose bytes HDF5's shuffle has reordered: byte k of all `count` floats together, for
+// each k.
 template <class Hit>
 void scan_shuffled(const std::uint8_t* bytes, std::size_t count, std::size_t begin, std::size_t end,
                    const Hit& hit) {
@@ -67,10 +68,10 @@ struct DenseDataset::Chunk {
   std::vector<hsize_t> offset;
   std::vector<std::uint8_t> bytes;
   unsigned skipped_filters = 0;
-  bool written = true;  // false: full of the fill value
+  bool written = true;  // false: all cells have the fill value
 };
 
-// Hits of consecutive rows, one row after the other.
+// Hits of consecutive rows, one row after another.
 struct DenseDataset::RowHits {
   std::vector<std::uint32_t> cells;
   std::vector<float> energies_mev;
@@ -78,7 +79,7 @@ struct DenseDataset::RowHits {
 
   std::size_t begin_of(std::size_t row) const { return row == 0 ? 0 : end[row - 1]; }
 
-  // Puts the hits of each row in ascending order of cells, where they are not.
+  // Sorts the hits of each row by cell, unless they are sorted already.
   void sort_rows() {
     std::vector<std::uint64_t> keys;
     for (std::size_t row = 0; row < end.size(); ++row) {
@@ -105,11 +106,11 @@ DenseDataset::DenseDataset(const hdf5::File& file, std::string name, std::vector
       shape_(file.shape(name_)),
       cell_of_(std::move(cell_of)) {
   if (shape_.size() < 2)
-    file.fail_reading(name_, fmt::format("has {} dimensions, and showers have [N, cells] or [N, r, phi, z]",
-                                         shape_.size()));
+    file.fail_reading(
+        name_, fmt::format("has {} dimensions, but showers are [N, cells] or [N, r, phi, z]", shape_.size()));
   const hdf5::Handle type(H5Dget_type(dataset_), H5Tclose);
   if (H5Tget_class(type) != H5T_FLOAT)
-    file.fail_reading(name_, fmt::format("holds {}, and cells are floating-point numbers in MeV",
+    file.fail_reading(name_, fmt::format("contains {}, but cells are floating-point numbers in MeV",
                                          hdf5::describe_type(type)));
   std::uint64_t cells = 1;
   for (std::size_t i = 1; i < shape_.size(); ++i) {
@@ -122,20 +123,19 @@ DenseDataset::DenseDataset(const hdf5::File& file, std::string name, std::vector
   plan_chunks(type);
 }
 
-// Chunks without filters are as large as their shape says. HDF5 takes their sizes from the file's index, and
-// reads over their ends if they are less.
+// Checks the size of chunks without filters, which follows from their shape. HDF5 takes it from the file's
+// index, and would read past the end of a chunk that is smaller.
 void DenseDataset::check_plain_chunks(hid_t type) const {
   const hdf5::Handle space(H5Dget_space(dataset_), H5Sclose);
   hsize_t chunks = 0, bytes = H5Tget_size(type);
   if (H5Dget_num_chunks(dataset_, space, &chunks) < 0) file_.fail_hdf5(name_, "its chunks cannot be counted");
   for (const hsize_t extent : chunk_) bytes *= extent;
   if (const hsize_t stored = H5Dget_storage_size(dataset_); stored != chunks * bytes)
-    file_.fail_reading(
-        name_, fmt::format("its {} chunks have {} bytes, and should have {}: the file is damaged", chunks,
-                           stored, chunks * bytes));
+    file_.fail_reading(name_, fmt::format("its {} chunks have {} bytes instead of {}: the file is damaged",
+                                          chunks, stored, chunks * bytes));
 }
 
-// Whether chunks can be fetched raw, and how they are undone then.
+// Decides whether chunks can be fetched raw, and which filters to undo then.
 void DenseDataset::plan_chunks(hid_t type) {
   const hdf5::Handle properties(H5Dget_create_plist(dataset_), H5Pclose);
   if (H5Pget_layout(properties) != H5D_CHUNKED) return;
@@ -143,7 +143,7 @@ void DenseDataset::plan_chunks(hid_t type) {
   H5Pget_chunk(properties, static_cast<int>(chunk_.size()), chunk_.data());
   rows_per_band_ = static_cast<std::int64_t>(std::min(chunk_[0], std::max<hsize_t>(1, shape_[0])));
   direct_ = H5Tequal(type, H5T_IEEE_F32LE) > 0;
-  // Chunks at the edge may be left unfiltered without a mark.
+  // Chunks at the edge may be unfiltered without a mark.
   unsigned options = 0;
   if (H5Pget_chunk_opts(properties, &options) < 0 || options != 0) direct_ = false;
   const int filters = H5Pget_nfilters(properties);
@@ -168,8 +168,8 @@ void DenseDataset::plan_chunks(hid_t type) {
   H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
   H5D_fill_time_t time = H5D_FILL_TIME_IFSET;
   if (H5Pfill_value_defined(properties, &defined) < 0 || H5Pget_fill_time(properties, &time) < 0)
-    file_.fail_hdf5(name_, "its fill value cannot be told");
-  // Without either, HDF5 leaves the buffer as it is, and ours, like h5py's, is zero.
+    file_.fail_hdf5(name_, "its fill value cannot be determined");
+  // Without either, HDF5 does not change the buffer, which is zero here as in h5py.
   if (defined != H5D_FILL_VALUE_UNDEFINED && time != H5D_FILL_TIME_NEVER &&
       H5Pget_fill_value(properties, H5T_NATIVE_FLOAT, &fill_) < 0)
     file_.fail_hdf5(name_, "its fill value cannot be read");
@@ -216,7 +216,7 @@ std::vector<DenseDataset::RowHits> DenseDataset::read_by_hdf5(std::int64_t begin
   return parts;
 }
 
-// The raw chunk; none if it was never written and its cells are zero.
+// The raw chunk; none if it was never written and the fill value is zero.
 std::optional<DenseDataset::Chunk> DenseDataset::chunk_at(const std::vector<hsize_t>& offset) const {
   Chunk chunk{.offset = offset};
   hsize_t size = 0;
@@ -228,8 +228,8 @@ std::optional<DenseDataset::Chunk> DenseDataset::chunk_at(const std::vector<hsiz
     chunk.skipped_filters = mask;
   }
   if (chunk.written) return chunk;
-  // So HDF5 calls, among what may really be wrong, a chunk that was never written (the latter where it is
-  // cached).
+  // HDF5 reports a chunk that was never written like other failures, with one of these two messages (the
+  // second if the chunk is cached).
   const hdf5::Failure failure = hdf5::last_failure(file_.path());
   if (!failure.message.empty() && failure.message != "chunk storage is not allocated" &&
       failure.message != "chunk address isn't defined")
@@ -242,8 +242,8 @@ std::optional<DenseDataset::Chunk> DenseDataset::chunk_at(const std::vector<hsiz
 std::vector<DenseDataset::RowHits> DenseDataset::read_by_chunks(std::int64_t begin, std::int64_t end,
                                                                 core::ThreadPool& pool) const {
   const std::size_t rank = shape_.size();
-  // Fetch the raw chunks that touch the rows, in the order of the grid; HDF5 is called by this thread only.
-  // A band is the chunks with the same rows.
+  // Fetch the raw chunks that touch the rows, in the order of the grid; only this thread calls HDF5. A band
+  // is the chunks with the same rows.
   std::vector<Chunk> chunks;
   std::vector<std::size_t> band_begin;
   std::vector<hsize_t> offset(rank, 0);
@@ -288,12 +288,12 @@ std::vector<DenseDataset::RowHits> DenseDataset::read_by_chunks(std::int64_t beg
   return bands;
 }
 
-// Hits of the rows [begin, end) that the chunk touches.
+// Hits of the chunk in the rows [begin, end).
 DenseDataset::RowHits DenseDataset::hits_of(const Chunk& chunk, std::int64_t begin, std::int64_t end) const {
   const std::size_t rank = shape_.size();
   std::size_t elements = 1;
   for (const hsize_t extent : chunk_) elements *= extent;
-  // Kept from chunk to chunk: fresh memory for each would cost more than expanding it.
+  // Reused from chunk to chunk: allocating fresh memory for each would cost more than expanding it.
   thread_local std::vector<std::uint8_t> bytes;
   bytes.resize(elements * sizeof(float));
   ChunkCodec codec = codec_;
@@ -308,7 +308,7 @@ DenseDataset::RowHits DenseDataset::hits_of(const Chunk& chunk, std::int64_t beg
     file_.fail_reading(
         name_,
         fmt::format("the chunk at row {} is damaged: its compressed bytes do not expand", chunk.offset[0]));
-  // From `axis` on, what the chunk holds of a row lies together: a run, in the chunk as in the row.
+  // From `axis` on, the chunk's part of a row is contiguous: a run, in the chunk as in the row.
   std::size_t axis = rank - 1;
   while (axis > 1 && chunk_[axis] == shape_[axis]) --axis;
   std::vector<std::size_t> stride(rank, 1);
@@ -317,7 +317,7 @@ DenseDataset::RowHits DenseDataset::hits_of(const Chunk& chunk, std::int64_t beg
   const std::size_t inside = std::min(chunk_[axis], shape_[axis] - chunk.offset[axis]) * stride[axis];
   std::vector<hsize_t> at(axis, 0);
   RowHits out;
-  // Chunks at the edges reach over the end of the data.
+  // Chunks at the edges extend beyond the data.
   for (std::size_t source = 0; source < elements; source += run) {
     const auto row = static_cast<std::int64_t>(chunk.offset[0] + at[0]);
     bool wanted = row >= begin && row < end;

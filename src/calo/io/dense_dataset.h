@@ -13,25 +13,25 @@
 
 namespace calo {
 
-/// One dataset of dense showers, `[N, cells …]` of any float type, read in blocks of rows into sparse form.
-/// Chunks of float32 data, plain or compressed by gzip or lzf, with or without shuffle, are fetched raw, and
-/// the pool expands them and picks the cells that are not zero, without unshuffling or storing the others;
-/// anything else (virtual datasets, other types and filters) goes through HDF5's own reading. Either way a
-/// row is what HDF5 reads: chunks that were never written hold the fill value.
+/// A dataset of dense showers, `[N, cells …]` of any float type, read in blocks of rows into sparse form.
+/// Chunks of float32 data, plain or compressed by gzip or lzf, with or without shuffle, are fetched raw; the
+/// pool expands them and picks the cells that are not zero, without unshuffling or storing the others.
+/// Everything else (virtual datasets, other types and filters) is read by HDF5. Both ways give what HDF5
+/// reads: chunks that were never written have the fill value.
 class DenseDataset {
  public:
-  /// @param cell_of  canonical cell of each place in a row; empty = the same order
-  /// @throws core::InputError if it is no float dataset of rank 2 or more, or cannot be read to its end
+  /// @param cell_of  canonical cell of each index in a row; empty = the same order
+  /// @throws core::InputError if it is not a float dataset of rank 2 or more, or cannot be read to its end
   ///         (File::checked_dataset)
   DenseDataset(const hdf5::File& file, std::string name, std::vector<std::uint32_t> cell_of);
 
   std::int64_t rows() const { return rows_; }
   std::int64_t cells() const { return cells_; }
-  /// Rows after which a block may end without a chunk being decompressed twice.
+  /// Number of rows such that blocks of a multiple of it decompress no chunk twice.
   std::int64_t rows_per_band() const { return rows_per_band_; }
 
   /// Appends rows [begin, end) to `out`; conditions[i] belongs to row begin + i.
-  /// @throws core::InputError naming file, dataset and rows where bytes are damaged
+  /// @throws core::InputError with file, dataset and rows if bytes are damaged
   void read(std::int64_t begin, std::int64_t end, std::span<const Conditions> conditions,
             core::ThreadPool& pool, Showers& out) const;
 
@@ -51,10 +51,10 @@ class DenseDataset {
   hdf5::Handle dataset_;
   std::vector<hsize_t> shape_;
   std::vector<hsize_t> chunk_;
-  std::vector<std::uint32_t> cell_of_;  // canonical cell of each place; empty = the same
+  std::vector<std::uint32_t> cell_of_;  // canonical cell of each index in a row; empty = the same
   ChunkCodec codec_;
   bool direct_ = false;
-  float fill_ = 0;  // of chunks that were never written
+  float fill_ = 0;  // value of chunks that were never written
   std::int64_t rows_ = 0;
   std::int64_t cells_ = 0;
   std::int64_t rows_per_band_ = 1;

@@ -13,12 +13,12 @@
 namespace calo::hdf5 {
 namespace {
 
-// HDF5 prints its error stack to stderr unless told not to.
+// HDF5 prints its error stack to stderr by default.
 void set_up() {
   static std::once_flag once;
   std::call_once(once, [] {
     // Files that could not be written (a full disk) stay open inside HDF5, and its clean-up at exit crashes
-    // over them. Everything else is closed by Handle.
+    // on them. Handle closes everything else.
     H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
     register_filters();
@@ -34,31 +34,31 @@ H5T_conv_ret_t refuse_out_of_range(H5T_conv_except_t kind, hid_t, hid_t, void*, 
   return kind == H5T_CONV_EXCEPT_PRECISION ? H5T_CONV_UNHANDLED : H5T_CONV_ABORT;
 }
 
-// "a link to detector.h5:/showers, which is not there"; empty if the name is no link.
+// "is a link to detector.h5:/showers, which does not exist"; empty if the name is not a link.
 std::string broken_link(hid_t group, const std::string& name) {
   H5L_info_t info{};
   if (H5Lget_info(group, name.c_str(), &info, H5P_DEFAULT) < 0 || info.type == H5L_TYPE_HARD) return "";
   std::vector<char> value(info.u.val_size + 1, '\0');
   if (H5Lget_val(group, name.c_str(), value.data(), info.u.val_size, H5P_DEFAULT) < 0) return "";
-  if (info.type == H5L_TYPE_SOFT) return fmt::format("is a link to {}, which is not there", value.data());
+  if (info.type == H5L_TYPE_SOFT) return fmt::format("is a link to {}, which does not exist", value.data());
   const char *file = nullptr, *object = nullptr;
   unsigned flags = 0;
   if (info.type != H5L_TYPE_EXTERNAL ||
       H5Lunpack_elink_val(value.data(), info.u.val_size, &flags, &file, &object) < 0)
     return "is a link of an unknown kind";
-  return fmt::format("is a link to {} in the file {}, which is not there", object, file);
+  return fmt::format("is a link to {} in the file {}, which does not exist", object, file);
 }
 
 void check_class(const File& file, const std::string& name, hid_t type, H5T_class_t wanted) {
   const H5T_class_t stored = H5Tget_class(type);
   if (stored != wanted && stored != H5T_INTEGER)
-    file.fail_reading(name, fmt::format("holds {}, and {} are expected", describe_type(type),
+    file.fail_reading(name, fmt::format("contains {} instead of {}", describe_type(type),
                                         wanted == H5T_INTEGER ? "integers" : "numbers"));
 }
 
 template <class T>
 std::vector<T> read_whole(const File& file, const std::string& name, hid_t type, H5T_class_t wanted_class) {
-  // Columns may be nothing but their fill value: h5py's way to give all showers one angle.
+  // Columns may consist of their fill value only: this is how h5py gives all showers one angle.
   const Handle dataset = file.checked_dataset(name, true);
   const Handle stored_type(H5Dget_type(dataset), H5Tclose);
   check_class(file, name, stored_type, wanted_class);
@@ -100,9 +100,9 @@ File File::create(const std::filesystem::path& path) {
   set_up();
   File file;
   file.path_ = path;
-  // HDF5's oldest format: later ones write the time into every group.
+  // HDF5's oldest format: newer ones write the time into every group.
   file.id_ = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
-  if (!file.id_.valid()) file.fail_writing("", "cannot be made: " + last_error());
+  if (!file.id_.valid()) file.fail_writing("", "cannot be created: " + last_error());
   return file;
 }
 
@@ -136,7 +136,7 @@ Handle File::dataset(const std::string& name) const {
 
 Handle File::checked_dataset(const std::string& name, bool constant) const {
   Handle object = dataset(name);
-  // Behind a link, it may lie in another file.
+  // If it is a link, the dataset may be in another file.
   std::string in(4096, '\0');
   const ssize_t length = H5Fget_name(object, in.data(), in.size());
   in.resize(length > 0 ? std::min(static_cast<std::size_t>(length), in.size() - 1) : 0);

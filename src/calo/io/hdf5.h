@@ -40,9 +40,9 @@ class Handle {
   Close close_ = nullptr;
 };
 
-/// A file, open for reading or new. All calls must come from one thread at a time (so is Debian's HDF5
-/// built). Every failure is a core::InputError (reading) or core::UnavailableError (writing) with file,
-/// object and HDF5's own innermost message.
+/// A file, open for reading or new. All calls must come from one thread at a time (Debian builds HDF5 without
+/// thread safety). Every failure is a core::InputError (reading) or core::UnavailableError (writing) with
+/// file, object and HDF5's own innermost message.
 class File {
  public:
   static File open(const std::filesystem::path& path);
@@ -51,49 +51,49 @@ class File {
   const std::filesystem::path& path() const { return path_; }
   hid_t id() const { return id_; }
 
-  /// Whether a link of this name exists in the root group.
+  /// True if the root group has a link of this name.
   bool has(const std::string& name) const;
   /// Names in the root group, sorted.
   std::vector<std::string> names() const;
-  /// @throws core::InputError if it is missing, not a dataset, or a link to what is not there
+  /// @throws core::InputError if it is missing, not a dataset, or a broken link
   Handle dataset(const std::string& name) const;
   /// The same, after check_storage(); the sources of virtual datasets stay open as long as this file.
-  /// @param constant  whether a dataset that was never written is meant so where the file sets a fill value
+  /// @param constant  accept a dataset that was never written if the file sets its fill value
   Handle checked_dataset(const std::string& name, bool constant = false) const;
-  /// Checks that a dataset that will be read in pieces holds numbers of this class, as checked_dataset()
+  /// Checks that a dataset that will be read in pieces contains numbers of this class, as checked_dataset()
   /// does.
   void require(const std::string& name, H5T_class_t number_class) const;
   std::vector<hsize_t> shape(const std::string& name) const;
 
-  /// Whole dataset converted to float / 64-bit integers; at most what the file can hold (no bombs).
-  /// @throws core::InputError if it holds no numbers, or, for integers, one that is negative or too large
+  /// Whole dataset, converted to float or 64-bit integers. Its size is limited by what the file can contain,
+  /// so that a small file cannot exhaust the memory.
+  /// @throws core::InputError if it contains no numbers or, for integers, a negative or too large one
   std::vector<float> read_floats(const std::string& name) const;
   std::vector<std::uint64_t> read_integers(const std::string& name) const;
   /// Writes a whole dataset, uncompressed.
   void write(const std::string& name, std::span<const float> values, const std::vector<hsize_t>& shape);
 
-  /// A dataset that is one text, without the limit of attributes (64 KiB).
-  /// @throws core::InputError if it is not there or no such text
+  /// A dataset that is one string, without the size limit of attributes (64 KiB).
+  /// @throws core::InputError if it is missing or not such a string
   std::string read_text(const std::string& name) const;
   void write_text(const std::string& name, const std::string& text);
 
-  /// Attributes of the root group: one text, one number. None where there is none, or an empty one. What is
-  /// there and is neither (an array, another type) is warned of, once, and not used.
+  /// Attribute of the root group that is one string or one number. None if it is missing or empty. If it is
+  /// something else (an array, another type), warns once and does not use it.
   std::optional<std::string> text_attribute(const std::string& name) const;
   std::optional<double> number_attribute(const std::string& name) const;
-  /// Numbers of an attribute of a dataset; empty if it has none, or, with a warning, where it holds no
-  /// numbers.
+  /// Numbers of a dataset's attribute; empty if it is missing or, with a warning, if it contains no numbers.
   std::vector<float> attribute_floats(const std::string& name, const std::string& dataset) const;
   void set_attribute(const std::string& name, const std::string& text);
   void set_attribute(const std::string& name, double number);
-  /// An attribute of a dataset.
+  /// Sets an attribute of a dataset.
   void set_attribute(const std::string& name, std::span<const float> numbers, const std::string& dataset);
 
   /// Writes everything to disk and closes. @throws core::UnavailableError (disk full)
   void close();
 
   [[noreturn]] void fail_reading(const std::string& object, const std::string& message) const;
-  /// fail_reading() with HDF5's own reason behind the message, and what helps.
+  /// Like fail_reading(), with HDF5's own reason after the message, and a hint.
   [[noreturn]] void fail_hdf5(const std::string& object, const std::string& message) const;
   [[noreturn]] void fail_writing(const std::string& object, const std::string& message) const;
 
@@ -103,12 +103,12 @@ class File {
 
   std::filesystem::path path_;
   Handle id_;
-  mutable std::vector<Handle> sources_;   // of virtual datasets
-  mutable std::set<std::string> warned_;  // attributes
+  mutable std::vector<Handle> sources_;   // sources of virtual datasets
+  mutable std::set<std::string> warned_;  // attributes that were warned of
 };
 
-/// Properties for reading integers: a number that the target type cannot hold is an error, where HDF5 would
-/// take the nearest.
+/// Properties for reading integers that make a number that does not fit the target type an error; by default,
+/// HDF5 uses the nearest number.
 hid_t exact_integers();
 
 }  // namespace calo::hdf5

@@ -10,7 +10,7 @@
 namespace calo::hdf5 {
 namespace {
 
-// Longer texts are no names and no mesh.
+// Longer strings are neither names nor meshes.
 constexpr std::size_t kMostTextBytes = std::size_t{16} << 20;
 constexpr hssize_t kMostNumbers = hssize_t{1} << 28;
 
@@ -28,7 +28,7 @@ bool is_null(hid_t space) {
 }
 
 std::string describe(hid_t type, hssize_t count) {
-  return count == 1 ? fmt::format("holds {}", describe_type(type))
+  return count == 1 ? fmt::format("contains {}", describe_type(type))
                     : fmt::format("is an array of {} {}", count, describe_type(type));
 }
 
@@ -36,7 +36,7 @@ std::string describe(hid_t type, hssize_t count) {
 
 void File::warn_unused(const std::string& attribute, const std::string& what) const {
   if (warned_.insert(attribute).second)
-    spdlog::warn("{}: the attribute {} {}: it is not used", path_.string(), attribute, what);
+    spdlog::warn("{}: the attribute {} {}: it is ignored", path_.string(), attribute, what);
 }
 
 Handle File::attribute(hid_t object, const std::string& name) const {
@@ -55,7 +55,7 @@ std::optional<std::string> File::text_attribute(const std::string& name) const {
   if (is_null(space)) return std::nullopt;
   const hssize_t count = H5Sget_simple_extent_npoints(space);
   if (H5Tget_class(type) != H5T_STRING || count != 1) {
-    warn_unused(name, describe(type, count) + ", and one text is expected");
+    warn_unused(name, describe(type, count) + " instead of a string");
     return std::nullopt;
   }
   std::string text;
@@ -67,7 +67,7 @@ std::optional<std::string> File::text_attribute(const std::string& name) const {
   } else {
     const std::size_t size = H5Tget_size(type);
     if (size > kMostTextBytes) {
-      warn_unused(name, fmt::format("is a text of {} bytes", size));
+      warn_unused(name, fmt::format("is a string of {} bytes", size));
       return std::nullopt;
     }
     text.resize(size);
@@ -76,7 +76,7 @@ std::optional<std::string> File::text_attribute(const std::string& name) const {
     if (H5Tget_strpad(type) == H5T_STR_SPACEPAD) text.resize(text.find_last_not_of(' ') + 1);
   }
   if (!is_utf8(text)) {
-    warn_unused(name, "is a text that is not UTF-8");
+    warn_unused(name, "is a string that is not UTF-8");
     return std::nullopt;
   }
   if (text.empty()) return std::nullopt;
@@ -91,7 +91,7 @@ std::optional<double> File::number_attribute(const std::string& name) const {
   if (is_null(space)) return std::nullopt;
   const hssize_t count = H5Sget_simple_extent_npoints(space);
   if (!is_number(type) || count != 1) {
-    warn_unused(name, describe(type, count) + ", and one number is expected");
+    warn_unused(name, describe(type, count) + " instead of a number");
     return std::nullopt;
   }
   double number = 0;
@@ -108,8 +108,7 @@ std::vector<float> File::attribute_floats(const std::string& name, const std::st
   const hssize_t count = H5Sget_simple_extent_npoints(space);
   if (is_null(space) || count <= 0) return {};
   if (!is_number(type) || count > kMostNumbers) {
-    warn_unused(fmt::format("{} of {}", name, dataset_name),
-                describe(type, count) + ", and numbers are expected");
+    warn_unused(fmt::format("{} of {}", name, dataset_name), describe(type, count) + " instead of numbers");
     return {};
   }
   std::vector<float> numbers(static_cast<std::size_t>(count));
@@ -119,7 +118,7 @@ std::vector<float> File::attribute_floats(const std::string& name, const std::st
 
 namespace {
 
-// The type of a text of fixed length. HDF5 has none of length 0: an empty text is one NUL.
+// Type of a string of fixed length. HDF5 has none of length 0: an empty string is one NUL.
 Handle fixed_text(const std::string& text) {
   Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type, std::max<std::size_t>(1, text.size()));
@@ -156,7 +155,7 @@ std::string File::read_text(const std::string& name) const {
   const std::size_t size = type.valid() ? H5Tget_size(type) : 0;
   if (!space.valid() || H5Sget_simple_extent_npoints(space) != 1 || H5Tget_class(type) != H5T_STRING ||
       H5Tis_variable_str(type) != 0 || size == 0 || size > kLongest)
-    fail_reading(name, "is not one text");
+    fail_reading(name, "is not a string");
   std::string text(size, '\0');
   if (H5Dread(source, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text.data()) < 0)
     fail_hdf5(name, "cannot be read");

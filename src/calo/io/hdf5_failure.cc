@@ -19,7 +19,7 @@ herr_t add_description(unsigned, const H5E_error2_t* error, void* list) {
   return 0;
 }
 
-// From the outermost call to the innermost.
+// Error stack, from the outermost call to the innermost.
 std::vector<std::string> take_stack() {
   std::vector<std::string> stack;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, add_description, &stack);
@@ -27,7 +27,7 @@ std::vector<std::string> take_stack() {
   return stack;
 }
 
-// What HDF5 says where something was written in a way that only a later HDF5 knows.
+// True for HDF5's messages about a file that uses features of a later HDF5.
 bool says_newer(std::string_view text) {
   constexpr std::array<std::string_view, 8> kUnknown = {"unknown message with 'fail if unknown' flag",
                                                         "unknown datatype class",
@@ -43,7 +43,7 @@ bool says_newer(std::string_view text) {
                               text.starts_with("incorrect ") || text.starts_with("invalid layout version"));
 }
 
-// Version of the superblock, which stands behind a signature at byte 0, 512, 1024, 2048 …
+// Version of the superblock, which follows a signature at byte 0, 512, 1024, 2048 …
 std::optional<unsigned> superblock_version(const std::filesystem::path& path) {
   constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
   std::ifstream in(path, std::ios::binary);
@@ -71,7 +71,7 @@ Failure last_failure(const std::filesystem::path& path) {
   H5get_libversion(&major, &minor, &release);
   const std::string newer =
       fmt::format("written for a newer HDF5 than this program's ({}.{}.{})", major, minor, release);
-  // From superblock 2 on, headers have checksums, and damage shows in these first.
+  // From superblock 2 on, headers have checksums, which reveal damage first.
   const auto superblock = superblock_version(path);
   failure.message +=
       superblock && *superblock >= 2 ? ": the file is " + newer : ": the file is damaged, or " + newer;

@@ -12,10 +12,10 @@
 namespace calo::hdf5 {
 namespace {
 
-// The longest copy of LZF, 264 bytes, takes three.
+// LZF's longest copy expands three bytes to 264.
 constexpr std::size_t kMostOfLzf = 88;
 
-// Writes what does not shrink as it is: HDF5 leaves an optional filter out for a chunk where it returns 0.
+// Stores data that do not shrink as they are: HDF5 omits an optional filter for a chunk if it returns 0.
 std::size_t shrink_lzf(std::size_t bytes, std::size_t* buffer_bytes, void** buffer) {
   void* out = H5allocate_memory(bytes, false);
   if (out == nullptr) return 0;
@@ -31,13 +31,12 @@ std::size_t shrink_lzf(std::size_t bytes, std::size_t* buffer_bytes, void** buff
   return size;
 }
 
-// As H5Z_class2_t asks: replaces `*buffer`, and returns the new number of bytes, 0 if that fails.
+// Interface of H5Z_class2_t: replaces `*buffer`, and returns the new number of bytes, or 0 on failure.
 std::size_t filter_lzf(unsigned flags, std::size_t num_values, const unsigned values[], std::size_t bytes,
                        std::size_t* buffer_bytes, void** buffer) {
   if (bytes == 0 || bytes > UINT32_MAX) return 0;
   if ((flags & H5Z_FLAG_REVERSE) == 0) return shrink_lzf(bytes, buffer_bytes, buffer);
-  // h5py notes how large a chunk is; other writers may not, and a filter before this one may make it another
-  // size.
+  // h5py notes the size of a chunk. Other writers may not, and an earlier filter may change the size.
   const std::size_t noted = num_values > 2 ? values[2] : 0;
   const std::size_t most = std::min<std::size_t>(bytes * kMostOfLzf, UINT32_MAX);
   for (std::size_t room = std::min(most, noted > 0 ? noted : 4 * bytes);; room = std::min(most, 2 * room)) {
@@ -151,8 +150,8 @@ std::string missing_filter(hid_t dataset, hid_t properties) {
 }
 
 std::uint64_t most_shrunk(hid_t properties) {
-  constexpr std::uint64_t kDeflate = 1100;    // 1032 : 1, and a little for the last chunk
-  constexpr std::uint64_t kOthers = 1 << 20;  // as zstd on zeros
+  constexpr std::uint64_t kDeflate = 1100;    // 1032 : 1, with a margin for the last chunk
+  constexpr std::uint64_t kOthers = 1 << 20;  // such as zstd on zeros
   const int count = H5Pget_nfilters(properties);
   for (int i = 0; i < count; ++i) switch (filter_at(properties, static_cast<unsigned>(i)).filter) {
       case H5Z_FILTER_DEFLATE:

@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
-// A dataset that is nothing but its fill value may be this large.
+// Largest size of a dataset that consists of its fill value only.
 constexpr std::uint64_t kMostConstantBytes = std::uint64_t{64} << 20;
 
 std::uint64_t times(std::uint64_t a, std::uint64_t b) {
@@ -34,16 +34,17 @@ class Check {
 
   std::vector<Handle> take_files() { return std::move(files_); }
 
-  // The most bytes that the dataset can have, from what is stored.
+  // Largest possible size of the dataset in bytes, given the stored bytes.
   std::uint64_t dataset(const fs::path& file, const std::string& name, hid_t dataset) {
     const Object object = identity(dataset);
     if (const auto known = known_.find(object); known != known_.end()) return known->second;
-    if (!open_.insert(object).second) fail(file, name, "is a virtual dataset that takes from itself");
+    if (!open_.insert(object).second) fail(file, name, "is a virtual dataset that refers to itself");
     const Handle properties(H5Dget_create_plist(dataset), H5Pclose);
     if (!properties.valid()) fail_hdf5(file, name, "cannot be opened");
     if (const std::string filter = missing_filter(dataset, properties); !filter.empty())
-      fail(file, name, fmt::format("is compressed in a way that cannot be undone here ({})", filter),
-           "convert it with h5repack -f GZIP=4 IN OUT where the filter is installed, or set HDF5_PLUGIN_PATH "
+      fail(file, name, fmt::format("has a compression that this program cannot read ({})", filter),
+           "convert it with h5repack -f GZIP=4 IN OUT on a machine that has the filter, or set "
+           "HDF5_PLUGIN_PATH "
            "to the "
            "folder of its HDF5 plug-in");
     const Handle type(H5Dget_type(dataset), H5Tclose);
@@ -55,7 +56,7 @@ class Check {
         most = sources(file, name, dataset);
         if (declared > most)
           fail(file, name,
-               fmt::format("declares {} bytes, and its sources can hold {} at most", declared, most));
+               fmt::format("declares {} bytes, but its sources can contain at most {}", declared, most));
         break;
       case H5D_CONTIGUOUS:
         if (H5Pget_external_count(properties) > 0) {
@@ -98,17 +99,17 @@ class Check {
       H5Pfill_value_defined(properties, &fill);
       if (constant_ && fill == H5D_FILL_VALUE_USER_DEFINED && declared <= kMostConstantBytes)
         return times(declared, 16);
-      fail(file, name, fmt::format("was created for {} bytes, and nothing was ever written to it", declared),
-           "did the program that wrote the file end early?");
+      fail(file, name, fmt::format("was created with {} bytes, but nothing was ever written to it", declared),
+           "did the program that wrote the file stop early?");
     }
     const std::uint64_t most = times(bytes, most_shrunk(properties));
     if (declared > most)
       fail(file, name,
-           fmt::format("declares {} bytes and stores {}: incomplete or damaged", declared, bytes));
+           fmt::format("declares {} bytes but stores {}: it is incomplete or damaged", declared, bytes));
     return most;
   }
 
-  // HDF5 reads what an external file does not have as zeros.
+  // Checks external files: HDF5 reads their missing bytes as zeros.
   static void external(const fs::path& file, const std::string& name, hid_t dataset, hid_t properties,
                        std::uint64_t declared) {
     const Handle access(H5Dget_access_plist(dataset), H5Pclose);
@@ -123,19 +124,19 @@ class Check {
       hsize_t size = 0;
       if (H5Pget_external(properties, static_cast<unsigned>(i), text.size() - 1, text.data(), &offset,
                           &size) < 0)
-        fail_hdf5(file, name, "its external files cannot be told");
+        fail_hdf5(file, name, "its external files cannot be determined");
       const fs::path part = fs::path(prefix) / fs::path(text.c_str());
       const std::uint64_t wanted = std::min<std::uint64_t>(size, left);
       std::error_code error;
       if (!fs::is_regular_file(part, error))
         fail(file, name, fmt::format("its external file {} is missing", part.string()),
-             "HDF5 looks for it from the current folder, or beside the file where HDF5_EXTFILE_PREFIX is "
+             "HDF5 looks for it in the current folder, or beside the file if HDF5_EXTFILE_PREFIX is "
              "${ORIGIN}");
       const std::uint64_t there = fs::file_size(part, error);
       if (error || offset < 0 || there < static_cast<std::uint64_t>(offset) ||
           there - static_cast<std::uint64_t>(offset) < wanted)
         fail(file, name,
-             fmt::format("its external file {} has {} bytes, and {} are wanted from byte {} on",
+             fmt::format("its external file {} has {} bytes, but {} are needed from byte {} on",
                          part.string(), there, wanted, offset));
       left -= wanted;
     }
@@ -147,26 +148,27 @@ class Check {
     try {
       found = virtual_sources(dataset);
     } catch (const std::runtime_error& error) {
-      fail(file, name, std::string("its sources cannot be told: ") + error.what());
+      fail(file, name, std::string("its sources cannot be determined: ") + error.what());
     }
     std::uint64_t most = 0;
     for (const VirtualSource& source : found.sources) {
       const Opened opened = open_source(file, name, dataset, source.file, source.dataset);
       const std::vector<hsize_t> shape = dimensions_of(opened.dataset);
       const Handle type(H5Dget_type(opened.dataset), H5Tclose);
-      if (!is_number(type)) fail(opened.file, source.dataset, "is a source and holds " + describe_type(type));
+      if (!is_number(type))
+        fail(opened.file, source.dataset, "is a source but contains " + describe_type(type));
       const std::uint64_t source_most = this->dataset(opened.file, source.dataset, opened.dataset);
       if (const std::uint64_t given = source.given(shape); given < source.wanted)
         fail(opened.file, source.dataset,
-             fmt::format("has the shape [{}], too small for what the virtual dataset {} of {} takes from it",
+             fmt::format("has the shape [{}], which is too small for the virtual dataset {} of {}",
                          fmt::join(shape, ", "), name, file.string()));
       most = std::min(kMost, most + std::min(source_most, times(source.wanted, 16)));
     }
     for (const NumberedSources& numbered : found.numbered) check_end(file, name, dataset, numbered);
     if (found.gap && most > 0)
       spdlog::warn(
-          "{}: {}: a virtual dataset, of which nothing, or not all, of rows {} to {} comes from a source: "
-          "what is left open holds its fill value",
+          "{}: {}: a virtual dataset whose rows {} to {} have elements without a source: "
+          "these have the fill value",
           file.string(), name, found.gap->first, found.gap->second);
     return most;
   }
@@ -186,8 +188,8 @@ class Check {
       const auto place =
           std::find_if(places.begin(), places.end(), [&](const fs::path& p) { return fs::exists(p, error); });
       if (place == places.end())
-        fail(file, name, fmt::format("is a virtual dataset, and its source file {} is missing", source_file),
-             fmt::format("it is looked for as {}", fmt::join(looked_for(places), ", ")));
+        fail(file, name, fmt::format("is a virtual dataset whose source file {} is missing", source_file),
+             fmt::format("searched for as {}", fmt::join(looked_for(places), ", ")));
       if (!fs::is_regular_file(*place, error))
         fail(file, name, fmt::format("its source {} is not a regular file", place->string()));
       out.file = *place;
@@ -198,7 +200,7 @@ class Check {
     out.dataset = Handle(H5Dopen2(source, source_name.c_str(), H5P_DEFAULT), H5Dclose);
     if (!out.dataset.valid())
       fail_hdf5(out.file, source_name,
-                fmt::format("is missing or cannot be opened, and the virtual dataset {} of {} takes from it",
+                fmt::format("is missing or cannot be opened, but is a source of the virtual dataset {} of {}",
                             name, file.string()));
     files_.push_back(std::move(source));
     return out;
@@ -214,7 +216,7 @@ class Check {
     return names;
   }
 
-  // A numbered series ends at the first source that is not there. One behind it says that this one was lost.
+  // A numbered series ends at the first missing source. A later one that exists shows that this one was lost.
   static void check_end(const fs::path& file, const std::string& name, hid_t dataset,
                         const NumberedSources& numbered) {
     constexpr std::uint64_t kLook = 100;
@@ -236,18 +238,18 @@ class Check {
     };
     const auto lost = [&](std::uint64_t number) {
       fail(file, name,
-           fmt::format("is a virtual dataset, and its source {} in {} is missing",
-                       numbered.dataset_of(number), numbered.file_of(number)));
+           fmt::format("is a virtual dataset whose source {} in {} is missing", numbered.dataset_of(number),
+                       numbered.file_of(number)));
     };
     if (numbered.count == 0) lost(0);
-    if (is_there(numbered.count)) return;  // it grew while we looked
+    if (is_there(numbered.count)) return;  // the series grew during this check
     for (std::uint64_t number = numbered.count + 1; number <= numbered.count + kLook; ++number)
       if (is_there(number)) lost(numbered.count);
   }
 
   bool constant_;
-  std::set<Object> open_;                  // from the dataset asked for down to this source
-  std::map<Object, std::uint64_t> known_;  // checked, and the most bytes of each
+  std::set<Object> open_;                  // path from the requested dataset to this source
+  std::map<Object, std::uint64_t> known_;  // checked objects, and the largest size of each
   std::vector<Handle> files_;
 };
 

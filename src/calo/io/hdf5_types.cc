@@ -12,7 +12,7 @@ std::string describe_type(hid_t type) {
     case H5T_FLOAT:
       return fmt::format("{}-bit floating-point numbers", bits);
     case H5T_STRING:
-      return "texts";
+      return "strings";
     case H5T_BITFIELD:
       return "bit fields";
     case H5T_OPAQUE:
@@ -22,7 +22,7 @@ std::string describe_type(hid_t type) {
     case H5T_REFERENCE:
       return "references";
     case H5T_ENUM:
-      return "values of an enumeration (as booleans are)";
+      return "values of an enumeration (like Booleans)";
     case H5T_VLEN:
       return "lists of varying lengths";
     case H5T_ARRAY:

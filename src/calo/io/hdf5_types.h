@@ -6,10 +6,10 @@
 
 namespace calo::hdf5 {
 
-/// What elements of this type are, in the plural: "64-bit integers", "texts", "compound values" …
+/// Name for elements of this type, in the plural: "64-bit integers", "strings", "compound values" …
 std::string describe_type(hid_t type);
 
-/// Whether it is an integer or a floating-point number.
+/// True for integers and floating-point numbers.
 bool is_number(hid_t type);
 
 }  // namespace calo::hdf5

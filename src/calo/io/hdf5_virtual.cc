@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 using Extents = std::array<hsize_t, H5S_MAX_RANK>;
 
-// A regular selection that has no end along one axis.
+// A regular selection without an end along one axis.
 struct Endless {
   Extents start{}, stride{}, count{}, block{};
   std::size_t axis = 0;
@@ -37,7 +37,7 @@ std::optional<Endless> endless_selection(hid_t space) {
   return std::nullopt;
 }
 
-// The same selection as far as a space of this shape reaches.
+// The part of the selection that lies in a space of this shape.
 Handle clipped(Endless selection, const std::vector<hsize_t>& shape) {
   Handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
   const std::size_t axis = selection.axis;
@@ -53,13 +53,13 @@ Handle clipped(Endless selection, const std::vector<hsize_t>& shape) {
     selection.count[axis] = (room + selection.stride[axis] - 1) / selection.stride[axis];
   H5Sselect_hyperslab(space, H5S_SELECT_SET, selection.start.data(), selection.stride.data(),
                       selection.count.data(), selection.block.data());
-  // The last block may reach over the end.
+  // The last block may extend beyond the end.
   const Extents zero{};
   H5Sselect_hyperslab(space, H5S_SELECT_AND, zero.data(), nullptr, shape.data(), nullptr);
   return space;
 }
 
-// Block `number` of a selection that repeats without end.
+// Block `number` of a selection that repeats endlessly.
 Handle block_of(Endless selection, std::uint64_t number, const std::vector<hsize_t>& shape) {
   Handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
   selection.start[selection.axis] += number * selection.stride[selection.axis];
@@ -79,7 +79,7 @@ bool is_numbered(const std::string& name) {
   return false;
 }
 
-// "%b" is the number, "%%" a percent sign.
+// In the pattern, "%b" is the number and "%%" a percent sign.
 std::string name_of(const std::string& pattern, std::uint64_t number) {
   std::string name;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -106,7 +106,7 @@ std::string text_of(const Get& get) {
   return text;
 }
 
-// Elements of a dataset that its sources cover.
+// Elements of a dataset that have a source.
 class Coverage {
  public:
   explicit Coverage(const std::vector<hsize_t>& shape)

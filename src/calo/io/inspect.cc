@@ -23,7 +23,7 @@ using nlohmann::json;
 struct Key {
   std::uint16_t geometry;
   float theta, energy;
-  auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 mistakes it
+  auto operator<=>(const Key&) const = default;  // false positive of clang-tidy 14
 };
 
 struct Sums {
@@ -38,7 +38,7 @@ json to_list(const std::vector<Remark>& remarks) {
   return list;
 }
 
-// Cells that hold exactly the largest energy of the data set are saturated where there are several.
+// Cells with exactly the largest energy of the data set are saturated if there are several.
 class LargestCell {
  public:
   void add(float value) {
@@ -110,7 +110,7 @@ DatasetReport inspect(ShowerReader& reader) {
         continue;
       }
       if (sum > 1.5 * energy) ++report.too_much_energy;
-      if (std::isnan(condition.theta_rad)) continue;  // noted by the reader; it has no place in a map
+      if (std::isnan(condition.theta_rad)) continue;  // noted by the reader; has no bin in a map
       Sums& sums =
           groups[{condition.geometry, condition.theta_rad, discrete ? condition.incident_energy_mev : 0}];
       ++sums.showers;
@@ -208,7 +208,7 @@ std::string DatasetReport::to_text() const {
   note(nan_cells, "cells are NaN or infinite");
   note(negative_cells, "cells are negative");
   note(empty_showers, "showers are empty");
-  note(saturated_cells, "cells hold exactly the largest energy (saturated?)");
+  note(saturated_cells, "cells have exactly the largest energy (saturated?)");
   note(bad_energies, "incident energies are not positive numbers");
   note(too_much_energy, "showers have more than 1.5 times their incident energy");
   const auto list = [](const std::vector<Remark>& remarks) {

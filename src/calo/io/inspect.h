@@ -9,7 +9,7 @@
 
 namespace calo {
 
-/// What is in a data set: its shape, its conditions, its physics in short, and what is odd.
+/// Contents of a data set: its shape, its conditions, a summary of its physics, and its problems.
 struct DatasetReport {
   struct Group {
     std::string geometry;
@@ -21,15 +21,15 @@ struct DatasetReport {
   };
 
   DatasetInfo info;
-  std::vector<Group> groups;  ///< by geometry, energy and angle; one group a geometry where energies are many
-  double filled_fraction = 0;                          ///< share of cells that are not zero
-  double smallest_cell_mev = 0, largest_cell_mev = 0;  ///< of the cells above zero
+  std::vector<Group> groups;   ///< by geometry, energy and angle; one per geometry if there are many energies
+  double filled_fraction = 0;  ///< share of cells that are not zero
+  double smallest_cell_mev = 0, largest_cell_mev = 0;  ///< range of the cells above zero
   std::vector<double> longitudinal;                    ///< mean share of the energy in each layer
   std::int64_t nan_cells = 0, negative_cells = 0, empty_showers = 0, saturated_cells = 0;
   std::int64_t bad_energies = 0;      ///< incident energies that are not finite and positive
   std::int64_t too_much_energy = 0;   ///< showers with more than 1.5 times their incident energy
-  std::int64_t repeated_showers = 0;  ///< showers that are in the data before
-  std::vector<Remark> notes;          ///< those of `info`, and what the showers tell
+  std::int64_t repeated_showers = 0;  ///< showers that equal an earlier one
+  std::vector<Remark> notes;          ///< notes of `info`, and those from the showers
 
   nlohmann::json to_json() const;
   std::string to_text() const;

@@ -33,7 +33,7 @@ std::vector<std::string> layout_names() {
 Layout parse_layout(const std::string& name) {
   for (const auto& [layout, known] : kNames)
     if (name == known) return layout;
-  throw core::UsageError({.message = fmt::format("\"{}\" is no layout", name),
+  throw core::UsageError({.message = fmt::format("\"{}\" is not a layout", name),
                           .field = "layout",
                           .hint = fmt::format("layouts: {}", fmt::join(layout_names(), ", "))});
 }

@@ -59,8 +59,8 @@ std::optional<Remark> RepeatedShowers::remark(const DatasetInfo& info) {
     const auto file = static_cast<std::size_t>(after - starts.begin() - 1);
     return fmt::format("shower {} of {}", shower - starts[file], info.files[file].filename().string());
   };
-  return Remark{.text = fmt::format("{} showers are there more than once ({} is {} again)", repeated,
-                                    name(again), name(first))};
+  return Remark{
+      .text = fmt::format("{} showers are repeated ({} equals {})", repeated, name(again), name(first))};
 }
 
 }  // namespace calo

@@ -8,12 +8,12 @@
 namespace calo {
 namespace {
 
-// Total over incident energy: about 1 where cells are calibrated, the sampling fraction (some percent) where
-// not; a thousand times that where one of the two is in GeV.
+// Limits of total over incident energy, which is about 1 if cells are calibrated and the sampling fraction (a
+// few percent) if not, and a thousand times more or less if one of the two is in GeV.
 constexpr double kFarAbove = 10;
 constexpr double kAbove = 1.5;
 constexpr double kFarBelow = 0.005;
-// No calorimeter's data set is about particles below.
+// No data set has only particles below this energy.
 constexpr double kSmallestPlausibleMev = 100;
 
 }  // namespace
@@ -37,7 +37,7 @@ std::optional<core::ErrorDetails> ResponseCheck::error() const {
     if (const Counts& counts = files_[i]; 2 * counts.far_above > counts.showers)
       return core::ErrorDetails{
           .message = fmt::format("{} of {} showers have more than {} times their incident energy: incident "
-                                 "energies look like GeV, and files hold MeV",
+                                 "energies seem to be in GeV instead of MeV",
                                  counts.far_above, counts.showers, kFarAbove),
           .file = info_.files[i],
           .hint = "multiply the incident energies by 1000"};
@@ -55,13 +55,13 @@ std::vector<Remark> ResponseCheck::notes() const {
     };
     if (counts.far_above > 0)
       note(counts.far_above,
-           "have more than 10 times their incident energy: incident energies look like GeV, and files hold "
+           "have more than 10 times their incident energy: incident energies seem to be in GeV instead of "
            "MeV");
     else if (2 * counts.above > counts.showers)
       note(counts.above, "have more than 1.5 times their incident energy");
     if (5 * counts.far_below > counts.showers)
       note(counts.far_below,
-           "have less than 0.005 of their incident energy: cells look like GeV, and files hold MeV");
+           "have less than 0.005 of their incident energy: cells seem to be in GeV instead of MeV");
     if (counts.largest_mev < kSmallestPlausibleMev)
       notes.push_back({.file = info_.files[i],
                        .text = fmt::format("the largest incident energy is {:.4g} MeV: is it in GeV?",

@@ -9,18 +9,19 @@
 
 namespace calo {
 
-/// Tells from the energy in the cells whether energies are in the wrong unit (files hold MeV), file by file.
+/// Detects energies in the wrong unit (files should have MeV) from the energy in the cells, for each file.
 class ResponseCheck {
  public:
   explicit ResponseCheck(const DatasetInfo& info) : info_(info), files_(info.files.size()) {}
 
-  /// @param shower  its place in the data set
+  /// @param shower  index in the data set
   /// @param total_mev  sum over its cells
   void add(std::int64_t shower, double incident_mev, double total_mev);
 
-  /// The first file in which most showers have more than ten times their incident energy: GeV for MeV.
+  /// Error for the first file in which most showers have more than ten times their incident energy: GeV
+  /// instead of MeV.
   std::optional<core::ErrorDetails> error() const;
-  /// What else is odd; the error too.
+  /// All remarks, including the error.
   std::vector<Remark> notes() const;
 
  private:

@@ -26,7 +26,7 @@ bool has_hdf5_name(const fs::path& path) {
   return extension == ".h5" || extension == ".hdf5" || extension == ".hdf" || extension == ".he5";
 }
 
-// HDF5's signature stands at the beginning, or behind a block of the user's at 512, 1024, 2048 … bytes.
+// HDF5's signature is at the beginning, or after a user block of 512, 1024, 2048 … bytes.
 bool has_hdf5_signature(const fs::path& path) {
   static constexpr char kSignature[] = "\x89HDF\r\n\x1a\n";
   std::ifstream stream(path, std::ios::binary);
@@ -45,7 +45,7 @@ struct stat status_of(const fs::path& path) {
   return status;
 }
 
-// A hash of the size and of some places of a file: cheap for any size, different for nearly all files.
+// Hash of the size and samples of a file: cheap for any size, and different for nearly all files.
 std::string sample_of(const fs::path& path, std::uint64_t size) {
   constexpr std::uint64_t kPiece = 16384, kPieces = 4;
   std::ifstream stream(path, std::ios::binary);
@@ -71,10 +71,10 @@ ShowerFiles shower_files(const fs::path& path, bool tolerant) {
   ShowerFiles found;
   for (const fs::path& link : contents.dangling) {
     if (!tolerant)
-      throw core::InputError({.message = "is a link that leads nowhere",
+      throw core::InputError({.message = "is a broken link",
                               .file = link,
-                              .hint = "what it stood for would be missing: mend it, or delete it"});
-    found.not_read.push_back({.file = link, .text = "is a link that leads nowhere"});
+                              .hint = "its target would be missing: repair it, or delete it"});
+    found.not_read.push_back({.file = link, .text = "is a broken link"});
   }
   for (const fs::path& file : contents.files) {
     if (has_hdf5_name(file))
@@ -93,19 +93,19 @@ ShowerFiles shower_files(const fs::path& path, bool tolerant) {
   const auto where = [&](const fs::path& same_as) -> std::string {
     const fs::path inside = same_as.lexically_relative(path);
     if (inside == ".") return "is a link to the whole folder";
-    if (inside.empty() || *inside.begin() == "..") return "is a link to a folder around this one";
+    if (inside.empty() || *inside.begin() == "..") return "is a link to a parent folder";
     return "is the same folder as " + inside.string();
   };
   for (const auto& [folder, same_as] : contents.repeated)
     found.not_read.push_back({.file = folder, .text = where(same_as)});
   for (const fs::path& special : contents.special)
-    found.not_read.push_back({.file = special, .text = "is no regular file"});
+    found.not_read.push_back({.file = special, .text = "is not a regular file"});
   std::sort(found.not_read.begin(), found.not_read.end(),
             [](const Remark& a, const Remark& b) { return a.file < b.file; });
   std::sort(found.others.begin(), found.others.end());
   if (found.files.empty())
     throw core::InputError({.message = found.not_read.empty() ? "is a folder without HDF5 files"
-                                                              : "is a folder without HDF5 files to read; " +
+                                                              : "is a folder without readable HDF5 files; " +
                                                                     found.not_read[0].to_string(),
                             .file = path,
                             .hint = "expected files that end in .h5 or .hdf5"});
@@ -116,7 +116,7 @@ std::vector<std::optional<Twin>> find_twins(const std::vector<fs::path>& files) 
   std::vector<std::optional<Twin>> twins(files.size());
   std::map<std::pair<dev_t, ino_t>, std::size_t> by_id;
   std::map<off_t, std::vector<std::size_t>> by_size;
-  // A file's own name comes before those of links to it.
+  // A file's own name comes before links to it.
   for (const bool links : {false, true})
     for (std::size_t i = 0; i < files.size(); ++i) {
       if (fs::is_symlink(files[i]) != links) continue;

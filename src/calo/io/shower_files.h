@@ -8,30 +8,30 @@
 
 namespace calo {
 
-/// What a path to showers stands for.
+/// Files found at a path of showers.
 struct ShowerFiles {
-  std::vector<std::filesystem::path> files;  ///< to be read, sorted
-  /// What is not read though it might hold showers: hidden folders and files, HDF5 under other names, links
-  /// to folders that are read under their own name.
+  std::vector<std::filesystem::path> files;  ///< files to read, sorted
+  /// Items that are not read though they may contain showers: hidden folders and files, HDF5 under other
+  /// names, links to folders that are read under their own name.
   std::vector<Remark> not_read;
-  std::vector<std::filesystem::path> others;  ///< files that are no HDF5
+  std::vector<std::filesystem::path> others;  ///< files that are not HDF5
 };
 
-/// A file stands for itself, a folder for all files below it that are named as HDF5 (.h5, .hdf5, .hdf, .he5,
-/// in any case), links to files and folders included.
-/// @param tolerant  a link that leads nowhere is a remark
-/// @throws core::InputError if the path does not exist, a folder cannot be listed or has no HDF5 files, a
-///         link leads nowhere
+/// A file path gives itself, a folder all files below it with a name of HDF5 (.h5, .hdf5, .hdf, .he5, in any
+/// case), including links to files and folders.
+/// @param tolerant  a broken link is a remark instead of an error
+/// @throws core::InputError if the path does not exist, a folder cannot be listed or has no HDF5 files, or a
+///         link is broken
 ShowerFiles shower_files(const std::filesystem::path& path, bool tolerant);
 
-/// A file that is given twice.
+/// Repetition of another file.
 struct Twin {
-  std::size_t first = 0;   ///< place of the other, which is no twin itself
-  bool same_file = false;  ///< a link to it, not a copy
+  std::size_t first = 0;   ///< index of the other file, which is not a repetition itself
+  bool same_file = false;  ///< true for a link, false for a copy
 };
 
-/// For each file, another that is the same file or has equal content. Content is compared where the
-/// sizes are equal, and wholly only where samples of it are.
+/// For each file, another one that is the same file or has equal content. Contents are compared only if
+/// the sizes are equal, and completely only if samples are equal.
 /// @throws core::InputError if a file cannot be read
 std::vector<std::optional<Twin>> find_twins(const std::vector<std::filesystem::path>& files);
 

@@ -28,14 +28,14 @@ bool matches(const std::vector<double>& wanted, double value) {
          std::any_of(wanted.begin(), wanted.end(), [&](double w) { return close_to(w, value); });
 }
 
-// One stretch of showers: a dense dataset, or a sparse file, with its rows' conditions.
+// A range of showers: a dense dataset or a sparse file, with the conditions of its rows.
 struct Segment {
   const File* file;
   std::string dataset;
   std::unique_ptr<DenseDataset> dense;  // null for the sparse layout
   std::vector<std::uint64_t> offsets;   // sparse layout
   std::vector<std::int64_t> rows;       // rows of the dataset that are kept, ascending; empty = all
-  std::int64_t begin = 0;               // of the kept rows, in the reader's order
+  std::int64_t begin = 0;               // index of its first kept row in the reader's order
   std::int64_t count = 0;
 };
 
@@ -52,9 +52,9 @@ class Hdf5Reader final : public ShowerReader {
     files_ = std::move(folder.files);
     for (const auto& file : files_) add_file(*file);
     if (conditions_.empty()) {
-      if (rows_seen_ == 0) throw core::InputError({.message = "holds no showers", .file = path});
+      if (rows_seen_ == 0) throw core::InputError({.message = "contains no showers", .file = path});
       throw core::UsageError(
-          {.message = fmt::format("none of its {} showers has the energies, angles or geometries asked for",
+          {.message = fmt::format("none of its {} showers has the requested energies, angles or geometries",
                                   rows_seen_),
            .file = path,
            .hint = "see calopipe inspect"});
@@ -77,7 +77,7 @@ class Hdf5Reader final : public ShowerReader {
   }
 
  private:
-  // Rows of a block: whole bands, about 64 MiB dense, so that every thread has chunks to expand.
+  // Number of rows of a block: whole bands, about 64 MiB dense, so that every thread has chunks to expand.
   std::int64_t block_rows(const DenseDataset& dense) const {
     const std::int64_t row_bytes = dense.cells() * static_cast<std::int64_t>(sizeof(float));
     const std::int64_t bands =
@@ -142,7 +142,8 @@ class Hdf5Reader final : public ShowerReader {
       for (std::size_t hit = 0; hit < hits.size(); ++hit)
         if (hits[hit] >= static_cast<std::uint64_t>(out.num_cells()) ||
             (hit > 0 && hits[hit] <= hits[hit - 1]))
-          segment.file->fail_reading("cells", fmt::format("shower {} has cells out of order or range", row));
+          segment.file->fail_reading(
+              "cells", fmt::format("shower {} has cells that are out of order or out of range", row));
       out.append(conditions_[static_cast<std::size_t>(segment.begin + i)], hits,
                  {energies.data() + (segment.offsets[row] - base), hits.size()});
     }
@@ -152,10 +153,10 @@ class Hdf5Reader final : public ShowerReader {
     const File& file = opened.file;
     if (!info_.files.empty() && opened.layout->layout != info_.layout)
       throw core::InputError(
-          {.message = fmt::format("is in the layout {}, and {} is in {}", to_string(opened.layout->layout),
+          {.message = fmt::format("is in the layout {}, but {} is in {}", to_string(opened.layout->layout),
                                   info_.files.front().string(), to_string(info_.layout)),
            .file = file.path(),
-           .hint = "give one layout at a time"});
+           .hint = "give files of one layout only"});
     info_.layout = opened.layout->layout;
     info_.files.push_back(file.path());
     info_.first_shower.push_back(static_cast<std::int64_t>(conditions_.size()));
@@ -170,21 +171,22 @@ class Hdf5Reader final : public ShowerReader {
     }
   }
 
-  // All showers have one mesh; where only the cells' sizes differ (by geometry), the first one's are taken.
+  // All showers must have one mesh. If only the sizes of the cells differ (by geometry), the first file's
+  // sizes are used.
   void check_mesh(const File& file, const layouts::Rows& rows) {
     if (meshes_.empty()) info_.mesh = rows.mesh;
     if (std::find(meshes_.begin(), meshes_.end(), rows.mesh) != meshes_.end()) return;
     meshes_.push_back(rows.mesh);
     if (meshes_.size() == 1) return;
     if (!rows.mesh.is_cylinder() || !rows.mesh.has_cells_of(info_.mesh))
-      throw core::InputError({.message = fmt::format("has the mesh {}, and {} has {}", rows.mesh.to_string(),
+      throw core::InputError({.message = fmt::format("has the mesh {}, but {} has {}", rows.mesh.to_string(),
                                                      info_.files.front().string(), info_.mesh.to_string()),
                               .file = file.path(),
                               .field = rows.dataset,
-                              .hint = "give showers of one mesh at a time"});
+                              .hint = "give showers of one mesh only"});
     info_.notes.push_back({.file = file.path(),
                            .object = rows.dataset,
-                           .text = fmt::format("has {}; the sizes of the first file's cells are taken, {}",
+                           .text = fmt::format("has {}; the cell sizes of the first file are used, {}",
                                                rows.mesh.to_string(), info_.mesh.to_string())});
   }
 
@@ -195,7 +197,7 @@ class Hdf5Reader final : public ShowerReader {
     return static_cast<std::uint16_t>(found - names.begin());
   }
 
-  // Adds the rows whose conditions pass the filters.
+  // Adds the rows that pass the filters.
   void add_rows(const File& file, layouts::Rows rows) {
     rows_seen_ += static_cast<std::int64_t>(rows.conditions.size());
     Segment segment{.file = &file,
@@ -224,7 +226,7 @@ class Hdf5Reader final : public ShowerReader {
   core::ThreadPool& pool_;
   DatasetInfo info_;
   std::vector<std::unique_ptr<layouts::OpenedFile>> files_;  // segments point to them
-  std::vector<VoxelMesh> meshes_;                            // different ones, in the order of the files
+  std::vector<VoxelMesh> meshes_;                            // different meshes, in the order of the files
   std::deque<Segment> segments_;
   std::vector<Conditions> conditions_;
   std::int64_t rows_seen_ = 0;

@@ -21,17 +21,17 @@ struct WriteOptions {
   VoxelMesh mesh;
   std::vector<std::string> geometries;
   int compression = 1;        ///< gzip level 0–12
-  int showers_per_chunk = 0;  ///< 0 = chosen so that a chunk of cells is about 1 MiB
-  nlohmann::json provenance;  ///< stored as the attribute `calopipe` of each file, where not null
+  int showers_per_chunk = 0;  ///< 0 = such that a chunk of cells has about 1 MiB
+  nlohmann::json provenance;  ///< stored as the attribute `calopipe` of each file, unless null
   /// Further attributes of each file ("particle", "sampling_fraction" …).
   std::map<std::string, std::variant<std::string, double>> attributes = {};
 };
 
-/// Writes showers to plain gzip HDF5, compressing chunks in parallel, in pieces, so that any number of
-/// showers can be written. Nothing appears under the final name before commit().
+/// Writes any number of showers in pieces to plain gzip HDF5, compressing chunks in parallel. Nothing appears
+/// at the final path before commit().
 ///
-/// MLFastSim: `path` ending in .h5 or .hdf5 is one file (one geometry, one angle), else the root folder;
-/// incident energies must be whole GeV. CaloChallenge and Par04: `path` is a file; one geometry.
+/// MLFastSim: a `path` ending in .h5 or .hdf5 is one file (one geometry, one angle), any other the root
+/// folder; incident energies must be whole GeV. CaloChallenge and Par04: `path` is a file; one geometry.
 class ShowerWriter {
  public:
   /// @throws core::UsageError, core::UnavailableError (StagedOutput)
@@ -39,12 +39,11 @@ class ShowerWriter {
                                               core::ThreadPool& pool);
   virtual ~ShowerWriter() = default;
 
-  /// Conditions::sim_time_s is stored as the dataset `sim_time_s` where it is known of any shower of a file
-  /// (NaN of the others); MLFastSim: as an attribute of the energy, where it fits into one (16 000 showers).
-  /// @throws core::UsageError if the layout cannot hold these conditions; core::UnavailableError (disk
-  /// full)
+  /// Conditions::sim_time_s is stored as the dataset `sim_time_s` if it is known for any shower of a file
+  /// (NaN for the others). MLFastSim stores it as an attribute of the energy if it fits (16 000 showers).
+  /// @throws core::UsageError if the layout cannot store these conditions; core::UnavailableError (disk full)
   virtual void append(const Showers& showers) = 0;
-  /// Finishes the file and puts it in place. @throws core::UnavailableError
+  /// Finishes the file and moves it to its final path. @throws core::UnavailableError
   virtual void commit() = 0;
 };
 

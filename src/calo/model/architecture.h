@@ -14,43 +14,43 @@
 
 namespace calo {
 
-/// Where a model is trained.
+/// Device and implementation of a training.
 enum class TrainingDevice {
-  kCpu,         ///< our own training step
+  kCpu,         ///< calopipe's own training step
   kCuda,        ///< LibTorch on the first GPU
-  kCpuByTorch,  ///< the step of kCuda on the CPU: to check it on a machine without a GPU
+  kCpuByTorch,  ///< the step of kCuda on the CPU, to check it on a machine without a GPU
 };
 
-/// What a new model starts from.
+/// Inputs of a new model.
 struct ModelStart {
   const ModelDescription& description;
   const Transform& transform;
-  std::uint64_t seed = 42;                       ///< of the initial weights and of the noise in training
+  std::uint64_t seed = 42;                       ///< seed of the initial weights and of the noise in training
   TrainingDevice device = TrainingDevice::kCpu;  ///< a device of Architecture::device()
-  /// Showers that the model will learn from, for architectures that take something from them beforehand; null
-  /// if there are none.
+  /// Showers that the model will learn from, for architectures that derive something from them beforehand;
+  /// null if there are none.
   const Showers* showers = nullptr;
   std::span<const std::uint32_t> training = {};  ///< indices into `showers`
 };
 
-/// Showers that are wanted of a model, with the noise that they are made of.
+/// Showers to generate, with their noise.
 struct GivenNoise {
   std::span<const float> latents;  ///< normal numbers, `[N, latent_dim]`
   std::span<const Conditions> conditions;
   std::span<const std::string> geometries;  ///< one for each shower
 };
 
-/// How well a converted generator has to agree with the model that it was made of.
+/// Required agreement of a converted generator with its model.
 struct Agreement {
-  std::string with;      ///< what it is compared with, for messages: "LibTorch"
+  std::string with;      ///< name of the reference, for messages: "LibTorch"
   double tolerance = 0;  ///< largest difference of a cell, relative to the largest cell of the shower
-  /// Share of the showers that must be within the tolerance: below 1 if rounding may decide between two
+  /// Share of the showers that must be within the tolerance: below 1 if rounding can decide between two
   /// discrete outcomes.
   double same_share = 1;
 };
 
-/// One kind of generative model: all that the rest of calopipe knows of it. A new kind is a folder of
-/// calo/models/ with an implementation of this class, and a line in architectures.cc (doc/add-a-model.md).
+/// A kind of generative model, and the only interface to it. A new kind is a folder of calo/models/ with an
+/// implementation of this class, and a line in architectures.cc (doc/add-a-model.md).
 class Architecture {
  public:
   Architecture() = default;
@@ -61,13 +61,13 @@ class Architecture {
   /// Name in a model description: `vae`, `cascade`.
   virtual std::string name() const = 0;
 
-  /// Device of a training if the user asks for `device` (auto, cpu, cuda).
-  /// @throws core::UnavailableError if it cannot be trained there
+  /// Device of a training for the user's choice `device` (auto, cpu, cuda).
+  /// @throws core::UnavailableError if the model cannot be trained there
   virtual TrainingDevice device(const std::string& device) const = 0;
 
-  /// A new model, ready for its first step.
+  /// Creates a model, ready for its first step.
   /// @throws core::InputError if it does not fit the mesh or needs showers
-  /// @throws core::UnavailableError if it needs LibTorch, which is not there
+  /// @throws core::UnavailableError if it needs LibTorch and this is missing
   virtual std::unique_ptr<TrainableModel> start(const ModelStart& start, core::ThreadPool& pool) const = 0;
 
   /// Names and shapes of the tensors that a stored model must have.
@@ -75,22 +75,21 @@ class Architecture {
   virtual TensorShapes tensor_shapes(const ModelDescription& description,
                                      const Transform& transform) const = 0;
 
-  /// Normal numbers that the generator makes one shower of.
+  /// Number of normal numbers that the generator needs for one shower.
   virtual std::int64_t latent_dim(const ModelFolder& model) const = 0;
 
-  /// Adds the generator to an ONNX graph, with its inputs and outputs as the contract has them
-  /// (doc/onnx.md; calo/onnx/contract_graph.h). The noise has the name kLatentName.
-  /// @throws core::InputError if a tensor is missing, or an option is not known to the converter
+  /// Adds the generator to an ONNX graph, with inputs and outputs as in the contract (doc/onnx.md;
+  /// calo/onnx/contract_graph.h). The noise has the name kLatentName.
+  /// @throws core::InputError if a tensor is missing, or the converter does not support an option
   virtual void add_generator(GraphBuilder& graph, const ModelFolder& model,
                              const ContractMapping& mapping) const = 0;
 
-  /// Cells in MeV, `[N, cells]`, from given noise and without the graph: what a converted model is compared
-  /// with.
-  /// @throws core::UnavailableError if it needs LibTorch, which is not there
+  /// Cells in MeV, `[N, cells]`, from given noise and without the graph: the reference for a converted model.
+  /// @throws core::UnavailableError if it needs LibTorch and this is missing
   virtual std::vector<double> reference_mev(const ModelFolder& model, const GivenNoise& wanted) const = 0;
   virtual Agreement agreement() const = 0;
 
-  /// Whether LibTorch can run the generator (TorchModule::decoder), as a peer in benchmarks.
+  /// True if LibTorch can run the generator (TorchModule::decoder), as a peer in benchmarks.
   virtual bool runs_in_libtorch() const = 0;
 };
 

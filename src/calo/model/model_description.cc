@@ -11,10 +11,10 @@ namespace {
 
 constexpr const char* kAuto = "auto";
 std::string with_own(const char* help, const char* value) {
-  return fmt::format("{}; {} = what suits the architecture", help, value);
+  return fmt::format("{}; {} = the default of the architecture", help, value);
 }
 
-// What suits each architecture where the user does not say it; the architectures that there are.
+// Defaults of each architecture for values that the user leaves open. The keys are all architectures.
 std::map<std::string, ModelDescription>& usual_descriptions() {
   static std::map<std::string, ModelDescription> all = {{"cascade",
                                                          {.optimizer = "adamw",
@@ -53,7 +53,7 @@ ModelDescription ModelDescription::unsaid() {
 
 ModelDescription ModelDescription::resolved() const {
   const auto found = usual_descriptions().find(architecture);
-  if (found == usual_descriptions().end()) return *this;  // validate() refuses it
+  if (found == usual_descriptions().end()) return *this;  // validate() rejects it
   const ModelDescription& usual = found->second;
   ModelDescription result = *this;
   if (optimizer == kAuto) result.optimizer = usual.optimizer;
@@ -77,9 +77,9 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
   v.parameter("cascade_depth", cascade_depth,
               {.help = "Hidden layers of a cascade's networks", .min = 1, .max = 16});
   v.parameter("mirror_phi", mirror_phi,
-              {.help = "Mirror and turn each training shower of a cascade at random (at 90 degrees)"});
+              {.help = "Mirror and rotate each training shower of a cascade at random (at 90 degrees)"});
   v.parameter("intermediate_dims", intermediate_dims,
-              {.help = "Sizes of the encoder's hidden layers; the decoder has them in reverse",
+              {.help = "Sizes of the encoder's hidden layers; the decoder has them in reverse order",
                .min = 1,
                .max = 65536});
   v.parameter("latent_dim", latent_dim, {.help = "Size of the latent", .min = 1, .max = 65536});
@@ -102,13 +102,14 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
   v.parameter("bias_initializer", bias_initializer,
               {.help = "Initialiser of biases", .choices = initializers});
   v.parameter("output_bias", output_bias,
-              {.help = "First bias of the output: as the others, or such that it gives the mean shower",
+              {.help = "Initial bias of the output: like the others, or such that it gives the mean shower",
                .choices = {"bias_initializer", "data_mean"}});
   v.parameter("w_reco", w_reco, {.help = "Weight of the reconstruction in the loss", .min = 0, .max = 1e9});
   v.parameter("w_kl", w_kl,
               {.help = "Weight of the Kullback-Leibler divergence in the loss", .min = 0, .max = 1e9});
-  v.parameter("rotate_phi", rotate_phi,
-              {.help = "Turn each training shower at random around its axis (particles at 90 degrees only)"});
+  v.parameter(
+      "rotate_phi", rotate_phi,
+      {.help = "Rotate each training shower at random around its axis (particles at 90 degrees only)"});
   v.parameter("optimizer", optimizer,
               {.help = with_own("Optimiser", kAuto),
                .choices = {kAuto, "sgd", "rmsprop", "adam", "adamw", "adagrad"}});
@@ -121,7 +122,7 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
                .choices = {kAuto, "constant", "step", "exponential", "cosine"}});
   v.parameter(
       "lr_decay", lr_decay,
-      {.help = with_own("Factor of each step, of the whole exponential, or floor of the cosine", "-1"),
+      {.help = with_own("Factor of each step, of the whole exponential, or minimum of the cosine", "-1"),
        .min = -1,
        .max = 1});
   v.parameter("lr_step_epochs", lr_step_epochs, {.help = "Epochs between steps", .min = 1, .max = 1e9});
@@ -132,7 +133,9 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
   v.parameter("epochs", epochs,
               {.help = with_own("Passes over the training showers", "0"), .min = 0, .max = 1e9});
   v.parameter("validation_split", validation_split,
-              {.help = "Share of the prepared showers that only judges the training", .min = 0, .max = 0.9});
+              {.help = "Share of the prepared showers that is used only to evaluate the training",
+               .min = 0,
+               .max = 0.9});
   v.parameter("early_stop", early_stop,
               {.help = "Stop when the loss has not improved for `patience` epochs"});
   v.parameter("patience", patience,
@@ -141,29 +144,30 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
               {.help = "Smallest improvement of the loss that counts", .min = 0, .max = 1e9});
   v.parameter("k_folds", k_folds,
               {.help = "Folds of a cross-validation before the training; 0 = none", .min = 0, .max = 1000});
-  v.parameter("save_best", save_best, {.help = "Keep the weights of the best epoch rather than of the last"});
+  v.parameter("save_best", save_best, {.help = "Keep the weights of the best epoch instead of the last"});
   v.parameter("save_every", save_every,
-              {.help = "Epochs between checkpoints that are kept; 0 = none", .min = 0, .max = 1e9});
+              {.help = "Epochs between checkpoints that are kept; 0 = keep none", .min = 0, .max = 1e9});
 }
 
 void ModelDescription::validate() const {
-  ModelDescription copy = *this;  // a check looks through pointers that may change things
+  ModelDescription copy = *this;  // a check has pointers that allow changes
   core::check(core::parameters_of(copy));
   if (intermediate_dims.empty() || intermediate_dims.size() > 16)
     throw core::UsageError({.message = "needs 1 to 16 layers", .field = "intermediate_dims"});
-  // Between what is allowed and what stands for the architecture's own.
+  // Between the allowed range and the value for the architecture's default.
   for (const auto& [field, value] :
        {std::pair{"weight_decay", weight_decay}, std::pair{"lr_decay", lr_decay}})
     if (value < 0 && value != -1)
       throw core::UsageError({.message = fmt::format("cannot be {}", value),
                               .field = field,
-                              .hint = "0 to 1, or -1 for what suits the architecture"});
+                              .hint = "0 to 1, or -1 for the default of the architecture"});
   if (batch_size == 1)
-    throw core::UsageError({.message = "cannot be 1: a step needs two showers", .field = "batch_size"});
+    throw core::UsageError(
+        {.message = "cannot be 1: a step needs at least two showers", .field = "batch_size"});
   if (lr_schedule == "exponential" && lr_decay == 0)
     throw core::UsageError({.message = "cannot be 0 with the exponential schedule", .field = "lr_decay"});
   if (k_folds == 1)
-    throw core::UsageError({.message = "needs 2 folds at least, or 0 for none", .field = "k_folds"});
+    throw core::UsageError({.message = "must be at least 2, or 0 for none", .field = "k_folds"});
 }
 
 nlohmann::json ModelDescription::to_json() const {

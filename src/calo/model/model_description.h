@@ -9,43 +9,43 @@
 
 namespace calo {
 
-/// Everything that defines a model and its training. Knows nothing of LibTorch.
+/// Everything that defines a model and its training. Independent of LibTorch.
 ///
-/// Initialisers are the Par04 VAE of MLFastSim (`core/model.py`, `core/constants.py`). What users leave open
-/// is another matter: unsaid() is a cascade, whose optimisation is what suits it.
+/// The initial values are the Par04 VAE of MLFastSim (`core/model.py`, `core/constants.py`). The defaults for
+/// users are different: unsaid() is a cascade, with its own optimisation.
 struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered by meaning
   // architecture
   /// Kind of model: vae, the variational autoencoder of Par04; cascade, the splitting cascade
   /// (doc/cascade.md).
   std::string architecture = "vae";
-  // of the cascade
+  // options of the cascade
   std::int64_t cascade_width = 128;  ///< size of the hidden layers of each network
   std::int64_t cascade_depth = 2;    ///< hidden layers of each network
-  /// Mirrors and half-turns of each training shower, anew in each epoch. Showers at 90 degrees only: others
-  /// are taken as they are.
+  /// Mirrors and rotates by half a turn each training shower, again in each epoch. Only for showers at 90
+  /// degrees: others are used as they are.
   bool mirror_phi = true;
-  // of the variational autoencoder, down to rotate_phi
-  std::vector<std::int64_t> intermediate_dims = {100, 50, 20,
-                                                 14};  ///< encoder's hidden layers; the decoder's reversed
+  // options of the variational autoencoder, down to rotate_phi
+  std::vector<std::int64_t> intermediate_dims = {
+      100, 50, 20, 14};  ///< hidden layers of the encoder; the decoder has them in reverse order
   std::int64_t latent_dim = 10;
   std::string activation = "leaky_relu";  ///< leaky_relu | relu | elu | selu | gelu | tanh | sigmoid
-  double activation_slope = 0.3;          ///< of leaky_relu (Keras before 3: 0.3), alpha of elu
+  double activation_slope = 0.3;          ///< slope of leaky_relu (Keras before 3: 0.3), alpha of elu
   std::string out_activation =
       "sigmoid";  ///< sigmoid (with cross-entropy) | relu | softplus | linear (with squared error)
   bool batch_norm = true;
-  double batch_norm_momentum = 0.99;  ///< Keras' sense: share of the old running value
+  double batch_norm_momentum = 0.99;  ///< share of the old running value, as in Keras
   double batch_norm_epsilon = 1e-3;
   std::string kernel_initializer =
       "random_normal";  ///< random_normal | glorot_uniform | glorot_normal | he_normal | he_uniform | zeros
   std::string bias_initializer = "zeros";  ///< the same names
-  /// zeros-like `bias_initializer` for the output layer too, or `data_mean`: the bias whose output is the
-  /// mean of the training showers, which saves the first epochs.
+  /// `bias_initializer`: the initialiser of that name for the output layer too. `data_mean`: the bias whose
+  /// output is the mean of the training showers, which saves the first epochs.
   std::string output_bias = "bias_initializer";
   // loss
   double w_reco = 1.0;  ///< weight of number_of_cells x cross-entropy
   double w_kl = 1.0;    ///< weight of the Kullback-Leibler term
-  /// Turns each training shower by a random number of cells in phi, anew in each epoch. True to physics only
-  /// where showers are symmetric around their axis: particles at 90 degrees.
+  /// Rotates each training shower by a random number of cells in phi, again in each epoch. Physically correct
+  /// only if showers are symmetric around their axis: particles at 90 degrees.
   bool rotate_phi = false;
   // optimisation
   std::string optimizer = "adam";  ///< sgd | rmsprop | adam | adamw | adagrad
@@ -54,7 +54,7 @@ struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): 
   double weight_decay = 0.0;             ///< adamw: decoupled; others: L2
   std::string lr_schedule = "constant";  ///< constant | step | exponential | cosine
   double lr_decay = 0.1;  ///< factor of step (each lr_step_epochs) and exponential (over the whole training);
-                          ///< floor of cosine, as a share of lr
+                          ///< minimum of cosine, as a share of lr
   std::int64_t lr_step_epochs = 100;
   std::int64_t lr_warmup_epochs = 0;  ///< linear from 0
   std::int64_t batch_size = 128;
@@ -65,25 +65,25 @@ struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): 
   double min_delta = 0.01;     ///< in units of the loss
   std::int64_t k_folds = 0;    ///< 0 or 1 = no cross-validation
   bool save_best = true;
-  std::int64_t save_every = 0;  ///< epochs between kept checkpoints; 0 = none kept
+  std::int64_t save_every = 0;  ///< epochs between kept checkpoints; 0 = keep none
 
-  /// Names of all architectures, in alphabetical order (architectures() of calo/models has the same).
+  /// Names of all architectures in alphabetical order (the same as architectures() of calo/models).
   static std::vector<std::string> known_architectures();
-  /// Adds an architecture with what is usual for it where the user says nothing (see resolved()).
+  /// Adds an architecture with its defaults for values that the user leaves open (see resolved()).
   static void add_architecture(const std::string& name, const ModelDescription& usual);
-  /// What nobody has said anything of: a cascade, and of the optimisation what resolved() fills in.
+  /// The description if the user gives no value: a cascade, whose optimisation resolved() fills in.
   static ModelDescription unsaid();
-  /// With what is usual for the architecture where optimizer or lr_schedule is "auto", lr, batch_size or
-  /// epochs is 0, or weight_decay or lr_decay is -1.
+  /// Fills in the architecture's defaults: for optimizer and lr_schedule if they are "auto", for lr,
+  /// batch_size and epochs if they are 0, for weight_decay and lr_decay if they are -1.
   ModelDescription resolved() const;
 
   /// Declares every field: help, range and choices.
   void describe(core::ParameterVisitor& v);
-  /// Checks each field, and what they ask for together.
-  /// @throws core::UsageError naming the field, its value and what is allowed
+  /// Checks each field and the combination of fields.
+  /// @throws core::UsageError with the field, its value and the allowed values
   void validate() const;
   nlohmann::json to_json() const;
-  /// Missing fields are those of unsaid(), and what is open is resolved().
+  /// Missing fields come from unsaid(), and open values from resolved().
   /// @throws core::InputError on unknown fields, wrong types and values out of range
   static ModelDescription from_json(const nlohmann::json& json);
 };

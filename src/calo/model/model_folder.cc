@@ -34,13 +34,13 @@ ModelFolder ModelFolder::read(
     const std::function<TensorShapes(const ModelDescription&, const Transform&)>& shapes) {
   const std::filesystem::path model_file = folder / "model.json";
   if (!std::filesystem::exists(model_file))
-    throw core::InputError({.message = "is no model: model.json is missing",
+    throw core::InputError({.message = "is not a model: model.json is missing",
                             .file = folder,
                             .hint = "train one with calopipe train"});
   const json model = core::read_json(model_file);
-  if (!model.is_object()) throw core::InputError({.message = "is no JSON object", .file = model_file});
+  if (!model.is_object()) throw core::InputError({.message = "is not a JSON object", .file = model_file});
   if (model.value("format_version", 0) != kFormatVersion)
-    throw core::InputError({.message = fmt::format("has the format version {}, and this program reads {}",
+    throw core::InputError({.message = fmt::format("has the format version {}, but this program reads {}",
                                                    model.value("format_version", 0), kFormatVersion),
                             .file = model_file,
                             .field = "format_version"});
@@ -57,10 +57,10 @@ ModelFolder ModelFolder::read(
     if (!std::equal(stored.begin(), stored.end(), shape.begin(), shape.end()))
       file.fail_reading(
           name,
-          "has another shape than model.json asks for: the model was put together from two, or is damaged");
+          "does not have the shape that model.json requires: the model is a mixture of two, or is damaged");
     WeightTensor tensor{.shape = shape, .values = file.read_floats(name)};
     for (const float value : tensor.values)
-      if (!std::isfinite(value)) file.fail_reading(name, "holds numbers that are not finite");
+      if (!std::isfinite(value)) file.fail_reading(name, "contains numbers that are not finite");
     result.weights[name] = std::move(tensor);
   }
   if (const auto provenance_file = folder / "calopipe.json"; std::filesystem::exists(provenance_file))

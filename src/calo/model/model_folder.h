@@ -20,8 +20,8 @@ struct WeightTensor {
   std::vector<float> values;
 };
 
-/// Tensors of a model by name; names and shapes are the architecture's. Weights of a dense layer are
-/// `[out, in]`.
+/// Tensors of a model by name; the architecture defines names and shapes. Weights of a dense layer are `[out,
+/// in]`.
 using Weights = std::map<std::string, WeightTensor>;
 
 /// Names and shapes of tensors.
@@ -34,16 +34,16 @@ struct ModelFolder {
   static constexpr int kFormatVersion = 1;
 
   ModelDescription description;
-  Transform transform;  ///< carries the mesh and the geometries
+  Transform transform;  ///< has the mesh and the geometries
   Weights weights;
   nlohmann::json training = nlohmann::json::object();  ///< epochs done, best epoch, losses
   nlohmann::json provenance = nlohmann::json::object();
 
   /// Writes into an existing folder (the caller stages it).
   void write(const std::filesystem::path& folder) const;
-  /// @param shapes  the tensors that a description asks for
-  /// @throws core::InputError: not a model folder, another format version, weights missing, of other shapes
-  ///         than the description asks for, or not finite
+  /// @param shapes  the tensors that a description requires
+  /// @throws core::InputError: not a model folder, another format version, or weights that are missing, not
+  ///         finite, or of other shapes than the description requires
   static ModelFolder read(
       const std::filesystem::path& folder,
       const std::function<TensorShapes(const ModelDescription&, const Transform&)>& shapes);

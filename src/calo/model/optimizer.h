@@ -8,7 +8,7 @@
 
 namespace calo {
 
-/// A trained tensor with the optimiser's two moments beside it.
+/// A trained tensor with the two moments of the optimiser.
 struct Parameter {
   std::string name;  ///< as in Weights
   std::vector<std::int64_t> shape;
@@ -17,7 +17,7 @@ struct Parameter {
   std::vector<float> second;  ///< Adam's v, squared-gradient averages
 };
 
-/// PyTorch's default constants.
+/// Default constants of PyTorch.
 struct OptimizerConstants {
   static constexpr float kBeta1 = 0.9f;
   static constexpr float kBeta2 = 0.999f;
@@ -26,13 +26,13 @@ struct OptimizerConstants {
   static constexpr float kAdagradEpsilon = 1e-10f;
 };
 
-/// One step of an optimiser over a stretch of a parameter, in one pass over memory: gradient in, weights and
-/// moments updated in place. The formulas are PyTorch's (torch.optim), with OptimizerConstants.
+/// One step of an optimiser on a range of a parameter, in one pass over memory: reads the gradient and
+/// updates weights and moments in place. The formulas are PyTorch's (torch.optim), with OptimizerConstants.
 class Optimizer {
  public:
   explicit Optimizer(const ModelDescription& description);
 
-  /// Starts step `step` (from 1) at this learning rate.
+  /// Starts step number `step` (from 1) with this learning rate.
   void begin_step(std::int64_t step, double lr);
 
   /// Updates elements [begin, begin + count) of `parameter` with their gradient.

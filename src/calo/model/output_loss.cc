@@ -8,8 +8,8 @@
 namespace calo {
 namespace {
 
-// One block of outputs: logits in, gradient of the cross-entropy for empty cells out; returns the loss of
-// empty cells. z += bias on the way.
+// For a block of outputs, replaces logits without bias by the gradient of the cross-entropy for empty cells,
+// and returns the loss of empty cells.
 CALOPIPE_SIMD_CLONES double empty_cells_sigmoid(float* __restrict z, const float* __restrict bias,
                                                 std::size_t count, float scale) {
   float loss = 0;

@@ -36,7 +36,7 @@ const Architecture& architecture(const std::string& name) {
     if (one->name() == name) return *one;
     known += (known.empty() ? "" : ", ") + one->name();
   }
-  throw core::InputError({.message = fmt::format("\"{}\" is no architecture that is known", name),
+  throw core::InputError({.message = fmt::format("\"{}\" is not a known architecture", name),
                           .field = "architecture",
                           .hint = "one of " + known});
 }

@@ -8,19 +8,20 @@
 
 namespace calo {
 
-/// All architectures, by name in alphabetical order.
+/// All architectures, in alphabetical order of names.
 const std::vector<const Architecture*>& architectures();
 
-/// Adds an architecture of another program, before it is asked for the first time; not for several threads.
-/// @param usual  its hyper-parameters where the user says nothing
+/// Adds an architecture of another program. Call it before the first use of the architecture, and from one
+/// thread only.
+/// @param usual  its hyper-parameters for values that the user leaves open
 void add_architecture(const Architecture& architecture, const ModelDescription& usual);
 
-/// The architecture of this name in a model description. @throws core::InputError if there is none
+/// Architecture with this name in a model description. @throws core::InputError if there is none
 const Architecture& architecture(const std::string& name);
 const Architecture& architecture_of(const ModelFolder& model);
 
-/// A new model of the architecture that the description asks for, ready for its first step.
-/// @throws as architecture() and Architecture::start()
+/// Creates a model of the description's architecture, ready for its first step.
+/// @throws like architecture() and Architecture::start()
 std::unique_ptr<TrainableModel> new_model(const ModelStart& start, core::ThreadPool& pool);
 
 }  // namespace calo

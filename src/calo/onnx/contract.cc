@@ -36,7 +36,7 @@ ConditionColumn theta(const Transform& transform, double scale) {
           .factor = kDegreesPerRadian / (transform.max_theta_deg * scale)};
 }
 
-// A place of the one-hot; one without effect where the model does not know the geometry.
+// One-hot column of a geometry; it has no effect if the model does not know the geometry.
 ConditionColumn place(const Transform& transform, const std::string& geometry) {
   const auto& order = transform.one_hot_order;
   const auto found = std::find(order.begin(), order.end(), geometry);
@@ -46,27 +46,27 @@ ConditionColumn place(const Transform& transform, const std::string& geometry) {
           .factor = 1};
 }
 
-// Which geometry the place that Par04 sets stands for.
+// The geometry of the one-hot column that Par04 sets.
 std::string par04_geometry(const Transform& transform, const std::string& wanted) {
   const auto& known = transform.one_hot_order;
   const auto& trained = transform.trained_geometries;
   std::string geometry = wanted.empty() ? kPar04Geometry : wanted;
   if (!holds(known, geometry))
     throw core::UsageError(
-        {.message = wanted.empty() ? fmt::format("is required: the model does not know {}, whose place Par04 "
-                                                 "sets",
+        {.message = wanted.empty() ? fmt::format("is required: the model does not know {}, which Par04 "
+                                                 "asks for",
                                                  geometry)
-                                   : fmt::format("\"{}\" is not known to the model", geometry),
+                                   : fmt::format("the model does not know \"{}\"", geometry),
          .field = "geometry",
          .hint = fmt::format("known: {}", fmt::join(known, ", "))});
   if (!trained.empty() && !holds(trained, geometry)) {
     if (wanted.empty())
       throw core::UsageError(
           {.message =
-               fmt::format("is required: the model was not trained on {}, whose place Par04 sets", geometry),
+               fmt::format("is required: the model was not trained on {}, which Par04 asks for", geometry),
            .field = "geometry",
            .hint = fmt::format("one of {}, with that detector in the macro", fmt::join(trained, ", "))});
-    spdlog::warn("the model was not trained on {} (but on {}): its showers mean nothing there", geometry,
+    spdlog::warn("the model was not trained on {} (but on {}): its showers there are meaningless", geometry,
                  fmt::join(trained, ", "));
   }
   return geometry;
@@ -75,7 +75,7 @@ std::string par04_geometry(const Transform& transform, const std::string& wanted
 void par04_vae(const Transform& transform, ContractMapping& mapping) {
   mapping.columns = {energy(transform, 1 / kPar04MaxEnergyMev),
                      theta(transform, kDegreesPerRadian / kPar04MaxThetaDeg)};
-  // [0, 1] is what Par04 sets; the other place is the other of its two detectors.
+  // Par04 sets [0, 1]; the other column is that of its other detector.
   mapping.columns.push_back(place(transform, mapping.geometry == "SciPb" ? "SiW" : "SciPb"));
   mapping.columns.push_back(place(transform, mapping.geometry));
 }
@@ -87,8 +87,8 @@ void par04_calodit(const Transform& transform, ContractMapping& mapping) {
   std::vector<std::string> others;
   for (const std::string& name : transform.one_hot_order)
     if (!holds(places, name) && name != mapping.geometry) others.push_back(name);
-  places.push_back(others.size() == 1 ? others[0] : "");  // the place of a new detector
-  // The first place is the one that Par04 sets.
+  places.push_back(others.size() == 1 ? others[0] : "");  // column of a new detector
+  // Par04 sets the first column.
   const auto own = std::find(places.begin(), places.end(), mapping.geometry);
   if (own != places.end()) *own = places[0];
   places[0] = mapping.geometry;
@@ -100,7 +100,7 @@ void par04_calodit(const Transform& transform, ContractMapping& mapping) {
 Contract parse_contract(const std::string& name) {
   for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit})
     if (to_string(contract) == name) return contract;
-  if (name == "par04-calodit2") return Contract::kPar04CaloDit;  // as Par04 names the model type
+  if (name == "par04-calodit2") return Contract::kPar04CaloDit;  // Par04's name for the model type
   throw core::UsageError({.message = fmt::format("cannot be \"{}\"", name),
                           .field = "contract",
                           .hint = "allowed: plain, par04-vae, par04-calodit"});
@@ -163,16 +163,16 @@ ContractMapping map_contract(Contract contract, const Transform& transform, cons
   ContractMapping mapping{.contract = contract};
   if (contract == Contract::kPlain) {
     if (!geometry.empty())
-      throw core::UsageError({.message = "has no meaning for the contract plain, which takes all geometries",
+      throw core::UsageError({.message = "is meaningless for the contract plain, which has all geometries",
                               .field = "geometry",
-                              .hint = "leave it out, or give --contract par04-vae"});
+                              .hint = "omit it, or give --contract par04-vae"});
     mapping.columns = {energy(transform, 1), theta(transform, 1)};
     for (const std::string& name : transform.one_hot_order) mapping.columns.push_back(place(transform, name));
     return mapping;
   }
   if (!transform.mesh.is_cylinder())
     throw core::UsageError(
-        {.message = fmt::format("{} cannot be met: Par04 has regular meshes only, and the model's has {}",
+        {.message = fmt::format("{} is impossible: Par04 has regular meshes only, but the model's has {}",
                                 to_string(contract), transform.mesh.to_string()),
          .field = "contract",
          .hint = "use --contract plain"});

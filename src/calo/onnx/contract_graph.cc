@@ -42,7 +42,7 @@ ContractInputs add_contract_inputs(GraphBuilder& graph, const ContractMapping& m
       break;
     case Contract::kPar04CaloDit:
       inputs.numbers = graph.input("input", {1, columns});
-      // Without a seed: other noise in each run of the program.
+      // Without a seed, the noise differs in each run of the program.
       graph.node("RandomNormal", {}, kLatentName,
                  {{"shape", Shape{1, latent_dim}}, {"dtype", std::int64_t{1}}});
   }

@@ -10,10 +10,10 @@
 namespace calo {
 
 /// Name of the latent noise in a generator's graph: an input of `plain`, drawn inside by `par04-calodit`, and
-/// part of the one input of `par04-vae`.
+/// part of the only input of `par04-vae`.
 constexpr const char* kLatentName = "latent";
 
-/// Values of a generator's graph that its inputs give; N is 1 in the contracts of Par04.
+/// Names of the input values in a generator's graph; N is 1 in the contracts of Par04.
 struct ContractInputs {
   std::string latent;      ///< normal numbers, `[N, latent_dim]`
   std::string numbers;     ///< the contract's condition vector, `[N, mapping.columns.size()]`
@@ -24,11 +24,11 @@ struct ContractInputs {
 ContractInputs add_contract_inputs(GraphBuilder& graph, const ContractMapping& mapping,
                                    std::int64_t latent_dim);
 
-/// The condition vector of Transform::encode, `[N, condition_dim]`, from the contract's.
+/// Adds the computation of Transform::encode's condition vector, `[N, condition_dim]`, from the contract's.
 std::string add_condition(GraphBuilder& graph, const ContractMapping& mapping, const ContractInputs& inputs,
                           std::int64_t condition_dim);
 
-/// Makes the contract's output of cells in MeV, `[N, cells]` in the mesh's order.
+/// Adds the contract's output, from cells in MeV, `[N, cells]` in the mesh's order.
 void add_contract_output(GraphBuilder& graph, const ContractMapping& mapping, const VoxelMesh& mesh,
                          const ContractInputs& inputs, const std::string& cells_mev);
 

@@ -40,7 +40,7 @@ onnx::TensorProto& add_tensor(onnx::GraphProto& graph, const std::string& name,
   tensor.set_name(name);
   tensor.set_data_type(type);
   for (const std::int64_t extent : shape) tensor.add_dims(extent);
-  tensor.set_raw_data(data, bytes);  // little-endian, as is every machine that this builds on
+  tensor.set_raw_data(data, bytes);  // little-endian, like all supported machines
   return tensor;
 }
 
@@ -65,7 +65,8 @@ onnx::GraphProto& GraphBuilder::graph() {
 }
 
 void GraphBuilder::claim(const std::string& name) {
-  if (!is_identifier(name)) throw std::logic_error(fmt::format("ONNX name \"{}\" is no identifier", name));
+  if (!is_identifier(name))
+    throw std::logic_error(fmt::format("ONNX name \"{}\" is not an identifier", name));
   if (!names_.insert(name).second)
     throw std::logic_error(fmt::format("ONNX name \"{}\" is used twice", name));
 }
@@ -147,7 +148,7 @@ void GraphBuilder::begin_loop(const std::string& step, const std::vector<Carried
   body.graph = std::make_unique<onnx::GraphProto>();
   body.carried = carried;
   body.graph->set_name(step + "_body");
-  // ONNX finds the shapes of carried values itself; the other two are scalars.
+  // ONNX infers the shapes of carried values; the other two are scalars.
   const auto input = [&](const std::string& name, onnx::TensorProto::DataType type) {
     make(name);
     onnx::ValueInfoProto& info = *body.graph->add_input();
@@ -159,7 +160,7 @@ void GraphBuilder::begin_loop(const std::string& step, const std::vector<Carried
   input(step, onnx::TensorProto::INT64);
   input(step + "_goes_on", onnx::TensorProto::BOOL);
   for (const Carried& value : carried) input(value.name, onnx::TensorProto::FLOAT);
-  // As long as `steps` says.
+  // The loop only ends after `steps` steps.
   body.graph->add_output()->set_name(node("Identity", {step + "_goes_on"}, step + "_goes_on_still"));
   body.graph->mutable_output(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
       onnx::TensorProto::BOOL);
@@ -170,11 +171,11 @@ std::vector<std::string> GraphBuilder::end_loop(const std::string& steps,
                                                 const std::vector<std::string>& collected,
                                                 const std::string& name) {
   if (bodies_.empty() || next.size() != bodies_.back().carried.size())
-    throw std::logic_error("a loop ends that has not begun, or hands on another number of values");
+    throw std::logic_error("a loop ends without a beginning, or passes on another number of values");
   for (const auto* values : {&next, &collected})
     for (const std::string& value : *values) {
       require(value);
-      // An output is made in the body, by a node.
+      // An output of the body must be made in it, by a node.
       onnx::ValueInfoProto& info = *bodies_.back().graph->add_output();
       info.set_name(
           node("Identity", {value}, fmt::format("{}_out_{}", name, bodies_.back().graph->output_size())));

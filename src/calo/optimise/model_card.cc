@@ -11,9 +11,9 @@
 namespace calo {
 namespace {
 
-// As the component calls it by itself; an artifact's own name is the store's.
+// Default name of the component's output. The name of an artifact depends on the store.
 constexpr const char* kName = "optimised.onnx";
-constexpr std::size_t kShownShifts = 8;  // of each precision; all of them are in the metrics
+constexpr std::size_t kShownShifts = 8;  // number for each precision; the metrics have all of them
 
 std::string shift_table(const Candidate& candidate) {
   std::vector<const ObservableShift*> worst;
@@ -24,7 +24,7 @@ std::string shift_table(const Candidate& candidate) {
                       return std::abs(a->shift_sigma()) > std::abs(b->shift_sigma());
                     });
   std::string text = fmt::format(
-      "### {}: the {} observables that it moves most, of {}\n\n"
+      "### {}: the {} observables with the largest shifts, of {}\n\n"
       "| condition | observable | full simulation | fp32 | {} | shift [σ] | KS to fp32 "
       "|\n|---|---|---|---|---|---|---|\n",
       to_string(candidate.precision), shown, candidate.shifts.size(), to_string(candidate.precision));
@@ -63,13 +63,13 @@ std::string model_card(const OptimiseReport& report, const std::filesystem::path
       generator.latent_dim(), to_string(best.precision), static_cast<double>(best.file_bytes) / 1e6,
       static_cast<double>(best.weight_bytes) / 1e6);
   text += fmt::format(
-      "Outside of what it was trained on its showers mean little. What it reaches against the full "
+      "Outside its training range, its showers are unreliable. Its comparison with the full "
       "simulation is in "
       "the report of `calopipe validate`.\n\n## Precisions\n\n{} showers under the conditions of the full "
       "sample, from "
       "the same noise in each precision. The shift is that of an observable's mean from fp32's, in "
       "statistical errors "
-      "(σ) of the full sample's mean; up to {:g} σ is accepted. Speed is that of one thread of the machine "
+      "(σ) of the full sample's mean; up to {:g} σ is accepted. Speeds are for one thread of the machine "
       "that "
       "optimised it.\n\n"
       "| precision | largest shift [σ] | accepted | one shower [ms] | showers/s, batch {} | against fp32 | "

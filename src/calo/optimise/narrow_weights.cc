@@ -116,7 +116,7 @@ void store_narrow(onnx::GraphProto& graph, infer::Precision precision) {
     makers.push_back(std::move(maker));
   }
   for (Tensor& scale : scales) *graph.add_initializer() = std::move(scale);
-  // What makes the weights comes before what uses them.
+  // Nodes that make the weights come before nodes that use them.
   google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes;
   for (onnx::NodeProto& maker : makers) *nodes.Add() = std::move(maker);
   for (onnx::NodeProto& node : *graph.mutable_node()) *nodes.Add() = std::move(node);
@@ -127,14 +127,13 @@ void store_narrow(onnx::GraphProto& graph, infer::Precision precision) {
 
 std::string for_precision(const std::string& bytes, infer::Precision precision, bool narrow_weights) {
   onnx::ModelProto model;
-  if (!model.ParseFromString(bytes)) throw core::InputError({.message = "is no ONNX file"});
+  if (!model.ParseFromString(bytes)) throw core::InputError({.message = "is not an ONNX file"});
   constexpr std::int64_t kOpset = 13;  // the first whose DequantizeLinear has an axis
   for (const onnx::OperatorSetIdProto& opset : model.opset_import())
     if (narrow_weights && opset.domain().empty() && opset.version() < kOpset)
-      throw core::InputError(
-          {.message = "has operators of a set before 13, which cannot store narrow weights",
-           .field = "opset_import",
-           .hint = "convert it again, or leave its weights as they are (--weights float)"});
+      throw core::InputError({.message = "has an operator set before 13, which cannot store narrow weights",
+                              .field = "opset_import",
+                              .hint = "convert it again, or keep its weights unchanged (--weights float)"});
   if (narrow_weights && precision != infer::Precision::kFp32) store_narrow(*model.mutable_graph(), precision);
   auto& properties = *model.mutable_metadata_props();
   const auto found = std::find_if(properties.begin(), properties.end(), [](const auto& property) {
@@ -144,8 +143,8 @@ std::string for_precision(const std::string& bytes, infer::Precision precision, 
   property.set_key("calopipe.precision");
   property.set_value(to_string(precision));
   std::string out;
-  // Deterministic without maps, which the messages used here do not have.
-  if (!model.SerializeToString(&out)) throw core::InputError({.message = "is over protobuf's 2 GiB"});
+  // The output is deterministic because these messages have no maps.
+  if (!model.SerializeToString(&out)) throw core::InputError({.message = "exceeds protobuf's 2 GiB"});
   return out;
 }
 

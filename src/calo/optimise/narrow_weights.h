@@ -6,13 +6,13 @@
 
 namespace calo {
 
-/// An ONNX file for a precision: `calopipe.precision` in its properties, which calopipe-infer goes by, and,
-/// where asked for, the weights of large layers stored in it (bfloat16 with a Cast, int8 with one scale for
-/// each output and a DequantizeLinear): a half or a quarter of the bytes. Any runtime of opset 13 computes
-/// with them; onnxruntime makes floats of them again.
-/// @param bytes an ONNX file  @returns another
-/// @throws core::InputError if it is no ONNX file, or of an opset below 13 and narrow weights are asked
-/// for
+/// An ONNX file for a precision: it has the property `calopipe.precision`, which calopipe-infer uses, and, if
+/// `narrow_weights` is set, the weights of large layers in this precision (bfloat16 with a Cast, int8 with
+/// one scale for each output and a DequantizeLinear), which takes a half or a quarter of the bytes. Any
+/// runtime of opset 13 can use the file; onnxruntime converts the weights back to floats.
+/// @param bytes an ONNX file
+/// @returns the bytes of the new file
+/// @throws core::InputError if it is not an ONNX file, or narrow weights are requested for an opset below 13
 std::string for_precision(const std::string& bytes, infer::Precision precision, bool narrow_weights);
 
 }  // namespace calo

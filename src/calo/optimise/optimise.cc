@@ -37,7 +37,8 @@ Validation compare(const std::filesystem::path& full, const ReadOptions& reading
       pool);
 }
 
-// Each observable and layer of each condition, with a name of its own ("layer_energy 12").
+// Calls body for each observable and layer of each condition; layers have their own names ("layer_energy
+// 12").
 template <class Body>
 void for_each_observable(const Validation& validation, const Body& body) {
   for (const ConditionComparison& group : validation.groups) {
@@ -63,7 +64,7 @@ std::vector<ObservableShift> find_shifts(const Validation& fp32, const Validatio
   std::vector<ObservableShift> shifts;
   for_each_observable(narrow,
                       [&](const std::string& condition, const std::string& name, const Comparison& c) {
-                        // Nothing to compare with: no statistical error, or no such mean with fp32 either.
+                        // No comparison without a statistical error, or without such a mean with fp32.
                         if (!(c.full_mean_error > 0) || !std::isfinite(means.at({condition, name}))) return;
                         ObservableShift shift{.condition = condition,
                                               .observable = name,
@@ -111,7 +112,7 @@ std::size_t choose(const std::vector<Candidate>& candidates, Objective objective
     }
     return static_cast<double>(c.weight_bytes);
   };
-  std::size_t best = 0;  // fp32 is always right
+  std::size_t best = 0;  // fp32 is always accepted
   for (std::size_t i = 1; i < candidates.size(); ++i)
     if (candidates[i].accepted && cost(candidates[i]) < cost(candidates[best])) best = i;
   return best;
@@ -124,15 +125,14 @@ void write(const std::filesystem::path& file, const std::string& bytes) {
   if (!out) throw core::UnavailableError({.message = "cannot be written", .file = file});
 }
 
-// The file as it will be used must make the showers that were judged.
+// Checks that the written file makes the same showers as the evaluated model.
 void check_written(const std::filesystem::path& file, const std::filesystem::path& onnx, Precision precision,
                    const infer::ForeignContract& contract) {
   const Generator written = Generator::load(file),
                   judged = Generator::load(onnx, {.precision = precision}, contract);
   if (written.model().precision() != judged.model().precision())
-    throw core::Error(
-        core::ExitCode::kInternal,
-        {.message = "the optimised file loads in another precision than was chosen", .file = file});
+    throw core::Error(core::ExitCode::kInternal,
+                      {.message = "the optimised file does not load in the chosen precision", .file = file});
   infer::Workspace workspace;
   const auto cells = static_cast<std::size_t>(written.num_cells());
   std::vector<float> a(cells), b(cells);
@@ -141,8 +141,9 @@ void check_written(const std::filesystem::path& file, const std::filesystem::pat
     written.generate_dense({&particle, 1}, 1, workspace, a);
     judged.generate_dense({&particle, 1}, 1, workspace, b);
     if (a != b)
-      throw core::Error(core::ExitCode::kInternal,
-                        {.message = "the optimised file makes other showers than were judged", .file = file});
+      throw core::Error(
+          core::ExitCode::kInternal,
+          {.message = "the optimised file does not make the showers that were evaluated", .file = file});
   }
 }
 
@@ -152,7 +153,7 @@ Objective parse_objective(const std::string& name) {
   if (name == "latency") return Objective::kLatency;
   if (name == "throughput") return Objective::kThroughput;
   if (name == "size") return Objective::kSize;
-  throw core::UsageError({.message = fmt::format("\"{}\" is no objective", name),
+  throw core::UsageError({.message = fmt::format("\"{}\" is not an objective", name),
                           .field = "objective",
                           .hint = "one of latency, throughput, size"});
 }
@@ -167,7 +168,7 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
     bytes = self_contained(onnx, generator.properties());
   }
   core::StagedOutput staged(out, core::StagedOutput::Kind::kFile);
-  // Showers of each precision; removed at the end, whatever it is.
+  // Showers of each precision; removed at the end in all cases.
   std::filesystem::path beside = out;
   beside += ".showers";
   core::StagedOutput showers(beside, core::StagedOutput::Kind::kFolder);
@@ -203,7 +204,7 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
       candidate.shifts =
           find_shifts(fp32, validation, compare(fp32_file, {}, file, options.threshold_mev, pool));
       for (const ObservableShift& shift : candidate.shifts) {
-        // A mean that is gone has moved without end; std::max would pass over NaN.
+        // A mean that is NaN counts as an infinite shift; std::max would ignore it.
         const double size = std::abs(shift.shift_sigma());
         candidate.largest_shift_sigma = std::max(
             candidate.largest_shift_sigma, std::isnan(size) ? std::numeric_limits<double>::infinity() : size);
@@ -212,7 +213,7 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
         throw core::InputError({.message = "has too few showers of each condition: no observable has a "
                                            "statistical error",
                                 .file = full,
-                                .hint = "give a sample with two showers or more of each condition"});
+                                .hint = "give a sample with at least two showers of each condition"});
       candidate.accepted = std::isfinite(candidate.largest_shift_sigma) &&
                            candidate.largest_shift_sigma <= options.max_shift_sigma;
     }
@@ -220,13 +221,13 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
     candidate.file_bytes =
         static_cast<std::int64_t>(for_precision(bytes, precision, options.narrow_weights).size());
     spdlog::info(
-        "{}: {:.3f} ms a shower, {:.0f} showers/s in batches of {}{}", to_string(precision),
+        "{}: {:.3f} ms per shower, {:.0f} showers/s in batches of {}{}", to_string(precision),
         1e3 * candidate.one.median_s, static_cast<double>(options.batch_size) / candidate.batch.median_s,
         options.batch_size,
         precision == Precision::kFp32
             ? std::string()
             : fmt::format("; largest shift {:.3f} of the statistical error, {}",
-                          candidate.largest_shift_sigma, candidate.accepted ? "accepted" : "refused"));
+                          candidate.largest_shift_sigma, candidate.accepted ? "accepted" : "rejected"));
     report.candidates.push_back(std::move(candidate));
   }
   report.chosen = choose(report.candidates, options.objective);

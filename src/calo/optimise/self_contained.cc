@@ -33,7 +33,8 @@ std::size_t element_bytes(int type) {
   }
 }
 
-// Whether it lay outside. Its shape and type have been checked by the reader of the engine.
+// Includes an external tensor. Returns true if it was external. The engine's reader has checked its shape and
+// type.
 bool take_in(Tensor& tensor, infer::ExternalData& files) {
   if (tensor.data_location() != Tensor::EXTERNAL) return false;
   std::size_t size = element_bytes(tensor.data_type());
@@ -47,7 +48,7 @@ bool take_in(Tensor& tensor, infer::ExternalData& files) {
   return true;
 }
 
-// Those of loops' bodies too.
+// Includes tensors of the graph and of the bodies of its loops.
 bool take_in_all(onnx::GraphProto& graph, infer::ExternalData& files) {
   bool changed = false;
   for (Tensor& tensor : *graph.mutable_initializer()) changed |= take_in(tensor, files);
@@ -65,7 +66,7 @@ std::string self_contained(const std::filesystem::path& file,
                            const std::map<std::string, std::string>& properties) {
   std::string bytes = core::read_file(file);
   onnx::ModelProto model;
-  if (!model.ParseFromString(bytes)) throw core::InputError({.message = "is no ONNX file", .file = file});
+  if (!model.ParseFromString(bytes)) throw core::InputError({.message = "is not an ONNX file", .file = file});
   infer::ExternalFiles files(file);
   bool changed = take_in_all(*model.mutable_graph(), files);
   std::set<std::string> known;
@@ -80,7 +81,7 @@ std::string self_contained(const std::filesystem::path& file,
   if (!changed) return bytes;
   if (!model.SerializeToString(&bytes))
     throw core::InputError(
-        {.message = "is over protobuf's 2 GiB with the weights from the files beside it", .file = file});
+        {.message = "exceeds protobuf's 2 GiB with the weights from the files beside it", .file = file});
   return bytes;
 }
 

@@ -6,13 +6,12 @@
 
 namespace calo {
 
-/// The bytes of an ONNX model with everything in them that loading it needs: tensors in weights files beside
-/// it are taken in, and properties that it does not have are added. A model that has it all stays as it is,
-/// to the byte.
-/// @param file where it lies  @param properties under which it was loaded (infer::Generator::properties)
-/// @throws core::InputError if it is no ONNX file, a weights file cannot be used (infer::external_bytes),
-/// or
-///         all together is over protobuf's 2 GiB
+/// Bytes of an ONNX model with everything that is needed to load it: tensors in weights files beside it are
+/// included, and missing properties are added. A complete model is not changed by a byte.
+/// @param file path of the model
+/// @param properties with which it was loaded (infer::Generator::properties)
+/// @throws core::InputError if it is not an ONNX file, a weights file cannot be used (infer::external_bytes),
+///         or the result exceeds protobuf's 2 GiB
 std::string self_contained(const std::filesystem::path& file,
                            const std::map<std::string, std::string>& properties);
 

@@ -33,7 +33,7 @@ double degrees(double rad) {
   return rad * 180 / std::numbers::pi;
 }
 
-// Sets aside every k-th shower of a group after a random start, so that each group gives its share exactly.
+// Selects every k-th shower of a group after a random start, so that each group gives exactly its share.
 class Splitter {
  public:
   Splitter(double fraction, std::uint64_t seed) : fraction_(fraction), seed_(seed) {}
@@ -61,8 +61,8 @@ class Splitter {
 void check_limit(const char* field, std::int64_t count, std::int64_t total, double limit) {
   const double share = total > 0 ? static_cast<double>(count) / static_cast<double>(total) : 0;
   if (share > limit)
-    throw core::InputError({.message = fmt::format("{} of {} showers ({:.3g}) are over the limit of {}",
-                                                   count, total, share, limit),
+    throw core::InputError({.message = fmt::format("{} of {} showers ({:.3g}) exceed the limit of {}", count,
+                                                   total, share, limit),
                             .field = field,
                             .hint = "look at the data with calopipe inspect, or raise the limit"});
 }
@@ -75,7 +75,7 @@ json to_list(const std::vector<Remark>& remarks) {
   return list;
 }
 
-// Remarks with their files named relative to the data, so that the report does not depend on where they lie.
+// Remarks with file names relative to the data, so that the report does not depend on their location.
 std::vector<Remark> relative_to(const std::filesystem::path& data, std::vector<Remark> remarks) {
   for (Remark& remark : remarks) {
     if (remark.file.empty()) continue;
@@ -90,7 +90,7 @@ std::vector<Remark> relative_to(const std::filesystem::path& data, std::vector<R
 bool has_discrete_energies(const std::vector<Conditions>& conditions) {
   std::set<float> energies;
   for (const Conditions& condition : conditions) {
-    if (!std::isfinite(condition.incident_energy_mev)) continue;  // has no place in a set
+    if (!std::isfinite(condition.incident_energy_mev)) continue;  // NaN cannot be in a set
     energies.insert(condition.incident_energy_mev);
     if (energies.size() > 64) return false;
   }
@@ -184,7 +184,7 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
   struct GroupKey {
     std::uint16_t geometry;
     double theta, energy;
-    auto operator<=>(const GroupKey&) const = default;  // NOLINT(modernize-use-nullptr): as in inspect
+    auto operator<=>(const GroupKey&) const = default;  // as in inspect
   };
   std::map<GroupKey, PreprocessReport::Group> groups;
   bool first = true;
@@ -247,7 +247,7 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
   if (const auto remark = repeated.remark(info)) found.push_back(*remark);
   if (report.bad_energies > 0)
     found.push_back(
-        {.text = fmt::format("{} incident energies are no positive numbers: their showers are dropped",
+        {.text = fmt::format("{} incident energies are not positive numbers: their showers are dropped",
                              report.bad_energies)});
   for (const Remark& note : found) spdlog::warn("{}", note.to_string());
   report.notes = relative_to(info.path, info.notes);
@@ -262,7 +262,7 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
     throw core::InputError(
         {.message = "no shower is left for training",
          .file = info.files.front(),
-         .hint = "calopipe inspect tells what is in the data; widen the ranges or lower the threshold"});
+         .hint = "see the data with calopipe inspect; widen the ranges or lower the threshold"});
   for (auto& [key, group] : groups) {
     group.response /= static_cast<double>(group.showers);
     report.groups.push_back(group);
@@ -295,11 +295,11 @@ std::vector<std::string> default_encoding(const DatasetInfo& info) {
 Transform read_transform(const std::filesystem::path& prepared_folder) {
   const std::filesystem::path file = prepared_folder / "transform.json";
   if (!std::filesystem::exists(file))
-    throw core::InputError({.message = "is no prepared data set: transform.json is missing",
+    throw core::InputError({.message = "is not a prepared data set: transform.json is missing",
                             .file = prepared_folder,
                             .hint = "make one with calopipe preprocess"});
   const json object = core::read_json(file);
-  if (!object.is_object()) throw core::InputError({.message = "is no JSON object", .file = file});
+  if (!object.is_object()) throw core::InputError({.message = "is not a JSON object", .file = file});
   return core::in_file(file, [&] { return Transform::from_json(object); });
 }
 

@@ -16,11 +16,12 @@ using nlohmann::json;
 std::size_t Transform::place_of(const std::string& geometry) const {
   const auto place = std::find(one_hot_order.begin(), one_hot_order.end(), geometry);
   if (place == one_hot_order.end())
-    throw core::InputError({.message = fmt::format("\"{}\" is not known to the model", geometry),
-                            .field = "geometry",
-                            .hint = fmt::format("known: {}; --geometry names that of files that do not, "
-                                                "input-parameters.geometry_encoding lists others",
-                                                fmt::join(one_hot_order, ", "))});
+    throw core::InputError(
+        {.message = fmt::format("the model does not know \"{}\"", geometry),
+         .field = "geometry",
+         .hint = fmt::format("known: {}; --geometry gives the geometry of files that do not state it, "
+                             "input-parameters.geometry_encoding lists others",
+                             fmt::join(one_hot_order, ", "))});
   return static_cast<std::size_t>(place - one_hot_order.begin());
 }
 
@@ -41,7 +42,7 @@ Transform Transform::from_json(const json& object) {
   Transform transform;
   core::read_json(transform, object, place);
   const core::JsonPlace::Step step(place, "one_hot_order");
-  if (transform.one_hot_order.empty()) place.fail("names no geometry");
+  if (transform.one_hot_order.empty()) place.fail("contains no geometry");
   return transform;
 }
 

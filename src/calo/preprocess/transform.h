@@ -12,17 +12,17 @@
 
 namespace calo {
 
-/// What lies between showers and the network: fitted once by `preprocess`, stored with the model, inverted at
-/// generation. The Par04 encoding (MLFastSim, core/constants.py): cell energies over the incident energy;
-/// condition vector `[E / E_max, theta_deg / theta_max_deg, one-hot geometry]`. The one-hot has one place per
-/// geometry, in `one_hot_order`.
+/// Transformation between showers and the network: fitted once by `preprocess`, stored with the model,
+/// inverted for generation. It is the Par04 encoding (MLFastSim, core/constants.py): cell energies over the
+/// incident energy; condition vector `[E / E_max, theta_deg / theta_max_deg, one-hot geometry]`. The one-hot
+/// has one element per geometry, in `one_hot_order`.
 struct Transform {
   VoxelMesh mesh;
   double max_energy_mev = 1024000;  ///< E_max
   double max_theta_deg = 90;
-  /// Geometry of each place of the one-hot; Par04: {"SciPb", "SiW"}, so that SiW = [0, 1].
+  /// Geometry of each element of the one-hot; Par04: {"SciPb", "SiW"}, so that SiW = [0, 1].
   std::vector<std::string> one_hot_order = {"SciPb", "SiW"};
-  /// Range of the training showers, for warnings when one generates outside.
+  /// Range of the training showers, for warnings about showers outside it.
   double min_trained_energy_mev = 0;
   double max_trained_energy_mev = 0;
   double min_trained_theta_deg = 0;
@@ -32,7 +32,7 @@ struct Transform {
 
   std::int64_t condition_dim() const { return 2 + static_cast<std::int64_t>(one_hot_order.size()); }
 
-  /// Place in one_hot_order. @throws core::InputError if the geometry is not in it
+  /// Index in one_hot_order. @throws core::InputError if the geometry is not in it
   std::size_t place_of(const std::string& geometry) const;
   /// Writes condition_dim() numbers. @throws core::InputError if the geometry is not in one_hot_order
   void encode(const Conditions& condition, const std::string& geometry, std::span<float> out) const;
@@ -53,7 +53,7 @@ struct Transform {
     v("readout_threshold_mev", readout_threshold_mev, required);
   }
   nlohmann::json to_json() const;
-  /// @throws core::InputError naming the field
+  /// @throws core::InputError with the field
   static Transform from_json(const nlohmann::json& json);
 };
 

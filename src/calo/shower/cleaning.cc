@@ -42,7 +42,7 @@ Showers clean(const Showers& showers, const CleaningOptions& options, CleaningRe
     ++report.showers_read;
     const Conditions& condition = showers.conditions[i];
     const double energy = condition.incident_energy_mev;
-    // Written so that NaN is out of range too.
+    // In this form, NaN is out of range too.
     if (!(energy > 0 && energy >= options.min_energy_mev && energy <= options.max_energy_mev)) {
       ++report.out_of_energy_range;
       continue;

@@ -7,7 +7,7 @@
 
 namespace calo {
 
-/// What counts as clean. Ranges hold for showers, the rest for cells.
+/// Criteria for clean showers. Ranges apply to showers, the rest to cells.
 struct CleaningOptions {
   double readout_threshold_mev = 0;  ///< cells below are set to zero
   double min_energy_mev = 0;         ///< incident energy; showers outside are dropped
@@ -16,7 +16,7 @@ struct CleaningOptions {
   double max_theta_deg = 180;
 };
 
-/// What cleaning met. Showers are dropped for the first reason that applies, in this order.
+/// Statistics of cleaning. Showers are dropped for the first reason that applies, in this order.
 struct CleaningReport {
   std::int64_t showers_read = 0;
   std::int64_t showers_kept = 0;
@@ -24,7 +24,7 @@ struct CleaningReport {
   std::int64_t out_of_angle_range = 0;
   std::int64_t non_finite_showers = 0;  ///< a cell is NaN or infinite
   std::int64_t negative_showers = 0;    ///< a cell is negative
-  std::int64_t empty_showers = 0;       ///< nothing above the threshold
+  std::int64_t empty_showers = 0;       ///< no cell above the threshold
   std::int64_t non_finite_cells = 0;
   std::int64_t negative_cells = 0;
   std::int64_t cells_below_threshold = 0;  ///< in the showers that are kept
@@ -36,7 +36,7 @@ struct CleaningReport {
   nlohmann::json to_json() const;
 };
 
-/// The clean part of `showers`: bad showers dropped, cells below the threshold removed; all counted.
+/// The clean part of `showers`, without bad showers and cells below the threshold, all of which are counted.
 Showers clean(const Showers& showers, const CleaningOptions& options, CleaningReport& report);
 
 }  // namespace calo

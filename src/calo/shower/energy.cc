@@ -12,8 +12,7 @@ namespace calo {
 
 double energy_gev(double energy_mev) {
   if (!std::isfinite(energy_mev)) return energy_mev;
-  // The shortest digits of the number, then the decimal point three places to the left: a division would
-  // round.
+  // Moves the decimal point of the number's shortest digits by three places: a division would round.
   std::array<char, 64> text{};
   const auto narrow = static_cast<float>(energy_mev);
   char* const end = text.data() + text.size();
@@ -36,7 +35,7 @@ std::string energy_text(double gev) {
     const std::string text = fmt::format("{:.{}g}", gev, digits);
     double read = 0;
     std::from_chars(text.data(), text.data() + text.size(), read);
-    // Six digits, as short as they are.
+    // At least six digits, if the number has them.
     if (std::abs(read - gev) <= kRounding * std::abs(gev))
       return fmt::format("{:.{}g}", gev, std::max(digits, 6));
   }

@@ -4,11 +4,12 @@
 
 namespace calo {
 
-/// An incident energy in GeV, as the number that is written shortest among those that name it: files hold
-/// float32 MeV, and 4194304 MeV are 4.194304e+03 GeV, not 4194.303999999998.
+/// Incident energy in GeV, as the number with the shortest decimal form among those that round to it: files
+/// have float32 MeV, and 4194304 MeV are 4.194304e+03 GeV, not 4194.303999999998.
 double energy_gev(double energy_mev);
 
-/// "64", "4194.304": with as few digits as tell an energy from another one beyond the rounding of float32.
+/// "64", "4194.304": the fewest digits that distinguish energies that differ by more than the rounding of
+/// float32.
 std::string energy_text(double gev);
 
 }  // namespace calo

@@ -8,19 +8,19 @@
 
 namespace calo {
 
-/// What a shower was made with, and what that took.
+/// Conditions under which a shower was made, and its simulation time.
 struct Conditions {
   float incident_energy_mev = 0;
   float theta_rad =
       0;  ///< polar angle of the incident particle; 90 degrees = perpendicular entry in the data sets
   float phi_rad = 0;
   std::uint16_t geometry = 0;  ///< index into Showers::geometries
-  /// Time that simulating it took on one thread; NaN if nobody knows.
+  /// Simulation time on one thread; NaN if unknown.
   float sim_time_s = std::numeric_limits<float>::quiet_NaN();
 };
 
-/// A batch of showers, sparse: only cells with energy are kept (1–3 % of them), in ascending order of the
-/// mesh's canonical index.
+/// A batch of sparse showers: only cells with energy (1–3 % of them), in ascending order of the mesh's
+/// canonical index.
 class Showers {
  public:
   Showers() = default;
@@ -31,7 +31,7 @@ class Showers {
   std::size_t size() const { return conditions.size(); }
   bool empty() const { return conditions.empty(); }
   std::int64_t num_cells() const { return num_cells_; }
-  /// Cells with energy, over all showers.
+  /// Number of cells with energy, over all showers.
   std::size_t num_hits() const { return cells.size(); }
 
   std::span<const std::uint32_t> cells_of(std::size_t shower) const {
@@ -43,14 +43,14 @@ class Showers {
   /// Sum over the cells, MeV.
   double total_energy_mev(std::size_t shower) const;
 
-  /// Appends one shower given by its hits (ascending cells). Zero energies may be among them and are kept.
+  /// Appends a shower with the given hits (ascending cells). Zero energies are allowed and kept.
   void append(const Conditions& condition, std::span<const std::uint32_t> hit_cells,
               std::span<const float> hit_energies_mev);
-  /// Appends one shower given by all its cells; cells that are exactly 0 are left out, NaN and negative ones
-  /// kept.
+  /// Appends a shower with the energies of all cells; cells that are exactly 0 are omitted, NaN and negative
+  /// ones are kept.
   void append_dense(const Conditions& condition, std::span<const float> all_cells_mev);
-  /// Appends showers [begin, end) of `other`, which has the same mesh; geometry indices are translated by
-  /// name.
+  /// Appends showers [begin, end) of `other`, which must have the same mesh; geometry indices are translated
+  /// by name.
   void append(const Showers& other, std::size_t begin, std::size_t end);
 
   /// Writes all cells of one shower; `out` has num_cells() elements.

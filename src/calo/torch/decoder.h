@@ -4,8 +4,8 @@
 
 namespace calo {
 
-/// The decoder of a stored model by LibTorch in single precision, eager, as a program that links LibTorch
-/// would run it: a peer to measure.
+/// The decoder of a stored model in LibTorch, eager and in single precision, as in a program that links
+/// LibTorch: a peer for measurements.
 class TorchDecoder {
  public:
   TorchDecoder() = default;
@@ -13,7 +13,7 @@ class TorchDecoder {
   TorchDecoder& operator=(const TorchDecoder&) = delete;
   virtual ~TorchDecoder() = default;
 
-  /// Cell energies in MeV, `[N, cells]`, computed and thrown away.
+  /// Computes cell energies in MeV, `[N, cells]`, and discards them.
   virtual void run(std::span<const float> latents, std::span<const float> conditions,
                    std::span<const float> energies_mev) const = 0;
 };

@@ -4,10 +4,10 @@ namespace calo {
 
 class TorchModule;
 
-/// The one symbol that libcalopipe-torch.so exports, and its type.
+/// Type of the only symbol that libcalopipe-torch.so exports.
 using TorchModuleEntry = const TorchModule* (*)();
 constexpr const char* kTorchModuleEntry = "calopipe_torch_module";
-/// Environment variable that names the library's file.
+/// Environment variable with the path of the library.
 constexpr const char* kTorchModuleVariable = "CALOPIPE_TORCH_MODULE";
 
 }  // namespace calo

@@ -25,18 +25,19 @@ const TorchModule& load() {
     throw core::UnavailableError({.message = message, .file = file, .hint = hint});
   };
   if (!std::filesystem::exists(file))
-    refuse("the part of calopipe that works with LibTorch is not there",
-           fmt::format(
-               "training and the neural-network classifiers need it; if it lies elsewhere, name it by the "
-               "environment variable {}",
-               kTorchModuleVariable));
+    refuse(
+        "the part of calopipe that uses LibTorch is missing",
+        fmt::format(
+            "training and the neural-network classifiers need it; if it is elsewhere, give its path in the "
+            "environment variable {}",
+            kTorchModuleVariable));
   void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) refuse(fmt::format("cannot be loaded: {}", ::dlerror()), "is LibTorch installed?");
   const auto entry = reinterpret_cast<TorchModuleEntry>(::dlsym(library, kTorchModuleEntry));
-  if (entry == nullptr) refuse("is not the part of calopipe that works with LibTorch", "");
+  if (entry == nullptr) refuse("is not the part of calopipe that uses LibTorch", "");
   const TorchModule& module = *entry();
   if (module.calopipe_version() != core::version())
-    refuse(fmt::format("belongs to calopipe {}, and this is {}", module.calopipe_version(), core::version()),
+    refuse(fmt::format("belongs to calopipe {}, but this is {}", module.calopipe_version(), core::version()),
            "install both from one build");
   return module;
 }
@@ -52,7 +53,7 @@ TrainingDevice training_device(const std::string& name) {
   const bool available = name != "cpu" && torch_module().has_cuda();
   if (name == "cuda" && !available)
     throw core::UnavailableError(
-        {.message = "LibTorch finds no CUDA device here, or was built without CUDA",
+        {.message = "LibTorch finds no CUDA device, or was built without CUDA",
          .field = "device",
          .hint = "use --device cpu, or build with a CUDA LibTorch (CMAKE_PREFIX_PATH)"});
   return available ? TrainingDevice::kCuda : TrainingDevice::kCpu;

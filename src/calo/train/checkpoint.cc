@@ -32,7 +32,8 @@ json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& 
       if (target.empty()) return;
       const auto shape = hdf.shape(name);
       if (std::vector<std::int64_t>(shape.begin(), shape.end()) != parameter.shape)
-        hdf.fail_reading(name, "has another shape than the model: the checkpoint is of another training");
+        hdf.fail_reading(name,
+                         "has another shape than in the model: the checkpoint is from another training");
       target = hdf.read_floats(name);
     };
     load(parameter.name, parameter.values);
@@ -41,7 +42,7 @@ json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& 
   }
   json state = json::parse(hdf.read_text("state"), nullptr, false);
   if (!state.is_object()) hdf.fail_reading("state", "is damaged");
-  // In place: the network's tensors look at these very numbers.
+  // Copies in place, because the network's tensors use this memory.
   for (std::size_t i = 0; i < read.size(); ++i) {
     std::copy(read[i].values.begin(), read[i].values.end(), parameters[i].values.begin());
     std::copy(read[i].first.begin(), read[i].first.end(), parameters[i].first.begin());

@@ -8,13 +8,13 @@
 
 namespace calo {
 
-/// Writes the whole state of a training: every parameter with its moments, and `state`. Complete or not at
-/// all.
+/// Writes the whole state of a training: every parameter with its moments, and `state`. The file is complete
+/// or missing.
 void write_checkpoint(const std::filesystem::path& file, const std::vector<Parameter>& parameters,
                       const nlohmann::json& state);
 
-/// Reads it back into parameters of the same names and shapes, and returns the state.
-/// @throws core::InputError if it does not fit or is damaged; then `parameters` are untouched
+/// Reads a checkpoint into parameters of the same names and shapes, and returns the state.
+/// @throws core::InputError if it does not match or is damaged; `parameters` are unchanged then
 nlohmann::json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& parameters);
 
 }  // namespace calo

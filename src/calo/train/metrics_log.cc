@@ -10,7 +10,7 @@
 namespace calo {
 namespace {
 
-// Protobuf's wire format, as far as an Event needs it (tensorflow/core/util/event.proto).
+// Protobuf's wire format, as much as an Event needs (tensorflow/core/util/event.proto).
 void put_varint(std::string& out, std::uint64_t value) {
   while (value >= 0x80) {
     out += static_cast<char>(value | 0x80);

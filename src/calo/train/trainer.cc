@@ -44,13 +44,13 @@ double number_of(const json& object, const char* name) {
   return value.is_null() ? kNan : value.get<double>();
 }
 
-// Ascending, unless all showers are in memory.
+// Sorts the numbers, unless all showers are in memory.
 Numbers in_order(Numbers numbers, const TrainingData& data) {
   if (!data.is_in_memory()) std::sort(numbers.begin(), numbers.end());
   return numbers;
 }
 
-// One training from start to end; cross-validation makes several.
+// One training from start to end; a cross-validation has several.
 class Fit {
  public:
   Fit(const TrainingData& data, Numbers training, const Numbers& validation, const Transform& transform,
@@ -63,8 +63,7 @@ class Fit {
         optimizer_(description),
         model_(start(transform, pool)) {
     if (validation_.size() < validation.size())
-      spdlog::info("{} of the {} showers that judge the training fit into memory", validation_.size(),
-                   validation.size());
+      spdlog::info("{} of the {} validation showers fit into memory", validation_.size(), validation.size());
   }
 
   TrainResult run(const std::string& label) {
@@ -89,11 +88,11 @@ class Fit {
     } else {
       result_.weights = std::move(best_weights_);
     }
-    // The last step may have broken them without a loss that shows it.
+    // The last step may have made them NaN without a loss that shows it.
     for (const auto& [name, tensor] : result_.weights)
       if (!std::all_of(tensor.values.begin(), tensor.values.end(), [](float w) { return std::isfinite(w); }))
         throw core::InputError(
-            {.message = fmt::format("the weights are not finite any more after epoch {}", result_.best_epoch),
+            {.message = fmt::format("the weights are not finite after epoch {}", result_.best_epoch),
              .field = name,
              .hint = kDivergedHint});
     return std::move(result_);
@@ -117,14 +116,14 @@ class Fit {
     return epoch_ * static_cast<std::int64_t>(training_.size()) + static_cast<std::int64_t>(done_);
   }
 
-  // Number of batches: a last one of less than half the size is shared out, since normalisation over a few
-  // showers disturbs the running statistics.
+  // Number of batches. A last one of less than half the size is distributed over the others, because
+  // normalisation over a few showers disturbs the running statistics.
   std::size_t batches(std::size_t showers) const {
     const auto size = static_cast<std::size_t>(description_.batch_size);
     return std::max<std::size_t>(1, (showers + size / 2) / size);
   }
 
-  // From where a checkpoint may have left it.
+  // Runs an epoch, or the rest of it after a checkpoint.
   void run_epoch(core::Progress& progress) {
     const TrainingData::Epoch epoch =
         data_.epoch(training_, options_.seed, static_cast<std::uint64_t>(epoch_));
@@ -169,7 +168,7 @@ class Fit {
     save_now_and_then();
   }
 
-  // "epoch 3 of 40: loss 5.1231, validation 5.2": the loss of the epoch so far.
+  // "epoch 3 of 40: loss 5.1231, validation 5.2", with the loss of the epoch so far.
   std::string note() const {
     std::string text = fmt::format("epoch {} of {}", done_ > 0 ? epoch_ + 1 : epoch_, description_.epochs);
     if (done_ > 0)
@@ -197,17 +196,17 @@ class Fit {
     std::string parts;
     for (std::size_t i = 0; i < parts_.size(); ++i)
       parts += fmt::format("{}{} {}", i == 0 ? "" : ", ", parts_[i], loss.parts[i]);
-    throw core::InputError({.message = fmt::format("the {} is not finite any more in epoch {} ({})", name,
+    throw core::InputError({.message = fmt::format("the {} is not finite in epoch {} ({})", name,
                                                    result_.history.size() + 1, parts),
                             .field = "loss",
                             .hint = kDivergedHint});
   }
 
-  // Adds `share` of a batch's loss to the parts by name.
+  // Adds `share` times the parts of a batch's loss to the parts by name.
   void add(const Loss& loss, double share, std::map<std::string, double>& to) const {
     for (std::size_t i = 0; i < parts_.size(); ++i) to[parts_[i]] += loss.parts[i] * share;
   }
-  // In the model's own order, so that the sum rounds as the model's.
+  // Sums in the model's order, so that it rounds like the model's sum.
   double total(const std::map<std::string, double>& parts) const {
     double sum = 0;
     for (const std::string& name : parts_) sum += parts.at(name);
@@ -230,7 +229,7 @@ class Fit {
   void judge(const EpochRecord& record) {
     const double loss = validation_.size() == 0 ? record.loss : record.validation_loss;
     if (!std::isfinite(loss))
-      spdlog::warn("the validation loss of epoch {} is {}: the epoch counts as one without gain",
+      spdlog::warn("the validation loss of epoch {} is {}: the epoch counts as one without improvement",
                    record.epoch, loss);
     if (loss < best_loss_) {
       result_.best_epoch = record.epoch;
@@ -242,7 +241,7 @@ class Fit {
       waited_ = 0;
     } else if (++waited_ >= description_.patience && description_.early_stop) {
       result_.stopped_early = true;
-      spdlog::info("stopped early in epoch {}: no gain of {} in {} epochs", record.epoch,
+      spdlog::info("stopped early in epoch {}: no improvement by {} in {} epochs", record.epoch,
                    description_.min_delta, description_.patience);
     }
   }
@@ -250,14 +249,14 @@ class Fit {
   void stop_interrupted() {
     if (options_.checkpoint_folder.empty())
       throw core::Interrupted(
-          {.message = "training was interrupted; nothing was kept, since no checkpoint folder was given"});
+          {.message = "training was interrupted; nothing was saved, because there is no checkpoint folder"});
     save(checkpoint_file());
     throw core::Interrupted(
         {.message = done_ == 0
                         ? fmt::format("training was interrupted after epoch {}; its state is saved", epoch_)
                         : fmt::format("training was interrupted in epoch {}; its state is saved", epoch_ + 1),
          .file = checkpoint_file(),
-         .hint = "run the same command with --resume to go on"});
+         .hint = "run the same command with --resume to continue"});
   }
 
   json history_json() const {
@@ -295,7 +294,7 @@ class Fit {
                      {{"epoch", result_.best_epoch}});
   }
 
-  // What must be the same to go on; the number of epochs may grow.
+  // Options that must be the same to resume; the number of epochs may grow.
   json resumable_description() const {
     json description = description_.to_json();
     for (const char* free : {"epochs", "early_stop", "patience", "min_delta", "save_every"})
@@ -308,16 +307,16 @@ class Fit {
   void load() {
     const std::filesystem::path file = checkpoint_file();
     if (options_.checkpoint_folder.empty() || !std::filesystem::exists(file)) {
-      spdlog::info("no checkpoint to resume from: training starts at the beginning");
+      spdlog::info("there is no checkpoint: training starts from the beginning");
       return;
     }
     json state;
     model_->set_parameters(
         [&](std::vector<Parameter>& parameters) { state = read_checkpoint(file, parameters); });
     const auto refuse = [&](const char* what) {
-      throw core::InputError({.message = fmt::format("is of a training with another {}", what),
+      throw core::InputError({.message = fmt::format("is from a training with another {}", what),
                               .file = file,
-                              .hint = "leave out --resume to start anew, or give the same options"});
+                              .hint = "omit --resume to start again, or give the same options"});
     };
     if (state.value("description", json()) != resumable_description()) refuse("model description");
     if (state.value("seed", json()) != options_.seed) refuse("seed");
@@ -358,15 +357,15 @@ class Fit {
     if (done_ == 0)
       spdlog::info("resuming after epoch {}", epoch_);
     else
-      spdlog::info("resuming in epoch {}, {} of its {} showers done", epoch_ + 1, done_, training_.size());
+      spdlog::info("resuming in epoch {}, after {} of its {} showers", epoch_ + 1, done_, training_.size());
   }
 
   void open_logs() {
     if (options_.log_folder.empty()) return;
     std::filesystem::create_directories(options_.log_folder);
     lines_.open(options_.log_folder / "metrics.jsonl");
-    // A resumed training keeps the times of its first part: its first epoch took about as long as a later
-    // one.
+    // A resumed training keeps the times of its first part: its log starts no later than the end of the first
+    // epoch.
     double begun = now_unix_s();
     if (!result_.history.empty()) begun = std::min(begun, result_.history.front().time_unix_s);
     events_.emplace(options_.log_folder, begun);
@@ -401,9 +400,10 @@ class Fit {
   double best_loss_ = std::numeric_limits<double>::infinity();
   double patience_loss_ = std::numeric_limits<double>::infinity();
   std::int64_t epoch_ = 0, step_ = 0, waited_ = 0;
-  // Of the epoch that is under way.
+  // State of the current epoch.
   EpochRecord record_;
-  std::size_t part_ = 0, batch_ = 0, done_ = 0;  // the next part and batch, and the showers before them
+  // Next part and batch, and number of showers before them.
+  std::size_t part_ = 0, batch_ = 0, done_ = 0;
   double epoch_seconds_ = 0;
   Clock::time_point last_checkpoint_;
   std::ofstream lines_;
@@ -418,7 +418,7 @@ json EpochRecord::to_json() const {
 
 EpochRecord EpochRecord::read(const json& object, const std::vector<std::string>& parts,
                               core::JsonPlace& place) {
-  EpochRecord record{.validation_loss = kNan};  // what is null stays NaN
+  EpochRecord record{.validation_loss = kNan};  // null values stay NaN
   for (const std::string& name : parts) record.parts[name] = record.validation_parts[name] = kNan;
   core::read_json(record, object, place);
   return record;

@@ -20,30 +20,30 @@ namespace calo {
 
 struct TrainOptions {
   std::uint64_t seed = 42;
-  /// Where the state is kept while training; empty = nowhere. Written every `checkpoint_seconds`, at the end
-  /// of training and when interrupted, complete or not at all.
+  /// Folder for the state during training; empty = none. Written every `checkpoint_seconds`, at the end of
+  /// training and on interruption; the file is complete or missing.
   std::filesystem::path checkpoint_folder;
   double checkpoint_seconds = 120;
-  bool resume = false;  ///< go on from the checkpoint, where there is one
-  /// `metrics.jsonl` and TensorBoard's event file; empty = none.
+  bool resume = false;  ///< continue from the checkpoint, if there is one
+  /// Folder for `metrics.jsonl` and TensorBoard's event file; empty = none.
   std::filesystem::path log_folder;
-  /// At an interruption an epoch is brought to its end if that takes no longer than this; else the training
-  /// stops within it.
+  /// On interruption, an epoch is finished if this takes no longer than this time; otherwise training stops
+  /// within it.
   double finish_epoch_within_seconds = 10;
   std::string device = "cpu";  ///< auto, cpu or cuda
-  /// Hash of the training data: a checkpoint made with other data is refused.
+  /// Hash of the training data: a checkpoint from other data is rejected.
   std::string data_hash;
 };
 
-/// Losses after one epoch; validation parts are NaN without validation showers.
+/// Losses after one epoch; validation parts are NaN if there are no validation showers.
 struct EpochRecord {
   std::int64_t epoch = 0;  ///< from 1
   double lr = 0;
   double loss = 0, validation_loss = 0;
   /// Parts of both losses by name (TrainableModel::loss_parts()).
   std::map<std::string, double> parts, validation_parts;
-  double showers_per_second = 0;  ///< of the training part
-  double time_unix_s = 0;         ///< when the epoch ended, s since 1970
+  double showers_per_second = 0;  ///< speed of the training part
+  double time_unix_s = 0;         ///< end of the epoch, s since 1970
 
   template <class V>
   void describe(V& v) {
@@ -52,31 +52,31 @@ struct EpochRecord {
     v("loss", loss, {.required = true});
     v("validation_loss", validation_loss);
     v("showers_per_second", showers_per_second, {.required = true});
-    v("time_unix_s", time_unix_s);  // older checkpoints have none
+    v("time_unix_s", time_unix_s);  // missing in older checkpoints
     for (auto& [name, value] : parts) v(name.c_str(), value, {.required = true});
     for (auto& [name, value] : validation_parts) v(("validation_" + name).c_str(), value);
   }
-  /// One flat object: the parts stand beside the other numbers, those of the validation as
-  /// `validation_<part>`. Numbers that are not finite are null.
+  /// A flat object: the parts are beside the other numbers, with the names `validation_<part>` for the
+  /// validation. Numbers that are not finite are null.
   nlohmann::json to_json() const;
-  /// A record as of to_json(), with these parts. @throws core::InputError with the place
+  /// Reads a record of to_json() with these parts. @throws core::InputError with the place
   static EpochRecord read(const nlohmann::json& object, const std::vector<std::string>& parts,
                           core::JsonPlace& place);
 };
 
 struct TrainResult {
-  Weights weights;  ///< of the best epoch where save_best is on, else of the last
+  Weights weights;  ///< of the best epoch if save_best is set, otherwise of the last
   std::vector<EpochRecord> history;
   std::int64_t best_epoch = 0;
   bool stopped_early = false;
   std::vector<double> fold_losses;  ///< validation loss of each fold of a cross-validation
 };
 
-/// Trains a model on clean showers, which are in memory or read from their file. Same showers, description,
-/// seed and number of threads: same weights, also when interrupted and resumed.
-/// @throws core::UnavailableError (no such device), core::InputError (a loss that is not finite, a checkpoint
-/// that does not fit, too few showers),
-///         core::Interrupted (state saved in checkpoint_folder)
+/// Trains a model on clean showers, which are in memory or read from their file. The same showers,
+/// description, seed and number of threads give the same weights, even after interruptions.
+/// @throws core::UnavailableError (device not available), core::InputError (a loss that is not finite, a
+///         checkpoint that does not match, too few showers), core::Interrupted (state saved in
+///         checkpoint_folder)
 TrainResult train(const TrainingData& data, const Transform& transform, const ModelDescription& description,
                   const TrainOptions& options, core::ThreadPool& pool);
 TrainResult train(const Showers& showers, const Transform& transform, const ModelDescription& description,

@@ -16,7 +16,7 @@ constexpr std::uint32_t kSampleStream = 0x73616d70;
 constexpr std::size_t kLargestBlock = 4096;
 constexpr std::size_t kFewestBlocks = 16;  // in a group, so that each epoch mixes other showers
 
-// Mean number of cells with energy, from some showers of each part of the file.
+// Mean number of cells with energy, from a sample of showers across the file.
 double mean_hits(ShowerReader& reader) {
   constexpr std::int64_t kPlaces = 8, kShowers = 32;
   const std::int64_t count = reader.info().num_showers;
@@ -52,12 +52,13 @@ TrainingData::TrainingData(ShowerReader& reader, std::size_t max_bytes)
     block_ = 0;
     return;
   }
-  // Half of the memory for a group, a quarter each for the validation and for what a model starts from.
+  // Half of the memory is for a group, a quarter each for the validation and for the initial showers of a
+  // model.
   const auto group = static_cast<std::size_t>(std::max(limit / 2 / bytes, 1.0));
   block_ = std::clamp<std::size_t>(group / kFewestBlocks, 1, kLargestBlock);
   blocks_in_group_ = std::max<std::size_t>(1, group / block_);
   sample_size_ = std::max<std::size_t>(1, group / 2);
-  spdlog::info("{} showers take about {:.1f} GB: each epoch reads them from the file, {} at a time", size_,
+  spdlog::info("{} showers need about {:.1f} GB: each epoch reads them from the file, {} at a time", size_,
                bytes * static_cast<double>(size_) / 1e9, group_size());
 }
 
@@ -126,10 +127,10 @@ TrainingData::Part TrainingData::some(const Numbers& wanted, std::uint64_t seed)
   return {showers, std::move(read), all_of(chosen.size()), std::move(chosen)};
 }
 
-// Reads along the file, a stretch at a time: stretches without a wanted shower are passed over.
+// Reads the file in ranges of consecutive showers, and skips ranges without a wanted shower.
 std::shared_ptr<const Showers> TrainingData::read(const Numbers& ascending) const {
   auto kept = std::make_shared<Showers>(reader_->info().mesh.num_cells(), reader_->info().geometries);
-  // Growing by doubling would take up to twice the memory.
+  // Growth by doubling would need up to twice the memory.
   const auto hits = static_cast<std::size_t>(1.1 * hits_of_a_shower_ * static_cast<double>(ascending.size()));
   kept->cells.reserve(hits);
   kept->energies_mev.reserve(hits);

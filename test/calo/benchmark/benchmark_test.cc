@@ -82,11 +82,11 @@ TEST_F(Benchmark, PutsPeersBesideIt) {
   EXPECT_EQ(plain.engines[2].batches.size(), 2u);
   EXPECT_EQ(plain.engines[3].name, "LibTorch");
   EXPECT_EQ(plain.engines[3].batches.size(), 2u);
-  // Par04 calls with batches of one, without optimisations; more does the file not allow.
+  // Par04 calls with batches of one, without optimisations; the file does not allow more.
   const calo::BenchmarkReport par04 = run("par04-vae.onnx", options);
   ASSERT_EQ(par04.engines.size(), 5u);
   EXPECT_EQ(par04.engines[2].batches.size(), 1u);
-  EXPECT_THAT(par04.engines[3].variant, HasSubstr("as Par04"));
+  EXPECT_THAT(par04.engines[3].variant, HasSubstr("as in Par04"));
 }
 
 TEST_F(Benchmark, SaysWhatIsMissing) {

@@ -1,5 +1,4 @@
-// A cascade as an ONNX graph: run by onnxruntime with the noise of the sampler, it makes the sampler's
-// showers.
+// With the noise of the sampler, the ONNX graph of a cascade makes the sampler's showers in onnxruntime.
 #include "calo/models/cascade/cascade_graph.h"
 
 #include <fmt/format.h>
@@ -42,7 +41,8 @@ std::vector<calo::Conditions> conditions(std::size_t count) {
   return made;
 }
 
-// Showers of which a cell differs by more than rounding: another choice was made where it was on the edge.
+// Number of showers with a cell that differs by more than rounding, because a choice near its boundary came
+// out differently.
 std::size_t differing(const calo::Showers& expected, const std::vector<float>& cells_mev) {
   const auto cells = static_cast<std::size_t>(expected.num_cells());
   std::size_t count = 0;
@@ -201,7 +201,7 @@ TEST(CascadeFile, DenseAndSparseShowersAreTheSameAndNothingIsAllocatedAfterAWarm
                       sparse.energies_of(i)[k]);
           }
         EXPECT_EQ(sum, sum_of_hits) << contract;
-        // Particles of one event have noise of their own.
+        // Particles of one event have separate noise.
         EXPECT_NE(std::vector<float>(sparse.energies_of(0).begin(), sparse.energies_of(0).end()),
                   std::vector<float>(sparse.energies_of(1).begin(), sparse.energies_of(1).end()));
         const std::int64_t before = test::allocations();
@@ -210,7 +210,7 @@ TEST(CascadeFile, DenseAndSparseShowersAreTheSameAndNothingIsAllocatedAfterAWarm
       });
 }
 
-// A workspace serves several models, one after the other.
+// A workspace serves several models, one after another.
 TEST(CascadeFile, AWorkspaceServesSeveralModels) {
   const test::TempFolder folder;
   calo::convert(test::trained_cascade(test::uneven_mesh()), {}, folder / "a.onnx");

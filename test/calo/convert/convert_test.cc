@@ -36,7 +36,7 @@ calo::ModelFolder small_model(const calo::Transform& transform = siw_transform()
   return test::random_model({.intermediate_dims = {9, 7}, .latent_dim = 3}, transform);
 }
 
-// The hint and message of the error that `body` throws.
+// Details of the error that `body` throws.
 template <class Error, class Body>
 core::ErrorDetails error_of(const Body& body) {
   try {
@@ -71,7 +71,7 @@ TEST(Contract, IsPar04sOwnEncoding) {
   EXPECT_THAT(contract_row(plain, condition, 1, "SciPb"), testing::ElementsAre(512000, 0.78539816f, 1, 0));
 }
 
-// Par04 always sets the same place, whatever detector it was given.
+// Par04 always sets the same column, for any detector.
 TEST(Contract, PutsAnyGeometryAtThePlaceThatPar04Sets) {
   calo::Transform transform = siw_transform();
   transform.one_hot_order = {"SiW", "Mine", "SciPb", "ODD"};
@@ -88,7 +88,7 @@ TEST(Contract, PutsAnyGeometryAtThePlaceThatPar04Sets) {
   EXPECT_EQ(calodit.columns[3].number.geometry, "SciPb");
   EXPECT_EQ(calodit.columns[4].number.geometry, "SiW");
   EXPECT_EQ(calodit.columns[5].number.geometry, "ODD");
-  EXPECT_EQ(calodit.columns[6].model_column, -1);  // FCCeeCLD is not the model's
+  EXPECT_EQ(calodit.columns[6].model_column, -1);  // the model does not know FCCeeCLD
   EXPECT_EQ(calodit.columns[7].number.geometry, "Mine");
   EXPECT_EQ(calo::map_contract(Contract::kPar04CaloDit, transform, "Mine").columns[3].number.geometry,
             "Mine");
@@ -117,7 +117,7 @@ TEST(Contract, RefusesWhatCannotBeMapped) {
       HasSubstr("plain"));
 }
 
-// A layered mesh has no [r, phi, z]: plain gives its cells in their own order.
+// A layered mesh has no [r, phi, z]: plain has its cells in their own order.
 TEST(Convert, TakesLayeredMeshesForPlain) {
   const test::TempFolder folder;
   calo::Transform transform = siw_transform();
@@ -150,7 +150,7 @@ TEST(Convert, WritesNothingWhereTheCheckFails) {
   EXPECT_THROW(calo::convert(model, {}, folder / "model.onnx"), core::InputError);
 }
 
-// The check sees a difference in any one weight, through every contract.
+// The check finds a difference in any single weight, for every contract.
 TEST(ConvertCheck, RefusesTheGraphOfAnotherModel) {
   for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit}) {
     const calo::ModelFolder model = small_model();
@@ -238,7 +238,8 @@ TEST(Par04Macro, UsesPar04sCommandsInPar04sOrder) {
       EXPECT_NE(macro.find(text), std::string::npos) << text;
       return macro.find(text);
     };
-    // Detector and mesh before the run is initialised, inference after; the library last of what it opens.
+    // Detector and mesh come before the run is initialised, inference after; the library comes after
+    // everything that it opens.
     EXPECT_LT(at("/Par04/mesh/setNbOfZCells 5"), at("/run/initialize"));
     EXPECT_LT(at("/run/initialize"), at("/Par04/inference/setModelPathName model.onnx\n"));
     EXPECT_LT(at("/Par04/inference/setModelPathName"), at("/Par04/inference/setInferenceLibrary ONNX"));

@@ -1,4 +1,4 @@
-// The inference engine makes of a converted file the showers that the model itself makes.
+// The inference engine makes the same showers from a converted file as the model.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

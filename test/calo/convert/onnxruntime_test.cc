@@ -1,5 +1,5 @@
-// The peer: models that calopipe converted, checked by `onnx` and run by `onnxruntime` as Geant4's example
-// Par04 runs them, against our own decoder.
+// Peer: models that calopipe converted are checked with `onnx` and run with `onnxruntime` as in Geant4's
+// example Par04, and compared with calopipe's own decoder.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ using test::read_raw;
 const char* kActivations[] = {"leaky_relu", "relu", "elu", "selu", "gelu", "tanh", "sigmoid"};
 const char* kOutActivations[] = {"sigmoid", "relu", "softplus", "linear"};
 
-// E_max, theta_max and the order of geometries are none of Par04's.
+// E_max, theta_max and the order of geometries differ from Par04's.
 calo::Transform odd_transform() {
   return {.mesh = test::small_mesh(),
           .max_energy_mev = 250000,
@@ -55,7 +55,7 @@ std::vector<float> noise(std::size_t showers, std::size_t latent_dim) {
   return values;
 }
 
-// All cells of one shower, by our own decoder.
+// All cells of one shower, from calopipe's own decoder.
 std::vector<double> decoded(const calo::ModelFolder& model, const float* latent, const Particle& particle,
                             const std::string& geometry) {
   const calo::Conditions condition{.incident_energy_mev = particle.energy_mev,
@@ -93,7 +93,7 @@ class Onnxruntime : public testing::Test {
 
   std::filesystem::path file(const std::string& name) const { return folder_ / name; }
 
-  // As Par04InferenceSetup::GetEnergies writes its vector for a VAE.
+  // Input for a VAE as Par04InferenceSetup::GetEnergies writes it.
   static std::vector<float> par04_vae_rows(const std::vector<float>& latents, std::size_t latent_dim) {
     std::vector<float> rows;
     for (std::size_t i = 0; i < kParticles.size(); ++i) {
@@ -149,8 +149,8 @@ TEST_F(Onnxruntime, GivesOurDecodersShowersInPar04ForEveryActivation) {
   }
 }
 
-// The Par04 VAE as MLFastSim has it, on the mesh of 40 500 cells; every single cell, down to the readout's
-// threshold: onnxruntime's Sigmoid operator would be wrong by several keV there.
+// The Par04 VAE of MLFastSim on the mesh of 40 500 cells, compared in every cell, down to the readout
+// threshold: onnxruntime's operator Sigmoid would be wrong by several keV there.
 TEST_F(Onnxruntime, KeepsSmallCellsOfTheWholeMesh) {
   calo::Transform transform = odd_transform();
   transform.mesh = calo::VoxelMesh();
@@ -177,7 +177,7 @@ TEST_F(Onnxruntime, KeepsSmallCellsOfTheWholeMesh) {
   EXPECT_GT(small, 100u);
 }
 
-// `plain`: inputs by name, any batch size, MeV out of it; each geometry by its place.
+// `plain`: inputs by name, any batch size, output in MeV; each geometry by its column.
 TEST_F(Onnxruntime, TakesAnyBatchOfThePlainContract) {
   const std::size_t count = kParticles.size();
   const std::vector<float> latents = noise(count, 4);
@@ -219,7 +219,8 @@ TEST_F(Onnxruntime, TakesAnyBatchOfThePlainContract) {
   }
 }
 
-// CaloDiT-2's contract: eight numbers in, noise from inside, other noise in each run and each program.
+// CaloDiT-2's contract: eight numbers as input, noise drawn inside, which differs in each run and each
+// program.
 TEST_F(Onnxruntime, DrawsItsOwnNoiseForCaloDit) {
   std::vector<float> rows;
   for (const Particle& particle : kParticles) {

@@ -1,9 +1,8 @@
-"""Runs ONNX files of calopipe with onnxruntime, checked by onnx, for convert's tests.
-
+"""Runs ONNX files of calopipe with onnxruntime, after a check with onnx, for the tests of convert.
 usage: run_onnx.py JOBS.json. A job: {"model", "inputs": {name: [file, [shape]]}, "outputs": {name: file},
-"per_row": true|false}. Files are raw float32. With per_row the one input goes in row by row as [1, n], as
-Par04OnnxInference.cc calls a model. "expose": a value inside the graph that is given out too.
-Prints one JSON list: what each model says of itself.
+"per_row": true|false}. Files are raw float32. With per_row, the only input is passed row by row as [1, n], as
+Par04OnnxInference.cc calls a model. "expose": a value inside the graph that becomes an output too.
+Prints a JSON list of the properties of each model.
 """
 
 import json
@@ -15,7 +14,7 @@ import onnxruntime
 
 
 def session(model):
-    # As Par04OnnxInference.cc with its optimisation flag at 0.
+    # Like Par04OnnxInference.cc with its optimisation flag at 0.
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1

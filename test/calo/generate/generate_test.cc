@@ -46,7 +46,7 @@ calo::ModelFolder model_for(const calo::VoxelMesh& mesh, const std::string& acti
   return model;
 }
 
-// The decoder straight from its definition, in double precision.
+// The decoder according to its definition, in double precision.
 std::vector<double> reference_cells(const calo::ModelFolder& model, const std::vector<float>& input,
                                     double energy_mev) {
   const auto& slope = model.description.activation_slope;
@@ -96,7 +96,7 @@ std::vector<double> reference_cells(const calo::ModelFolder& model, const std::v
 constexpr std::uint64_t kSeed = 3, kEvent = 7;
 constexpr calo::Conditions kCondition{.incident_energy_mev = 16000, .theta_rad = 1.5f};
 
-// What the decoder takes for the shower kEvent: its noise, then the conditions.
+// Input of the decoder for the shower kEvent: its noise, then the conditions.
 std::vector<float> decoder_input(const calo::ModelFolder& model) {
   std::vector<float> input(8);
   core::Philox random = calo::infer::noise_of({.seed = kSeed, .event = kEvent});
@@ -125,7 +125,7 @@ TEST(ShowersOfAVae, AgreeWithTheDefinitionForEachActivation) {
   }
 }
 
-// Whatever the output, the cells that are left are those at or above the threshold, in order.
+// For every output activation, the remaining cells are those at or above the threshold, in order.
 TEST(ShowersOfAVae, LeaveOutWhatIsBelowTheThreshold) {
   const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{.n_r = 6, .n_phi = 10, .n_z = 11});
   for (const char* out : {"sigmoid", "relu", "softplus", "linear"}) {
@@ -133,7 +133,7 @@ TEST(ShowersOfAVae, LeaveOutWhatIsBelowTheThreshold) {
     std::vector<double> expected = reference_cells(model, decoder_input(model), 16000);
     std::vector<double> sorted = expected;
     std::sort(sorted.begin(), sorted.end());
-    // Between two cells, so that rounding cannot move one over it.
+    // Between two cells, so that rounding cannot move a cell across it.
     const double threshold = (sorted[expected.size() * 3 / 4] + sorted[expected.size() * 3 / 4 + 1]) / 2;
     const calo::Showers showers = made(model, threshold);
     std::vector<std::uint32_t> cells;
@@ -147,7 +147,7 @@ TEST(ShowersOfAVae, LeaveOutWhatIsBelowTheThreshold) {
   }
 }
 
-// A model folder holds its generator, which makes what the weights make.
+// A model folder contains its generator, which gives the same showers as the weights.
 TEST(StoredModel, HoldsTheGeneratorThatIsRun) {
   const calo::ModelFolder model = model_for(test::small_mesh());
   const test::TempFolder folder;
@@ -163,7 +163,7 @@ TEST(StoredModel, HoldsTheGeneratorThatIsRun) {
   const std::vector<float> expected = showers_of(calo::ShowerSource::of_folder(model));
   EXPECT_EQ(showers_of(calo::ShowerSource::open(folder.path())), expected);
   EXPECT_EQ(showers_of(calo::ShowerSource::open(folder / "generator.onnx")), expected);
-  std::filesystem::remove(folder / "generator.onnx");  // as calopipe before 0.2 left it
+  std::filesystem::remove(folder / "generator.onnx");  // folders of calopipe before 0.2 have none
   EXPECT_EQ(showers_of(calo::ShowerSource::open(folder.path())), expected);
 }
 

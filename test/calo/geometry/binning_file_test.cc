@@ -54,7 +54,7 @@ std::string bins(const std::string& text) {
   return "<Bins>" + text + "</Bins>";
 }
 
-// The challenge's first file: told apart by pid, without names.
+// The challenge's first file: particles differ by pid and have no names.
 const std::string kByPid = bins(
     bin(R"(pid="22" etaMin="0" etaMax="130")", layer("0", "0,5,10,30", "1") + layer("1", "0,2,4", "10")) +
     bin(R"(pid="211" etaMin="0" etaMax="130")", layer("0", "0,5,10,30", "1") + layer("1", "0,2,4,6", "10")));
@@ -68,7 +68,7 @@ TEST_F(BinningFile, ChoosesByPidNameOrNumberOfCells) {
   EXPECT_EQ(mesh(kByPid, 33).num_cells(), 33);
   expect_refused(kByPid, {"pid 22", "pid 211", "electron"}, "electron");
   expect_refused(kByPid, {"pid 22", "pid 211"}, "-211");
-  // Numbers of both, of the data and of the file.
+  // The message has the numbers of cells of the data and of the file.
   expect_refused(kByPid,
                  {"data.h5", "showers", "24 cells", "pid 22, eta 0 to 130: 23", "pid 211, eta 0 to 130: 33"},
                  "", 24);
@@ -84,7 +84,7 @@ TEST_F(BinningFile, ChoosesByNameWithoutPid) {
   expect_refused(text, {"e-; my beam"}, "22");
 }
 
-// Of one particle, but in several regions.
+// Several regions of one particle.
 TEST_F(BinningFile, TellsRegionsInEtaApart) {
   const std::string layers = layer("0", "0,5,9", "3"), others = layer("0", "0,4,9", "3");
   const std::string text = bins(bin(R"(pid="22" name="photon" etaMin="0" etaMax="20")", layers) +
@@ -106,7 +106,7 @@ TEST_F(BinningFile, ReadsNumbersFromEndToEnd) {
   EXPECT_EQ(mesh(one("0,5", " 3 "), 5).layer(1).n_phi, 3);
   for (const char* edges : {"0,2mm,4", "0, 5 ,10,30,", ",0,5", "0,,5", "", " ", "0,x", "0,inf", "0,nan",
                             "0 5", "0,5;7", "0,0x10", "0,5,", "1.5.2,3"})
-    expect_refused(one(edges), {"e-, Layer 1", "r_edges holds something that is no number"});
+    expect_refused(one(edges), {"e-, Layer 1", "which is not a number"});
   for (const char* edges : {"0,5,3", "0,5,5", "-1,0,5"}) expect_refused(one(edges), {"e-", "layer 1"});
   for (const char* n_phi : {"10.5", "abc", "", "0", "-3", "1e2", "99999999999", "10 5"})
     expect_refused(one("0,5", n_phi), {"e-, Layer 1", "n_bin_alpha"});
@@ -116,7 +116,7 @@ TEST_F(BinningFile, ReadsNumbersFromEndToEnd) {
                  {"Layer 0", "n_bin_alpha is missing"});
 }
 
-// Where a comma is the decimal sign, a point still is one in these files.
+// These files have a decimal point even if the locale has a comma.
 TEST_F(BinningFile, DoesNotMindTheLocale) {
   const std::string before = std::setlocale(LC_ALL, nullptr);
   if (std::setlocale(LC_ALL, "de_DE.UTF-8") == nullptr)
@@ -130,7 +130,7 @@ TEST_F(BinningFile, PutsLayersInTheOrderOfTheirIds) {
   const VoxelMesh turned = mesh(bins(bin("", layer("1", "0,1,2", "1") + layer("0", "0,5", "1"))), 3);
   EXPECT_EQ(turned.layer(0).r_edges_mm, (std::vector<double>{0, 5}));
   EXPECT_EQ(turned.layer(1).r_edges_mm, (std::vector<double>{0, 1, 2}));
-  // Those that are not there have no cells, as those with one edge.
+  // Layers that are missing have no cells, like layers with one edge.
   const VoxelMesh gaps = mesh(bins(bin("", layer("0", "0,5", "1") + layer("3", "0,1,2", "4"))), 9),
                   full = mesh(bins(bin("", layer("0", "0,5", "1") + layer("1", "0", "1") +
                                                layer("2", "0", "1") + layer("3", "0,1,2", "4"))),
@@ -141,7 +141,7 @@ TEST_F(BinningFile, PutsLayersInTheOrderOfTheirIds) {
   expect_refused(bins(bin("pid=\"22\"", layer("0", "0,5", "1") + layer("0", "0,6", "1"))),
                  {"pid 22, Layer 0", "two layers"});
   expect_refused(bins(bin("pid=\"22\"", layer("0", "0,5", "1") + layer("", "0,6", "1"))),
-                 {"pid 22", "have none"});
+                 {"pid 22", "do not"});
   for (const char* id : {"x", "-1", "1.5", "", "1000000000"})
     expect_refused(
         bins(bin("pid=\"22\"", fmt::format(R"(<Layer id="{}" r_edges="0,1" n_bin_alpha="1"/>)", id))),
@@ -185,7 +185,7 @@ TEST_F(BinningFile, SurvivesJson) {
   EXPECT_THROW(Binning::from_json({{"bins", 3}}), core::InputError);
 }
 
-// The public data set 1 by its number of cells, against the binning as XML text.
+// The public data set 1 is known by its number of cells, and equals the binning in XML.
 TEST_F(BinningFile, OfDataSet1IsKnownByTheNumberOfCells) {
   for (const auto& [cells, text] : {std::pair{368u, test::kPhotons}, std::pair{533u, test::kPions}}) {
     const auto known = calo::mesh_of_cells(cells);

@@ -54,7 +54,7 @@ TEST(VoxelMesh, RefusesImpossibleNumbers) {
   EXPECT_THROW(layered({1, 0}, 5), core::InputError);
   EXPECT_THROW(layered({-1, 0, 1}, 5), core::InputError);
   EXPECT_THROW(layered({0, std::nan("")}, 5), core::InputError);
-  EXPECT_THROW(layered({0, 1, 2, 3}, 2'000'000'000), core::InputError);  // more cells than an int counts
+  EXPECT_THROW(layered({0, 1, 2, 3}, 2'000'000'000), core::InputError);  // more cells than an int can count
   EXPECT_THROW(layered({0}, 5), core::InputError);                       // no cells at all
 }
 

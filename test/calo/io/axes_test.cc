@@ -22,7 +22,7 @@ TEST(Axes, AreReadByAllTheirNames) {
     EXPECT_THROW(calo::parse_axes(wrong), core::UsageError) << wrong;
 }
 
-// The same showers in every shape in which networks keep them.
+// The same showers in every shape that neural networks use.
 TEST(Axes, ShapesOfTheCaloChallengeGiveTheSameShowers) {
   const test::TempFolder folder;
   const std::vector<float> flat = test::flat_showers(4, 1);
@@ -74,7 +74,7 @@ TEST(Axes, OfTheUserHoldInEveryDenseLayout) {
   EXPECT_THROW(test::read(folder / "cc.h5", {.axes = "x"}), core::UsageError);
 }
 
-// A known mesh in another order of axes is a mistake that no number would show.
+// A known mesh with another order of axes is a mistake that no number would reveal.
 TEST(Axes, ThatWouldBeAKnownMeshInAnotherOrderAreRefused) {
   const test::TempFolder folder;
   const std::vector<float> flat = test::flat_showers(2, 3), energies(2, 3000.0f);
@@ -87,7 +87,7 @@ TEST(Axes, ThatWouldBeAKnownMeshInAnotherOrderAreRefused) {
   EXPECT_NE(test::refusal(folder / "cc.h5").find("--axes r,phi,z"), std::string::npos);
   test::write_calochallenge(folder / "cc.h5", flat, {144, 45});
   EXPECT_NE(test::refusal(folder / "cc.h5").find("--axes"), std::string::npos);
-  // Against a mesh that somebody says.
+  // The user states a mesh.
   test::write_calochallenge(folder / "cc.h5", flat, {9, 16, 45});
   const std::string message = test::refusal(folder / "cc.h5", {.mesh = calo::named_mesh("SiW-lowgran")});
   EXPECT_NE(message.find("--axes r,phi,z"), std::string::npos) << message;
@@ -103,7 +103,7 @@ TEST(Axes, OfAMeshThatIsNotKnownAreNoted) {
   EXPECT_NE(test::text_of(test::info_of(folder / "par04.h5").notes).find("4 x 6 x 5"), std::string::npos);
   const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{.n_r = 4, .n_phi = 6, .n_z = 5});
   EXPECT_TRUE(test::info_of(folder / "par04.h5", {.mesh = mesh}).notes.empty());
-  // par04 has no flat form of its own.
+  // par04 has no flat form.
   test::write_columns(folder / "flat.h5", {{"incident_energy", energies, {2}}, {"showers", cells, {2, 120}}});
   EXPECT_NE(test::text_of(test::info_of(folder / "flat.h5", {.mesh = mesh}).notes).find("is flat"),
             std::string::npos);

@@ -32,7 +32,7 @@ TEST(BadFiles, ThatAreNoHdf5) {
   expect_refused(folder / "text.h5");
   expect_refused(folder / "empty.h5");
   expect_refused(folder / "missing.h5");
-  expect_refused(folder.path() / "");  // a folder of files that are none
+  expect_refused(folder.path() / "");  // a folder without valid files
 }
 
 TEST(BadFiles, ThatAreTruncated) {
@@ -48,7 +48,7 @@ TEST(BadFiles, ThatAreTruncated) {
 TEST(BadFiles, WithDamagedChunks) {
   const test::TempFolder folder;
   std::string bytes = core::read_file(kSample);
-  // Far behind the file's head, in the middle of compressed cells.
+  // Far after the file's head, in the middle of compressed cells.
   for (std::size_t i = bytes.size() / 2; i < bytes.size() / 2 + 2000; ++i)
     bytes[i] = static_cast<char>(~bytes[i]);
   core::write_file(folder / "SiW_angle_90.h5", bytes);

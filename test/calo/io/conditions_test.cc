@@ -16,7 +16,7 @@ namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-// Par04's layout, 3 GeV in the cells of each shower.
+// Writes a file in Par04's layout, with 3 GeV in the cells of each shower.
 void write_par04(const std::filesystem::path& path, std::vector<float> energies,
                  std::vector<test::Column> more = {}, float scale = 1) {
   std::vector<float> cells = test::transposed(test::flat_showers(energies.size(), 1), test::kToRPhiZ);
@@ -47,7 +47,7 @@ TEST(Conditions, ThetaThatIsNoAngleInRadiansIsRefused) {
     write_par04(path, {3000, 3000}, {{"incident_theta", {1, theta}, {2}}});
     EXPECT_NE(test::refusal(path).find("incident_theta: is " + fmt::format("{}", theta)), std::string::npos)
         << test::refusal(path);
-    EXPECT_NE(looked_at(path).to_text().find("no angle in radians"), std::string::npos);
+    EXPECT_NE(looked_at(path).to_text().find("not an angle in radians"), std::string::npos);
   }
   write_par04(path, {3000, 3000}, {{"incident_theta", {0, static_cast<float>(std::numbers::pi)}, {2}}});
   EXPECT_EQ(test::refusal(path), "");
@@ -80,7 +80,7 @@ TEST(Conditions, ColumnsHaveOneNumberAShower) {
 TEST(Conditions, EnergiesInGevAreRefusedByPreprocess) {
   const test::TempFolder folder;
   write_par04(folder / "gev.h5", {3, 3, 3});
-  EXPECT_NE(looked_at(folder / "gev.h5").to_text().find("look like GeV"), std::string::npos);
+  EXPECT_NE(looked_at(folder / "gev.h5").to_text().find("seem to be in GeV"), std::string::npos);
   EXPECT_THROW(prepared(folder / "gev.h5", folder / "out"), core::InputError);
   EXPECT_FALSE(std::filesystem::exists(folder / "out/train.h5"));
   // One part of two.
@@ -90,12 +90,13 @@ TEST(Conditions, EnergiesInGevAreRefusedByPreprocess) {
   EXPECT_THROW(prepared(folder / "parts", folder / "out"), core::InputError);
   // Cells in GeV, and both.
   write_par04(folder / "cells.h5", {3000, 3000}, {}, 1e-3f);
-  EXPECT_NE(looked_at(folder / "cells.h5").to_text().find("cells look like GeV"), std::string::npos);
-  EXPECT_NE(test::text_of(prepared(folder / "cells.h5", folder / "out").notes).find("cells look like GeV"),
-            std::string::npos);
+  EXPECT_NE(looked_at(folder / "cells.h5").to_text().find("cells seem to be in GeV"), std::string::npos);
+  EXPECT_NE(
+      test::text_of(prepared(folder / "cells.h5", folder / "out").notes).find("cells seem to be in GeV"),
+      std::string::npos);
   write_par04(folder / "both.h5", {3, 3}, {}, 1e-3f);
   EXPECT_NE(looked_at(folder / "both.h5").to_text().find("is it in GeV?"), std::string::npos);
-  // A sampling fraction that nobody divided by is no mistake.
+  // A sampling fraction that was not divided out is not a mistake.
   write_par04(folder / "uncalibrated.h5", {3000, 3000}, {}, 0.03f);
   EXPECT_NE(looked_at(folder / "uncalibrated.h5").to_text().find("nothing odd"), std::string::npos);
 }
@@ -109,11 +110,11 @@ TEST(Conditions, EnergiesThatAreNoneCountAsBad) {
     const calo::PreprocessReport report = prepared(folder / "par04.h5", folder / "out");
     EXPECT_EQ(report.training_showers, 2);
     EXPECT_EQ(report.bad_energies, 1);
-    EXPECT_NE(report.to_markdown().find("1 incident energies are no positive numbers"), std::string::npos);
+    EXPECT_NE(report.to_markdown().find("1 incident energies are not positive numbers"), std::string::npos);
   }
 }
 
-// What was not read stands in the report, under names that do not depend on where the data lie.
+// The report names what was not read, with names that do not depend on the location of the data.
 TEST(Conditions, TheReportOfPreprocessNamesWhatWasNotRead) {
   const test::TempFolder folder;
   std::vector<std::string> reports;
@@ -134,7 +135,7 @@ TEST(Conditions, TheReportOfPreprocessNamesWhatWasNotRead) {
   EXPECT_NE(reports[0].find("- .b.h5: is hidden"), std::string::npos) << reports[0];
 }
 
-// The layout calochallenge keeps angles where they are not the usual ones.
+// The layout calochallenge keeps angles if they are not the default ones.
 TEST(Conditions, AnglesSurviveTheLayoutCaloChallenge) {
   const test::TempFolder folder;
   core::ThreadPool pool(1);

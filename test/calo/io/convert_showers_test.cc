@@ -60,7 +60,7 @@ class ConvertShowers : public testing::Test {
     EXPECT_FALSE(std::filesystem::exists(folder_ / out));
   }
 
-  // Each shower in one line, so that they can be compared whatever their order.
+  // One line for each shower, so that they can be compared in any order.
   std::vector<std::string> lines(const std::filesystem::path& path, const calo::ReadOptions& read = {}) {
     const auto reader = calo::ShowerReader::open(path, read, pool_);
     const Showers showers = calo::read_all(*reader);
@@ -83,7 +83,7 @@ class ConvertShowers : public testing::Test {
   test::TempFolder folder_;
 };
 
-// Of 90 degrees, whole GeV and one geometry: what all layouts hold. Times and empty showers are among it.
+// 90 degrees, whole GeV and one geometry can be stored in all layouts. Times and empty showers are included.
 TEST_F(ConvertShowers, ThereAndBackIsTheSameBetweenAllLayouts) {
   const calo::VoxelMesh mesh = test::small_mesh();
   Showers showers = test::random_showers(mesh, 40, 5);
@@ -120,7 +120,7 @@ TEST_F(ConvertShowers, KeepsAnglesGeometriesAndPhiWhereTheyFit) {
   EXPECT_TRUE(std::filesystem::exists(folder / "SciPb" / "SciPb_angle_70.5.h5"));
   EXPECT_EQ(lines(folder), lines(source));
   EXPECT_EQ(lines(convert(folder, "back.h5", Layout::kCalopipe)), lines(source));
-  // One geometry of any energies, angles and phi.
+  // One geometry with any energies, angles and phi.
   for (Conditions& condition : showers.conditions) {
     condition.geometry = 1;
     condition.phi_rad = 0.1f * condition.theta_rad;
@@ -158,10 +158,10 @@ TEST_F(ConvertShowers, RefusesWhatWouldBeLost) {
     expect_refused(geometries, layout, {"one geometry", "SciPb, SiW", "--drop geometry"});
   const auto angle = changed("angle.h5", [](Showers& s) { s.conditions[3].theta_rad = 1.2f; });
   EXPECT_EQ(lines(convert(angle, "angle_calochallenge.h5", Layout::kCaloChallenge)), lines(angle));
-  expect_refused(angle, Layout::kMlFastSim, {"0.0001 degrees"});
+  expect_refused(angle, Layout::kMlFastSim, {"4 digits"});
   const auto two_angles =
       changed("two.h5", [](Showers& s) { s.conditions[3].theta_rad = std::numbers::pi_v<float> / 3; });
-  expect_refused(two_angles, Layout::kMlFastSim, {"one angle a file, and there are 2"});
+  expect_refused(two_angles, Layout::kMlFastSim, {"one angle per file, but there are 2"});
   const auto phi = changed("phi.h5", [](Showers& s) { s.conditions[3].phi_rad = 0.5f; });
   expect_refused(phi, Layout::kMlFastSim, {"phi", "0.5 rad", "--drop phi"});
   EXPECT_EQ(lines(convert(phi, "phi_calochallenge.h5", Layout::kCaloChallenge)), lines(phi));
@@ -169,7 +169,7 @@ TEST_F(ConvertShowers, RefusesWhatWouldBeLost) {
   expect_refused(energy, Layout::kMlFastSim, {"whole GeV", "2.0001 GeV"});
   const auto low = changed("low.h5", [](Showers& s) { s.conditions[3].incident_energy_mev = 256; });
   expect_refused(low, Layout::kMlFastSim, {"whole GeV", "0.256 GeV"});
-  // More times than an attribute holds.
+  // More times than fit into an attribute.
   const calo::VoxelMesh one_cell(calo::VoxelMesh::Cylinder{.n_r = 1, .n_phi = 1, .n_z = 1});
   Showers many(1, {"SiW"});
   for (int i = 0; i < 16'001; ++i)
@@ -178,7 +178,7 @@ TEST_F(ConvertShowers, RefusesWhatWouldBeLost) {
                  .sim_time_s = i == 5 ? 2.0f : NAN},
                 {}, {});
   const auto times = write("times.h5", many, one_cell);
-  expect_refused(times, Layout::kMlFastSim, {"sim_time_s", "16001 of 1 GeV", "--drop time"});
+  expect_refused(times, Layout::kMlFastSim, {"sim_time_s", "16001 with 1 GeV", "--drop time"});
   EXPECT_EQ(lines(convert(times, "par04.h5", Layout::kPar04)), lines(times));
 }
 
@@ -220,14 +220,14 @@ TEST_F(ConvertShowers, NeverWritesOverWhatItReads) {
   expect_in_the_way(source, "source.h5", Layout::kPar04);
   std::filesystem::create_symlink(source, folder_ / "link.h5");
   expect_in_the_way(source, "link.h5", Layout::kPar04);
-  // A folder around the file would be replaced.
+  // A parent folder of the file would be replaced.
   std::filesystem::create_directories(folder_ / "root" / "SiW");
   std::filesystem::copy_file(source, folder_ / "root" / "SiW" / "a.h5");
   expect_in_the_way(folder_ / "root" / "SiW" / "a.h5", "root", Layout::kMlFastSim);
-  // Beside the file of a folder that is read, it would be read the next time.
+  // In the input folder, the output would be read next time.
   expect_in_the_way(folder_ / "root", "root/SiW/b.h5", Layout::kPar04);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "root" / "SiW" / "b.h5"));
-  // An output that is in the way is replaced, as by other commands.
+  // Other existing outputs are replaced, as in other commands.
   convert(source, "again.h5", Layout::kPar04);
   EXPECT_EQ(lines(convert(source, "again.h5", Layout::kCalopipe)), lines(source));
 }

@@ -26,7 +26,7 @@ TEST(Folders, OfLinksAreRead) {
   EXPECT_EQ(info.num_showers, 12);
   EXPECT_EQ(info.geometries, (std::vector<std::string>{"SciPb", "SiW"}));
   EXPECT_NE(test::text_of(info.notes).find("same content as SciPb/SciPb_angle_90.h5"), std::string::npos);
-  // All linked, and the folder itself.
+  // All folders are links, including the data folder.
   fs::create_directory(folder / "linked");
   fs::create_directory_symlink("../elsewhere/SiW", folder / "linked/SiW");
   fs::create_directory_symlink("linked", folder / "link");
@@ -88,7 +88,7 @@ TEST(Folders, CopiesAreRefused) {
       calo::inspect(*calo::ShowerReader::open(folder.path(), {.tolerant = true}, pool));
   EXPECT_EQ(report.repeated_showers, 6);
   EXPECT_NE(report.to_text().find("is a copy of"), std::string::npos);
-  // A download that was made twice.
+  // A repeated download.
   fs::rename(folder / "SiW/old/SiW_angle_90.h5", folder / "SiW/SiW_angle_90 (1).h5");
   EXPECT_NE(test::refusal(folder.path()).find("is a copy of"), std::string::npos);
 }
@@ -104,7 +104,7 @@ TEST(Folders, LinksToFilesAreReadOnce) {
   EXPECT_EQ(info.not_read.size(), 2u);
 }
 
-// One file beside its parts, and the same showers in other bytes: what only the showers tell.
+// A file beside its parts, with the same showers in other bytes, is recognised only by the showers.
 TEST(Folders, ShowersThatAreThereTwiceAreCounted) {
   const test::TempFolder folder;
   const std::vector<float> all = test::flat_showers(4, 1);
@@ -114,7 +114,7 @@ TEST(Folders, ShowersThatAreThereTwiceAreCounted) {
   core::ThreadPool pool(1);
   const calo::DatasetReport report = calo::inspect(*calo::ShowerReader::open(folder.path(), {}, pool));
   EXPECT_EQ(report.repeated_showers, 4);
-  EXPECT_NE(report.to_text().find("shower 0 of part_1.h5 is shower 0 of all.h5 again"), std::string::npos)
+  EXPECT_NE(report.to_text().find("shower 0 of part_1.h5 equals shower 0 of all.h5"), std::string::npos)
       << report.to_text();
 }
 
@@ -122,13 +122,13 @@ TEST(Folders, LinksThatLeadNowhereAreNamed) {
   const test::TempFolder folder;
   write_siw(folder / "SiW_angle_90.h5", 2, 1);
   fs::create_directory_symlink("gone", folder / "SciPb");
-  EXPECT_NE(test::refusal(folder.path()).find("SciPb: is a link that leads nowhere"), std::string::npos);
+  EXPECT_NE(test::refusal(folder.path()).find("SciPb: is a broken link"), std::string::npos);
   fs::remove(folder / "SciPb");
   fs::create_symlink("SiW_angle_80.h5", folder / "SiW_angle_80.h5");  // to itself
-  EXPECT_NE(test::refusal(folder.path()).find("leads nowhere"), std::string::npos);
+  EXPECT_NE(test::refusal(folder.path()).find("is a broken link"), std::string::npos);
 }
 
-// Acts as another user while it lives, where the tests run as root, whom no permission stops.
+// Switches to another user during its lifetime if the tests run as root, whom no permission stops.
 class AsNobody {
  public:
   AsNobody() : changed_(geteuid() == 0 && seteuid(65534) == 0) {}
@@ -171,7 +171,7 @@ TEST(Folders, OfPartsAreOneDataSet) {
   EXPECT_EQ(info.geometries, std::vector<std::string>{"unknown"});
   EXPECT_EQ(info.first_shower, (std::vector<std::int64_t>{0, 3}));
   EXPECT_EQ(test::info_of(folder / "parts", {.geometry = "SiW"}).geometries, std::vector<std::string>{"SiW"});
-  // Geant4's converter makes several files of one angle.
+  // Geant4's converter makes several files for one angle.
   write_siw(folder / "g4/SiW_Angle_90_3showers_0.h5", 3, 1);
   write_siw(folder / "g4/SiW_Angle_90_3showers_1.h5", 3, 2);
   EXPECT_EQ(test::info_of(folder / "g4").num_showers, 6);
@@ -185,7 +185,7 @@ TEST(Folders, OfSeveralLayoutsOrMeshesAreRefused) {
   std::string message = test::refusal(folder.path());
   EXPECT_NE(message.find("a.h5"), std::string::npos) << message;
   EXPECT_NE(message.find("SiW_angle_90.h5"), std::string::npos) << message;
-  // As many cells, in another mesh.
+  // The same number of cells, in another mesh.
   test::write_columns(folder / "m/SiW_angle_80.h5", {{"64", std::vector<float>(240, 1.0f), {2, 4, 6, 5}}});
   test::write_columns(folder / "m/SiW_angle_90.h5", {{"64", std::vector<float>(240, 1.0f), {2, 6, 4, 5}}});
   message = test::refusal(folder / "m");
@@ -193,7 +193,7 @@ TEST(Folders, OfSeveralLayoutsOrMeshesAreRefused) {
   EXPECT_NE(message.find("SiW_angle_90.h5"), std::string::npos) << message;
 }
 
-// More than a process may have open unless it asks.
+// More files than a process may open without raising its limit.
 TEST(Folders, OfManyPartsAreRead) {
   const test::TempFolder folder;
   const hsize_t one = 1;

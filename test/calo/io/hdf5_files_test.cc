@@ -1,5 +1,5 @@
-// Files of HDF5 as they come from others: attributes of any type, cells that were never written, virtual
-// datasets, filters, links, newer formats. h5py, where it is there, writes them and says what is in them.
+// HDF5 files of other programs: attributes of any type, cells that were never written, virtual datasets,
+// filters, links, newer formats. If h5py is available, it writes them and reports their contents.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ using testing::HasSubstr;
 
 constexpr std::size_t kCells = 4 * 6 * 5;
 
-// Four showers of 4 x 6 x 5 cells; `showers` is left to the caller.
+// Creates a file for four showers of 4 x 6 x 5 cells, without `showers`.
 File par04(const fs::path& path) {
   File file = File::create(path);
   file.write("incident_energy", std::vector<float>(4, 1000.0f), {4});
@@ -51,7 +51,8 @@ class PeerTest : public testing::Test {
   void SetUp() override {
     if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   }
-  // Runs it in the folder, with the showers `cells` [6, 4, 6, 5] at hand and base(name), a file without them.
+  // Runs a script in the folder, with the showers `cells` [6, 4, 6, 5] and base(name), which creates a file
+  // without them.
   void peer(const std::string& script) const {
     const std::string head = fmt::format(R"(
 import os, h5py, numpy as np
@@ -70,7 +71,7 @@ def say(name):
                                          folder_.path().string());
     ASSERT_EQ(test::run_python(folder_.path(), head + script), 0);
   }
-  // Every cell of a file is what h5py said.
+  // Checks that every cell of a file has h5py's value.
   void expect_as_h5py(const std::string& name) const {
     SCOPED_TRACE(name);
     core::ThreadPool pool(2);
@@ -131,7 +132,7 @@ TEST(Attributes, ArraysOfTextsAreNoText) {
       EXPECT_EQ(read.info.layout, calo::Layout::kPar04);
       EXPECT_NEAR(read.groups.at(0).response, 2.0 * kCells / 1000, 1e-6);
       for (const char* name : {"geometry", "format", "mesh", "peak_memory_bytes"})
-        EXPECT_THAT(said, HasSubstr(fmt::format("the attribute {} is an array of {} texts", name, count)));
+        EXPECT_THAT(said, HasSubstr(fmt::format("the attribute {} is an array of {} strings", name, count)));
     }
 }
 
@@ -153,7 +154,7 @@ TEST(Attributes, OneTextIsOneTextHoweverItIsStored) {
       H5Awrite(attribute, type, text.data());
     };
     padded("spaces", H5T_STR_SPACEPAD, "SciPb   ");
-    padded("open", H5T_STR_NULLTERM, "SciPb");  // without the zero that ends it
+    padded("open", H5T_STR_NULLTERM, "SciPb");  // without the final NUL
     padded("latin", H5T_STR_NULLPAD,
            "S\xfc"
            "d");
@@ -345,9 +346,8 @@ with base('no_dataset.h5') as f:
 virtual('gap.h5', 7, [(0, 'a.h5', 2, 2), (3, 'sub/b.h5', 4, 4)], fill=5)
 )");
   const std::map<std::string, std::string> expected = {
-      {"missing", "gone.h5"},    {"nested", "gone.h5"},         {"small", "a.h5"},
-      {"itself", "from itself"}, {"circle", "from itself"},     {"folder", "sub"},
-      {"no_hdf5", "text.h5"},    {"no_dataset", "a.h5: shower"}};
+      {"missing", "gone.h5"},  {"nested", "gone.h5"}, {"small", "a.h5"},      {"itself", "to itself"},
+      {"circle", "to itself"}, {"folder", "sub"},     {"no_hdf5", "text.h5"}, {"no_dataset", "a.h5: shower"}};
   for (const auto& [name, what] : expected)
     EXPECT_THAT(refusal(folder_ / (name + ".h5")), HasSubstr(what)) << name;
   testing::internal::CaptureStdout();
@@ -399,7 +399,7 @@ say('noise.h5')
     expect_as_h5py(std::string(name) + ".h5");
 }
 
-// Replaces all places of `from` in a file's bytes.
+// Replaces all occurrences of `from` in a file's bytes.
 void patch(const fs::path& path, const std::string& from, const std::string& to) {
   std::string bytes = core::read_file(path);
   std::size_t place = bytes.find(from);
@@ -409,7 +409,7 @@ void patch(const fs::path& path, const std::string& from, const std::string& to)
   core::write_file(path, bytes);
 }
 
-// A file as by a program that has the filter.
+// Writes a file like a program that has the filter.
 void write_filtered(const fs::path& path, H5Z_filter_t filter) {
   const H5Z_class2_t copy = {
       H5Z_CLASS_T_VERS,
@@ -449,7 +449,7 @@ TEST(Filters, ThatAreNotHereAreNamed) {
     write_filtered(folder / "filtered.h5", filter);
     core::ThreadPool pool(1);
     try {
-      calo::ShowerReader::open(folder / "filtered.h5", {}, pool);  // at once, not when it is read
+      calo::ShowerReader::open(folder / "filtered.h5", {}, pool);  // on opening, not on reading
       ADD_FAILURE() << name;
     } catch (const core::InputError& error) {
       EXPECT_THAT(error.what(),
@@ -458,7 +458,7 @@ TEST(Filters, ThatAreNotHereAreNamed) {
   }
 }
 
-// A version that this HDF5 does not know is what a newer one writes.
+// A version that this HDF5 does not know is that of a newer one.
 TEST(Formats, OfANewerHdf5AreNamed) {
   const test::TempFolder folder;
   {
@@ -488,7 +488,7 @@ TEST(Formats, OfANewerHdf5AreNamed) {
   ASSERT_TRUE(found);
   core::write_file(folder / "layout.h5", bytes);
   EXPECT_THAT(refusal(folder / "layout.h5"), AllOf(HasSubstr("damaged, or written for a newer HDF5")));
-  // What is only damaged is not called newer.
+  // A file that is only damaged is not called newer.
   core::write_file(folder / "cut.h5", core::read_file(folder / "layout.h5").substr(0, 900));
   EXPECT_THAT(refusal(folder / "cut.h5"), testing::Not(HasSubstr("newer")));
 }
@@ -507,13 +507,13 @@ with base('energy_texts.h5') as f: del f['incident_energy']; f['incident_energy'
 )");
   const std::map<std::string, std::string> expected = {{"integers", "32-bit integers"},
                                                        {"compound", "compound values"},
-                                                       {"texts", "texts"},
+                                                       {"texts", "strings"},
                                                        {"booleans", "enumeration"},
                                                        {"complex", "compound values"},
                                                        {"lists", "lists of varying lengths"},
                                                        {"scalar", "0 dimensions"},
                                                        {"null", "0 dimensions"},
-                                                       {"energy_texts", "incident_energy: holds texts"}};
+                                                       {"energy_texts", "incident_energy: contains strings"}};
   for (const auto& [name, what] : expected)
     EXPECT_THAT(refusal(folder_ / (name + ".h5")), HasSubstr(what)) << name;
 }

@@ -1,4 +1,4 @@
-// Whatever HDF5 can write, we read as HDF5 does.
+// calopipe reads everything that HDF5 can write as HDF5 reads it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -99,7 +99,7 @@ TEST(Hdf5Law, RandomVirtualDatasetsAreReadAsHdf5ReadsThem) {
     } else {
       EXPECT_THROW(test::difference(opened, "showers", pool, choices), core::InputError);
     }
-    // One source less is an error, never fill values.
+    // A missing source is an error and never gives fill values.
     std::filesystem::remove(folder / "part0.h5");
     const File less = File::open(folder / "virtual.h5");
     try {
@@ -112,7 +112,7 @@ TEST(Hdf5Law, RandomVirtualDatasetsAreReadAsHdf5ReadsThem) {
   EXPECT_GT(read, 60);
 }
 
-// The index of the file says another size of a chunk without filters than its shape does.
+// The file's index gives a chunk without filters a size that does not follow from its shape.
 TEST(Hdf5Law, AChunkWithoutFiltersOfAnotherSizeIsRefused) {
   const test::TempFolder folder;
   core::ThreadPool pool(2);

@@ -43,7 +43,7 @@ void expect_equal(const Showers& a, const Showers& b) {
   }
 }
 
-// Of the table: a new layout is tested by itself.
+// Layouts of the table, so that a new one is tested automatically.
 std::vector<Layout> all_layouts() {
   std::vector<Layout> layouts;
   for (const calo::layouts::ShowerLayout& row : calo::layouts::table()) layouts.push_back(row.layout);
@@ -68,7 +68,7 @@ TEST_P(LayoutTest, WhatIsWrittenIsRead) {
   EXPECT_EQ(reader->info().layout, GetParam());
   EXPECT_EQ(reader->info().mesh, mesh);
   expect_equal(showers, calo::read_all(*reader));
-  // In pieces, and out of order.
+  // In pieces and out of order.
   const Showers tail = reader->read(33, 100);
   ASSERT_EQ(tail.size(), 17u);
   const Showers middle = reader->read(9, 5);
@@ -95,7 +95,7 @@ TEST_P(LayoutTest, TheSameShowersGiveTheSameBytes) {
 INSTANTIATE_TEST_SUITE_P(All, LayoutTest, testing::ValuesIn(all_layouts()),
                          [](const auto& test) { return calo::to_string(test.param); });
 
-// What a user can name is what the table has.
+// The table has all names that a user can give.
 TEST(Layouts, HaveARowForEachName) {
   std::set<std::string> names, rows;
   for (const std::string& name : calo::layout_names()) names.insert(name);
@@ -136,7 +136,7 @@ TEST(Inspect, TellsWhatIsInTheSample) {
   for (const auto& group : report.groups) EXPECT_NEAR(group.response, 1.01, 0.02);
   EXPECT_LT(report.filled_fraction, 0.03);
   EXPECT_EQ(report.nan_cells + report.negative_cells + report.empty_showers + report.bad_energies, 0);
-  EXPECT_EQ(report.too_much_energy, 1);  // one of 1 GeV
+  EXPECT_EQ(report.too_much_energy, 1);  // a shower of 1 GeV
   EXPECT_NE(report.to_text().find("1 showers have more than 1.5 times"), std::string::npos);
 }
 
@@ -204,7 +204,7 @@ for name, options in kinds.items():
   }
 }
 
-// The seconds that a full simulation took, and what else its files say of themselves.
+// Simulation times of a full simulation, and other attributes of its files.
 TEST(ShowerWriter, KeepsTimesAndAttributes) {
   const test::TempFolder folder;
   core::ThreadPool pool(2);

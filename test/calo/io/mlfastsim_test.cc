@@ -64,12 +64,12 @@ TEST(MlFastSim, LosesNoShowersForTheirName) {
     test::write_columns(path, {test::energy("64", 2, 1), test::energy(name, 3, 2)});
     EXPECT_NE(test::refusal(path).find(name), std::string::npos);
     EXPECT_NE(test::refusal(path).find("3 showers"), std::string::npos);
-    // Looking at it is allowed, and tells.
+    // Inspecting it is allowed and shows a note.
     const calo::DatasetInfo info = test::info_of(path, {.tolerant = true});
     EXPECT_EQ(info.num_showers, 2);
     EXPECT_NE(test::text_of(info.notes).find(name), std::string::npos);
     EXPECT_NE(test::text_of(info.not_read).find(name), std::string::npos);
-    // Who chooses energies leaves it out.
+    // Choosing energies excludes it.
     EXPECT_EQ(test::info_of(path, {.energies_mev = {64000}}).num_showers, 2);
   }
 }

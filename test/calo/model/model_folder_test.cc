@@ -51,7 +51,7 @@ TEST(ModelDescription, SurvivesJsonAndRefusesNonsense) {
   EXPECT_THROW(ModelDescription{.intermediate_dims = {}}.validate(), core::UsageError);
 }
 
-// What is left open of the optimisation is the architecture's own, and nothing else is changed.
+// Open fields of the optimisation have the architecture's defaults; other fields do not change.
 TEST(ModelDescription, OpenFieldsAreTheArchitecturesOwn) {
   const ModelDescription cascade = ModelDescription::from_json(nlohmann::json::object());
   EXPECT_EQ(cascade.architecture, "cascade");
@@ -75,7 +75,7 @@ TEST(ModelDescription, OpenFieldsAreTheArchitecturesOwn) {
   }
 }
 
-// What the file says in vain is named, with the name that was meant.
+// An unknown field is named together with the field that was probably meant.
 TEST(ModelDescription, NamesWhatWasMeant) {
   try {
     ModelDescription::from_json({{"latent_dims", 5}});

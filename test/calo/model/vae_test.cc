@@ -63,8 +63,8 @@ class VaeStep : public testing::TestWithParam<std::string> {};
 
 // Three steps: losses, weights and running statistics agree with plain LibTorch.
 TEST_P(VaeStep, AgreesWithAutograd) {
-  const calo::VoxelMesh mesh(
-      calo::VoxelMesh::Cylinder{.n_r = 6, .n_phi = 10, .n_z = 11});  // 660 cells: blocks and a rest
+  const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{
+      .n_r = 6, .n_phi = 10, .n_z = 11});  // 660 cells: whole blocks and a remainder
   const ModelDescription description{.intermediate_dims = {20, 9},
                                      .latent_dim = 4,
                                      .out_activation = GetParam(),
@@ -126,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(Outputs, VaeStep, testing::Values("sigmoid", "relu", "s
 
 class TorchStep : public testing::TestWithParam<std::string> {};
 
-// The step for a GPU, run on the CPU, learns what the fused step learns; also after its state was set anew.
+// The step for a GPU, run on the CPU, learns the same as the fused step, also after setting its state.
 TEST_P(TorchStep, AgreesWithTheFusedStep) {
   const calo::VoxelMesh mesh(calo::VoxelMesh::Cylinder{.n_r = 6, .n_phi = 10, .n_z = 11});
   ModelDescription description{.intermediate_dims = {20, 9},
@@ -149,7 +149,7 @@ TEST_P(TorchStep, AgreesWithTheFusedStep) {
   std::iota(batch.begin(), batch.end(), 0u);
   calo::Optimizer optimizer(description);
   for (std::int64_t step = 1; step <= 4; ++step) {
-    // rmsprop and adam divide by gradients that are almost zero: only small steps stay comparable.
+    // rmsprop and adam divide by gradients that are almost zero: only small steps are comparable.
     optimizer.begin_step(step, 1e-5);
     const calo::Loss ours = fused->train_step({.showers = showers, .indices = batch},
                                               static_cast<std::uint64_t>(step), optimizer);
@@ -171,7 +171,7 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, TorchStep, testing::Values("adam", "adamw",
 
 class OptimizerStep : public testing::TestWithParam<std::string> {};
 
-// The same gradients to ours and to torch::optim, ten steps.
+// Ten steps of calopipe's optimiser and torch::optim with the same gradients.
 TEST_P(OptimizerStep, AgreesWithTorchOptim) {
   const std::string name = GetParam();
   const bool has_momentum = name == "sgd" || name == "rmsprop";

@@ -55,7 +55,7 @@ TEST(Cascade, GradientsEqualFiniteDifferences) {
       pool);
   calo::Optimizer adam(description);
   for (int step = 1; step <= 30;
-       ++step) {  // away from the first outputs, which do not depend on the features
+       ++step) {  // away from the initial outputs, which do not depend on the features
     adam.begin_step(step, 5e-3);
     model->train_step({.showers = showers, .indices = all}, 0, adam);
   }
@@ -111,7 +111,8 @@ TEST(Cascade, LearnsAndRepeatsItselfToTheBit) {
   }
 }
 
-// Geant4's showers on the mesh of Par04, 50 cells in phi and 18 rings; a quarter of them only judges.
+// Geant4's showers on the mesh of Par04, 50 cells in phi and 18 rings; a quarter of them is for evaluation
+// only.
 TEST(Cascade, LikelihoodOfHeldOutGeant4ShowersGrows) {
   core::ThreadPool pool(2);
   const auto reader = calo::ShowerReader::open("data/mlfastsim", {.energies_mev = {1000, 4000}}, pool);
@@ -242,7 +243,8 @@ TEST(Cascade, NamesWhatIsWrong) {
               HasSubstr("layer_cuts[1]"));
   EXPECT_THAT(broken([](ModelFolder& m) { m.weights["threshold_mev"].values[0] = -1; }),
               HasSubstr("threshold_mev"));
-  EXPECT_THAT(broken([](ModelFolder& m) { m.description.cascade_width = 32; }), HasSubstr("another shape"));
+  EXPECT_THAT(broken([](ModelFolder& m) { m.description.cascade_width = 32; }),
+              HasSubstr("does not have the shape"));
   core::ThreadPool pool(1);
   const auto make = [&](const ModelFolder& m) {
     return message_of([&] {
@@ -258,7 +260,8 @@ TEST(Cascade, NamesWhatIsWrong) {
   const calo::Transform of_layered = test::toy_transform(layered);
   EXPECT_THAT(message_of([&] { calo::cascade_shape(small_cascade(), of_layered); }),
               HasSubstr("regular cylinder"));
-  EXPECT_THAT(message_of([&] { calo::architecture("cascade").device("cuda"); }), HasSubstr("CPU only"));
+  EXPECT_THAT(message_of([&] { calo::architecture("cascade").device("cuda"); }),
+              HasSubstr("only be trained on the CPU"));
   const VoxelMesh mesh = test::uneven_mesh();
   Showers noisy = test::toy_showers(mesh, 20, 1);
   noisy.energies_mev[7] = 1e-12f;

@@ -1,4 +1,4 @@
-// An architecture of one's own, as doc/add-a-model.md tells: from the interface to showers and an ONNX file.
+// A new architecture, as in doc/add-a-model.md, from the interface to showers and an ONNX file.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,8 +19,8 @@ namespace {
 
 using calo::Parameter;
 
-// Energy of a cell = incident energy x the mean fraction of the cell x exp(spread x noise), with one number
-// of noise for the shower: about the least that can be called a generator.
+// Energy of a cell = incident energy x the mean fraction of the cell x exp(spread x noise), with one random
+// number per shower: a minimal generator.
 class ScaledMean : public calo::TrainableModel {
  public:
   ScaledMean(std::int64_t cells, std::uint64_t seed) {
@@ -56,7 +56,7 @@ class ScaledMean : public calo::TrainableModel {
   }
 
  private:
-  // Squared error of the cells, and the likelihood of a normal of ln(response).
+  // Squared error of the cells, and the likelihood of a normal distribution of ln(response).
   calo::Loss pass(const calo::Batch& batch, std::vector<float>* mean_gradient,
                   std::vector<float>* spread_gradient) {
     const calo::Showers& showers = batch.showers;
@@ -133,7 +133,7 @@ TEST(OwnModel, IsTrainedStoredGeneratedAndConverted) {
   EXPECT_THAT(calo::ModelDescription::known_architectures(),
               testing::ElementsAre("cascade", "scaled-mean", "vae"));
 
-  // Trained as `calopipe train` does.
+  // Trained like `calopipe train`.
   calo::ModelDescription open = calo::ModelDescription::unsaid();
   open.architecture = "scaled-mean";
   const calo::ModelDescription description = open.resolved();
@@ -146,14 +146,14 @@ TEST(OwnModel, IsTrainedStoredGeneratedAndConverted) {
   EXPECT_LT(result.history.back().loss, result.history.front().loss);
   EXPECT_TRUE(result.history.back().parts.contains("response"));
 
-  // Stored, and read again with its shapes checked.
+  // Stored, and read back with its shapes checked.
   const test::TempFolder folder;
   const calo::ModelFolder model{
       .description = description, .transform = test::toy_transform(mesh), .weights = result.weights};
   calo::write_model(folder.path(), model);
   EXPECT_EQ(calo::read_model(folder.path()).weights.at("mean").values, model.weights.at("mean").values);
 
-  // Generated: the mean response is that of the showers that it learnt from.
+  // Generated: the mean response is that of the training showers.
   calo::ShowerSource source = calo::ShowerSource::open(folder.path());
   calo::Showers made;
   std::vector<calo::Conditions> conditions(showers.conditions.begin(), showers.conditions.end());
@@ -169,7 +169,7 @@ TEST(OwnModel, IsTrainedStoredGeneratedAndConverted) {
   };
   EXPECT_NEAR(mean_log_response(made), mean_log_response(showers), 0.05);
 
-  // Converted in every contract, each checked against reference_mev().
+  // Converted for every contract, each checked against reference_mev().
   for (const calo::Contract contract :
        {calo::Contract::kPlain, calo::Contract::kPar04Vae, calo::Contract::kPar04CaloDit}) {
     const auto report = calo::convert(model, {.contract = contract}, folder / "model.onnx");
@@ -177,7 +177,7 @@ TEST(OwnModel, IsTrainedStoredGeneratedAndConverted) {
   }
 }
 
-// The names that a model description may have are the architectures that there are.
+// A model description allows exactly the names of the existing architectures.
 TEST(Architectures, AreThoseOfTheDescription) {
   std::vector<std::string> names;
   for (const calo::Architecture* one : calo::architectures()) names.push_back(one->name());

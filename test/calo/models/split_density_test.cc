@@ -17,7 +17,7 @@ using O = calo::cascade::SplitOutputs;
 constexpr float kThreshold = 0.02f;
 constexpr int kRings = 3;
 
-// Outputs as a trained network makes them: broad and narrow components, none with a negligible weight.
+// Outputs like those of a trained network: broad and narrow components, all with a significant weight.
 std::vector<float> random_outputs(core::Philox& random) {
   std::vector<float> out(O::kMost);
   for (float& value : out) value = 0.7f * random.normal();
@@ -84,7 +84,7 @@ TEST(SplitDensity, GradientsEqualFiniteDifferences) {
         out[k] = before;
         return value;
       };
-      // Of fourth order, so that narrow components do not spoil it.
+      // Difference of fourth order, so that narrow components are accurate enough.
       const double expected =
           (8 * (at(kStep) - at(-kStep)) - (at(2 * kStep) - at(-2 * kStep))) / (12 * kStep);
       EXPECT_NEAR(gradient[k], expected, 2e-3 + 5e-3 * std::abs(expected))
@@ -177,7 +177,7 @@ TEST(SplitDensity, DrawnSplitsFollowTheDensity) {
         bin = static_cast<std::size_t>((u - kFrom) / kWidth);
       ++found[bin];
     }
-    // Parts under the threshold went over to the other side: no more than the density has out there.
+    // Parts below the threshold moved to the other side: no more than the density has beyond the bins.
     const double moved = found[kBins] + found[kBins + 1] - expected[kBins] - expected[kBins + 1];
     EXPECT_LT(moved, expected[kBins + 2] + 5 * std::sqrt(expected[kBins] + expected[kBins + 1]));
     double chi_squared = 0;
@@ -199,7 +199,7 @@ TEST(SplitDensity, SmallerPartUnderTheThresholdJoinsTheLarger) {
   out[O::kLogWidth] = -4.5f;  // narrow
   for (const float centre : {-3.0f, 3.0f}) {
     out[O::kCentre] = centre;
-    const float energy = 10 * kThreshold;  // a 20th of it is under the threshold
+    const float energy = 10 * kThreshold;  // a 20th of it is below the threshold
     const Parts parts = calo::cascade::draw_split(out.data(), energy, kThreshold, nullptr, 0, {});
     EXPECT_EQ(centre < 0 ? parts.b_mev : parts.a_mev, energy);
     EXPECT_EQ(centre < 0 ? parts.a_mev : parts.b_mev, 0);

@@ -65,7 +65,7 @@ TEST(LayerTree, CutsWhereHalfTheEnergyIsAndRefusesOthers) {
   EXPECT_THROW(calo::cascade::Frame::tree_of(std::vector<float>{2.5f}, 9), core::InputError);
 }
 
-// The splits of a shower share its energy out without loss, and its cells come out of them.
+// The splits of a shower divide its energy without loss and give its cells.
 TEST(Teacher, SplitsOfAShowerGiveTheShower) {
   for (const VoxelMesh& mesh : {test::uneven_mesh(), test::small_mesh()}) {
     const Showers showers = test::toy_showers(mesh, 10, 4);
@@ -101,13 +101,13 @@ TEST(Teacher, SplitsOfAShowerGiveTheShower) {
                          ++cells;
                          found += part;
                        }
-                     // One number more than the network has: a walk that writes beyond its row is seen.
+                     // One more number than the network needs, to detect a walk that writes beyond its row.
                      rows.emplace_back(static_cast<std::size_t>(nets[split.net].inputs) + 1, -77.0f);
                      return rows.back().data();
                    });
       for (const auto& row : rows) {
         EXPECT_EQ(row.back(), -77.0f);
-        EXPECT_NE(row[row.size() - 2], -77.0f);  // and one that leaves something out
+        EXPECT_NE(row[row.size() - 2], -77.0f);  // detects a walk that omits a number
         for (const float x : row) EXPECT_TRUE(std::isfinite(x));
       }
       if (c.n_phi == 7) continue;  // some cells are made one level earlier
@@ -117,7 +117,7 @@ TEST(Teacher, SplitsOfAShowerGiveTheShower) {
   }
 }
 
-// Layers, rings and every level of phi have the same energy, to rounding, with parts drawn at random.
+// Layers, rings and every level of phi have the same energy, within rounding, if parts are drawn at random.
 TEST(Walks, EveryLevelHasTheEnergyOfTheShower) {
   for (const VoxelMesh& mesh : {test::uneven_mesh(), test::small_mesh()}) {
     const VoxelMesh::Cylinder& c = mesh.cylinder();

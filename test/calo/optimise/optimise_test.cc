@@ -21,7 +21,7 @@ namespace {
 using calo::infer::Generator;
 using calo::infer::Precision;
 
-// Large enough that its last layer is narrowed: 4400 cells of 30 inputs.
+// Large enough for a narrowed last layer: 4400 cells of 30 inputs.
 calo::ModelFolder model_of(calo::VoxelMesh::Cylinder cylinder = {.n_r = 8, .n_phi = 25, .n_z = 22}) {
   return test::random_model({.intermediate_dims = {30, 11}, .latent_dim = 4},
                             {.mesh = calo::VoxelMesh(cylinder),
@@ -99,7 +99,7 @@ TEST_F(Optimise, StoredWeightsAreFloatsWhereTheyAreWanted) {
     const std::vector<float> plain =
         showers_of(Generator::load(folder_ / "narrow.onnx", {.precision = Precision::kFp32, .fuse = false}));
     for (std::size_t i = 0; i < floats.size(); ++i)
-      ASSERT_NEAR(fused[i], plain[i], 2e-5f * plain[i]);  // DequantizeLinear and Cast by the interpreter
+      ASSERT_NEAR(fused[i], plain[i], 2e-5f * plain[i]);  // the interpreter's DequantizeLinear and Cast
     EXPECT_NEAR(sum(fused) / sum(floats), 1, 0.02);
     EXPECT_NE(fused, floats);
   }
@@ -112,7 +112,7 @@ TEST_F(Optimise, OnnxAndOnnxruntimeTakeWhatItWrites) {
     const auto file = folder_ / (std::string(to_string(precision)) + ".onnx");
     core::write_file(file, calo::for_precision(bytes, precision, true));
     const Generator generator = Generator::load(file, {.precision = Precision::kFp32});
-    // One shower under a latent of zeros, by the runtime and by the engine.
+    // One shower for a latent of zeros, from the runtime and from the engine.
     std::vector<float> latent(4, 0.0f), energy = {5000}, theta = {1.5f}, geometry = {0, 1};
     const std::int64_t shape[][2] = {{1, 4}, {1, 1}, {1, 1}, {1, 2}};
     const std::vector<float>* values[] = {&latent, &energy, &theta, &geometry};
@@ -177,7 +177,7 @@ TEST_F(Optimise, BadInputLeavesNothingBehind) {
     EXPECT_THAT(entry.path().filename().string(), testing::AnyOf("model.onnx", "full.h5"));
 }
 
-// The same seed gives the same showers, whether the model is a folder or a file.
+// The same seed gives the same showers from a model folder and from its file.
 TEST_F(Optimise, FilesGenerateWhatFoldersGenerate) {
   const calo::GenerateOptions options{.geometry = "SiW",
                                       .energies_gev = {3, 30},
@@ -199,7 +199,7 @@ TEST_F(Optimise, FilesGenerateWhatFoldersGenerate) {
     for (std::size_t i = 0; i < a.size(); ++i) {
       a.to_dense(i, left);
       b.to_dense(i, right);
-      // In a file normalisation is part of the weights, which are rounded otherwise then.
+      // In a file, normalisation is part of the weights, which therefore round differently.
       EXPECT_NEAR(sum(left) / sum(right), 1, precision == Precision::kFp32 ? 1e-5 : 0.02)
           << to_string(precision);
       for (std::size_t cell = 0; cell < left.size() && precision == Precision::kFp32; ++cell)

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-// As JSON shows it.
+// Number in JSON.
 std::string shown(double mev) {
   return json(calo::energy_gev(mev)).dump();
 }
@@ -27,7 +27,7 @@ TEST(Energy, InGevIsTheShortestNumberThatNamesIt) {
   EXPECT_EQ(shown(0), "0.0");
   EXPECT_EQ(shown(-2000), "-2.0");
   EXPECT_EQ(shown(1e12), "1000000000.0");
-  EXPECT_EQ(shown(1234.56789012345), "1.23456789012345");  // no float32: a mean
+  EXPECT_EQ(shown(1234.56789012345), "1.23456789012345");  // a mean that is not a float32
   EXPECT_TRUE(std::isnan(calo::energy_gev(std::numeric_limits<double>::quiet_NaN())));
 }
 
@@ -38,7 +38,7 @@ TEST(Energy, TextTellsEnergiesApartButNotTheirRounding) {
   EXPECT_EQ(calo::energy_text(299.99997f / 1000.0), "0.3");
   EXPECT_EQ(calo::energy_text(0.0), "0");
   EXPECT_NE(calo::energy_text(4194.304), calo::energy_text(4194.301));
-  // What six digits tell is told by six.
+  // Six digits are used if they suffice.
   for (const double gev : {0.001, 0.065536, 1.0, 10.5, 999.999, 1024.0, 123456.0})
     EXPECT_EQ(calo::energy_text(gev), fmt::format("{:.6g}", gev));
 }

@@ -84,7 +84,7 @@ TEST(Trainer, StopsEarlyWithoutGain) {
   ModelDescription description = small_description();
   description.early_stop = true;
   description.patience = 2;
-  description.min_delta = 1e6;  // nothing is a gain after the first epoch
+  description.min_delta = 1e6;  // nothing is an improvement after the first epoch
   const TrainResult result = train(description);
   EXPECT_TRUE(result.stopped_early);
   EXPECT_EQ(result.history.size(), 3u);
@@ -110,7 +110,7 @@ TEST(Trainer, NamesTheEpochInWhichTheLossDiverged) {
   description.batch_norm = false;
   description.epochs = 50;
   EXPECT_THROW(train(description), core::InputError);
-  // The loss of the only step is that of the first weights: what the step broke, only the validation shows.
+  // The loss of the only step is that of the initial weights: only the validation shows that the step failed.
   description.optimizer = "adam";
   description.epochs = 1;
   description.batch_size = 100;
@@ -144,7 +144,7 @@ TEST(Logs, TensorBoardReadsThem) {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   };
   const double begin = now();
-  // Interrupted after its first epoch and resumed: the times of that epoch stay.
+  // Interrupted after its first epoch and resumed: the times of that epoch are kept.
   core::set_interrupt(true);
   EXPECT_THROW(train(small_description(), {.checkpoint_folder = folder / "checkpoints"}), core::Interrupted);
   core::set_interrupt(false);

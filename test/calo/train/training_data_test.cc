@@ -20,7 +20,7 @@ using calo::TrainingData;
 
 constexpr std::size_t kShowers = 700;
 
-// Showers in a file, and TrainingData that may hold a small part of them.
+// Showers in a file, and TrainingData that can only keep a small part of them in memory.
 class Streamed : public testing::Test {
  protected:
   Streamed() : showers_(test::random_showers(test::small_mesh(), kShowers, 3)) {
@@ -74,7 +74,7 @@ TEST_F(Streamed, EachWantedShowerComesOnceInAnEpochWithItsNumberAndItsCells) {
   }
   EXPECT_NE(orders[0], orders[1]);
   EXPECT_EQ(orders[0], orders[2]);
-  // Neighbours in the file are no neighbours in the training.
+  // Neighbours in the file are not neighbours in the training.
   std::size_t neighbours = 0;
   for (std::size_t i = 1; i < orders[0].size(); ++i) neighbours += orders[0][i] == orders[0][i - 1] + 1;
   EXPECT_LT(neighbours, orders[0].size() / 10);
@@ -119,7 +119,7 @@ calo::TrainResult train(const TrainingData& data, const calo::TrainOptions& opti
                      options, pool);
 }
 
-// Interrupted again and again within its epochs, a training ends with the same weights.
+// A training that is repeatedly interrupted within its epochs ends with the same weights.
 TEST_F(Streamed, AResumedTrainingHasTheSameWeights) {
   const TrainingData data = streamed();
   const calo::TrainResult unbroken = train(data, {});
@@ -152,7 +152,7 @@ TEST_F(Streamed, ATrainingIsNotResumedWithAnotherLimit) {
   }
 }
 
-// Reading from the file changes the order of the showers, and nothing else.
+// Reading from the file changes only the order of the showers.
 TEST_F(Streamed, LossesAgreeWithThoseOfShowersInMemory) {
   const calo::TrainResult in_memory = train(TrainingData(showers_), {}), streaming = train(streamed(), {});
   for (std::size_t i = 0; i < 3; ++i)

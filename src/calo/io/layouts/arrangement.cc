@@ -18,7 +18,7 @@ using Shape = std::vector<hsize_t>;
 
 constexpr std::uint64_t kMaxCells = std::uint64_t{1} << 31;
 
-// Cells along the axes, in their order.
+// Numbers of cells along the axes, in their order.
 std::array<hsize_t, 3> extents(const VoxelMesh::Cylinder& cylinder, const Axes& axes) {
   std::array<hsize_t, 3> result{};
   for (std::size_t i = 0; i < 3; ++i)
@@ -37,7 +37,7 @@ VoxelMesh::Cylinder cylinder_of(const Shape& shape, const Axes& axes) {
   return cylinder;
 }
 
-// Whether the dimensions of a row are these extents, alone or with neighbours put together, and ones.
+// True if the dimensions of a row are these extents, except for merged neighbours and dimensions of 1.
 bool holds(const Shape& row, const std::array<hsize_t, 3>& extent) {
   std::size_t next = 0;
   for (const hsize_t dimension : row) {
@@ -62,7 +62,7 @@ std::vector<Axes> all_orders() {
   return orders;
 }
 
-// "give --axes layer,phi,r": the orders in which a row has these cells; empty if it has them in none.
+// "give --axes layer,phi,r": the orders in which a row has these cells; empty if there is none.
 std::string axes_hint(const Shape& row, const VoxelMesh::Cylinder& cylinder) {
   std::vector<std::string> fitting;
   for (const Axes& axes : all_orders())
@@ -80,7 +80,7 @@ bool same_cells(const VoxelMesh::Cylinder& a, const VoxelMesh::Cylinder& b) {
   return a.n_r == b.n_r && a.n_phi == b.n_phi && a.n_z == b.n_z;
 }
 
-// The readout's outer radius and depth are the detector's; fewer cells are larger ones.
+// The outer radius and depth of the readout are the detector's: with fewer cells, cells are larger.
 VoxelMesh with_sizes_of(const std::string& geometry, VoxelMesh::Cylinder cylinder) {
   const VoxelMesh detector = named_mesh(geometry == "SciPb" ? "SciPb" : "SiW");
   const VoxelMesh::Cylinder& sizes = detector.cylinder();
@@ -89,7 +89,7 @@ VoxelMesh with_sizes_of(const std::string& geometry, VoxelMesh::Cylinder cylinde
   return VoxelMesh(cylinder);
 }
 
-// The mesh of this number of cells, where only one is known.
+// The mesh with this number of cells, if only one is known.
 std::optional<VoxelMesh> known_mesh(std::uint64_t cells, const std::string& geometry) {
   if (auto layered = mesh_of_cells(cells)) return layered;
   for (const VoxelMesh::Cylinder& cylinder : known_cylinders())
@@ -116,18 +116,20 @@ class Arranger {
     row_.assign(shape.begin() + 1, shape.end());
     for (const hsize_t dimension : row_)
       if (dimension == 0 || dimension >= kMaxCells || (cells_ *= dimension) >= kMaxCells)
-        file.fail_reading(dataset, fmt::format("has an impossible shape: {} cells a shower", text_of(row_)));
+        file.fail_reading(dataset,
+                          fmt::format("has an impossible shape: {} cells per shower", text_of(row_)));
     if (const auto own = mesh_of_attribute()) {
       take(options.mesh_beside(*own, file.path(), dataset), "the file's attribute mesh");
     } else if (const auto given = options.given_mesh(cells_, file.path(), dataset)) {
-      take(*given, "the mesh given");
+      take(*given, "the given mesh");
     } else {
       take_from_shape();
     }
     order_cells();
     const auto wide = std::count_if(row_.begin(), row_.end(), [](hsize_t n) { return n > 1; });
     if (!asked_ && axes_of_layout == kRPhiZ && result_.mesh.is_cylinder() && wide < 2 && cells_ > 1)
-      result_.notes.push_back(fmt::format("is flat; its cells are taken in the order {}", to_string(axes_)));
+      result_.notes.push_back(
+          fmt::format("is flat: assuming that its cells are in the order {}", to_string(axes_)));
   }
 
   Arrangement result() { return std::move(result_); }
@@ -137,7 +139,7 @@ class Arranger {
     throw core::InputError({.message = message, .file = file_.path(), .field = dataset_, .hint = hint});
   }
   [[noreturn]] void fail_rank(std::size_t rank) const {
-    fail(fmt::format("has {} dimensions, and showers have [N, cells] or [N, {}, {}, {}]", rank, name(0),
+    fail(fmt::format("has {} dimensions, but showers are [N, cells] or [N, {}, {}, {}]", rank, name(0),
                      name(1), name(2)));
   }
   std::string name(std::size_t axis) const {
@@ -145,31 +147,31 @@ class Arranger {
   }
   std::string names() const { return fmt::format("{}, {}, {}", name(0), name(1), name(2)); }
 
-  // Files that calopipe wrote say their mesh themselves.
+  // Files that calopipe wrote contain their mesh.
   std::optional<VoxelMesh> mesh_of_attribute() {
     const auto text = file_.text_attribute("mesh");
     if (!text) return std::nullopt;
     const auto json = nlohmann::json::parse(*text, nullptr, false);
     if (!json.is_object()) {
-      result_.notes.push_back(fmt::format("the attribute mesh, \"{}\", is not read", text->substr(0, 80)));
+      result_.notes.push_back(fmt::format("the attribute mesh, \"{}\", is ignored", text->substr(0, 80)));
       return std::nullopt;
     }
     return core::in_file(file_.path(), [&] { return VoxelMesh::from_json(json); });
   }
 
-  // A mesh that somebody says.
+  // Uses a mesh that the file or the user states.
   void take(const VoxelMesh& mesh, const char* source) {
     if (static_cast<std::uint64_t>(mesh.num_cells()) != cells_)
-      fail(fmt::format("has {} cells a shower, and {} has {}", cells_, source, mesh.num_cells()));
+      fail(fmt::format("has {} cells per shower, but {} has {}", cells_, source, mesh.num_cells()));
     if (mesh.is_cylinder()) {
       if (!holds(row_, extents(mesh.cylinder(), axes_)))
-        fail(fmt::format("is {} ({}), and {} is {}", text_of(row_), names(), source, mesh.to_string()),
+        fail(fmt::format("is {} ({}), but {} is {}", text_of(row_), names(), source, mesh.to_string()),
              axes_hint(row_, mesh.cylinder()));
     } else if (std::count_if(row_.begin(), row_.end(), [](hsize_t n) { return n > 1; }) > 1) {
-      fail(fmt::format("is {}, and the layers of {} differ: its showers are [N, cells]", text_of(row_),
-                       source));
+      fail(fmt::format("is {}, but the layers of {} differ, so that showers must be [N, cells]",
+                       text_of(row_), source));
     } else if (asked_ && axes_ != kZPhiR) {
-      throw core::UsageError({.message = "a mesh whose layers differ has the order layer,phi,r",
+      throw core::UsageError({.message = "must be layer,phi,r for a mesh whose layers differ",
                               .file = file_.path(),
                               .field = "axes"});
     }
@@ -185,24 +187,24 @@ class Arranger {
       for (const VoxelMesh::Cylinder& other : known_cylinders())
         if (const std::string hint = axes_hint(row, other); !known && !asked_ && !hint.empty())
           fail(fmt::format(
-                   "is {} ({}), which is no known mesh, and would be one with the axes in another order",
+                   "is {} ({}), which is not a known mesh, but would be one with another order of axes",
                    text_of(row), names()),
-               hint + fmt::format(", or --axes {} where it is meant so", to_string(axes_)));
+               hint + fmt::format(", or --axes {} if it is correct", to_string(axes_)));
       if (!known)
         result_.notes.push_back(fmt::format(
-            "the mesh {} x {} x {} (r, phi, z) is none that is known{}; the size of its cells is a guess",
-            cylinder.n_r, cylinder.n_phi, cylinder.n_z, asked_ ? "" : ": are the axes right? give --axes"));
+            "the mesh {} x {} x {} (r, phi, z) is unknown{}; the size of its cells is a guess", cylinder.n_r,
+            cylinder.n_phi, cylinder.n_z, asked_ ? "" : ": are the axes right? give --axes"));
       result_.mesh = with_sizes_of(geometry_, cylinder);
       return;
     }
     const auto mesh = known_mesh(cells_, geometry_);
     if (!mesh)
-      fail(fmt::format("has {} cells a shower, which is no known mesh", cells_),
+      fail(fmt::format("has {} cells per shower, which is not a known mesh", cells_),
            "give the mesh, for example by --binning FILE.xml");
-    take(*mesh, "the mesh of so many cells");
+    take(*mesh, "the known mesh with this number of cells");
   }
 
-  // The dimensions of a row without one of length 1 (a channel) before or behind.
+  // Dimensions of a row without a first or last one of length 1 (a channel).
   Shape without_channel() const {
     Shape row = row_;
     if (row.size() == 4 || row.size() == 2) {

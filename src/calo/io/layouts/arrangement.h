@@ -11,20 +11,20 @@
 
 namespace calo::layouts {
 
-/// How the cells of a dense dataset lie in a mesh.
+/// Arrangement of a dense dataset's cells in a mesh.
 struct Arrangement {
   VoxelMesh mesh;
-  std::vector<std::uint32_t> cell_of;  ///< canonical cell of each place in a row; empty = the same order
-  std::vector<std::string> notes;      ///< what is odd about it
+  std::vector<std::uint32_t> cell_of;  ///< canonical cell of each index in a row; empty = the same order
+  std::vector<std::string> notes;      ///< remarks on unusual properties
 };
 
-/// Finds the mesh and the order of the cells of `[N, …]`: flat, in one axis a dimension, or with neighbouring
-/// axes put together ([N, layer, alpha * r]); axes of length 1 beside them (channels) are passed over.
+/// Finds the mesh and the order of the cells of `[N, …]`: flat, one dimension for each axis, or merged
+/// neighbouring axes ([N, layer, alpha * r]). Axes of length 1 (channels) are ignored.
 ///
-/// The mesh is the file's attribute `mesh` (with the sizes that the user gives); or the user's; or the one
-/// known of so many cells; or that of the shape, with the cell sizes that the geometry has in Par04. The
-/// order of the axes is the user's (ReadOptions::axes), or the layout's. A shape that would be a known mesh
-/// in another order of axes is refused: nobody would notice the mistake.
+/// The mesh is the file's attribute `mesh` (with the sizes that the user gives), or the user's, or the known
+/// mesh with this number of cells, or that of the shape, with Par04's cell sizes for the geometry. The order
+/// of the axes is the user's (ReadOptions::axes) or the layout's. A shape that would be a known mesh with
+/// another order of axes is rejected, because nobody would notice the mistake.
 /// @throws core::InputError if shape, mesh and axes do not fit together; core::UsageError for axes
 Arrangement arrange(const hdf5::File& file, const std::string& dataset, const std::string& geometry,
                     const ReadOptions& options, const Axes& axes_of_layout);

@@ -19,12 +19,12 @@ std::string geometry_of(const File& file, const ReadOptions& options, const std:
   const std::string& said = attribute.empty() ? name_says : attribute;
   if (!attribute.empty() && !name_says.empty() && attribute != name_says && options.geometry.empty())
     notes.push_back({.file = file.path(),
-                     .text = fmt::format("its attribute geometry says {}, which is taken, and its name {}",
+                     .text = fmt::format("its attribute geometry is {}, which is used, but its name says {}",
                                          attribute, name_says)});
   if (options.geometry.empty()) return said.empty() ? "unknown" : said;
   if (!said.empty() && said != options.geometry)
     notes.push_back({.file = file.path(),
-                     .text = fmt::format("the geometry given, {}, is taken instead of the file's, {}",
+                     .text = fmt::format("the given geometry, {}, is used instead of the file's, {}",
                                          options.geometry, said)});
   return options.geometry;
 }
@@ -34,7 +34,7 @@ std::vector<float> read_column(const File& file, const std::string& name, std::s
   const bool one_each = !shape.empty() && shape[0] == rows &&
                         std::all_of(shape.begin() + 1, shape.end(), [](hsize_t n) { return n == 1; });
   if (!one_each)
-    file.fail_reading(name, fmt::format("has the shape [{}], and there are {} showers: it must have one "
+    file.fail_reading(name, fmt::format("has the shape [{}] for {} showers: it must have one "
                                         "number for each",
                                         fmt::join(shape, ", "), rows));
   return file.read_floats(name);

@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 using core::StagedOutput;
 
-// Par04 and CaloChallenge: one file, dense cells and columns of conditions.
+// Writer for Par04 and CaloChallenge: one file, dense cells and columns of conditions.
 class ArrayWriter final : public ShowerWriter {
  public:
   ArrayWriter(const fs::path& path, const WriteOptions& options, bool flat, core::ThreadPool& pool)
@@ -60,7 +60,7 @@ class ArrayWriter final : public ShowerWriter {
     };
     if (flat_) {
       column("incident_energies", energy_, {1});
-      // The CaloChallenge knows particles across the axis only; others would be lost without their angles.
+      // The CaloChallenge has only particles along the axis; others need their angles.
       const auto differs = [](const std::vector<float>& angles, double from) {
         return std::any_of(angles.begin(), angles.end(),
                            [&](float angle) { return std::abs(angle - from) > 1e-6; });

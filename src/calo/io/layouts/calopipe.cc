@@ -19,20 +19,20 @@ bool matches(const File& file) {
 nlohmann::json json_attribute(const File& file, const char* name) {
   const auto text = file.text_attribute(name);
   nlohmann::json json = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
-  if (!text || json.is_discarded()) file.fail_reading(name, "attribute is missing or no JSON");
+  if (!text || json.is_discarded()) file.fail_reading(name, "attribute is missing or is not JSON");
   return json;
 }
 
 Content open(const File& file, const ReadOptions& options) {
   const double version = file.number_attribute("format_version").value_or(0);
   if (version != 1)
-    file.fail_reading("format_version", fmt::format("is {}, and this program reads 1", version));
+    file.fail_reading("format_version", fmt::format("is {}, but this program reads 1", version));
   Content content;
   Rows rows{
       .dataset = "cells",
       .mesh = options.mesh_beside(VoxelMesh::from_json(json_attribute(file, "mesh")), file.path(), "cells")};
   for (const auto& name : json_attribute(file, "geometries")) {
-    if (!name.is_string()) file.fail_reading("geometries", "attribute is no list of names");
+    if (!name.is_string()) file.fail_reading("geometries", "attribute is not a list of names");
     content.geometries.push_back(name.get<std::string>());
     if (content.geometries.back() == "unknown" && !options.geometry.empty())
       content.geometries.back() = options.geometry;
@@ -54,11 +54,11 @@ Content open(const File& file, const ReadOptions& options) {
   const auto hits = file.shape("cells");
   if (hits.size() != 1 || file.shape("energies") != hits || rows.offsets.front() != 0 ||
       rows.offsets.back() != hits[0] || !std::is_sorted(rows.offsets.begin(), rows.offsets.end()))
-    file.fail_reading("offsets", "does not fit the cells");
+    file.fail_reading("offsets", "does not match the cells");
   rows.conditions.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     if (geometry[i] >= content.geometries.size())
-      file.fail_reading("geometry", "names a geometry that is not listed");
+      file.fail_reading("geometry", "has an index outside the list of geometries");
     rows.conditions[i] = {.incident_energy_mev = energy[i],
                           .theta_rad = theta[i],
                           .phi_rad = phi[i],
@@ -76,7 +76,7 @@ Content open(const File& file, const ReadOptions& options) {
 const ShowerLayout kCalopipe{.layout = Layout::kCalopipe,
                              .matches = matches,
                              .open = open,
-                             .check = [](const Wanted&) {},  // it holds everything
+                             .check = [](const Wanted&) {},  // this layout can store all showers
                              .create = create_calopipe};
 
 }  // namespace calo::layouts

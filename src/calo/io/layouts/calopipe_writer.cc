@@ -22,7 +22,7 @@ class CalopipeWriter final : public ShowerWriter {
   }
 
   void append(const Showers& showers) override {
-    // Only the translation of geometry names is kept here, not the hits.
+    // Only keeps the translated names of geometries, not the hits.
     Showers conditions(showers.num_cells(), showers.geometries);
     for (const Conditions& condition : showers.conditions) conditions.append(condition, {}, {});
     geometries_.append(conditions, 0, conditions.size());

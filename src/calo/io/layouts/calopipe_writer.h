@@ -7,7 +7,7 @@
 
 namespace calo::layouts {
 
-/// One sparse file in calopipe's own layout (doc/formats.md).
+/// Writer of a sparse file in calopipe's own layout (doc/formats.md).
 std::unique_ptr<ShowerWriter> create_calopipe(const std::filesystem::path& path, const WriteOptions& options,
                                               core::ThreadPool& pool);
 

@@ -23,9 +23,9 @@ void Wanted::lose(Droppable what, const std::string& message, const std::string&
 
 void require_regular_mesh(const Wanted& wanted) {
   if (!wanted.info.mesh.is_cylinder())
-    wanted.refuse(
-        fmt::format("holds regular meshes [r, phi, z], and there is {}", wanted.info.mesh.to_string()),
-        "choose the layout calochallenge or calopipe");
+    wanted.refuse(fmt::format("can only store regular meshes [r, phi, z], but the showers have {}",
+                              wanted.info.mesh.to_string()),
+                  "choose the layout calochallenge or calopipe");
 }
 
 void require_one_geometry(const Wanted& wanted, const std::string& layouts) {
@@ -35,7 +35,8 @@ void require_one_geometry(const Wanted& wanted, const std::string& layouts) {
     names.insert(wanted.info.geometries.at(condition.geometry));
   if (names.size() > 1)
     wanted.lose(Droppable::kGeometry,
-                fmt::format("holds one geometry a file, and there are {}", fmt::join(names, ", ")), layouts);
+                fmt::format("stores one geometry per file, but the showers have {}", fmt::join(names, ", ")),
+                layouts);
 }
 
 }  // namespace calo::layouts

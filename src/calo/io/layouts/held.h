@@ -9,7 +9,7 @@
 
 namespace calo::layouts {
 
-/// Showers that are to be written in a layout, which says before anything is written whether it can hold
+/// A request to write showers in a layout. The layout checks before anything is written whether it can store
 /// them.
 struct Wanted {
   const DatasetInfo& info;
@@ -18,16 +18,17 @@ struct Wanted {
   const std::filesystem::path& out;
 
   bool may_drop(Droppable what) const { return options.drop.contains(what); }
-  /// @throws core::UsageError: the layout cannot hold something that cannot be dropped
+  /// @throws core::UsageError: the layout cannot store a property that cannot be dropped
   [[noreturn]] void refuse(const std::string& message, const std::string& hint) const;
-  /// @throws core::UsageError: the layout cannot hold something, and the user did not say that it may be
-  ///         dropped
+  /// @throws core::UsageError: the layout cannot store a property that the user did not allow to be dropped
   [[noreturn]] void lose(Droppable what, const std::string& message, const std::string& layouts) const;
 };
 
-/// For layouts with regular meshes only. @throws core::UsageError
+/// Check of layouts that have regular meshes only. @throws core::UsageError
 void require_regular_mesh(const Wanted& wanted);
-/// For files that can say only one geometry. @param layouts  that can say several  @throws core::UsageError
+/// Check of files that have only one geometry.
+/// @param layouts  names of layouts that can have several
+/// @throws core::UsageError
 void require_one_geometry(const Wanted& wanted, const std::string& layouts);
 
 }  // namespace calo::layouts

@@ -31,14 +31,14 @@ double angle_of(const File& file, const std::optional<MlFastSimName>& name, cons
   const std::optional<double> said = name ? name->angle_deg : std::nullopt;
   if (!attribute && !said)
     throw core::InputError(
-        {.message = "its name does not tell the angle" +
+        {.message = "its name does not contain the angle" +
                     (name && !name->problem.empty() ? ": " + name->problem : std::string()),
          .file = file.path(),
          .hint = "name it <GEO>_angle_<deg>.h5, or give it the attribute angle_deg"});
-  // A name may be rounded.
+  // The angle in a name may be rounded.
   if (attribute && said && !(std::abs(*attribute - *said) <= name->rounding_deg + 1e-6))
-    refuse({.message =
-                fmt::format("its name says {} degrees, and its attribute angle_deg {}", *said, *attribute),
+    refuse({.message = fmt::format("its name says {} degrees, but its attribute angle_deg says {}", *said,
+                                   *attribute),
             .file = file.path(),
             .hint = "correct one of them"},
            options, notes);
@@ -51,25 +51,25 @@ double angle_of(const File& file, const std::optional<MlFastSimName>& name, cons
   return angle_deg;
 }
 
-// Showers that would be lost because of their dataset's name. The user may leave them out by naming energies.
+// Rejects showers that would be lost because of their dataset's name, unless the user chose energies.
 void check_the_rest(const File& file, const Content& content, const ReadOptions& options,
                     std::vector<Remark>& notes) {
   if (!options.energies_mev.empty()) return;
   std::vector<std::optional<ObjectId>> read;
   for (const Rows& rows : content.rows) {
     read.push_back(id_of(file, rows.dataset));
-    // It may gather datasets of its own file.
+    // A virtual dataset may gather datasets of its own file.
     if (!virtual_sources(file, rows.dataset).empty()) return;
   }
   for (const Object& object : objects_beside(file, content.used)) {
     if (!object.looks_like_showers(static_cast<std::uint64_t>(content.rows[0].mesh.num_cells()))) continue;
     if (std::find(read.begin(), read.end(), id_of(file, object.name)) != read.end()) continue;
-    refuse(
-        {.message = fmt::format("holds {} showers by its shape, and its name is no energy", object.shape[0]),
-         .file = file.path(),
-         .field = object.name,
-         .hint = "they would be lost: name it by the energy in GeV (64, 64GeV), or choose energies"},
-        options, notes);
+    refuse({.message =
+                fmt::format("has the shape of {} showers, but its name is not an energy", object.shape[0]),
+            .file = file.path(),
+            .field = object.name,
+            .hint = "they would be lost: name it by the energy in GeV (64, 64GeV), or choose energies"},
+           options, notes);
   }
 }
 
@@ -79,7 +79,7 @@ Content open(const File& file, const ReadOptions& options) {
   const double angle_deg = angle_of(file, name, options, content.notes);
   const std::string geometry = geometry_of(file, options, name ? name->geometry : "", content.notes);
   content.geometries.push_back(geometry);
-  // Several names may say one energy ("64" and "64.0").
+  // Several names can have the same energy ("64" and "64.0").
   std::vector<std::pair<double, std::string>> energies;
   for (const std::string& dataset : file.names())
     if (const auto energy_gev = energy_gev_of(dataset)) energies.emplace_back(*energy_gev, dataset);
@@ -99,10 +99,11 @@ Content open(const File& file, const ReadOptions& options) {
     if (times.size() == rows.conditions.size()) {
       for (std::size_t i = 0; i < times.size(); ++i) rows.conditions[i].sim_time_s = times[i];
     } else if (!times.empty()) {
-      content.notes.push_back({.file = file.path(),
-                               .object = dataset,
-                               .text = fmt::format("its attribute {} has {} entries for {} showers: not read",
-                                                   kSimTime, times.size(), rows.conditions.size())});
+      content.notes.push_back(
+          {.file = file.path(),
+           .object = dataset,
+           .text = fmt::format("its attribute {} has {} entries for {} showers: it is ignored", kSimTime,
+                               times.size(), rows.conditions.size())});
     }
     content.rows.push_back(std::move(rows));
   }

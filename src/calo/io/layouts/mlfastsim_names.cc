@@ -28,7 +28,7 @@ struct Number {
   std::string_view rest;
 };
 
-// The number that a text begins with: digits, not "inf" or "nan".
+// Number at the beginning of a string: digits, not "inf" or "nan".
 std::optional<Number> number_at(std::string_view text) {
   const std::size_t sign = text.starts_with('-') ? 1 : 0;
   const std::size_t digit = text.substr(sign).starts_with('.') ? sign + 1 : sign;
@@ -65,7 +65,7 @@ void read_angle(std::string_view text, MlFastSimName& name) {
   if (unit.starts_with("mrad")) degrees = 0.18 / std::numbers::pi;
   const double angle_deg = number->value * degrees;
   if (name.angle_deg && *name.angle_deg != angle_deg) {
-    name.problem = fmt::format("it tells two angles, {} and {}", *name.angle_deg, angle_deg);
+    name.problem = fmt::format("it has two angles, {} and {}", *name.angle_deg, angle_deg);
     return;
   }
   name.angle_deg = angle_deg;

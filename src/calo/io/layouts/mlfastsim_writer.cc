@@ -20,10 +20,10 @@ namespace {
 namespace fs = std::filesystem;
 using core::StagedOutput;
 
-// HDF5 keeps an attribute in the object's header, which holds 64 KiB.
+// HDF5 stores an attribute in the object's header, whose limit is 64 KiB.
 constexpr std::size_t kMostTimes = 16000;
 
-// One geometry and one angle; else a folder for each geometry.
+// True for one file with one geometry and one angle; false for a folder for each geometry.
 bool is_one_file(const fs::path& path) {
   return path.extension() == ".h5" || path.extension() == ".hdf5";
 }
@@ -44,7 +44,8 @@ class MlFastSimWriter final : public ShowerWriter {
       const double whole = std::round(energy_gev);
       if (whole < 1 || std::abs(energy_gev - whole) > 1e-4 * whole)
         throw core::UsageError(
-            {.message = fmt::format("the layout mlfastsim holds whole GeV, and there is {} GeV", energy_gev),
+            {.message = fmt::format("the layout mlfastsim has energies in whole GeV, but a shower has {} GeV",
+                                    energy_gev),
              .field = "layout",
              .hint = "choose the layout par04, calochallenge or calopipe"});
       showers.to_dense(i, dense);
@@ -85,7 +86,7 @@ class MlFastSimWriter final : public ShowerWriter {
     auto& output = outputs_[{geometry, angle_deg}];
     if (!output) {
       if (single_ && outputs_.size() > 1)
-        throw core::UsageError({.message = "the layout mlfastsim holds one geometry and one angle a file",
+        throw core::UsageError({.message = "the layout mlfastsim has one geometry and one angle per file",
                                 .field = "out",
                                 .hint = "give a folder (a path without .h5) for several"});
       fs::path path = staged_.path();
@@ -114,7 +115,7 @@ double degrees(float theta_rad) {
   return theta_rad * 180 / std::numbers::pi;
 }
 
-// Angles in names of files have four digits after the point.
+// Angles in file names have four digits after the point.
 bool has_short_angle(float theta_rad) {
   const double rounded = std::round(degrees(theta_rad) * 1e4) / 1e4;
   return std::abs(rounded * std::numbers::pi / 180 - double{theta_rad}) < 3e-7;
@@ -126,8 +127,8 @@ void check_geometries(const Wanted& wanted) {
   for (const Conditions& condition : wanted.conditions) {
     const std::string& name = wanted.info.geometries.at(condition.geometry);
     if (name.find('/') != std::string::npos || name.starts_with('.'))
-      wanted.refuse(fmt::format("makes the geometry a folder, and \"{}\" cannot be one", name),
-                    "choose another layout, or name the geometry with --geometry");
+      wanted.refuse(fmt::format("uses the geometry as the name of a folder, but \"{}\" cannot be one", name),
+                    "choose another layout, or rename the geometry with --geometry");
   }
 }
 
@@ -135,17 +136,17 @@ void check_phi(const Wanted& wanted) {
   if (wanted.may_drop(Droppable::kPhi)) return;
   for (const Conditions& condition : wanted.conditions)
     if (condition.phi_rad != 0)
-      wanted.lose(
-          Droppable::kPhi,
-          fmt::format("does not hold phi of the incident particle, and there is {} rad", condition.phi_rad),
-          "par04, calochallenge or calopipe");
+      wanted.lose(Droppable::kPhi,
+                  fmt::format("does not store phi of the incident particle, but a shower has {} rad",
+                              condition.phi_rad),
+                  "par04, calochallenge or calopipe");
 }
 
 void check_energies(const Wanted& wanted) {
   for (const Conditions& condition : wanted.conditions) {
     const double whole = std::round(condition.incident_energy_mev / 1000.0);
     if (!(whole >= 1) || static_cast<float>(whole * 1000) != condition.incident_energy_mev)
-      wanted.refuse(fmt::format("names its datasets by whole GeV, and there is {} GeV",
+      wanted.refuse(fmt::format("names its datasets by whole GeV, but a shower has {} GeV",
                                 energy_gev(condition.incident_energy_mev)),
                     "choose the layout par04, calochallenge or calopipe");
   }
@@ -156,18 +157,19 @@ void check_short_angles(const Wanted& wanted) {
   for (const Conditions& condition : wanted.conditions) {
     if (wanted.may_drop(Droppable::kAngle)) break;
     if (!(condition.theta_rad >= 0) || degrees(condition.theta_rad) > 180.00001)
-      wanted.refuse(fmt::format("names its files by angles from 0 to 180 degrees, and there is {}",
+      wanted.refuse(fmt::format("names its files by angles from 0 to 180 degrees, but a shower has {}",
                                 degrees(condition.theta_rad)),
                     "choose the layout par04, calochallenge or calopipe");
     if (!has_short_angle(condition.theta_rad))
-      wanted.lose(Droppable::kAngle,
-                  fmt::format("has a file for each angle, named to 0.0001 degrees, and there is {} degrees",
-                              degrees(condition.theta_rad)),
-                  "par04, calochallenge or calopipe");
+      wanted.lose(
+          Droppable::kAngle,
+          fmt::format("has a file for each angle, with 4 digits after the point, but a shower has {} degrees",
+                      degrees(condition.theta_rad)),
+          "par04, calochallenge or calopipe");
     angles.insert(condition.theta_rad);
   }
   if (is_one_file(wanted.out) && angles.size() > 1)
-    wanted.lose(Droppable::kAngle, fmt::format("holds one angle a file, and there are {}", angles.size()),
+    wanted.lose(Droppable::kAngle, fmt::format("stores one angle per file, but there are {}", angles.size()),
                 "mlfastsim with a folder, par04, calochallenge or calopipe");
 }
 
@@ -187,8 +189,9 @@ void check_times(const Wanted& wanted) {
     if (times.known && times.showers > kMostTimes)
       wanted.lose(
           Droppable::kTime,
-          fmt::format("holds the times (sim_time_s) of {} showers of an energy, and there are {} of {} GeV",
-                      kMostTimes, times.showers, energy_gev(std::get<2>(key))),
+          fmt::format(
+              "stores the times (sim_time_s) of at most {} showers per energy, but there are {} with {} GeV",
+              kMostTimes, times.showers, energy_gev(std::get<2>(key))),
           "par04, calochallenge or calopipe");
 }
 

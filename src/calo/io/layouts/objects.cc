@@ -11,7 +11,7 @@ namespace {
 using hdf5::File;
 using hdf5::Handle;
 
-constexpr std::size_t kMostObjects = 10000;  // of a group
+constexpr std::size_t kMostObjects = 10000;  // limit for a group
 
 std::vector<hsize_t> shape_of(hid_t dataset) {
   const Handle space(H5Dget_space(dataset), H5Sclose);
@@ -45,11 +45,11 @@ std::string Object::to_string() const {
     case Kind::kGroup:
       return "is a group";
     case Kind::kBroken:
-      return "is a link that leads nowhere";
+      return "is a broken link";
     case Kind::kOther:
       break;
   }
-  return "is no dataset";
+  return "is not a dataset";
 }
 
 bool Object::looks_like_showers(std::uint64_t cells) const {

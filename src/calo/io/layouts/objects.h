@@ -14,23 +14,23 @@ namespace calo::layouts {
 struct Object {
   std::string name;  ///< "64", "group/64"
   enum class Kind { kDataset, kGroup, kOther, kBroken } kind = Kind::kOther;
-  std::vector<hsize_t> shape;  ///< of a dataset
+  std::vector<hsize_t> shape;  ///< shape of a dataset
 
-  /// "is a dataset of 6 x 3", "is a group of 2 objects", "is a link that leads nowhere".
+  /// "is a dataset of 6 x 3", "is a group of 2 objects", "is a broken link".
   std::string to_string() const;
-  /// Whether it could hold showers of so many cells, one a row.
+  /// True if it may contain showers with this number of cells, one per row.
   bool looks_like_showers(std::uint64_t cells) const;
 };
 
-/// Objects of the root group, by name, without those in `used`; groups are followed by the datasets below
-/// them.
+/// Objects of the root group, by name, without those in `used`. The datasets in a group follow the group.
 std::vector<Object> objects_beside(const hdf5::File& file, const std::vector<std::string>& used);
 
-/// What tells a dataset from all others, whatever links and files lead to it; as long as its file is open.
+/// Identity of a dataset, independent of links and files that lead to it; valid while its file is open.
 using ObjectId = std::pair<std::uint64_t, std::uint64_t>;
 std::optional<ObjectId> id_of(const hdf5::File& file, const std::string& dataset);
 
-/// Files that a virtual dataset gathers, as it names them ("." = its own file); empty for others.
+/// Files that a virtual dataset gathers, as they are named in it ("." = its own file); empty for other
+/// datasets.
 std::vector<std::string> virtual_sources(const hdf5::File& file, const std::string& dataset);
 
 }  // namespace calo::layouts

@@ -21,7 +21,7 @@ using hdf5::File;
 
 constexpr std::size_t kMostRemarksOfAFile = 50;
 
-// All files of a data set stay open; a process often may have 1024.
+// All files of a data set stay open; the limit of a process is often 1024.
 void allow_open_files(std::size_t count) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count + 256) return;
@@ -29,7 +29,7 @@ void allow_open_files(std::size_t count) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// What distinguishes showers of equal bytes: what a file's name says.
+// True if names of files give the same conditions: they distinguish showers of equal bytes.
 bool same_conditions(const Content& a, const Content& b) {
   if (a.geometries != b.geometries || a.rows.size() != b.rows.size()) return false;
   for (std::size_t i = 0; i < a.rows.size(); ++i) {
@@ -40,7 +40,7 @@ bool same_conditions(const Content& a, const Content& b) {
   return true;
 }
 
-// Whether two files' names say different geometries or angles.
+// True if the names of two files have different geometries or angles.
 bool named_differently(const fs::path& a, const fs::path& b) {
   const auto left = parse_file_name(a), right = parse_file_name(b);
   return left && right && (left->geometry != right->geometry || left->angle_deg != right->angle_deg);
@@ -76,8 +76,8 @@ class Opener {
     return opened;
   }
 
-  // A file that is another one again, by a link or as a copy: left out, refused, or other showers by its
-  // name.
+  // Opens a file that repeats another, as a link or a copy: it is skipped or rejected, unless its name gives
+  // other conditions.
   std::unique_ptr<OpenedFile> open_twin(const fs::path& path, const OpenedFile& first, bool same_file) {
     const std::string other = name_of(first.file);
     const Remark left_out{.file = path, .text = "is the same file as " + other};
@@ -90,7 +90,7 @@ class Opener {
     if (!same_conditions(opened->content, first.content)) {
       result_.notes.push_back(
           {.file = path,
-           .text = fmt::format("has the same content as {}, under a name that says otherwise", other)});
+           .text = fmt::format("has the same content as {}, but a name with other conditions", other)});
       aliases_.push_back(opened.get());
     } else if (same_file) {
       result_.not_read.push_back(left_out);
@@ -113,7 +113,7 @@ class Opener {
     for (const Rows& rows : content.rows) {
       check_angles(file, rows, content.notes);
       if (rows.conditions.empty())
-        content.notes.push_back({.file = file.path(), .object = rows.dataset, .text = "holds no showers"});
+        content.notes.push_back({.file = file.path(), .object = rows.dataset, .text = "contains no showers"});
     }
     std::vector<Object> rest = objects_beside(file, content.used);
     for (std::size_t i = 0; i < std::min(rest.size(), kMostRemarksOfAFile); ++i)
@@ -122,7 +122,7 @@ class Opener {
     if (rest.size() > kMostRemarksOfAFile)
       result_.not_read.push_back(
           {.file = file.path(),
-           .text = fmt::format("holds {} more objects", rest.size() - kMostRemarksOfAFile)});
+           .text = fmt::format("contains {} more objects", rest.size() - kMostRemarksOfAFile)});
     result_.notes.insert(result_.notes.end(), content.notes.begin(), content.notes.end());
   }
 
@@ -134,7 +134,7 @@ class Opener {
     return object.to_string();
   }
 
-  // Whether a dataset has been met already, by a link in this file or into another.
+  // True if a link in this file or another led to the dataset before.
   bool is_repeated(const File& file, const Rows& rows, const std::vector<std::string>& geometries) {
     const auto id = id_of(file, rows.dataset);
     if (!id || rows.conditions.empty()) return false;
@@ -146,8 +146,9 @@ class Opener {
     const auto [first, fresh] = met_.try_emplace(*id, met);
     if (fresh) return false;
     if (first->second.conditions != met.conditions)
-      refuse({.message = fmt::format("is a link to the dataset of {}, with other conditions ({}, and {})",
-                                     first->second.place, met.conditions, first->second.conditions),
+      refuse({.message =
+                  fmt::format("is a link to the dataset of {}, but has other conditions ({} instead of {})",
+                              first->second.place, met.conditions, first->second.conditions),
               .file = file.path(),
               .field = rows.dataset,
               .hint = "delete one of the links"},
@@ -161,7 +162,7 @@ class Opener {
   void check_angles(const File& file, const Rows& rows, std::vector<Remark>& notes) const {
     constexpr double kRounding = 1e-5;
     std::size_t bad_theta = 0, bad_phi = 0;
-    float theta = 0, phi = 0;  // the first bad ones
+    float theta = 0, phi = 0;  // first invalid values
     for (const Conditions& condition : rows.conditions) {
       if (!(condition.theta_rad >= -kRounding && condition.theta_rad <= std::numbers::pi + kRounding))
         if (bad_theta++ == 0) theta = condition.theta_rad;
@@ -169,21 +170,21 @@ class Opener {
         if (bad_phi++ == 0) phi = condition.phi_rad;
     }
     const auto text = [&](float value, std::size_t count, const char* range) {
-      return fmt::format("is {}, which is no angle in radians{} ({} of {} showers are not within {})", value,
+      return fmt::format("is {}, which is not an angle in radians{} ({} of {} showers are outside {})", value,
                          value > 2 ? " (degrees?)" : "", count, rows.conditions.size(), range);
     };
     if (bad_theta > 0)
-      refuse({.message = text(theta, bad_theta, "0 and pi"),
+      refuse({.message = text(theta, bad_theta, "0 to pi"),
               .file = file.path(),
               .field = "incident_theta",
-              .hint = "files hold radians"},
+              .hint = "angles in files are in radians"},
              options_, notes);
     if (bad_phi > 0)
       notes.push_back(
-          {.file = file.path(), .object = "incident_phi", .text = text(phi, bad_phi, "-2 pi and 2 pi")});
+          {.file = file.path(), .object = "incident_phi", .text = text(phi, bad_phi, "-2 pi to 2 pi")});
   }
 
-  // A virtual dataset gathers showers of other files; given beside it they would be read twice.
+  // A virtual dataset gathers showers of other files. If these are inputs too, they would be read twice.
   void check_virtual_sources() {
     std::map<fs::path, std::size_t> given;
     for (std::size_t i = 0; i < result_.files.size(); ++i)
@@ -197,13 +198,13 @@ class Opener {
           const auto found =
               given.find(fs::weakly_canonical(file.path().parent_path() / fs::path(source), ignored));
           if (found == given.end() || found->second == i) continue;
-          refuse(
-              {.message = fmt::format("gathers the showers of {}, which is given too: each would count twice",
-                                      name_of(result_.files[found->second]->file)),
-               .file = file.path(),
-               .field = rows.dataset,
-               .hint = "give this file alone, or the others"},
-              options_, result_.notes);
+          refuse({.message =
+                      fmt::format("gathers the showers of {}, which is also an input: each would count twice",
+                                  name_of(result_.files[found->second]->file)),
+                  .file = file.path(),
+                  .field = rows.dataset,
+                  .hint = "give only this file, or only the others"},
+                 options_, result_.notes);
         }
     }
   }
@@ -212,7 +213,7 @@ class Opener {
     std::string place, conditions;
   };
 
-  // A file as remarks name it, wherever the folder lies.
+  // Name of a file in remarks, independent of the folder's location.
   std::string name_of(const File& file) const {
     const fs::path inside = file.path().lexically_relative(root_);
     return (inside.empty() || inside == "." ? file.path().filename() : inside).string();
@@ -221,7 +222,7 @@ class Opener {
   const ReadOptions& options_;
   const fs::path& root_;
   OpenedFolder result_;
-  std::vector<const OpenedFile*> aliases_;  // read again on purpose
+  std::vector<const OpenedFile*> aliases_;  // files read again on purpose
   std::map<ObjectId, Met> met_;
 };
 

@@ -8,14 +8,14 @@
 
 namespace calo::layouts {
 
-/// A file, open, and what its layout found in it.
+/// An open file, and the contents that its layout found in it.
 struct OpenedFile {
   hdf5::File file;
   const ShowerLayout* layout = nullptr;
   Content content{};
 };
 
-/// The files that a path to showers stands for.
+/// All files at a path of showers.
 struct OpenedFolder {
   std::vector<std::unique_ptr<OpenedFile>> files;  ///< in the order of their names; datasets point to them
   std::vector<Remark> notes;
@@ -23,9 +23,9 @@ struct OpenedFolder {
   std::vector<std::filesystem::path> other_files;
 };
 
-/// Opens a file or all files of a folder, each in its layout, and sees that no shower is there twice (copies
-/// and links of files, links of datasets, virtual datasets beside their sources), that angles are some, and
-/// that whatever is not read is told.
+/// Opens a file or all files of a folder, each in its layout. Checks that no shower is read twice (copies and
+/// links of files, links of datasets, virtual datasets beside their sources) and that angles are valid.
+/// Remarks name everything that is not read.
 /// @throws core::InputError; core::UsageError for ReadOptions::axes
 OpenedFolder open_folder(const std::filesystem::path& path, const ReadOptions& options);
 

@@ -22,7 +22,7 @@ const ShowerLayout& layout_of(const hdf5::File& file) {
   for (const ShowerLayout& layout : table())
     if (layout.matches(file)) return layout;
   const std::vector<std::string> names = file.names();
-  file.fail_reading("", fmt::format("is in no known layout; it holds: {}",
+  file.fail_reading("", fmt::format("is in no known layout; it contains: {}",
                                     names.empty() ? "nothing" : fmt::format("{}", fmt::join(names, ", "))));
 }
 

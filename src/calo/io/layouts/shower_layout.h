@@ -19,17 +19,16 @@ namespace calo::layouts {
 
 struct Wanted;
 
-/// Showers of one dataset of a file, in its order of rows.
+/// Showers of a file's dataset, in the order of its rows.
 struct Rows {
   std::string dataset;
   VoxelMesh mesh;
-  std::vector<Conditions> conditions;   ///< one a row; `geometry` is an index into Content::geometries
-  std::unique_ptr<DenseDataset> dense;  ///< null: the file is sparse (layout calopipe)
-  std::vector<std::uint64_t>
-      offsets{};  ///< of the sparse layout: hits of row i are [offsets[i], offsets[i + 1])
+  std::vector<Conditions> conditions;    ///< one per row; `geometry` is an index into Content::geometries
+  std::unique_ptr<DenseDataset> dense;   ///< null: the file is sparse (layout calopipe)
+  std::vector<std::uint64_t> offsets{};  ///< sparse layout: hits of row i are [offsets[i], offsets[i + 1])
 };
 
-/// What a layout finds in one file.
+/// Contents of a file that a layout found.
 struct Content {
   std::vector<Rows> rows;
   std::vector<std::string> geometries;
@@ -37,17 +36,16 @@ struct Content {
   std::vector<Remark> notes;
 };
 
-/// A layout of files with showers. A new one is a file in this folder and a line in table().
+/// A layout of files with showers. A new layout is a file in this folder and a line in table().
 struct ShowerLayout {
   Layout layout;
-  /// Whether a file is in this layout; looks at names and attributes alone.
+  /// True if a file is in this layout; looks only at names and attributes.
   bool (*matches)(const hdf5::File& file);
-  /// Conditions and places of the file's showers, without the cells. The file must outlive the result.
-  /// @throws core::InputError naming file and object; where options.tolerant is set, what can be passed over
-  /// is
-  ///         a note
+  /// Conditions and positions of the file's showers, without the cells. The file must outlive the result.
+  /// @throws core::InputError with file and object; if options.tolerant is set, faults that allow reading are
+  ///         notes instead
   Content (*open)(const hdf5::File& file, const ReadOptions& options);
-  /// Whether the layout can hold showers that are to be converted into it.
+  /// Checks that the layout can store showers that are to be converted.
   /// @throws core::UsageError (Wanted::refuse, Wanted::lose)
   void (*check)(const Wanted& wanted);
   /// See ShowerWriter::create().
@@ -58,13 +56,13 @@ struct ShowerLayout {
 /// All layouts, in the order in which they are tried.
 std::span<const ShowerLayout> table();
 
-/// The row of a layout.
+/// Entry of a layout in table().
 const ShowerLayout& row_of(Layout layout);
 
-/// The layout of a file. @throws core::InputError listing what the file holds, where it is in none
+/// Layout of a file. @throws core::InputError with the file's contents if it is in no known layout
 const ShowerLayout& layout_of(const hdf5::File& file);
 
-/// Throws a core::InputError, or makes it a note where options.tolerant is set.
+/// Throws a core::InputError, or notes it if options.tolerant is set.
 void refuse(const core::ErrorDetails& details, const ReadOptions& options, std::vector<Remark>& notes);
 
 extern const ShowerLayout kMlFastSim;
@@ -72,7 +70,7 @@ extern const ShowerLayout kPar04;
 extern const ShowerLayout kCaloChallenge;
 extern const ShowerLayout kCalopipe;
 
-/// Name of the dataset or attribute with the seconds that each shower took.
+/// Name of the dataset or attribute with the simulation time of each shower in seconds.
 inline constexpr const char* kSimTime = "sim_time_s";
 
 }  // namespace calo::layouts

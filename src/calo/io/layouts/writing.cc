@@ -18,7 +18,8 @@ constexpr hsize_t kColumnChunk = 65536;
 std::vector<hsize_t> cube(const VoxelMesh& mesh) {
   if (!mesh.is_cylinder())
     throw core::UsageError(
-        {.message = fmt::format("holds regular meshes [r, phi, z], and there is {}", mesh.to_string()),
+        {.message = fmt::format("can only store regular meshes [r, phi, z], but the showers have {}",
+                                mesh.to_string()),
          .field = "layout",
          .hint = "choose the layout calochallenge or calopipe"});
   const VoxelMesh::Cylinder& c = mesh.cylinder();
@@ -57,8 +58,9 @@ void OneGeometry::check(const Showers& showers, Layout layout) {
     if (!name_) name_ = name;
     if (*name_ != name)
       throw core::UsageError(
-          {.message = fmt::format("the layout {} holds one geometry a file, and there are {} and {}",
-                                  to_string(layout), *name_, name),
+          {.message =
+               fmt::format("the layout {} stores one geometry per file, but the showers have {} and {}",
+                           to_string(layout), *name_, name),
            .field = "layout",
            .hint = "choose one geometry, or the layout mlfastsim or calopipe"});
   }

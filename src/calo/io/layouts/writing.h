@@ -10,7 +10,7 @@
 #include "calo/io/hdf5.h"
 #include "calo/io/shower_writer.h"
 
-// What the writers of several layouts share.
+// Functions that the writers of several layouts share.
 namespace calo::layouts {
 
 template <class T>
@@ -25,23 +25,23 @@ std::span<const std::uint8_t> bytes_of(const std::vector<T>& values) {
 /// Extents [r, phi, z] of a regular mesh. @throws core::UsageError for another mesh
 std::vector<hsize_t> cube(const VoxelMesh& mesh);
 
-/// How the cells of showers are stored, one shower a row of this shape.
+/// Storage options for cells, one shower per row of this shape.
 ChunkStream::Options dense_options(const WriteOptions& options, std::vector<hsize_t> row_shape);
 
-/// How a column with one entry a shower is stored.
+/// Storage options for a column with one entry per shower.
 ChunkStream::Options column_options(hid_t type, int compression, std::vector<hsize_t> row_shape = {});
 
-/// Writes the attributes that every file has: provenance, geometry (unless it is empty), mesh, and those of
-/// the options.
+/// Writes the attributes of every file: provenance, geometry (unless it is empty), mesh, and those of the
+/// options.
 void describe(hdf5::File& file, const WriteOptions& options, const std::string& geometry);
 
-/// Whether the time of any shower is known.
+/// True if the time of any shower is known.
 bool any_known(const std::vector<float>& sim_time_s);
 
-/// The geometry of a file that can say only one.
+/// Geometry of a file that can have only one.
 class OneGeometry {
  public:
-  /// @throws core::UsageError if showers have another geometry than those before
+  /// @throws core::UsageError if the geometry of showers differs from that of earlier ones
   void check(const Showers& showers, Layout layout);
   std::string name() const { return name_.value_or(""); }
 

@@ -15,7 +15,7 @@ class Cascade : public Architecture {
 
   TrainingDevice device(const std::string& device) const override {
     if (device == "cuda")
-      throw core::UnavailableError({.message = "a cascade is trained on the CPU only",
+      throw core::UnavailableError({.message = "a cascade can only be trained on the CPU",
                                     .field = "device",
                                     .hint = "use --device auto or cpu"});
     return TrainingDevice::kCpu;
@@ -23,7 +23,7 @@ class Cascade : public Architecture {
 
   std::unique_ptr<TrainableModel> start(const ModelStart& start, core::ThreadPool& pool) const override {
     if (start.showers == nullptr)
-      throw core::InputError({.message = "a cascade needs showers to start from", .field = "showers"});
+      throw core::InputError({.message = "a cascade needs initial showers", .field = "showers"});
     return new_cascade(start.description, start.transform, start.seed, *start.showers, start.training, pool);
   }
 
@@ -38,7 +38,7 @@ class Cascade : public Architecture {
     cascade_graph(graph, model, mapping);
   }
 
-  // The engine's sampler, with the noise given.
+  // Runs the engine's sampler with the given noise.
   std::vector<double> reference_mev(const ModelFolder& model, const GivenNoise& wanted) const override {
     const std::size_t count = wanted.conditions.size();
     const auto cells = static_cast<std::size_t>(model.transform.mesh.num_cells());
@@ -59,8 +59,8 @@ class Cascade : public Architecture {
     return dense;
   }
 
-  // Rounding adds up from split to split, and an outcome on the edge may be another one, after which the
-  // shower is.
+  // Rounding errors accumulate from split to split, and near a boundary they can change a discrete outcome,
+  // and with it the rest of the shower.
   Agreement agreement() const override {
     return {.with = "the sampler", .tolerance = 1e-3, .same_share = 0.75};
   }

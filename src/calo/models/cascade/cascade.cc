@@ -22,7 +22,7 @@ Part part_of(std::size_t net) {
   return static_cast<Part>(std::min<std::size_t>(net, kPhi));
 }
 
-// Where a network's tensors are among the parameters; -1 = it has none.
+// Indices of a network's tensors among the parameters; -1 = it has no such tensor.
 struct Places {
   std::vector<int> weight, bias;
   int layer_table = -1, position_table = -1, spectra = -1;
@@ -39,17 +39,17 @@ NetTensors<Number> tensors_at(const Places& places, const At& at) {
   return tensors;
 }
 
-// What all threads read.
+// Read-only data of all threads.
 struct Shared {
   const Transform& transform;
   const std::vector<CascadeNet>& nets;
   const Frame& frame;
   const PatternFrame& pattern;
   std::vector<NetTensors<const float>> tensors;
-  std::vector<Spectra> spectra;  // by network; empty where it has none
+  std::vector<Spectra> spectra;  // by network; empty if it has none
 };
 
-// One thread's share of a batch: rows are gathered by network, and worked through when there are enough.
+// One thread's share of a batch. Rows are collected by network and processed when there are enough.
 class Lane {
  public:
   Lane(const Shared& shared, const std::vector<Places>& places, const std::vector<Parameter>& parameters)
@@ -105,11 +105,11 @@ class Lane {
 
  private:
   struct Rows {
-    std::vector<float> a_mev, b_mev;  // of `total`: t, and nothing
+    std::vector<float> a_mev, b_mev;  // for `total`: a_mev is t, b_mev is unused
     std::vector<std::uint16_t> ring;
   };
 
-  // A row of a network; one that is full is worked through before.
+  // Adds a row of a network, after processing the rows if they are full.
   float* row(std::size_t net, std::size_t layer, std::size_t position) {
     if (passes_[net].is_full()) flush(net);
     Rows& rows = rows_[net];
@@ -247,7 +247,7 @@ class Cascade : public TrainableModel {
     return places;
   }
 
-  // What the threads read, after the parameters have changed.
+  // Updates the read-only data of the threads after the parameters have changed.
   void look() {
     shared_->tensors.clear();
     shared_->spectra.clear();
@@ -264,7 +264,8 @@ class Cascade : public TrainableModel {
 
   Loss run(const Batch& batch, bool learn, std::uint64_t epoch) {
     const Showers& showers = batch.showers;
-    // Shared out by the number of hits, which the work grows with: the largest first, to who has least.
+    // Shares follow the number of hits, which determines the work: the largest shower first, to the lane with
+    // the least.
     std::vector<std::vector<std::uint32_t>> shares(lanes_.size());
     std::vector<std::size_t> hits(lanes_.size());
     std::vector<std::uint32_t> order(batch.indices.begin(), batch.indices.end());

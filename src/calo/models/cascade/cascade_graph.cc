@@ -27,7 +27,7 @@ using O = cascade::SplitOutputs;
 using Shape = GraphBuilder::Shape;
 using Values = std::vector<std::string>;
 
-constexpr int kBefore = 3;  // layers behind that features see
+constexpr int kBefore = 3;  // number of previous layers that features use
 constexpr int kBins = cascade::Spectra::kBins;
 
 std::int64_t extent(std::size_t n) {
@@ -38,7 +38,7 @@ std::size_t place(std::int64_t n) {
   return static_cast<std::size_t>(n);
 }
 
-// Operators as functions; values get numbers as names.
+// ONNX operators as functions; values get numbers as names.
 class Operators {
  public:
   explicit Operators(GraphBuilder& graph) : graph_(graph) {}
@@ -94,7 +94,7 @@ class Operators {
   std::string reshape(const std::string& x, const Shape& shape) {
     return node("Reshape", {x, indices(shape)});
   }
-  // 1 / (1 + exp(-x)), whose relative error is small everywhere: see generator_graph().
+  // 1 / (1 + exp(-x)), with a small relative error everywhere: see generator_graph().
   std::string sigmoid(const std::string& x) {
     return node("Reciprocal", {add(node("Exp", {node("Neg", {x})}), number(1))});
   }
@@ -106,7 +106,7 @@ class Operators {
   std::map<std::int64_t, std::string> axes_;
 };
 
-// Sums of what comes before each column: x · this.
+// Matrix M such that x · M has the sums of the columns before each column.
 std::vector<float> before_matrix(std::size_t n, bool transposed = false) {
   std::vector<float> matrix(n * n, 0.0f);
   for (std::size_t i = 0; i < n; ++i)
@@ -139,7 +139,7 @@ class CascadeGraph {
   }
 
  private:
-  // A network's constants in the graph.
+  // Constants of a network in the graph.
   struct Net {
     Values weight, bias;
     std::string layer_table, position_table;
@@ -158,10 +158,11 @@ class CascadeGraph {
     std::string probability, below;
   };
   struct Level {
-    std::vector<Group> groups;        // by colour; empty if there is nothing to split
-    std::vector<std::string> gather;  // by number of colours done: the next level's energies, of their source
-    std::string cos_sin;              // [2, 2 * nodes of a ring]: along and across, of a vector
-    std::string moments;              // [nodes, 3]: x, y and 1
+    std::vector<Group> groups;  // by colour; empty if there is nothing to split
+    // By number of finished colours: indices of the next level's energies in their source.
+    std::vector<std::string> gather;
+    std::string cos_sin;  // [2, 2 * nodes of a ring]: cosine and sine, for the components of a vector
+    std::string moments;  // [nodes, 3]: x, y and 1
     std::string first_child, second_child;
   };
 
@@ -171,7 +172,7 @@ class CascadeGraph {
   std::int64_t plane(int level) const { return n_r_ * nodes(level); }
   std::int64_t others() const { return nets_[0].inputs - 3; }
 
-  // What the contract gives: noise, and the conditions as one matrix; then their features.
+  // Inputs of the contract: noise, and the conditions as one matrix; then the features of the conditions.
   void input() {
     const std::int64_t columns = extent(mapping_.columns.size()), latent = cascade_latent_dim(model_);
     inputs_ = add_contract_inputs(graph_, mapping_, latent);
@@ -210,7 +211,7 @@ class CascadeGraph {
   const WeightTensor& tensor(const std::string& name) const {
     const auto found = model_.weights.find(name);
     if (found == model_.weights.end())
-      throw core::InputError({.message = "is missing in the model", .field = name});
+      throw core::InputError({.message = "is missing from the model", .field = name});
     return found->second;
   }
 
@@ -248,7 +249,7 @@ class CascadeGraph {
     return o_.times(x, o_.node("HardSigmoid", {x}, {{"alpha", 1.0f / 6}, {"beta", 0.5f}}));
   }
 
-  // x is [N, rows, inputs]; `tables` is added to the first layer in place of its bias.
+  // x is [N, rows, inputs]; `tables` is added to the first layer instead of its bias.
   std::string apply(std::size_t net, const std::string& x, const std::string& tables) {
     const Net& of = made_[net];
     std::string h = hard_swish(o_.add(o_.product(x, of.weight[0]), tables));
@@ -257,7 +258,7 @@ class CascadeGraph {
     return o_.add(o_.product(h, of.weight.back()), of.bias.back());
   }
 
-  // ln(E / T) / 8, and 0 for no energy.
+  // ln(E / T) / 8, or 0 for no energy.
   std::string code(const std::string& energy) {
     const std::string some = o_.is_positive(energy);
     const std::string logarithm = o_.node("Log", {o_.where(some, energy, threshold_)});
@@ -268,7 +269,8 @@ class CascadeGraph {
     std::string one_hot, rest;
   };
 
-  // One of K outcomes, of their logarithms [N, rows, K]; what is left of the uniform number is uniform again.
+  // Chooses one of K outcomes from their logarithms [N, rows, K]; the remainder of the uniform number is
+  // uniform again.
   Choice choose(const std::string& logits, std::int64_t outcomes, const std::string& uniform) {
     const auto [constants, is_new] = choices_.try_emplace(outcomes);
     if (is_new) {
@@ -279,7 +281,8 @@ class CascadeGraph {
     }
     const std::string share = o_.node("Softmax", {logits}, {{"axis", std::int64_t{-1}}});
     const std::string below = o_.product(share, constants->second.first);
-    // The sums grow along the row: the outcome is the number of those that are not above.
+    // The sums increase along the row: the outcome is the number of sums that are not above the uniform
+    // number.
     const std::string number = o_.sum_last(o_.to_float(o_.node("GreaterOrEqual", {uniform, below})));
     const std::string one_hot = o_.to_float(o_.node("Equal", {number, constants->second.second}));
     const std::string chosen_share =
@@ -294,7 +297,7 @@ class CascadeGraph {
                     o_.number(0.5));
   }
 
-  // The parts of energies [N, rows, 1] with noise [N, rows, 2]: draw_split().
+  // Parts of energies [N, rows, 1] with noise [N, rows, 2], like draw_split().
   Halves draw(const std::string& out, const std::string& energy, const std::string& noise,
               const std::string& probability, const std::string& below) {
     const bool spectra = !probability.empty();
@@ -316,12 +319,12 @@ class CascadeGraph {
     };
     const std::string is_normal = o_.is_positive(is_one_of(0, O::kNormals));
 
-    // Normals, in ln(a/b).
+    // Normal components, in ln(a/b).
     const std::string log_ratio = o_.add(centre, o_.times(width, normal));
     const std::string normal_a = o_.times(energy, o_.sigmoid(log_ratio)),
                       normal_b = o_.times(energy, o_.sigmoid(o_.node("Neg", {log_ratio})));
 
-    // Logistics and spectra, in the logarithm of one part over T.
+    // Logistic components and spectra, in the logarithm of one part over T.
     const std::string top =
         o_.subtract(o_.node("Log", {o_.node("Max", {energy, threshold_})}), log_threshold_);
     const std::string share =
@@ -350,7 +353,7 @@ class CascadeGraph {
     const std::string a = o_.where(is_normal, normal_a, o_.where(first, part, rest)),
                       b = o_.where(is_normal, normal_b, o_.where(first, rest, part));
 
-    // A part under T joins the other; the smaller part is rounded, the larger is what is left.
+    // A part below T joins the other part. Only the smaller part is rounded; the larger is the remainder.
     const std::string a_is_less = o_.node("Less", {a, b});
     const std::string small = o_.node("Min", {a, b});
     const std::string kept = o_.where(o_.node("Less", {small, threshold_}), zero_3_, small);
@@ -393,7 +396,7 @@ class CascadeGraph {
     return total;
   }
 
-  // From the total energy [N, 1] to the layers' [N, layers].
+  // Splits the total energy [N, 1] into the layers' energies [N, layers].
   std::string split_layers(const std::string& total) {
     constexpr int kReach = 6;
     const std::int64_t count = extent(frame_.intervals.size());
@@ -417,7 +420,7 @@ class CascadeGraph {
         o_.over(total, o_.constant({n_z_}, std::vector<float>(place(n_z_), static_cast<float>(n_z_))));
     const std::string log_total = o_.node("Log", {total});
     const std::string of_shower =
-        o_.times(o_.clip(total_code_, -5, 5), o_.number(1.0 / 3));  // the total's own features
+        o_.times(o_.clip(total_code_, -5, 5), o_.number(1.0 / 3));  // features of the total
     const std::string total_energy_code = code(total);
     const std::string node_noise = o_.node("Slice", {noise_, o_.axis(1), o_.axis(1 + count), o_.axis(1)});
 
@@ -452,7 +455,7 @@ class CascadeGraph {
 
   std::string scalar(std::int64_t value) { return o_.indices(Shape{}, {value}); }
 
-  // Places of what the features of nodes are gathered from, one behind the other.
+  // Offsets in the concatenated source from which the features of nodes are gathered.
   struct Source {
     std::int64_t zero = 0, before = 1, own = 0, sums = 0, made = 0, hits = 0, rings = 0, rings_before = 0,
                  ring_hits = 0, e = 0, around = 0, behind = 0, ahead = 0, vectors = 0, others = 0;
@@ -477,8 +480,8 @@ class CascadeGraph {
     return s;
   }
 
-  // Place of a node in a plane [r, node], counted from its ring's first, around the ring; ring −1 is the
-  // innermost seen across the axis, and beyond the outermost there is nothing (−1).
+  // Index of a node in a plane [r, node], counted from the first node of its ring, around the ring. Ring −1
+  // is the innermost ring seen across the axis; beyond the outermost ring there is nothing (−1).
   std::int64_t seen_at(int level, std::int64_t ring, std::int64_t node) const {
     const std::int64_t n = nodes(level);
     if (ring >= n_r_) return -1;
@@ -489,7 +492,7 @@ class CascadeGraph {
     return ring * n + ((node % n) + n) % n;
   }
 
-  // The features of PatternWalk::node_features, as places in the source.
+  // Features of PatternWalk::node_features, as indices in the source.
   Shape features_of(int level, const Source& s, PatternNode at) const {
     Shape x;
     const int below = level + 1;
@@ -531,14 +534,15 @@ class CascadeGraph {
     return x;
   }
 
-  // What does not change from layer to layer.
+  // Prepares the parts of a level that are the same for all layers.
   Level prepare(int level) {
     Level made;
     const auto& tree = pattern_.tree.level(level);
     const std::int64_t n = nodes(level), n_below = nodes(level + 1);
     const std::size_t net = 3 + place(level);
     const Source source = source_of(level);
-    // Where each node of the next level lies among: parts a and b of each group, this level, and a zero.
+    // Index of each node of the next level in the concatenation of parts a and b of each group, this level,
+    // and a zero.
     Shape place_of(place(plane(level + 1)), -1);
     const std::string tables = o_.add(made_[net].position_table, made_[net].bias[0]);
     std::int64_t parts = 0;
@@ -633,7 +637,7 @@ class CascadeGraph {
     return o_.times(zero_, o_.constant({width}, std::vector<float>(place(width), 1.0f)));
   }
 
-  // From the layers' energies [N, layers] to the cells' [layers, N, r * phi].
+  // Splits the layers' energies [N, layers] into those of cells [layers, N, r * phi].
   std::string split_patterns(const std::string& layers) {
     const std::string count_before = o_.constant({n_z_, n_z_}, before_matrix(place(n_z_))),
                       count_after = o_.constant({n_z_, n_z_}, before_matrix(place(n_z_), true));
@@ -680,7 +684,7 @@ class CascadeGraph {
     const std::string noise = o_.gather(patterns, "layer", 1);
     const auto layer_row = [&](std::size_t net) { return o_.gather(made_[net].layer_table, "layer", 0); };
 
-    // Rings, from the inside.
+    // Rings, from the inside out.
     const std::string sum_codes = code("sums0"), ring_row = layer_row(2);
     const std::string hits_before = o_.slice_last("ring_hits", 0, n_r_);
     std::string remaining = layer_mev;
@@ -755,7 +759,7 @@ class CascadeGraph {
       level_codes.push_back(code(energies.back()));
     }
 
-    // What the next layers see of this one.
+    // Values of this layer that the next layers use.
     Values hits(place(depth_ + 1));
     hits[place(depth_)] = o_.to_float(o_.is_positive(energies.back()));
     for (int level = depth_ - 1; level >= 0; --level) {
@@ -789,7 +793,7 @@ class CascadeGraph {
   }
 
   void output(const std::string& cells) {
-    // [layers, N, r * phi] to [N, r * phi, layers].
+    // Transposes [layers, N, r * phi] to [N, r * phi, layers].
     std::string energies = o_.node("Transpose", {cells}, {{"perm", Shape{1, 2, 0}}});
     add_contract_output(graph_, mapping_, model_.transform.mesh, inputs_,
                         o_.reshape(energies, {0, model_.transform.mesh.num_cells()}));
@@ -805,7 +809,7 @@ class CascadeGraph {
   PatternFrame pattern_;
   std::int64_t n_r_, n_z_;
   int depth_;
-  std::vector<Net> made_;  // as nets_
+  std::vector<Net> made_;  // in the order of nets_
   ContractInputs inputs_;
   std::map<std::int64_t, std::pair<std::string, std::string>> choices_;
   std::string noise_, e_, others_, zero_, zero_3_, threshold_, log_threshold_, total_code_, bins_,

@@ -8,16 +8,16 @@
 
 namespace calo {
 
-/// Normal numbers that a shower of a cascade is made of: two for each split, whether it has energy or not.
-/// The first chooses (the class and the component), the second is the place within the component.
+/// Number of normal numbers for a shower of a cascade: two for each split, even if it has no energy. The
+/// first chooses the class and the component, the second is the position within the component.
 std::int64_t cascade_latent_dim(const ModelFolder& model);
 
 /// Adds the generator of a splitting cascade (doc/cascade.md) to a graph: the split in depth as a Loop over
-/// the intervals of layers, then a Loop over the layers, in order of depth, whose steps split rings and
-/// halves in phi. Every split is computed, also of what has no energy. Constants have the names of the
-/// model's tensors, `_` for `.`; weights are `[in, out]`.
+/// the intervals of layers, then a Loop over the layers in order of depth, whose steps split rings and halves
+/// in phi. Every split is computed, even without energy. Constants have the names of the model's tensors with
+/// `_` instead of `.`; weights are `[in, out]`.
 ///
-/// From normal numbers that are the quantiles of the sampler's uniform ones, the graph makes the sampler's
+/// If the normal numbers are the quantiles of the sampler's uniform numbers, the graph makes the sampler's
 /// showers within the rounding of float32.
 ///
 /// @throws core::InputError if a tensor of the model is missing

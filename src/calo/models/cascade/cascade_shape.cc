@@ -7,7 +7,7 @@ namespace calo {
 cascade::CascadeShape cascade_shape(const ModelDescription& description, const Transform& transform) {
   if (!transform.mesh.is_cylinder())
     throw core::InputError(
-        {.message = "a cascade needs a regular cylinder, and this mesh is of layers that differ",
+        {.message = "a cascade needs a regular cylinder, but the layers of this mesh differ",
          .field = "mesh",
          .hint = "train a VAE: calopipe model-parameters --architecture vae"});
   const VoxelMesh::Cylinder& mesh = transform.mesh.cylinder();

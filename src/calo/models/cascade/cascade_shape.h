@@ -7,11 +7,11 @@
 
 namespace calo {
 
-/// What a description and a mesh say of a cascade.
-/// @throws core::InputError if the mesh is no regular cylinder
+/// Shape of a cascade for a description and a mesh.
+/// @throws core::InputError if the mesh is not a regular cylinder
 cascade::CascadeShape cascade_shape(const ModelDescription& description, const Transform& transform);
 
-/// A stored cascade as the sampler takes it.
+/// A stored cascade in the form that the sampler uses.
 cascade::Trained trained_cascade(const ModelDescription& description, const Transform& transform,
                                  const Weights& weights);
 

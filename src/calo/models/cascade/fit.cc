@@ -11,7 +11,7 @@
 namespace calo::cascade {
 namespace {
 
-// Calls body(cell, energy in MeV) for each cell of a shower with energy, and returns their sum.
+// Calls body(cell, energy in MeV) for each cell of a shower with energy, and returns the sum of the energies.
 template <class Body>
 double each_hit(const Showers& showers, std::size_t shower, const Body& body) {
   const auto cells = showers.cells_of(shower);
@@ -49,7 +49,7 @@ Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const V
   if (least < kLeastOfMean * sum / static_cast<double>(hits))
     throw core::InputError(
         {.message =
-             fmt::format("a cell has {:g} MeV and the mean is {:g}: a cascade needs showers with a readout "
+             fmt::format("a cell has {:g} MeV, but the mean is {:g}: a cascade needs showers with a readout "
                          "threshold",
                          least, sum / static_cast<double>(hits)),
          .field = "threshold_mev",

@@ -76,14 +76,14 @@ std::vector<Parameter> initial_parameters(const ModelDescription& description, c
     add(net.name + ".output.bias", {net.outputs}).values =
         net.name == "total" ? total_bias()
                             : split_bias(static_cast<std::size_t>(net.outputs), peak_of(fit.spectra));
-    constexpr double kTableBound = 0.09;  // a width of 0.05
+    constexpr double kTableBound = 0.09;  // standard deviation 0.05
     if (net.layers > 0) fill_uniform(add(net.name + ".layer_table", {net.layers, net.width}), kTableBound);
     if (net.positions > 0)
       fill_uniform(add(net.name + ".position_table", {net.positions, net.width}), kTableBound);
     if (net.spectra > 0) {
       Parameter& spectra = add(net.name + ".spectra", {net.spectra, CascadeSizes::kSpectrumBins});
       for (std::size_t i = 0; i < spectra.values.size(); ++i)
-        spectra.values[i] = static_cast<float>(std::log(fit.spectra[i] + 2));  // 2: no bin is impossible
+        spectra.values[i] = static_cast<float>(std::log(fit.spectra[i] + 2));  // 2 makes every bin possible
     }
   }
   const auto fixed = [&](const std::string& name, std::vector<float> values) {

@@ -16,22 +16,22 @@ constexpr float kLogSqrtTwoPi = 0.91893853f;
 constexpr float kNever = -1e30f;  // ln of the density of a component that cannot have made a split
 constexpr int kComponents = O::kParametric + 2;
 
-// The splits with two parts, as many as a vector has lanes: outputs transposed.
+// Splits with two parts, as many as a vector has lanes; outputs are transposed.
 struct Block {
   alignas(64) float out[O::kMost][kLanes];
   alignas(64) float gradient[O::kMost][kLanes];
   alignas(64) float log_density[kComponents][kLanes];
-  alignas(64) float log_a[kLanes], log_b[kLanes], log_e[kLanes];  // of energy / T
+  alignas(64) float log_a[kLanes], log_b[kLanes], log_e[kLanes];  // ln of energy / T
   alignas(64) float loss[kLanes];
 };
 
-// ln(1 + e^x), and e^x / (1 + e^x).
+// softplus is ln(1 + e^x); its derivative is e^x / (1 + e^x).
 inline __attribute__((always_inline)) float softplus(float x) {
   return (x > 0 ? x : 0) + core::fast_log1p(core::fast_exp(x > 0 ? -x : x));
 }
 
-// Losses of a block and their derivatives by the outputs. log_density of the spectra is filled by the caller,
-// and holds the responsibilities at the end.
+// Losses of a block and their derivatives with respect to the outputs. The caller fills in log_density of the
+// spectra; at the end, log_density has the responsibilities.
 CALOPIPE_SIMD_CLONES void mixture(Block& block, int components) {
   for (int k = 0; k < O::kNormals; ++k)
     for (std::size_t i = 0; i < kLanes; ++i) {
@@ -79,7 +79,7 @@ CALOPIPE_SIMD_CLONES void mixture(Block& block, int components) {
   for (std::size_t i = 0; i < kLanes; ++i) block.loss[i] += std::log(sum[i] / weights[i]);
   for (int k = 0; k < components; ++k)
     for (std::size_t i = 0; i < kLanes; ++i) {
-      block.log_density[k][i] *= sum[i];  // the component's responsibility
+      block.log_density[k][i] *= sum[i];  // responsibility of the component
       block.gradient[weight(k)][i] = block.gradient[weight(k)][i] * weights[i] - block.log_density[k][i];
     }
   for (int k = 0; k < O::kParametric; ++k) {
@@ -105,7 +105,7 @@ struct Place {
   float fraction;
 };
 
-// Where ln(E/T) lies in a spectrum; the end of the last bin if above.
+// Position of ln(E/T) in a spectrum; the end of the last bin if it is above.
 Place place_of(float y) {
   const float at = std::max(y, 0.0f) / Spectra::kBinWidth;
   if (!(at < Spectra::kBins)) return {Spectra::kBins, 0};
@@ -113,7 +113,7 @@ Place place_of(float y) {
   return {bin, at - static_cast<float>(bin)};
 }
 
-// Share of a spectrum below a place.
+// Share of a spectrum below a position.
 float share_below(const float* below, Place place) {
   const float low = below[place.bin];
   return place.bin < Spectra::kBins ? low + place.fraction * (below[place.bin + 1] - low) : low;
@@ -121,7 +121,7 @@ float share_below(const float* below, Place place) {
 
 constexpr float kLeastShare = 1e-8f;
 
-// The sum over the classes is one; returns −ln of the class's probability, adds to the gradient.
+// Returns −ln of the probability of the class, and adds to the gradient. Class probabilities are normalised.
 double class_loss(const float* out, int of, float* gradient) {
   const double top = std::max({out[0], out[1], out[2]});
   double p[3], sum = 0;
@@ -158,7 +158,7 @@ double split_loss(const SplitRows& rows, float threshold_mev, const Spectra* spe
   Place place_a[kLanes], place_b[kLanes], place_e[kLanes];
   float below[kLanes];
   const auto flush = [&] {
-    for (std::size_t i = lanes; i < kLanes; ++i) {  // the last lanes repeat the first
+    for (std::size_t i = lanes; i < kLanes; ++i) {  // unused lanes repeat the first
       for (int k = 0; k < used; ++k) block.out[k][i] = block.out[k][0];
       block.log_a[i] = block.log_a[0], block.log_b[i] = block.log_b[0], block.log_e[i] = block.log_e[0];
       block.log_density[O::kParametric][i] = block.log_density[O::kParametric][0];

@@ -9,21 +9,21 @@
 
 namespace calo::cascade {
 
-/// One split of a given shower.
+/// A split of a given shower.
 struct TeacherSplit {
   std::size_t net;              ///< index into cascade_nets(): 1 layers, 2 rings, 3 … phi0 …
-  std::size_t layer, position;  ///< rows of the tables
-  int ring;                     ///< whose spectrum; 0 where there is none
+  std::size_t layer, position;  ///< row numbers of the tables
+  int ring;                     ///< ring whose spectrum applies; 0 if there is none
   float a_mev, b_mev;
 };
 
-/// Walks through a given shower and hands out its splits with their features, in the order in which they
+/// Walks through a given shower and passes on its splits with their features, in the order in which they
 /// would be drawn.
 class Teacher {
  public:
   Teacher(const Frame& frame, const PatternFrame& pattern);
 
-  /// @param add  (const TeacherSplit&) → float*: where the features go
+  /// @param add  (const TeacherSplit&) → float*: memory for the features
   template <class Add>
   void walk(const LayeredShower& shower, const ConditionFeatures& conditions, float incident_energy_mev,
             const Add& add) {
@@ -101,7 +101,7 @@ class Teacher {
   LayerWalk layers_;
   PatternWalk walk_;
   std::vector<std::vector<float>> levels_;  // energies by level, [r, node]
-  std::vector<float> outside_;              // of each ring and those outside of it
+  std::vector<float> outside_;              // sum of each ring and the rings outside it
   std::vector<PatternNode> nodes_;
 };
 

@@ -9,7 +9,7 @@
 namespace calo {
 namespace {
 
-// Mean of cell / incident energy.
+// Mean over the showers of cell energy over incident energy, for each cell.
 std::vector<float> cell_means(const Showers& showers, std::span<const std::uint32_t> indices) {
   std::vector<double> sums(static_cast<std::size_t>(showers.num_cells()), 0.0);
   for (const std::uint32_t shower : indices) {
@@ -35,7 +35,7 @@ class Vae : public Architecture {
     if (start.description.output_bias == "data_mean") {
       if (start.showers == nullptr)
         throw core::InputError(
-            {.message = "the output bias data_mean needs showers to start from", .field = "showers"});
+            {.message = "the output bias data_mean needs initial showers", .field = "showers"});
       means = cell_means(*start.showers, start.training);
     }
     return torch_module().vae(start.description, start.transform, start.seed, means, pool, start.device);
@@ -79,7 +79,7 @@ class Vae : public Architecture {
     vae_graph(graph, model, mapping);
   }
 
-  // The decoder by LibTorch in double precision.
+  // Runs the decoder with LibTorch in double precision.
   std::vector<double> reference_mev(const ModelFolder& model, const GivenNoise& wanted) const override {
     const std::size_t count = wanted.conditions.size();
     const auto condition_dim = static_cast<std::size_t>(model.transform.condition_dim());
@@ -94,7 +94,7 @@ class Vae : public Architecture {
     return dense;
   }
 
-  // The graph adds up in single precision, LibTorch in double.
+  // The graph computes in single precision, LibTorch in double.
   Agreement agreement() const override { return {.with = "LibTorch", .tolerance = 4e-5}; }
   bool runs_in_libtorch() const override { return true; }
 };

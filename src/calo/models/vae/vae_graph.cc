@@ -10,13 +10,13 @@
 namespace calo {
 namespace {
 
-// A dense layer, `[out, in]`, with everything linear around it folded in.
+// A dense layer, `[out, in]`, that includes all linear operations around it.
 struct Dense {
   std::int64_t in = 0, out = 0;
   std::vector<float> weight, bias;
 };
 
-// What lies between two layers: y = scale * x + shift, by element.
+// Linear operation between two layers: y = scale * x + shift, for each element.
 struct Affine {
   std::vector<double> scale, shift;
 };
@@ -24,17 +24,17 @@ struct Affine {
 const std::vector<float>& values_of(const ModelFolder& model, const std::string& name) {
   const auto found = model.weights.find(name);
   if (found == model.weights.end())
-    throw core::InputError({.message = "is missing in the model", .field = name});
+    throw core::InputError({.message = "is missing from the model", .field = name});
   return found->second.values;
 }
 
 void check_size(const std::string& name, const std::vector<float>& weight, std::size_t size) {
   if (weight.size() != size)
     throw core::InputError(
-        {.message = "has another shape than the description asks for", .field = name + ".weight"});
+        {.message = "does not have the shape that the description requires", .field = name + ".weight"});
 }
 
-// In double precision, rounded once.
+// Computed in double precision and rounded once.
 Dense folded(const ModelFolder& model, const std::string& name, const Affine& before, bool negate) {
   const std::vector<float>& weight = values_of(model, name + ".weight");
   const std::vector<float>& bias = values_of(model, name + ".bias");
@@ -55,7 +55,7 @@ Dense folded(const ModelFolder& model, const std::string& name, const Affine& be
   return dense;
 }
 
-// The first layer, taking the contract's condition vector in place of the model's.
+// The first layer, with the contract's condition vector as input instead of the model's.
 Dense first_layer(const ModelFolder& model, const ContractMapping& mapping) {
   const auto latent = static_cast<std::size_t>(model.description.latent_dim);
   const std::size_t model_in = latent + static_cast<std::size_t>(model.transform.condition_dim());
@@ -78,7 +78,7 @@ Dense first_layer(const ModelFolder& model, const ContractMapping& mapping) {
   return dense;
 }
 
-// Normalisation with its running statistics, which follows the activation.
+// Normalisation with its running statistics, after the activation.
 Affine normalization(const ModelFolder& model, const std::string& name, std::size_t size) {
   Affine affine{.scale = std::vector<double>(size, 1.0), .shift = std::vector<double>(size, 0.0)};
   if (!model.description.batch_norm) return affine;
@@ -123,7 +123,7 @@ class VaeGraph {
  private:
   GraphBuilder::Shape rows(std::int64_t columns) const { return {batch_, columns}; }
 
-  // Noise and conditions side by side; remembers the factor that makes energies of the fractions.
+  // Joins noise and conditions; stores the factor that turns fractions into energies.
   std::string input() {
     const auto conditions = static_cast<std::int64_t>(mapping_.columns.size());
     switch (mapping_.contract) {
@@ -131,7 +131,7 @@ class VaeGraph {
         return graph_.input("input", rows(latent_ + conditions));
       case Contract::kPar04CaloDit: {
         graph_.input("input", rows(conditions));
-        // Without a seed: other noise in each run of the program.
+        // Without a seed, the noise differs in each run of the program.
         graph_.node("RandomNormal", {}, kLatentName,
                     {{"shape", GraphBuilder::Shape{1, latent_}}, {"dtype", std::int64_t{1}}});
         graph_.integers("energy_begin", {0});
@@ -174,9 +174,9 @@ class VaeGraph {
     if (name == "tanh") return graph_.node("Tanh", {x}, y);
     if (name == "sigmoid") return graph_.node("Sigmoid", {x}, y);
     if (name != "gelu")
-      throw core::InputError({.message = fmt::format("\"{}\" is not known to the converter", name),
+      throw core::InputError({.message = fmt::format("the converter does not support \"{}\"", name),
                               .field = "description.activation"});
-    // x / 2 * (1 + erf(x / sqrt(2))); a Gelu operator came with opset 20.
+    // x / 2 * (1 + erf(x / sqrt(2))), because the operator Gelu needs opset 20.
     if (!gelu_constants_) {
       constant("inverse_sqrt_two", std::sqrt(0.5));
       constant("half", 0.5);
@@ -190,7 +190,7 @@ class VaeGraph {
     return graph_.node("Mul", {prefix + "_half", prefix + "_gate"}, y);
   }
 
-  // From the last layer to what the contract asks for.
+  // From the last layer to the output of the contract.
   void output(const std::string& z) {
     const bool plain = mapping_.contract == Contract::kPlain;
     const std::string name = plain ? "energies_mev" : scale_.empty() ? "energy_fractions" : "energies_gev";
@@ -209,7 +209,7 @@ class VaeGraph {
       const std::string fractions = graph_.node(op, {z}, scale_.empty() ? flat : "energy_fractions");
       if (!scale_.empty()) graph_.node("Mul", {fractions, scale_}, flat);
     } else {
-      throw core::InputError({.message = fmt::format("\"{}\" is not known to the converter", kind),
+      throw core::InputError({.message = fmt::format("the converter does not support \"{}\"", kind),
                               .field = "description.out_activation"});
     }
     if (!plain) return graph_.output(name, rows(cells_));
@@ -229,7 +229,7 @@ class VaeGraph {
   std::int64_t batch_;
   std::int64_t cells_;
   std::int64_t latent_;
-  std::string scale_;  // name of the incident energy, where the graph multiplies by it
+  std::string scale_;  // name of the incident energy, if the graph multiplies by it
   bool gelu_constants_ = false;
 };
 

@@ -6,7 +6,7 @@
 
 namespace calo {
 
-/// The activation of the hidden layers, by LibTorch.
+/// Activation of the hidden layers, with LibTorch.
 inline torch::Tensor activate(const ModelDescription& description, const torch::Tensor& x) {
   const std::string& name = description.activation;
   if (name == "leaky_relu") return torch::leaky_relu(x, description.activation_slope);

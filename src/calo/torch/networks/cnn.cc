@@ -13,14 +13,14 @@ namespace calo {
 namespace {
 
 constexpr std::int64_t kInputs = 3, kBeside = 2, kChannels = 16, kDeepChannels = 32, kHeadWidth = 64;
-constexpr std::array<int, 3> kPatches = {6, 10, 9};  // in r, phi, z, at most
+constexpr std::array<int, 3> kPatches = {6, 10, 9};  // maximum in r, phi, z
 constexpr std::int64_t kGroups = 4;
 constexpr double kLearningRate = 1e-3;
-// Showers that are worked on at once by one thread. Fixed, so that sums, and with them the results, are the
-// same whatever the number of threads.
+// Number of showers that a thread processes together. It is fixed, so that sums and results do not depend on
+// the number of threads.
 constexpr std::size_t kPiece = 16;
 
-// Pads phi, which closes on itself, with `before` and `after` neighbours from the other end.
+// Pads phi, which is periodic, with `before` and `after` neighbours from the other end.
 torch::Tensor wrap_phi(const torch::Tensor& x, std::int64_t before, std::int64_t after) {
   const std::int64_t n = x.size(3);
   std::vector<torch::Tensor> pieces;
@@ -32,7 +32,7 @@ torch::Tensor wrap_phi(const torch::Tensor& x, std::int64_t before, std::int64_t
 
 using Extents = std::array<std::int64_t, 3>;  // r, phi, z
 
-// Zeros are beside the mesh in r and z; phi is wrapped before.
+// Pads r and z with zeros; phi is padded before.
 struct Convolution {
   Convolution(TorchParameters& parameters, std::int64_t in, std::int64_t out, Extents kernel,
               Extents stride_in, Extents padding_in)
@@ -51,7 +51,7 @@ struct Convolution {
   torch::Tensor weight, bias;
 };
 
-// Group normalisation (arXiv:1803.08494), which unlike batch normalisation knows one shower only.
+// Group normalisation (arXiv:1803.08494), which unlike batch normalisation uses one shower only.
 struct Normalisation {
   Normalisation(TorchParameters& parameters, std::int64_t channels)
       : weight(parameters.add_constant({channels}, 1)), bias(parameters.add_constant({channels}, 0)) {}
@@ -63,7 +63,7 @@ struct Normalisation {
   torch::Tensor weight, bias;
 };
 
-// Normalisation is within the branch only: what passes by it keeps the size of the energies.
+// Only the branch is normalised: the shortcut keeps the scale of the energies.
 struct ResidualBlock {
   ResidualBlock(TorchParameters& parameters, std::int64_t in, std::int64_t out, std::int64_t stride)
       : first_norm(parameters, in),
@@ -89,7 +89,7 @@ struct ResidualBlock {
 
 struct Layers {
   Layers(TorchParameters& parameters, const Extents& extents) {
-    Extents shape;  // behind the body
+    Extents shape;  // after the body
     for (std::size_t i = 0; i < 3; ++i) {
       patch[i] = (extents[i] + kPatches[i] - 1) / kPatches[i];
       shape[i] = ((extents[i] + patch[i] - 1) / patch[i] + 1) / 2;
@@ -101,7 +101,7 @@ struct Layers {
     head.emplace_back(parameters, kHeadWidth, 1);
   }
 
-  // The same weights in the same memory, with gradients of their own.
+  // Same weights in the same memory, with separate gradients.
   Layers replica() const {
     Layers copy = *this;
     for (torch::Tensor* tensor : copy.tensors()) *tensor = tensor->detach().requires_grad_(true);
@@ -203,7 +203,7 @@ class Cnn : public ClassifierNetwork {
   }
 
  private:
-  // Calls body(piece, image, beside) for each kPiece showers, from the pool's threads.
+  // Calls body(piece, image, beside) for each kPiece showers, on the pool's threads.
   template <class Body>
   void in_pieces(const SparseBatch& batch, const Body& body) {
     const auto cells = static_cast<std::size_t>(extents_[0] * extents_[1] * extents_[2]);

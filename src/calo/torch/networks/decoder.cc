@@ -15,7 +15,7 @@ torch::Tensor rows(std::span<const float> values, std::int64_t columns, torch::S
       .to(type);
 }
 
-// The decoder's tensors in one precision. The model must outlive it.
+// Tensors of the decoder in one precision. The model must outlive this object.
 class Decoding {
  public:
   Decoding(const ModelFolder& model, torch::ScalarType type) : model_(model), type_(type) {

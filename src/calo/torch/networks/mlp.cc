@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::uint32_t kFirstLayerStream = 0x636c6631;
 constexpr double kLearningRate = 2e-4;
-constexpr double kSlope = 0.01;          // of LeakyReLU
-constexpr std::size_t kBlockRows = 128;  // of the first layer's weights: one piece of work for a thread
+constexpr double kSlope = 0.01;          // slope of LeakyReLU
+constexpr std::size_t kBlockRows = 128;  // rows of the first layer's weights that are one task of a thread
 constexpr std::uint32_t kUnused = 0xffffffff;
 
 CALOPIPE_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
@@ -24,9 +24,9 @@ CALOPIPE_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restr
   for (std::size_t i = 0; i < count; ++i) out[i] += factor * row[i];
 }
 
-// The first layer is by far the largest, [columns, width], and a shower has few columns that are not 0: it is
-// a sum over those, and its gradient goes row by row into Adam's update. What a thread does depends on nobody
-// else's sums, so the numbers are the same whatever the number of threads. LibTorch does the rest.
+// The first layer is by far the largest, [columns, width], and a shower has few columns that are not 0: the
+// layer is a sum over those, and its gradient goes row by row into Adam's update. No thread depends on
+// another one's sums, so that the results are the same for any number of threads. LibTorch does the rest.
 class Mlp : public ClassifierNetwork {
  public:
   Mlp(const std::vector<bool>& used, const NetworkOptions& options, core::ThreadPool& pool)
@@ -132,7 +132,7 @@ class Mlp : public ClassifierNetwork {
   Optimizer optimizer_;
   TorchParameters parameters_;
   std::vector<std::uint32_t> row_of_column_;
-  Parameter first_;  // [rows, width]: a hit reads one stretch of memory
+  Parameter first_;  // [rows, width]: a hit reads contiguous memory
   torch::Tensor first_bias_;
   std::vector<TorchLinear> hidden_;
 };

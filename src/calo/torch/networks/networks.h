@@ -9,7 +9,7 @@
 
 namespace calo {
 
-/// What TorchModule gives, each from its own file.
+/// Implementations of TorchModule's functions, each in its own file.
 std::unique_ptr<TrainableModel> torch_vae(const ModelDescription& description, const Transform& transform,
                                           std::uint64_t seed, std::span<const float> cell_means,
                                           core::ThreadPool& pool, TrainingDevice device);

@@ -6,7 +6,7 @@
 
 namespace calo {
 
-/// The step of an Optimizer on LibTorch's tensors, wherever they lie (GPU).
+/// The step of an Optimizer on LibTorch's tensors on any device.
 class TorchOptimizer {
  public:
   struct Moments {

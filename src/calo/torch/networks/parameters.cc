@@ -43,7 +43,7 @@ void TorchParameters::step(const Optimizer& optimizer) {
   }
 }
 
-// at::set_num_threads() would also change what threads that come later get.
+// at::set_num_threads() would also affect threads that are created later.
 OneTorchThread::OneTorchThread() : before_(at::get_num_threads()) {
   omp_set_num_threads(1);
 }

@@ -10,21 +10,21 @@
 
 namespace calo {
 
-/// Trained tensors of a network, and Adam's steps on them.
+/// Trained tensors of a network, with Adam's steps.
 class TorchParameters {
  public:
   explicit TorchParameters(std::uint64_t seed) : seed_(seed) {}
 
-  /// Uniform in [-bound, bound].
+  /// Adds a tensor with uniform numbers in [-bound, bound].
   torch::Tensor add_uniform(std::vector<std::int64_t> shape, double bound);
   torch::Tensor add_constant(std::vector<std::int64_t> shape, float value);
 
-  /// Updates all by their gradients, which are cleared.
+  /// Updates all tensors with their gradients, and clears the gradients.
   void step(const Optimizer& optimizer);
 
  private:
   std::uint64_t seed_;
-  std::deque<Parameter> parameters_;  // the tensors lie in their memory
+  std::deque<Parameter> parameters_;  // memory of the tensors
   std::vector<torch::Tensor> tensors_;
 };
 
@@ -36,8 +36,8 @@ struct TorchLinear {
   torch::Tensor weight, bias;
 };
 
-/// Lets LibTorch work in the calling thread alone as long as it lives. OpenMP's threads wait by spinning:
-/// beside a pool's (or OpenBLAS') they take its cores, several times slower than one thread.
+/// Restricts LibTorch to the calling thread during its lifetime. OpenMP's threads wait by spinning: together
+/// with a pool's (or OpenBLAS') threads they occupy its cores, which is several times slower than one thread.
 class OneTorchThread {
  public:
   OneTorchThread();

@@ -23,7 +23,7 @@ constexpr std::uint32_t kInitStream = 0x696e6974;
 constexpr std::uint32_t kNoiseStream = 0x6e6f6973;
 constexpr std::uint32_t kTurnStream = 0x7475726e;
 constexpr std::uint32_t kEvaluationStream = 0x6576616c;
-constexpr std::int64_t kBlockCells = 256;  // of the output layer: block, gradient and weights stay in L2
+constexpr std::int64_t kBlockCells = 256;  // of the output layer: block, gradient and weights fit into L2
 
 double initial_deviation(const std::string& initializer, double in, double out) {
   if (initializer == "random_normal") return 0.05;
@@ -32,7 +32,7 @@ double initial_deviation(const std::string& initializer, double in, double out) 
   return 0;
 }
 
-// Keras' initialisers; its normal Glorot and He are truncated at two deviations, here too.
+// Keras' initialisers; its normal Glorot and He are truncated at two standard deviations.
 void initialize(Parameter& parameter, const std::string& initializer, double in, double out,
                 std::uint64_t seed, std::uint64_t index) {
   const double deviation = initial_deviation(initializer, in, out);
@@ -40,7 +40,8 @@ void initialize(Parameter& parameter, const std::string& initializer, double in,
   core::Philox random(seed, index, kInitStream);
   const bool uniform = initializer.ends_with("uniform");
   const bool truncated = initializer.ends_with("_normal") && initializer != "random_normal";
-  constexpr double kTruncatedDeviation = 0.87962566103423978;  // of a normal cut at 2
+  constexpr double kTruncatedDeviation =
+      0.87962566103423978;  // standard deviation of a normal distribution truncated at 2
   for (float& value : parameter.values) {
     double x;
     if (uniform) {
@@ -61,7 +62,7 @@ CALOPIPE_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restr
   for (std::size_t i = 0; i < count; ++i) out[i] += factor * row[i];
 }
 
-// Sparse view of a batch by cell: which showers hit it, and how much.
+// Sparse view of a batch by cell: the showers with a hit in it, and their values.
 struct HitsByCell {
   std::vector<std::uint32_t> begin;  // cells + 1
   std::vector<std::uint32_t> shower;
@@ -87,9 +88,9 @@ class Vae : public TrainableModel {
     at::set_num_threads(by_torch_ ? pool_.size() : 1);
     if (description_.rotate_phi && !transform_.mesh.is_cylinder())
       throw core::UsageError(
-          {.message = "needs a regular mesh, whose layers can be turned", .field = "rotate_phi"});
+          {.message = "needs a regular mesh, whose layers can be rotated", .field = "rotate_phi"});
     const std::vector<std::int64_t>& dims = description_.intermediate_dims;
-    // The first layer is stored [in, out], so that a hit reads one contiguous row.
+    // The first layer is stored as [in, out], so that a hit reads one contiguous row.
     add_dense("encoder.0", input_dim_, dims[0], {input_dim_, dims[0]});
     add_norm("encoder.0", dims[0]);
     for (std::size_t i = 1; i < dims.size(); ++i) {
@@ -107,7 +108,7 @@ class Vae : public TrainableModel {
     }
     add_dense("decoder.output", previous, cells_, {cells_, previous});
     if (description_.output_bias == "data_mean") {
-      constexpr float kSmallest = 1e-10f;  // cells_ that no training shower hits: far below any threshold
+      constexpr float kSmallest = 1e-10f;  // for cells without hits in training: far below any threshold
       std::vector<float>& bias = at_name("decoder.output.bias").values;
       for (std::size_t i = 0; i < bias.size(); ++i) {
         const float mean = std::clamp(cell_means[i], kSmallest, 1 - kSmallest);
@@ -192,8 +193,8 @@ class Vae : public TrainableModel {
     return torch::from_blob(values.data(), shape, torch::kFloat32);
   }
 
-  // Makes LibTorch's tensors_ of the parameters_: the same memory for the fused step, else copies on the
-  // device_.
+  // Creates LibTorch's tensors_ from the parameters_: in the same memory for the fused step, otherwise copies
+  // on the device_.
   void upload() {
     for (Parameter& parameter : parameters_) {
       torch::Tensor tensor = view(parameter.values, parameter.shape);
@@ -243,7 +244,7 @@ class Vae : public TrainableModel {
     const auto fan_in = static_cast<double>(in), fan_out = static_cast<double>(out);
     initialize(add(name + ".weight", std::move(shape), 0), description_.kernel_initializer, fan_in, fan_out,
                seed_, parameters_.size());
-    // Keras takes the length of a vector for both fans.
+    // Keras uses the length of a vector for both fans.
     initialize(add(name + ".bias", {out}, 0), description_.bias_initializer, fan_out, fan_out, seed_,
                parameters_.size());
   }
@@ -295,7 +296,7 @@ class Vae : public TrainableModel {
     return {.hidden = x.contiguous(), .kl = kl * description_.w_kl};
   }
 
-  // Runs body(begin, end, worker) over [0, count) cut into as many even pieces as there are threads.
+  // Calls body(begin, end, worker) for [0, count), divided into as many even pieces as there are threads.
   template <class Body>
   void in_pieces(std::int64_t count, std::int64_t multiple, const Body& body) {
     const std::int64_t workers = pool_.size();
@@ -309,8 +310,8 @@ class Vae : public TrainableModel {
     });
   }
 
-  // Copies the batch's hits, each shower turned around its axis by `turns` cells_, and sorts them by cell
-  // too.
+  // Copies the batch's hits, each shower rotated around its axis by `turns` cells, and also sorts them by
+  // cell.
   void gather(const Showers& showers, std::span<const std::uint32_t> batch, const std::vector<int>& turns) {
     const std::size_t size = batch.size();
     hit_begin_.assign(1, 0);
@@ -381,7 +382,7 @@ class Vae : public TrainableModel {
     return out;
   }
 
-  // Gradient of the first layer, row by row of its weights, with the optimiser's update of that row at once.
+  // Computes the gradient of the first layer for each row of its weights, and updates that row at once.
   void first_layer_update(const float* gradient, std::size_t size, const Optimizer& optimizer) {
     const auto width = static_cast<std::size_t>(hidden_first_);
     Parameter& weight = at_name("encoder.0.weight");
@@ -407,7 +408,8 @@ class Vae : public TrainableModel {
     optimizer.update(at_name("encoder.0.bias"), 0, width, bias_gradient.data());
   }
 
-  // Output layer and loss; with an optimiser also gradient and update. Returns the loss summed over showers.
+  // Output layer and loss; with an optimiser also gradient and update. Returns the sum of the loss over the
+  // showers.
   double output_layer(const float* hidden, std::size_t size, const Optimizer* optimizer,
                       float* hidden_gradient) {
     const auto batch = static_cast<std::int64_t>(size);
@@ -471,7 +473,7 @@ class Vae : public TrainableModel {
     return loss * description_.w_reco;
   }
 
-  // The whole loss by LibTorch, over dense cells_.
+  // The whole loss with LibTorch, over dense cells.
   struct DenseLoss {
     torch::Tensor reconstruction, kl;  // weighted, means over the batch
   };
@@ -541,7 +543,7 @@ class Vae : public TrainableModel {
   Transform transform_;
   std::uint64_t seed_;
   core::ThreadPool& pool_;
-  bool by_torch_;  // dense, all layers LibTorch's; else the fused step
+  bool by_torch_;  // true: all layers are LibTorch's, over dense cells; false: the fused step
   torch::Device device_;
   std::int64_t cells_;
   std::int64_t condition_dim_;
