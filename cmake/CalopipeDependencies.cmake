@@ -6,7 +6,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(SQLite3 REQUIRED)
-# Only the headers are used: the library is loaded when needed (src/kfp/client/curl_library.h).
+# Only the headers are used: the library is loaded when needed (src/kfp/client/detail/curl_library.h).
 find_package(CURL REQUIRED)
 
 # calopipe_prefer_static(<imported target> <library> [<further libraries> …]): links static libraries if possible. Each task

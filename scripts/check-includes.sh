@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Checks that every folder includes only what the table in doc/architecture.md allows: itself, the folders named there,
-# and the folders that those may include.
+# and the folders that those may include. Headers in a folder detail/ are private: they are not installed, no header outside of
+# detail/ includes them, and they are only used in the same library (kfp, calo).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 {
   sed -nE 's/^\| `(src\/)?([^`]+)\/` \| .* \| ([^|]*) \|$/may \2 \3/p' doc/architecture.md
   git ls-files 'src/*.h' 'src/*.cc' 'app/*.h' 'app/*.cc' 'geant4/*.h' 'geant4/*.cc' |
     xargs grep -oE '^#include "[^"]+/[^/"]+"' |
-    sed -E 's/^(src\/)?([^:]+)\/[^/:]+:#include "(.*)\/[^/]*"$/has \2 \3 &/'
+    sed -E 's/^(src\/)?([^:]+)\/[^/:]+:#include "(.*)\/[^/]*"$/has \2 \3 &/' |
+    sed -E 's/^(has [^ ]+)\/detail /\1 /; s/^(has [^ ]+ [^ ]+)\/detail /\1 /'
 } | awk '
   $1 == "may" { folder = $2; known[folder]
                 for (i = 3; i <= NF; ++i) { gsub(",", "", $i); if ($i != "–") allowed[folder, $i] } next }
@@ -19,5 +21,10 @@ cd "$(dirname "$0")/.."
                      if ((at[2], next_folder) in allowed && !((at[1], next_folder) in allowed)) {
                        allowed[at[1], next_folder]; grown = 1 } }
             } while (grown) }
+  $4 ~ /:#include/ || $5 ~ /"[^"]*\/detail\// {
+    from = $4; sub(/:#include.*/, "", from)
+    if ($0 ~ /#include "[^"]*\/detail\// && ((from ~ /\.h$/ && from !~ /\/detail\//) || substr(from, 1, 8) != "src/" substr($3, 1, 4))) {
+      print "check-includes: " substr($0, index($0, $4)) ": detail/ is private"; bad = 1 }
+  }
   $2 != $3 && !(($2, $3) in allowed) { print "check-includes: " substr($0, index($0, $4)) ": not in the table of doc/architecture.md for " $2; bad = 1 }
   END { exit bad }'

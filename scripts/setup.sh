@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that calopipe needs (Debian 12, as root or with sudo).
-# Usage: setup.sh build|test|lint
+# Usage: setup.sh build|test|lint|cuda
+# cuda also installs LibTorch with CUDA from PyPI into build/torch (6.5 GB; no CUDA toolkit is needed; doc/gpu.md).
 set -euo pipefail
 
 packages=(
@@ -12,8 +13,9 @@ packages=(
 case "${1:-build}" in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev python3 python3-venv ccache) ;;
+  cuda) packages+=(python3 python3-venv) ;;
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev doxygen) ;;
-  *) echo "usage: $0 build|test|lint" >&2; exit 2 ;;
+  *) echo "usage: $0 build|test|lint|cuda" >&2; exit 2 ;;
 esac
 # Programs that may be installed without Debian packages.
 need_program() { command -v "$1" >/dev/null || packages+=("$2"); }
@@ -25,13 +27,29 @@ for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
   [ "$status" = "install ok installed" ] || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
 
-if [ "$(id -u)" -eq 0 ]; then sudo=(); else sudo=(sudo); fi
-if [ ${#sudo[@]} -gt 0 ] && ! command -v sudo >/dev/null; then
-  echo "setup: run as root, or install: ${missing[*]}" >&2
-  exit 4
+install_packages() {
+  [ ${#missing[@]} -eq 0 ] && return
+  local sudo=(sudo)
+  if [ "$(id -u)" -eq 0 ]; then sudo=(); elif ! command -v sudo >/dev/null; then
+    echo "setup: run as root, or install: ${missing[*]}" >&2
+    exit 4
+  fi
+  echo "setup: installing ${missing[*]}"
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+install_packages
+
+if [ "${1:-build}" = cuda ]; then
+  cd "$(dirname "$0")/.."
+  torch=$(cat cmake/torch-wheel.txt)
+  if [ "$(cat build/torch/installed.txt 2>/dev/null)" != "$torch" ]; then
+    rm -rf build/torch
+    python3 -m venv build/torch
+    echo "setup: downloading $torch and the libraries of CUDA"
+    build/torch/bin/pip install --quiet --disable-pip-version-check "$torch"
+    echo "$torch" >build/torch/installed.txt
+  fi
+  echo "setup: cmake --preset release -DCALOPIPE_TORCH_DIR=$(echo build/torch/lib/python3*/site-packages/torch)"
 fi
-echo "setup: installing ${missing[*]}"
-"${sudo[@]}" apt-get update -qq
-"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -68,6 +68,7 @@ struct InputParameters {
   std::string binning;
   std::string particle;
   std::string data_fingerprint;
+  std::string configuration_values;
   kfp::OutputArtifact configuration;
 
   static kfp::ComponentInfo info();
@@ -79,6 +80,7 @@ struct InputParameters {
 struct Preprocess {
   std::string data;
   std::string data_fingerprint;
+  std::string configuration_values;
   kfp::InputArtifact showers;
   kfp::InputArtifact configuration;
   ReadingOptions reading;

@@ -62,6 +62,10 @@ void InputParameters::describe(kfp::Visitor& v) {
       {.help =
            "Fingerprint of the names, sizes and times of the data's files. Every task that reads the data "
            "takes it, so that no cache returns results of older data"});
+  v.output_parameter(
+      "configuration_values", configuration_values,
+      {.help = "The configuration as a string. Caches of Kubeflow know it by its content, but the "
+               "file only by the run that made it"});
   v.output("configuration", configuration, {.help = "The checked values", .file = "configuration.json"});
 }
 
@@ -107,6 +111,7 @@ void InputParameters::run(kfp::RunContext& context) {
                            {"mesh", mesh},
                            {"calopipe", context.provenance}};
   if (!binning.empty()) values["binning"] = calo::Binning::read(binning, particle).to_json();
+  configuration_values = values.dump();
   core::write_file(configuration.path, values.dump(2) + "\n");
 }
 

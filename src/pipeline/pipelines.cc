@@ -80,13 +80,15 @@ ProjectPipeline training(const kfp::Registry& registry, const Program& program) 
   // Tasks that read files written by the pipeline itself do not need these options.
   const std::set<std::string> kAsPrepared = {"geometry", "particle", "axes"};
 
-  // This task looks at the data in every run, in milliseconds: the caches of the others depend on its
-  // fingerprint.
+  // This task looks at the data in every run, in milliseconds. The caches of the others depend on the values
+  // that it gives: Kubeflow knows an artifact only by the task that made it, so that no task after this one
+  // would be found in the cache.
   const Task input = builder.add("input-parameters", kOwn).caching(false);
-  const Task preprocess = builder.add("preprocess", kPrefixed, {"data", "data_fingerprint", "particle"})
-                              .set("data", builder.value("data"))
-                              .set("data_fingerprint", input.output("data_fingerprint"))
-                              .set("configuration", input.artifact("configuration"));
+  const Task preprocess =
+      builder.add("preprocess", kPrefixed, {"data", "data_fingerprint", "configuration_values", "particle"})
+          .set("data", builder.value("data"))
+          .set("data_fingerprint", input.output("data_fingerprint"))
+          .set("configuration_values", input.output("configuration_values"));
   const Task model = builder.add("model-parameters", kOwn);
   const Task train = builder.add("train", kPrefixed, {"checkpoints", "resume"})
                          .set("prepared", preprocess.artifact("prepared"))

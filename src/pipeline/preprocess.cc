@@ -33,6 +33,8 @@ void Preprocess::describe(kfp::Visitor& v) {
       {.help = "Path of the showers if they are not an artifact (on EOS, for example)", .operational = true});
   v.parameter("data_fingerprint", data_fingerprint,
               {.help = "Fingerprint of `data` (input-parameters), used only by caches", .operational = true});
+  v.parameter("configuration_values", configuration_values,
+              {.help = "Content of `configuration` as a string (input-parameters), instead of the file"});
   reading.describe(v);
   v.parameter(
       "threshold_mev", threshold_mev,
@@ -73,9 +75,14 @@ void Preprocess::run(kfp::RunContext& context) {
                                   .holdout_fraction = holdout_fraction,
                                   .seed = static_cast<std::uint64_t>(seed),
                                   .provenance = context.provenance};
-  if (configuration) {
-    const auto values = core::read_json(configuration.path);
+  if (configuration && !configuration_values.empty())
+    throw core::UsageError({.message = "cannot be given together with configuration",
+                            .field = "configuration_values",
+                            .hint = "leave one of the two out"});
+  if (configuration || !configuration_values.empty()) {
     try {
+      const auto values =
+          configuration ? core::read_json(configuration.path) : nlohmann::json::parse(configuration_values);
       values.at("geometries").get_to(read.geometries);
       values.at("angles_deg").get_to(read.angles_deg);
       for (const double energy_gev : values.at("energies_gev"))
@@ -97,11 +104,13 @@ void Preprocess::run(kfp::RunContext& context) {
     } catch (const nlohmann::json::exception& error) {
       throw core::InputError({.message = std::string("is not a configuration: ") + error.what(),
                               .file = configuration.path,
+                              .field = configuration ? "" : "configuration_values",
                               .hint = "make one with calopipe input-parameters"});
     }
   }
   const auto reader = calo::ShowerReader::open(showers.path, read, context.pool);
-  if (!configuration) options.one_hot_order = calo::default_encoding(reader->info());
+  if (!configuration && configuration_values.empty())
+    options.one_hot_order = calo::default_encoding(reader->info());
   core::StagedOutput folder(prepared.path, core::StagedOutput::Kind::kFolder);
   const calo::PreprocessReport report = calo::preprocess(*reader, options, folder.path(), context.pool);
   folder.commit();

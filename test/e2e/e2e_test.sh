@@ -149,8 +149,8 @@ check "not HDF5" 3 "HDF5" "$calopipe" inspect README.md
 check "no model" 3 "model.json" "$calopipe" generate --model data --energy-gev 1 --out "$work/x"
 check "unknown geometry" 2 "ODD" "$calopipe" generate --model "$work/run/model" --geometry ODD --energy-gev 1 --out "$work/x"
 check "no such device" 4 "CUDA" "$calopipe" train --prepared "$work/run/prepared" --description "$work/vae.json" --device cuda --out "$work/x"
-check "no device for a cascade" 4 "CPU only" "$calopipe" train --prepared "$work/run/prepared" --device cuda --out "$work/x"
-check "unwritable" 4 "write|created" "$calopipe" generate --model "$work/run/model" --energy-gev 1 --out /proc/x/y.h5
+check "no device for a cascade" 4 "only be trained on the CPU" "$calopipe" train --prepared "$work/run/prepared" --device cuda --out "$work/x"
+check "unwritable" 4 "write|created|made" "$calopipe" generate --model "$work/run/model" --energy-gev 1 --out /proc/x/y.h5
 absent "$work/x"
 # A full disk, as a limit on the size of files: what HDF5 sees is the same kind of error.
 full_disk() { (ulimit -c 0; ulimit -f 200; trap "" XFSZ; "$@"); }

@@ -12,7 +12,7 @@
 #include "core/interrupt.h"
 #include "core/provenance.h"
 #include "core/staged_output.h"
-#include "kfp/client/curl_library.h"
+#include "kfp/client/detail/curl_library.h"
 
 namespace kfp::client {
 namespace fs = std::filesystem;

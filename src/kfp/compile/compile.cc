@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "kfp/compile/interface.h"
-#include "kfp/compile/lowering.h"
+#include "kfp/compile/detail/interface.h"
+#include "kfp/compile/detail/lowering.h"
 #include "kfp/ir/validate.h"
 
 namespace kfp::dsl {

@@ -7,7 +7,7 @@
 #include <array>
 
 #include "core/error.h"
-#include "kfp/dsl/graph.h"
+#include "kfp/dsl/detail/graph.h"
 
 namespace kfp::dsl::kubernetes {
 namespace {

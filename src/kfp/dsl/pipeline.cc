@@ -6,7 +6,7 @@
 #include <regex>
 
 #include "core/error.h"
-#include "kfp/dsl/graph.h"
+#include "kfp/dsl/detail/graph.h"
 #include "kfp/ir/placeholder.h"
 
 namespace kfp::dsl {

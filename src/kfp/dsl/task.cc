@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "kfp/component/field.h"
-#include "kfp/dsl/graph.h"
+#include "kfp/dsl/detail/graph.h"
 #include "kfp/dsl/pipeline.h"
 #include "kfp/ir/placeholder.h"
 

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "kfp/dsl/graph.h"
+#include "kfp/dsl/detail/graph.h"
 
 namespace kfp::dsl {
 namespace {

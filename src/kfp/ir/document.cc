@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/staged_output.h"
-#include "kfp/ir/foreign.h"
+#include "kfp/ir/detail/foreign.h"
 #include "kfp/yaml/yaml.h"
 
 namespace kfp::ir {

@@ -1,8 +1,8 @@
 #include <cmath>
 #include <type_traits>
 
+#include "kfp/ir/detail/proto_json.h"
 #include "kfp/ir/document.h"
-#include "kfp/ir/proto_json.h"
 
 namespace kfp::ir {
 namespace {

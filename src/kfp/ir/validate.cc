@@ -5,8 +5,8 @@
 #include <queue>
 
 #include "core/error.h"
-#include "kfp/ir/checks.h"
 #include "kfp/ir/condition.h"
+#include "kfp/ir/detail/checks.h"
 #include "kfp/ir/document.h"
 
 namespace kfp::ir {

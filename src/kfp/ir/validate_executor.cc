@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "kfp/ir/checks.h"
+#include "kfp/ir/detail/checks.h"
 
 namespace kfp::ir::checks {
 namespace {

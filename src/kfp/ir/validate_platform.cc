@@ -1,4 +1,4 @@
-#include "kfp/ir/checks.h"
+#include "kfp/ir/detail/checks.h"
 
 namespace kfp::ir::checks {
 namespace {

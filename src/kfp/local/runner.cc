@@ -10,8 +10,8 @@
 #include "kfp/component/field.h"
 #include "kfp/ir/document.h"
 #include "kfp/ir/validate.h"
-#include "kfp/local/parameters.h"
-#include "kfp/local/scheduler.h"
+#include "kfp/local/detail/parameters.h"
+#include "kfp/local/detail/scheduler.h"
 
 namespace kfp::local {
 namespace fs = std::filesystem;

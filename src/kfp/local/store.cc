@@ -14,9 +14,9 @@
 
 #include "core/error.h"
 #include "kfp/component/field.h"
-#include "kfp/local/liveness.h"
-#include "kfp/local/record_json.h"
-#include "kfp/local/sqlite_store.h"
+#include "kfp/local/detail/liveness.h"
+#include "kfp/local/detail/record_json.h"
+#include "kfp/local/detail/sqlite_store.h"
 
 namespace kfp::local {
 namespace fs = std::filesystem;

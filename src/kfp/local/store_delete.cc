@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "kfp/local/liveness.h"
-#include "kfp/local/sqlite_store.h"
+#include "kfp/local/detail/liveness.h"
+#include "kfp/local/detail/sqlite_store.h"
 
 // Deletes a run, but keeps the artifacts that other runs use through the cache.
 namespace kfp::local {

@@ -7,8 +7,8 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "kfp/component/field.h"
-#include "kfp/local/record_json.h"
-#include "kfp/local/sqlite_store.h"
+#include "kfp/local/detail/record_json.h"
+#include "kfp/local/detail/sqlite_store.h"
 
 // Store of tasks and artifacts, and the cache.
 namespace kfp::local {

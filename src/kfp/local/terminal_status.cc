@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/progress.h"
-#include "kfp/local/scheduler.h"
+#include "kfp/local/detail/scheduler.h"
 
 namespace kfp::local {
 namespace fs = std::filesystem;

@@ -12,9 +12,9 @@
 
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "kfp/yaml/detail/yaml_scalar.h"
 #include "kfp/yaml/utf8.h"
 #include "kfp/yaml/yaml.h"
-#include "kfp/yaml/yaml_scalar.h"
 
 namespace kfp {
 namespace {

@@ -156,7 +156,7 @@ TEST_F(Streamed, ATrainingIsNotResumedWithAnotherLimit) {
 TEST_F(Streamed, LossesAgreeWithThoseOfShowersInMemory) {
   const calo::TrainResult in_memory = train(TrainingData(showers_), {}), streaming = train(streamed(), {});
   for (std::size_t i = 0; i < 3; ++i)
-    EXPECT_NEAR(streaming.history[i].loss / in_memory.history[i].loss, 1, 0.02);
+    EXPECT_NEAR(streaming.history[i].loss / in_memory.history[i].loss, 1, 0.05);
 }
 
 }  // namespace

@@ -419,6 +419,28 @@ TEST(Validation, TellsWhatShowersCost) {
     }
 }
 
+// A small sample has means that are off by chance: the verdict allows for it, and finds what is off in truth.
+TEST(Verdict, AllowsForStatisticalErrors) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto about_the_response = [&](std::uint64_t seed, std::size_t showers, float scale) {
+    const auto full = written(folder / "full.h5", seed, {showers}, pool);
+    const auto fast = written(folder / "fast.h5", seed + 1000, {showers}, pool, scale);
+    return calo::verdict(calo::validate(*full, *fast, {.only_observables = true}, pool)).at(0);
+  };
+  int off = 0, bad = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const calo::VerdictItem item = about_the_response(10 * seed, 5, 1);
+    EXPECT_EQ(item.text.find("The mean response is"), 0u) << item.text;
+    off += !item.good || item.text.find("two statistical errors") != std::string::npos;
+    bad += !item.good;
+  }
+  EXPECT_GE(off, 5);  // by more than 5 %
+  EXPECT_LE(bad, 3);
+  EXPECT_FALSE(about_the_response(1, 400, 1.12f).good);
+  EXPECT_TRUE(about_the_response(1, 400, 1).good);
+}
+
 TEST(Report, IsOneFileThatNeedsNoNetwork) {
   core::ThreadPool pool(2);
   const test::TempFolder folder;
@@ -428,7 +450,7 @@ TEST(Report, IsOneFileThatNeedsNoNetwork) {
   calo::write_report(folder / "report.html", validation, calo::plot_data(validation, "</script><b>"),
                      {{"parameter", "</pre><script>alert(1)</script>"}});
   const std::string page = core::read_file(folder / "report.html");
-  EXPECT_NE(page.find("id='data'"), std::string::npos);
+  EXPECT_NE(page.find("id=\"data\""), std::string::npos);
   EXPECT_EQ(page.find("alert(1)</script>"), std::string::npos);
   // What a browser would fetch; that it fetches nothing is seen by test/web in a real one.
   for (const char* source : {"src=", "@import", "url(", "<link rel='style"})

@@ -124,7 +124,7 @@ class Contexts(Commands):
 
     def test_mistakes_in_the_file(self):
         (self.folder / 'config/calopipe/contexts.yaml').write_text('test: {sever: x}\n', encoding='utf-8')
-        self.refused(3, r'contexts.yaml: test.sever: .*did you mean server', 'kubeflow', 'health')
+        self.refused(3, r'contexts.yaml: test: has an unknown field .sever. .did you mean server', 'kubeflow', 'health')
 
 
 class Administration(Commands):
@@ -178,7 +178,7 @@ class Administration(Commands):
         self.assertEqual(self.ok('kubeflow', 'run', 'list', '--state', 'RUNNING'), 'no runs\n')
         self.ok('kubeflow', 'run', 'retry', run)
         self.assertEqual(self.json_of('kubeflow', 'run', 'get', run)['state'], 'SUCCEEDED')
-        self.refused(3, 'it ends', 'kubeflow', 'run', 'terminate', run)
+        self.refused(3, 'it is over', 'kubeflow', 'run', 'terminate', run)
         self.ok('kubeflow', 'run', 'archive', run)
         self.assertEqual(self.json_of('kubeflow', 'run', 'list'), [])
         self.assertEqual(len(self.json_of('kubeflow', 'run', 'list', '--archived')), 1)

@@ -8,8 +8,8 @@
 #include "core/error.h"
 #include "kfp/ir/document.h"
 #include "kfp/ir/validate.h"
+#include "kfp/yaml/detail/yaml_scalar.h"
 #include "kfp/yaml/yaml.h"
-#include "kfp/yaml/yaml_scalar.h"
 #include "support/python_peer.h"
 #include "support/temp_folder.h"
 

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/interrupt.h"
-#include "kfp/local/liveness.h"
+#include "kfp/local/detail/liveness.h"
 #include "kfp/local/run_pipeline.h"
 #include "kfp/local/sketches.h"
 

@@ -1,4 +1,4 @@
-#include "kfp/local/launcher.h"
+#include "kfp/local/detail/launcher.h"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -9,9 +9,9 @@
 #include "core/staged_output.h"
 #include "kfp/ir/document.h"
 #include "kfp/ir/quantity.h"
-#include "kfp/local/executor_output.h"
-#include "kfp/local/parameters.h"
-#include "kfp/local/resources.h"
+#include "kfp/local/detail/executor_output.h"
+#include "kfp/local/detail/parameters.h"
+#include "kfp/local/detail/resources.h"
 
 namespace {
 

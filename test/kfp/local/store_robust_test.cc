@@ -13,7 +13,7 @@
 
 #include "core/error.h"
 #include "core/staged_output.h"
-#include "kfp/local/sqlite_store.h"
+#include "kfp/local/detail/sqlite_store.h"
 #include "support/temp_folder.h"
 
 // The store under several writers, kills, full disks and files that are none.

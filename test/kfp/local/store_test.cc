@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/staged_output.h"
-#include "kfp/local/liveness.h"
+#include "kfp/local/detail/liveness.h"
 #include "support/temp_folder.h"
 
 // Runs, tasks and artifacts in a real SQLite file.

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "kfp/compile/argo/dag.h"
-#include "kfp/ir/checks.h"
+#include "kfp/compile/argo/detail/dag.h"
+#include "kfp/ir/detail/checks.h"
 #include "kfp/ir/validate.h"
 #include "kfp/yaml/yaml.h"
 

@@ -1,4 +1,4 @@
-#include "kfp/compile/argo/expression.h"
+#include "kfp/compile/argo/detail/expression.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
