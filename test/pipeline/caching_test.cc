@@ -18,7 +18,8 @@ TEST(Pipelines, GiveNoArtifactOfATaskWithoutCacheToATaskWithOne) {
   pipeline::register_components(registry);
   std::size_t artifacts = 0, uncached = 0;
   for (const auto& [name, summary] : pipeline::pipeline_names()) {
-    const pipeline::ProjectPipeline project = pipeline::make_pipeline(name, registry, {.image = "calopipe:1"});
+    const pipeline::ProjectPipeline project =
+        pipeline::make_pipeline(name, registry, {.image = "calopipe:1"});
     const json spec = kfp::ir::to_json(kfp::dsl::compile(project.pipeline).spec);
     const json& tasks = spec.at("root").at("dag").at("tasks");
     const auto is_cached = [&](const std::string& task) {
@@ -29,7 +30,8 @@ TEST(Pipelines, GiveNoArtifactOfATaskWithoutCacheToATaskWithOne) {
       if (!is_cached(task)) continue;
       const json inputs = content.value("/inputs/artifacts"_json_pointer, json::object());
       for (const auto& [input, source] : inputs.items()) {
-        const json* produced = source.contains("taskOutputArtifact") ? &source["taskOutputArtifact"] : nullptr;
+        const json* produced =
+            source.contains("taskOutputArtifact") ? &source["taskOutputArtifact"] : nullptr;
         if (produced == nullptr) continue;
         ++artifacts;
         EXPECT_TRUE(is_cached(produced->at("producerTask"))) << name << ": " << task << " takes " << input;
