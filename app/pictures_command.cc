@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "calo/report/page.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "core/temp_folder.h"
@@ -101,17 +102,6 @@ class Browser {
   core::TempFolder work_{"pictures"};
 };
 
-// Data of the report, from the page.
-nlohmann::json data_of(const fs::path& report) {
-  const std::string page = core::read_file(report);
-  const std::string start = "<script type='application/json' id='data'>";
-  const std::size_t begin = page.find(start);
-  const std::size_t end = begin == std::string::npos ? begin : page.find("</script>", begin);
-  if (end == std::string::npos)
-    throw core::InputError({.message = "is not a report of this version of calopipe", .file = report});
-  return nlohmann::json::parse(page.substr(begin + start.size(), end - begin - start.size()));
-}
-
 }  // namespace
 
 PicturesCommand::PicturesCommand(CLI::App& app)
@@ -149,7 +139,7 @@ void PicturesCommand::run() {
   if (png_.empty() && pdf_.empty())
     throw core::UsageError(
         {.message = "no output is given", .hint = "give --png FOLDER, --pdf FILE or both"});
-  const nlohmann::json data = data_of(report_);
+  const nlohmann::json data = calo::page_data(report_);
   const auto conditions = static_cast<int>(data.at("conditions").size());
   if (condition_ >= conditions)
     throw core::UsageError({.message = fmt::format("there are {} conditions, counted from 0", conditions),

@@ -25,12 +25,11 @@ if(NOT new_strings)
   message(FATAL_ERROR "CALOPIPE_TORCH_DIR: this LibTorch is built with the C++ ABI of before g++ 5; take a wheel of torch 2.7 or later, "
                       "or the archive \"cxx11 ABI\"")
 endif()
-find_library(CALOPIPE_TORCH_cuda torch_cuda PATHS ${torch_dir}/lib NO_DEFAULT_PATH)
-if(CALOPIPE_TORCH_cuda)
-  find_library(CALOPIPE_TORCH_c10_cuda c10_cuda PATHS ${torch_dir}/lib NO_DEFAULT_PATH REQUIRED)
-  # Nothing calls them by name: being loaded is what makes the GPU known.
-  list(APPEND TORCH_LIBRARIES -Wl,--no-as-needed ${CALOPIPE_TORCH_cuda} ${CALOPIPE_TORCH_c10_cuda} -Wl,--as-needed)
+if(EXISTS ${torch_dir}/lib/libtorch_cuda.so)
+  # Nothing calls it by name: being loaded is what makes the GPU known. libtorch.so is empty and needs it; named directly, its
+  # undefined symbols would pull in our static libraries.
+  find_library(CALOPIPE_TORCH_all torch PATHS ${torch_dir}/lib NO_DEFAULT_PATH REQUIRED)
+  list(APPEND TORCH_LIBRARIES -Wl,--no-as-needed ${CALOPIPE_TORCH_all} -Wl,--as-needed)
 endif()
 # The libraries of CUDA that these need are found by them when they are loaded, and need not be here now.
 list(APPEND TORCH_LIBRARIES -Wl,--allow-shlib-undefined)
-set(CALOPIPE_TORCH_RPATH ${torch_dir}/lib)

@@ -43,11 +43,13 @@ def content(path):
     if data.startswith(b'# A fast-simulation model'):  # without its table of speeds
         return [line for line in data.decode().splitlines()
                 if not line.startswith(('| fp32', '| bf16', '| int8', '| w8a8'))]
-    if b"<script type='application/json' id='data'>" in data:  # the figures of the page, and the page around them
-        before, figures, behind = re.fullmatch(r"(.*<script type='application/json' id='data'>)(.*?)(</script>.*)", data.decode(),
+    if b'<script type="application/json" id="data">' in data:  # the figures of the page, and the page around them
+        before, figures, behind = re.fullmatch(r'(.*<script type="application/json" id="data">)(.*?)(</script>.*)', data.decode(),
                                                re.DOTALL).groups()
-        text = re.sub(r'<li>(?:(?!<li>).)*showers in the time of one\.</li>', '', before + behind)
-        return re.sub(r'performance&quot;: &quot;\w+', '', text), without_measured(json.loads(figures))
+        figures = json.loads(figures)
+        verdict = figures['page']['verdict']
+        verdict[:] = [sentence for sentence in verdict if 'showers in the time of one' not in sentence['text']]
+        return before + behind, without_measured(figures)
     if not data.startswith(b'{'):
         return data
     if path.suffix == '.jsonl':

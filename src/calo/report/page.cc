@@ -2,6 +2,9 @@
 
 #include <string_view>
 
+#include "core/error.h"
+#include "core/staged_output.h"
+
 // The pages lie in the program as they are: half a megabyte as a C++ array would compile for long.
 asm(".section .rodata\n"
     "calopipe_report_page: .incbin \"" CALOPIPE_PAGES
@@ -19,6 +22,10 @@ namespace calo {
 namespace {
 
 using nlohmann::json;
+
+// As in web/page/index.html.
+constexpr std::string_view kDataBegin = "<script type=\"application/json\" id=\"data\">",
+                           kDataEnd = "</script>";
 
 std::string_view template_of(Page page) {
   const char* begin = page == Page::kReport ? calopipe_report_page : calopipe_benchmark_page;
@@ -53,14 +60,27 @@ json to_json(const PageText& text) {
 
 }  // namespace
 
+nlohmann::json page_data(const std::filesystem::path& file) {
+  const std::string text = core::read_file(file);
+  const std::size_t begin = text.find(kDataBegin);
+  const std::size_t end = begin == std::string::npos ? begin : text.find(kDataEnd, begin);
+  json data;
+  if (end != std::string::npos)
+    data = json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin + kDataBegin.size()),
+                       text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+  if (!data.is_object())
+    throw core::InputError({.message = "is not a report of this version of calopipe", .file = file});
+  return data;
+}
+
 std::string fill_page(Page page, const PageText& text, json data) {
   data["page"] = to_json(text);
   std::string content = data.dump();
   replace_all(content, "<", "\\u003c");  // nothing in it may end the script element
   std::string filled(template_of(page));
   constexpr std::string_view kTitle = "{{title}}", kData = "{{data}}";
-  filled.replace(filled.find(kTitle), kTitle.size(), escape_html(text.title));
   filled.replace(filled.find(kData), kData.size(), content);
+  filled.replace(filled.find(kTitle), kTitle.size(), escape_html(text.title));
   return filled;
 }
 

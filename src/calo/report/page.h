@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -27,5 +28,9 @@ struct PageText {
 
 /// A page with its data, as HTML. @param data  an object, which the page's script shows
 std::string fill_page(Page page, const PageText& text, nlohmann::json data);
+
+/// The data of a page that fill_page() made, from its file.
+/// @throws core::InputError if the file is no such page
+nlohmann::json page_data(const std::filesystem::path& file);
 
 }  // namespace calo

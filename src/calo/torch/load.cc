@@ -55,7 +55,7 @@ TrainingDevice training_device(const std::string& name) {
     throw core::UnavailableError(
         {.message = "LibTorch finds no CUDA device, or was built without CUDA",
          .field = "device",
-         .hint = "use --device cpu, or build with a CUDA LibTorch (CMAKE_PREFIX_PATH)"});
+         .hint = "use --device cpu, or build with a LibTorch for CUDA (doc/gpu.md)"});
   return available ? TrainingDevice::kCuda : TrainingDevice::kCpu;
 }
 

@@ -9,6 +9,7 @@
 
 #include "calo/io/shower_writer.h"
 #include "calo/report/html_report.h"
+#include "calo/report/page.h"
 #include "calo/report/page_data.h"
 #include "core/error.h"
 #include "core/staged_output.h"
@@ -450,7 +451,9 @@ TEST(Report, IsOneFileThatNeedsNoNetwork) {
   calo::write_report(folder / "report.html", validation, calo::plot_data(validation, "</script><b>"),
                      {{"parameter", "</pre><script>alert(1)</script>"}});
   const std::string page = core::read_file(folder / "report.html");
-  EXPECT_NE(page.find("id=\"data\""), std::string::npos);
+  EXPECT_EQ(calo::page_data(folder / "report.html").at("models").at(0).at("label"), "</script><b>");
+  core::write_file(folder / "other.html", "<html></html>");
+  EXPECT_THROW(calo::page_data(folder / "other.html"), core::InputError);
   EXPECT_EQ(page.find("alert(1)</script>"), std::string::npos);
   // What a browser would fetch; that it fetches nothing is seen by test/web in a real one.
   for (const char* source : {"src=", "@import", "url(", "<link rel='style"})
