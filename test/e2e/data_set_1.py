@@ -352,7 +352,7 @@ def main(program, modules=None):
         (work / 'folder' / 'a.h5').write_bytes((work / 'photons-full.h5').read_bytes())
         for there in ('folder/b.h5', 'folder/../folder/b.h5'):
             calopipe('showers', 'convert', 'folder', there, '--layout', 'calopipe', code=2, says=['which is the input'])
-        calopipe('showers', 'convert', 'folder/a.h5', 'folder/a.h5', '--layout', 'calopipe', code=2, says=['which is the input'])
+        calopipe('showers', 'convert', 'folder/a.h5', 'folder/a.h5', '--layout', 'calopipe', code=2, says=['which is an input'])
 
         # Photons against pions are no comparison.
         calopipe('validate', '--full', work / 'photons-full.h5', '--fast', work / 'pions-full.h5', '--out', work / 'x', '-q', code=3,

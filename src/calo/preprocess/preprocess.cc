@@ -184,7 +184,7 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
   struct GroupKey {
     std::uint16_t geometry;
     double theta, energy;
-    auto operator<=>(const GroupKey&) const = default;  // as in inspect
+    auto operator<=>(const GroupKey&) const = default;  // NOLINT(modernize-use-nullptr): as in inspect
   };
   std::map<GroupKey, PreprocessReport::Group> groups;
   bool first = true;
