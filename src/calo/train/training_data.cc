@@ -124,7 +124,8 @@ TrainingData::Part TrainingData::some(const Numbers& wanted, std::uint64_t seed)
   }
   std::shared_ptr<const Showers> read = this->read(chosen);
   const Showers* showers = read.get();
-  return {showers, std::move(read), all_of(chosen.size()), std::move(chosen)};
+  Numbers indices = all_of(chosen.size());
+  return {showers, std::move(read), std::move(indices), std::move(chosen)};
 }
 
 // Reads the file in ranges of consecutive showers, and skips ranges without a wanted shower.
