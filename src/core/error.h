@@ -49,6 +49,12 @@ class UsageError : public Error {
 class InputError : public Error {
  public:
   explicit InputError(ErrorDetails details) : Error(ExitCode::kInput, std::move(details)) {}
+  /// The same error, found in `file`.
+  InputError(const Error& error, const std::filesystem::path& file)
+      : InputError({.message = error.details().message,
+                    .file = file,
+                    .field = error.details().field,
+                    .hint = error.details().hint}) {}
 };
 
 /// Something outside the program is missing or fails: disk, network, device (exit code 4).

@@ -22,9 +22,7 @@ auto in_file(const std::filesystem::path& file, const Body& body) -> decltype(bo
     return body();
   } catch (const Error& error) {
     if (error.exit_code() != ExitCode::kUsage && error.exit_code() != ExitCode::kInput) throw;
-    ErrorDetails details = error.details();
-    details.file = file;
-    throw InputError(details);
+    throw InputError(error, file);
   } catch (const nlohmann::json::exception& error) {
     throw InputError({.message = error.what(), .file = file});
   }

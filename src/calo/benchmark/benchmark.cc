@@ -201,8 +201,8 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
                          .file_bytes = all_bytes(onnx),
                          .cores = core::available_threads(),
                          .load = machine_load()};
-  auto source = ShowerSource::open(onnx, infer::Precision::kFp32, options.contract);
-  const Generator generator = Generator::load(onnx, {.precision = infer::Precision::kFp32}, options.contract);
+  const auto source = ShowerSource::open(onnx, infer::Precision::kFp32, options.contract);
+  const Generator& generator = source.generator();
   report.contract = generator.contract();
   report.mesh = source.mesh().to_string();
   report.cells = generator.num_cells();

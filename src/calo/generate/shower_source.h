@@ -36,6 +36,7 @@ class ShowerSource {
                            const infer::ForeignContract& contract = {});
   static ShowerSource of_folder(const ModelFolder& model, std::optional<infer::Precision> precision = {});
 
+  const infer::Generator& generator() const { return generator_; }
   const VoxelMesh& mesh() const { return mesh_; }
   /// Geometries that the model can generate.
   const std::vector<std::string>& geometries() const { return generator_.geometries(); }

@@ -195,9 +195,7 @@ std::vector<std::string> external_files(const fs::path& model) {
   try {
     read_onnx(mapped.bytes(), {}, &files);
   } catch (const core::InputError& error) {
-    core::ErrorDetails details = error.details();
-    details.file = model;
-    throw core::InputError(details);
+    throw core::InputError(error, model);
   }
   return files.locations();
 }

@@ -167,19 +167,14 @@ std::map<std::string, std::string> properties_under(const ForeignContract& contr
   if (contract.energy_scale_gev < 0 || !std::isfinite(contract.energy_scale_gev))
     throw core::UsageError(
         {.message = fmt::format("cannot be {}", contract.energy_scale_gev), .field = "energy_scale_gev"});
-  const CylinderCells mesh = parse_mesh(contract.mesh);
+  const MeshInfo mesh = MeshInfo::parse(to_json(parse_mesh(contract.mesh)).dump());
   const std::int64_t width = input_width(contract, model, kind);
   const double scale_gev = contract.energy_scale_gev > 0 ? contract.energy_scale_gev : kPar04MaxEnergyGev;
   using Kind = ConditionNumber::Kind;
-  GeneratorProperties said{.contract = kind,
+  GeneratorProperties said{.contract = vae ? Contract::kPar04Vae : Contract::kPar04CaloDit,
                            .latent_dim = vae ? width - kVaeConditions : 0,
                            .par04_geometry = "SiW",
-                           .mesh = {.n_r = mesh.n_r,
-                                    .n_phi = mesh.n_phi,
-                                    .n_z = mesh.n_z,
-                                    .size_r_mm = mesh.size_r_mm,
-                                    .size_z_mm = mesh.size_z_mm,
-                                    .json = to_json(mesh).dump()}};
+                           .mesh = mesh};
   if (vae) {
     said.conditions = {{.kind = Kind::kEnergyMev, .times = 1 / (1000 * scale_gev)},
                        {.kind = Kind::kThetaRad, .times = 180 / std::numbers::pi / kPar04MaxThetaDeg}};

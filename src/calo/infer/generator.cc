@@ -55,9 +55,6 @@ Generator::Generator(Model model, const ForeignContract& contract)
   } catch (const core::InputError& error) {
     refuse(model_, error.details().message, error.details().field);
   }
-  kind_ = said_.contract == "plain"       ? Contract::kPlain
-          : said_.contract == "par04-vae" ? Contract::kPar04Vae
-                                          : Contract::kPar04CaloDit;
   const std::vector<std::string>& known = said_.geometries;
   for (const ConditionNumber& number : said_.conditions) {
     Column column{.times = static_cast<float>(number.times)};
@@ -95,10 +92,10 @@ Generator::Generator(Model model, const ForeignContract& contract)
 void Generator::check_inputs() {
   constexpr std::int64_t kMost = 1'000'000;
   const auto columns = static_cast<std::int64_t>(columns_.size());
-  if (said_.latent_dim < (kind_ == Contract::kPar04CaloDit ? 0 : 1) || said_.latent_dim > kMost)
+  if (said_.latent_dim < (said_.contract == Contract::kPar04CaloDit ? 0 : 1) || said_.latent_dim > kMost)
     refuse(model_, "is out of range", "calopipe.latent_dim");
   std::vector<std::pair<std::string, std::int64_t>> wanted;
-  switch (kind_) {
+  switch (said_.contract) {
     case Contract::kPlain:
       wanted = {{"latent", said_.latent_dim}, {"energy_mev", 1}, {"theta_rad", 1}, {"geometry", columns - 2}};
       break;
@@ -118,11 +115,11 @@ void Generator::check_inputs() {
   // The first extent is the batch; a flat output of Par04's contracts may have none.
   const TensorInfo& output = model_.outputs()[0];
   const std::int64_t in_mesh = said_.mesh.n_r * said_.mesh.n_phi * said_.mesh.n_z;
-  const bool flat = output.shape.size() == 1 && kind_ != Contract::kPlain;
+  const bool flat = output.shape.size() == 1 && said_.contract != Contract::kPlain;
   bool open = false;
   cells_ = 1;
   for (std::size_t i = flat ? 0 : 1; i < output.shape.size(); ++i) {
-    if (output.shape[i] < 0 && in_mesh > 0 && kind_ != Contract::kPlain) {
+    if (output.shape[i] < 0 && in_mesh > 0 && said_.contract != Contract::kPlain) {
       open = true;  // the run will tell
       continue;
     }
@@ -183,11 +180,11 @@ void Generator::encode(std::span<const Particle> particles, std::uint64_t seed, 
   state.to_mev.clear();
   for (const Particle& particle : particles) {
     state.noise.push_back(noise_of({.seed = seed, .event = particle.event, .particle = particle.particle}));
-    state.to_mev.push_back(kind_ == Contract::kPlain      ? 1.0f
-                           : kind_ == Contract::kPar04Vae ? particle.energy_mev
-                                                          : 1000.0f);
+    state.to_mev.push_back(said_.contract == Contract::kPlain      ? 1.0f
+                           : said_.contract == Contract::kPar04Vae ? particle.energy_mev
+                                                                   : 1000.0f);
   }
-  if (kind_ == Contract::kPlain) {
+  if (said_.contract == Contract::kPlain) {
     fill_input(program, state, 0, rows, latent,
                [&](std::size_t row, std::size_t) { return state.noise[row].normal(); });
     std::size_t next = 0;
@@ -199,7 +196,7 @@ void Generator::encode(std::span<const Particle> particles, std::uint64_t seed, 
     }
     return;
   }
-  const std::size_t before = kind_ == Contract::kPar04Vae ? latent : 0;
+  const std::size_t before = said_.contract == Contract::kPar04Vae ? latent : 0;
   fill_input(program, state, 0, rows, before + columns, [&](std::size_t row, std::size_t j) {
     return j < before ? state.noise[row].normal() : column(columns_[j - before], particles[row]);
   });
@@ -255,9 +252,7 @@ void Generator::sample(std::span<const Particle> particles, std::uint64_t seed, 
   try {
     model_.program().sampler->sample(wanted, threshold_mev, state.pool, *state.sampler_work, out);
   } catch (const core::InputError& error) {
-    core::ErrorDetails details = error.details();
-    details.file = model_.file();
-    throw core::InputError(details);
+    throw core::InputError(error, model_.file());
   }
 }
 

@@ -52,7 +52,7 @@ class Generator {
   /// 0 if somebody else's graph draws its noise itself.
   std::int64_t latent_dim() const { return said_.latent_dim; }
   /// plain, par04-vae or par04-calodit.
-  const std::string& contract() const { return said_.contract; }
+  std::string contract() const { return to_string(said_.contract); }
 
   /// Cells at or above the threshold, ascending. Allocates nothing once `workspace` and `out` have been used
   /// for as many particles.
@@ -67,7 +67,6 @@ class Generator {
                       std::span<float> out) const;
 
  private:
-  enum class Contract { kPlain, kPar04Vae, kPar04CaloDit };
   struct Column {
     enum class Kind { kEnergy, kTheta, kPhi, kGeometry, kNothing };
     Kind kind = Kind::kNothing;
@@ -93,7 +92,6 @@ class Generator {
   Model model_;
   std::map<std::string, std::string> properties_;
   GeneratorProperties said_;
-  Contract kind_ = Contract::kPlain;
   std::vector<Column> columns_;
   std::vector<std::uint32_t> sampler_geometries_;  // of a cascade, by geometry
   std::int64_t cells_ = 0;

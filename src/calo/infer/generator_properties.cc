@@ -76,22 +76,57 @@ TrainedRange trained_of(const json& object) {
   return trained;
 }
 
-MeshInfo mesh_of(const json& object) {
-  MeshInfo mesh{.json = object.dump()};
-  if (!object.is_object()) refuse("mesh", "is no JSON object");
-  mesh.n_r = object.value("n_r", std::int64_t{0});
-  mesh.n_phi = object.value("n_phi", std::int64_t{0});
-  mesh.n_z = object.value("n_z", std::int64_t{0});
-  mesh.size_r_mm = object.value("size_r_mm", 0.0);
-  mesh.size_z_mm = object.value("size_z_mm", 0.0);
-  return mesh;
+// Calls read() with a property that is JSON.
+template <class Read>
+void read_json(const std::string& name, const std::string& text, const Read& read) {
+  const json parsed = json::parse(text, nullptr, false);
+  if (parsed.is_discarded()) refuse(name, "is no JSON");
+  try {
+    read(parsed);
+  } catch (const json::exception& error) {
+    refuse(name, fmt::format("is not as it is written: {}", error.what()));
+  }
 }
 
-const char* output_times_gives_mev(const std::string& contract) {
-  return contract == "plain" ? "1" : contract == "par04-vae" ? "incident energy in MeV" : "1000";
+const char* output_times_gives_mev(Contract contract) {
+  return contract == Contract::kPlain      ? "1"
+         : contract == Contract::kPar04Vae ? "incident energy in MeV"
+                                           : "1000";
+}
+
+Contract contract_of(const std::string& name) {
+  for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit})
+    if (to_string(contract) == name) return contract;
+  refuse("contract", "is none of plain, par04-vae, par04-calodit");
 }
 
 }  // namespace
+
+std::string to_string(Contract contract) {
+  switch (contract) {
+    case Contract::kPlain:
+      return "plain";
+    case Contract::kPar04Vae:
+      return "par04-vae";
+    case Contract::kPar04CaloDit:
+      return "par04-calodit";
+  }
+  return "";
+}
+
+MeshInfo MeshInfo::parse(const std::string& text) {
+  MeshInfo mesh;
+  read_json("mesh", text, [&](const nlohmann::json& object) {
+    if (!object.is_object()) refuse("mesh", "is no JSON object");
+    mesh = {.n_r = object.value("n_r", std::int64_t{0}),
+            .n_phi = object.value("n_phi", std::int64_t{0}),
+            .n_z = object.value("n_z", std::int64_t{0}),
+            .size_r_mm = object.value("size_r_mm", 0.0),
+            .size_z_mm = object.value("size_z_mm", 0.0),
+            .json = object.dump()};
+  });
+  return mesh;
+}
 
 std::map<std::string, std::string> GeneratorProperties::write() const {
   std::map<std::string, std::string> properties;
@@ -101,14 +136,14 @@ std::map<std::string, std::string> GeneratorProperties::write() const {
   json numbers = json::array();
   for (const ConditionNumber& number : conditions) numbers.push_back(to_json(number));
   add("version", version);
-  add("contract", contract);
+  add("contract", to_string(contract));
   add("mesh", mesh.json);
   add("cell_order", mesh.n_r > 0 ? "r, phi, z (z fastest)" : "layer, phi, r (r fastest)");
   add("latent_dim", std::to_string(latent_dim));
   if (!architecture.empty())
     add("sampling", json({{"model", architecture},
                           {"latent", "standard normal"},
-                          {"drawn", contract == "par04-calodit" ? "inside" : "by the caller"}})
+                          {"drawn", contract == Contract::kPar04CaloDit ? "inside" : "by the caller"}})
                         .dump());
   add("conditions", numbers.dump());
   add("output_times_gives_mev", output_times_gives_mev(contract));
@@ -131,23 +166,14 @@ GeneratorProperties GeneratorProperties::read(const std::map<std::string, std::s
     if (!properties.contains(kPrefix + name)) refuse(name, "is missing in the properties");
     return optional(name);
   };
-  // What `read` makes of a property that is JSON.
   const auto parse = [&](const std::string& name, const auto& read) {
-    const json parsed = json::parse(property(name), nullptr, false);
-    if (parsed.is_discarded()) refuse(name, "is no JSON");
-    try {
-      read(parsed);
-    } catch (const json::exception& error) {
-      refuse(name, fmt::format("is not as it is written: {}", error.what()));
-    }
+    read_json(name, property(name), read);
   };
   GeneratorProperties result{.version = optional("version"),
-                             .contract = property("contract"),
+                             .contract = contract_of(property("contract")),
                              .par04_geometry = optional("par04_geometry"),
                              .provenance = optional("provenance"),
                              .model_provenance = optional("model_provenance")};
-  if (result.contract != "plain" && result.contract != "par04-vae" && result.contract != "par04-calodit")
-    refuse("contract", "is none of plain, par04-vae, par04-calodit");
   try {
     result.latent_dim = std::stoll(property("latent_dim"));
   } catch (const std::logic_error&) {
@@ -157,7 +183,7 @@ GeneratorProperties GeneratorProperties::read(const std::map<std::string, std::s
   parse("conditions", [&](const json& list) {
     for (const json& entry : list) result.conditions.push_back(number_of(entry));
   });
-  parse("mesh", [&](const json& object) { result.mesh = mesh_of(object); });
+  result.mesh = MeshInfo::parse(property("mesh"));
   if (properties.contains(std::string(kPrefix) + "trained"))
     parse("trained", [&](const json& object) { result.trained = trained_of(object); });
   for (const auto& [name, value] : {std::pair{"max_energy_mev", &result.max_energy_mev},

@@ -8,11 +8,25 @@
 
 namespace calo::infer {
 
+/// Interface of a generator's ONNX file to the program that loads it (doc/onnx.md).
+enum class Contract {
+  kPlain,         ///< inputs by name, any batch, output in MeV
+  kPar04Vae,      ///< Geant4 example Par04, model type VAE
+  kPar04CaloDit,  ///< Geant4 example Par04, model type CaloDiT-2
+};
+
+/// "plain", "par04-vae" or "par04-calodit".
+std::string to_string(Contract contract);
+
 /// Extents of a regular mesh, flat order `[r, phi, z]` with z fastest; zeros for another one.
 struct MeshInfo {
   std::int64_t n_r = 0, n_phi = 0, n_z = 0;
   double size_r_mm = 0, size_z_mm = 0;  ///< sizes of the cells; 0 if the model does not say them
   std::string json;                     ///< the mesh as the model says it: sizes, or layers
+
+  /// @param text  JSON of a mesh (VoxelMesh::to_json)
+  /// @throws core::InputError with the field calopipe.mesh if it is not a JSON object, or an extent no number
+  static MeshInfo parse(const std::string& text);
 };
 
 /// What a model was trained on; outside of it its showers mean little. Where the upper end of a range is 0,
@@ -38,9 +52,9 @@ struct ConditionNumber {
 /// How a generator is called and what it gives: the properties `calopipe.NAME` of an ONNX file
 /// (doc/onnx.md). This is the one place that writes and reads them.
 struct GeneratorProperties {
-  std::string version;                      ///< of the calopipe that wrote the file
-  std::string architecture;                 ///< of the model
-  std::string contract;                     ///< plain, par04-vae or par04-calodit
+  std::string version;       ///< of the calopipe that wrote the file
+  std::string architecture;  ///< of the model
+  Contract contract = Contract::kPlain;
   std::int64_t latent_dim = 0;              ///< normal numbers of one shower
   std::vector<ConditionNumber> conditions;  ///< the condition vector, in order
   std::vector<std::string> geometries;      ///< that can be asked for

@@ -61,9 +61,7 @@ Model Model::compiled(std::span<const std::byte> bytes, ExternalData* beside, co
     return model;
   } catch (const core::InputError& error) {
     if (name.empty()) throw;
-    core::ErrorDetails details = error.details();
-    details.file = name;
-    throw core::InputError(details);
+    throw core::InputError(error, name);
   }
 }
 

@@ -23,7 +23,8 @@ using nlohmann::json;
 struct Key {
   std::uint16_t geometry;
   float theta, energy;
-  auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): false positive of clang-tidy 14
+  auto operator<=>(const Key&) const =
+      default;  // NOLINT(modernize-use-nullptr): false positive of clang-tidy 14
 };
 
 struct Sums {

@@ -14,11 +14,11 @@ infer::GeneratorProperties properties_of(const ModelFolder& model, const Contrac
   infer::GeneratorProperties said{
       .version = core::version(),
       .architecture = model.description.architecture,
-      .contract = to_string(mapping.contract),
+      .contract = mapping.contract,
       .latent_dim = architecture_of(model).latent_dim(model),
       .geometries = mapping.reachable_geometries(),
       .par04_geometry = mapping.geometry,
-      .mesh = {.json = transform.mesh.to_json().dump()},
+      .mesh = infer::MeshInfo::parse(transform.mesh.to_json().dump()),
       .trained = infer::TrainedRange{.geometries = transform.trained_geometries,
                                      .min_energy_mev = transform.min_trained_energy_mev,
                                      .max_energy_mev = transform.max_trained_energy_mev,
@@ -29,11 +29,6 @@ infer::GeneratorProperties properties_of(const ModelFolder& model, const Contrac
       .max_theta_deg = transform.max_theta_deg,
       .provenance = provenance.dump(),
       .model_provenance = model.provenance.dump()};
-  if (transform.mesh.is_cylinder()) {
-    const VoxelMesh::Cylinder& mesh = transform.mesh.cylinder();
-    said.mesh.n_r = mesh.n_r, said.mesh.n_phi = mesh.n_phi, said.mesh.n_z = mesh.n_z;
-    said.mesh.size_r_mm = mesh.size_r_mm, said.mesh.size_z_mm = mesh.size_z_mm;
-  }
   for (const ConditionColumn& column : mapping.columns) said.conditions.push_back(column.number);
   return said;
 }

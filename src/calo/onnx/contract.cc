@@ -106,18 +106,6 @@ Contract parse_contract(const std::string& name) {
                           .hint = "allowed: plain, par04-vae, par04-calodit"});
 }
 
-std::string to_string(Contract contract) {
-  switch (contract) {
-    case Contract::kPlain:
-      return "plain";
-    case Contract::kPar04Vae:
-      return "par04-vae";
-    case Contract::kPar04CaloDit:
-      return "par04-calodit";
-  }
-  return "";
-}
-
 void ContractMapping::encode(const Conditions& condition, double phi_rad, const std::string& geometry_name,
                              std::span<float> out) const {
   for (std::size_t i = 0; i < columns.size(); ++i) {

@@ -10,16 +10,11 @@
 
 namespace calo {
 
-/// Interface of a generator's ONNX file to the program that loads it (doc/onnx.md).
-enum class Contract {
-  kPlain,         ///< inputs by name, any batch, output in MeV
-  kPar04Vae,      ///< Geant4 example Par04, model type VAE
-  kPar04CaloDit,  ///< Geant4 example Par04, model type CaloDiT-2
-};
+using infer::Contract;
+using infer::to_string;
 
 /// @throws core::UsageError
 Contract parse_contract(const std::string& name);
-std::string to_string(Contract contract);
 
 /// A number of a contract's condition vector, and its use by the model.
 struct ConditionColumn {

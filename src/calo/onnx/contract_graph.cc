@@ -1,7 +1,5 @@
 #include "calo/onnx/contract_graph.h"
 
-#include <vector>
-
 namespace calo {
 namespace {
 
@@ -49,18 +47,6 @@ ContractInputs add_contract_inputs(GraphBuilder& graph, const ContractMapping& m
   const std::string energy = columns_of(graph, inputs.numbers, 0, 1, "energy_number");
   times(graph, energy, 1 / mapping.columns[0].number.times, inputs.energy_mev);
   return inputs;
-}
-
-std::string add_condition(GraphBuilder& graph, const ContractMapping& mapping, const ContractInputs& inputs,
-                          std::int64_t condition_dim) {
-  const auto width = static_cast<std::size_t>(condition_dim);
-  std::vector<float> matrix(mapping.columns.size() * width, 0.0f);
-  for (std::size_t i = 0; i < mapping.columns.size(); ++i)
-    if (const int column = mapping.columns[i].model_column; column >= 0)
-      matrix[i * width + static_cast<std::size_t>(column)] = static_cast<float>(mapping.columns[i].factor);
-  graph.floats("condition_matrix", {static_cast<std::int64_t>(mapping.columns.size()), condition_dim},
-               matrix);
-  return graph.node("MatMul", {inputs.numbers, "condition_matrix"}, "condition");
 }
 
 void add_contract_output(GraphBuilder& graph, const ContractMapping& mapping, const VoxelMesh& mesh,

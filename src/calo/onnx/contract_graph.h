@@ -24,10 +24,6 @@ struct ContractInputs {
 ContractInputs add_contract_inputs(GraphBuilder& graph, const ContractMapping& mapping,
                                    std::int64_t latent_dim);
 
-/// Adds the computation of Transform::encode's condition vector, `[N, condition_dim]`, from the contract's.
-std::string add_condition(GraphBuilder& graph, const ContractMapping& mapping, const ContractInputs& inputs,
-                          std::int64_t condition_dim);
-
 /// Adds the contract's output, from cells in MeV, `[N, cells]` in the mesh's order.
 void add_contract_output(GraphBuilder& graph, const ContractMapping& mapping, const VoxelMesh& mesh,
                          const ContractInputs& inputs, const std::string& cells_mev);

@@ -41,9 +41,9 @@ std::string shift_table(const Candidate& candidate) {
 
 std::string model_card(const OptimiseReport& report, const std::filesystem::path& optimised,
                        const nlohmann::json& provenance) {
-  auto source = ShowerSource::open(optimised);
+  const auto source = ShowerSource::open(optimised);
   const TrainedRange& trained = source.trained();
-  const infer::Generator generator = infer::Generator::load(optimised);
+  const infer::Generator& generator = source.generator();
   const Candidate& best = report.candidates[report.chosen];
   const Candidate& fp32 = report.candidates.front();
   const std::string range =

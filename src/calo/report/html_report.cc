@@ -161,15 +161,13 @@ void write_report(const std::filesystem::path& file, const Validation& validatio
                 .heading = "Fast against full simulation",
                 .subtitle = fmt::format("{} conditions; cells below {:g} MeV left out on both sides.",
                                         validation.groups.size(), validation.threshold_mev),
+                .verdict = verdict(validation),
                 .provenance = provenance};
   for (const auto& [names, side] :
        {std::pair{&validation.only_full, "full"}, std::pair{&validation.only_fast, "fast"}})
     if (!names->empty())
       text.warnings.push_back(fmt::format("{} conditions are in the {} simulation only, {} among them.",
                                           names->size(), side, names->front()));
-  for (const VerdictItem& item : verdict(validation))
-    text.verdict.push_back(
-        {.mark = item.good ? Sentence::Mark::kGood : Sentence::Mark::kBad, .text = item.text});
   core::write_file(file, fill_page(Page::kReport, text, plots));
 }
 
@@ -191,9 +189,11 @@ void write_comparison_report(const std::filesystem::path& file, const json& plot
   for (std::size_t i = 0; i < wins.size(); ++i)
     text.verdict.push_back({.text = fmt::format("{} is best in {} of {} scores.",
                                                 plots.at("models")[i].at("label").get<std::string>(), wins[i],
-                                                plots.at("scores").size())});
+                                                plots.at("scores").size()),
+                            .is_neutral = true});
   text.verdict.push_back(
-      {.text = fmt::format("In {} scores the best cannot be told from another within errors.", open)});
+      {.text = fmt::format("In {} scores the best cannot be told from another within errors.", open),
+       .is_neutral = true});
   core::write_file(file, fill_page(Page::kReport, text, plots));
 }
 

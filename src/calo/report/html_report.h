@@ -5,15 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "calo/report/page.h"
 #include "calo/validate/validation.h"
 
 namespace calo {
 
 /// What a validation says, in a sentence each.
-struct VerdictItem {
-  bool good = false;
-  std::string text;
-};
 std::vector<VerdictItem> verdict(const Validation& validation);
 
 /// Writes one self-contained HTML file (no network; its script draws the plots): a verdict, then scores,

@@ -46,10 +46,9 @@ std::string escape_html(std::string text) {
 
 json to_json(const PageText& text) {
   json verdict = json::array();
-  for (const Sentence& sentence : text.verdict) {
-    verdict.push_back({{"text", sentence.text}});
-    if (sentence.mark != Sentence::Mark::kNone)
-      verdict.back()["good"] = sentence.mark == Sentence::Mark::kGood;
+  for (const VerdictItem& item : text.verdict) {
+    verdict.push_back({{"text", item.text}});
+    if (!item.is_neutral) verdict.back()["good"] = item.good;
   }
   return {{"heading", text.heading},
           {"subtitle", text.subtitle},

@@ -10,10 +10,11 @@ namespace calo {
 /// The pages of web/, each one self-contained HTML file once it is filled: light and dark, without a network.
 enum class Page { kReport, kBenchmark };
 
-/// A sentence of a page's verdict, with a mark if it is about something good or bad.
-struct Sentence {
-  enum class Mark { kNone, kGood, kBad } mark = Mark::kNone;
+/// A sentence of a page's verdict.
+struct VerdictItem {
+  bool good = false;
   std::string text;
+  bool is_neutral = false;  ///< true if it is about nothing good or bad, so that it gets no mark
 };
 
 /// What stands above and below the plots of a page.
@@ -22,7 +23,7 @@ struct PageText {
   std::string heading;
   std::string subtitle;
   std::vector<std::string> warnings = {};
-  std::vector<Sentence> verdict = {};
+  std::vector<VerdictItem> verdict = {};
   nlohmann::json provenance = {};
 };
 

@@ -53,14 +53,12 @@ class ArrayWriter final : public ShowerWriter {
     cells_.finish();
     const auto column = [&](const char* name, const std::vector<float>& values,
                             std::vector<hsize_t> row_shape) {
-      ChunkStream stream(file_, name,
-                         column_options(H5T_IEEE_F32LE, options_.compression, std::move(row_shape)), pool_);
-      stream.append(bytes_of(values));
-      stream.finish();
+      write_column(file_, name, column_options(H5T_IEEE_F32LE, options_.compression, std::move(row_shape)),
+                   bytes_of(values), pool_);
     };
     if (flat_) {
       column("incident_energies", energy_, {1});
-      // The CaloChallenge has only particles along the axis; others need their angles.
+      // The CaloChallenge has only particles at 90 degrees; others need their angles.
       const auto differs = [](const std::vector<float>& angles, double from) {
         return std::any_of(angles.begin(), angles.end(),
                            [&](float angle) { return std::abs(angle - from) > 1e-6; });

@@ -45,9 +45,7 @@ class CalopipeWriter final : public ShowerWriter {
       sim_time_s.push_back(condition.sim_time_s);
     }
     const auto column = [&](const char* name, hid_t type, std::span<const std::uint8_t> bytes) {
-      ChunkStream stream(file_, name, column_options(type, options_.compression), pool_);
-      stream.append(bytes);
-      stream.finish();
+      write_column(file_, name, column_options(type, options_.compression), bytes, pool_);
     };
     column("incident_energy", H5T_IEEE_F32LE, bytes_of(energy));
     column("incident_theta", H5T_IEEE_F32LE, bytes_of(theta));

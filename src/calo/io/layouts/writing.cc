@@ -40,6 +40,13 @@ ChunkStream::Options column_options(hid_t type, int compression, std::vector<hsi
           .compression = compression};
 }
 
+void write_column(hdf5::File& file, const std::string& name, const ChunkStream::Options& options,
+                  std::span<const std::uint8_t> bytes, core::ThreadPool& pool) {
+  ChunkStream stream(file, name, options, pool);
+  stream.append(bytes);
+  stream.finish();
+}
+
 void describe(hdf5::File& file, const WriteOptions& options, const std::string& geometry) {
   if (!options.provenance.is_null()) file.set_attribute("calopipe", options.provenance.dump());
   if (!geometry.empty()) file.set_attribute("geometry", geometry);

@@ -31,6 +31,10 @@ ChunkStream::Options dense_options(const WriteOptions& options, std::vector<hsiz
 /// Storage options for a column with one entry per shower.
 ChunkStream::Options column_options(hid_t type, int compression, std::vector<hsize_t> row_shape = {});
 
+/// Writes a whole column with these options.
+void write_column(hdf5::File& file, const std::string& name, const ChunkStream::Options& options,
+                  std::span<const std::uint8_t> bytes, core::ThreadPool& pool);
+
 /// Writes the attributes of every file: provenance, geometry (unless it is empty), mesh, and those of the
 /// options.
 void describe(hdf5::File& file, const WriteOptions& options, const std::string& geometry);

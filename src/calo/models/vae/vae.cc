@@ -94,8 +94,7 @@ class Vae : public Architecture {
     return dense;
   }
 
-  // The graph computes in single precision, LibTorch in double.
-  Agreement agreement() const override { return {.with = "LibTorch", .tolerance = 4e-5}; }
+  Agreement agreement() const override { return {.with = "LibTorch", .tolerance = 1e-5}; }
   bool runs_in_libtorch() const override { return true; }
 };
 
