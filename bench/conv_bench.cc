@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "bench/limits.h"
-#include "calo/benchmark/peer_process.h"
+#include "calo/benchmark/detail/peer_process.h"
 #include "calo/infer/model.h"
 #include "core/staged_output.h"
 #include "test/support/onnx_writer.h"

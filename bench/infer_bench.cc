@@ -15,7 +15,7 @@
 #include <numeric>
 
 #include "bench/limits.h"
-#include "calo/benchmark/peer_process.h"
+#include "calo/benchmark/detail/peer_process.h"
 #include "calo/infer/generator.h"
 #include "core/simd.h"
 #include "core/staged_output.h"

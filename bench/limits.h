@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "calo/infer/amx_kernels.h"
+#include "calo/infer/detail/amx_kernels.h"
 #include "calo/infer/precision.h"
 
 #if defined(__x86_64__)

@@ -12,8 +12,8 @@
 
 #include "calo/io/chunk_codec.h"
 #include "calo/io/dense_dataset.h"
+#include "calo/io/detail/hdf5_filters.h"
 #include "calo/io/hdf5.h"
-#include "calo/io/hdf5_filters.h"
 #include "core/error.h"
 #include "support/choices.h"
 

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <set>
 
-#include "calo/benchmark/onnxruntime_peer.h"
+#include "calo/benchmark/detail/onnxruntime_peer.h"
 #include "calo/generate/shower_source.h"
 #include "calo/infer/external_data.h"
 #include "calo/infer/generator.h"

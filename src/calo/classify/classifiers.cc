@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "calo/classify/detail/tree_classifier.h"
 #include "calo/classify/network_classifier.h"
-#include "calo/classify/tree_classifier.h"
 #include "calo/validate/named_rows.h"
 #include "core/error.h"
 

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "calo/classify/classifier_inputs.h"
+#include "calo/classify/detail/trainings.h"
 #include "calo/classify/network.h"
-#include "calo/classify/trainings.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/philox.h"

@@ -12,7 +12,7 @@
 #include <map>
 #include <pugixml.hpp>
 
-#include "calo/geometry/particle_names.h"
+#include "calo/geometry/detail/particle_names.h"
 #include "core/error.h"
 #include "core/json_reader.h"
 

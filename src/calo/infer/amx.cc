@@ -1,4 +1,4 @@
-#include "calo/infer/amx_kernels.h"
+#include "calo/infer/detail/amx_kernels.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>

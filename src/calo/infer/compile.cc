@@ -8,11 +8,11 @@
 #include <optional>
 
 #include "calo/infer/cascade/stored.h"
-#include "calo/infer/control_flow.h"
-#include "calo/infer/convolution.h"
-#include "calo/infer/graph_values.h"
+#include "calo/infer/detail/control_flow.h"
+#include "calo/infer/detail/convolution.h"
+#include "calo/infer/detail/graph_values.h"
+#include "calo/infer/detail/row_shapes.h"
 #include "calo/infer/program.h"
-#include "calo/infer/row_shapes.h"
 #include "core/error.h"
 
 namespace calo::infer {

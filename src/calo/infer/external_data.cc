@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "calo/infer/mapped_file.h"
+#include "calo/infer/detail/mapped_file.h"
+#include "calo/infer/detail/printable.h"
 #include "calo/infer/onnx_reader.h"
-#include "calo/infer/printable.h"
 #include "core/error.h"
 
 namespace calo::infer {

@@ -4,8 +4,8 @@
 
 #include <cstring>
 
+#include "calo/infer/detail/mapped_file.h"
 #include "calo/infer/external_data.h"
-#include "calo/infer/mapped_file.h"
 #include "calo/infer/noise.h"
 #include "calo/infer/onnx_reader.h"
 #include "calo/infer/program.h"

@@ -8,9 +8,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "calo/infer/finite_constants.h"
-#include "calo/infer/printable.h"
-#include "calo/infer/protobuf_wire.h"
+#include "calo/infer/detail/finite_constants.h"
+#include "calo/infer/detail/printable.h"
+#include "calo/infer/detail/protobuf_wire.h"
 #include "calo/infer/tensor.h"
 #include "core/error.h"
 

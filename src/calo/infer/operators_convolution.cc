@@ -1,4 +1,4 @@
-#include "calo/infer/convolution.h"
+#include "calo/infer/detail/convolution.h"
 #include "calo/infer/operators.h"
 
 namespace calo::infer {

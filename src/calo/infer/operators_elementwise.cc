@@ -5,10 +5,10 @@
 #include <type_traits>
 
 #include "calo/infer/activation.h"
-#include "calo/infer/broadcast.h"
-#include "calo/infer/float_functions.h"
+#include "calo/infer/detail/broadcast.h"
+#include "calo/infer/detail/float_functions.h"
+#include "calo/infer/detail/parallel.h"
 #include "calo/infer/operators.h"
-#include "calo/infer/parallel.h"
 
 namespace calo::infer {
 namespace {

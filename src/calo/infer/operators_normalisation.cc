@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
-#include "calo/infer/moments.h"
+#include "calo/infer/detail/moments.h"
+#include "calo/infer/detail/parallel.h"
 #include "calo/infer/operators.h"
-#include "calo/infer/parallel.h"
 
 namespace calo::infer {
 namespace {

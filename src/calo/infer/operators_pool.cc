@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "calo/infer/detail/window.h"
 #include "calo/infer/operators.h"
-#include "calo/infer/window.h"
 
 namespace calo::infer {
 namespace {

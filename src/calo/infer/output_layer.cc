@@ -5,7 +5,7 @@
 #include <cstring>
 #include <limits>
 
-#include "calo/infer/parallel.h"
+#include "calo/infer/detail/parallel.h"
 
 namespace calo::infer {
 namespace {

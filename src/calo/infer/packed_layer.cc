@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
-#include "calo/infer/amx_kernels.h"
-#include "calo/infer/kernels.h"
+#include "calo/infer/detail/amx_kernels.h"
+#include "calo/infer/detail/kernels.h"
 #include "core/error.h"
 
 #if defined(__x86_64__)

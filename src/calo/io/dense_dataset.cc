@@ -6,8 +6,8 @@
 #include <bit>
 #include <cstring>
 
-#include "calo/io/hdf5_filters.h"
-#include "calo/io/hdf5_types.h"
+#include "calo/io/detail/hdf5_filters.h"
+#include "calo/io/detail/hdf5_types.h"
 #include "core/error.h"
 
 namespace calo {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <mutex>
 
-#include "calo/io/hdf5_filters.h"
-#include "calo/io/hdf5_storage.h"
-#include "calo/io/hdf5_types.h"
+#include "calo/io/detail/hdf5_filters.h"
+#include "calo/io/detail/hdf5_storage.h"
+#include "calo/io/detail/hdf5_types.h"
 #include "core/error.h"
 
 namespace calo::hdf5 {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "calo/io/detail/hdf5_types.h"
 #include "calo/io/hdf5.h"
-#include "calo/io/hdf5_types.h"
 
 namespace calo::hdf5 {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "calo/torch/entry.h"
+#include "calo/torch/detail/entry.h"
 #include "calo/torch/module.h"
 #include "core/error.h"
 #include "core/provenance.h"

@@ -13,8 +13,8 @@
 #include <optional>
 
 #include "calo/models/architectures.h"
-#include "calo/train/checkpoint.h"
-#include "calo/train/metrics_log.h"
+#include "calo/train/detail/checkpoint.h"
+#include "calo/train/detail/metrics_log.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/json_reader.h"

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "calo/validate/logistic_classifier.h"
+#include "calo/validate/detail/logistic_classifier.h"
 
 namespace calo {
 namespace {

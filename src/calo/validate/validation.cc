@@ -8,8 +8,8 @@
 
 #include "calo/preprocess/preprocess.h"
 #include "calo/validate/balanced_sample.h"
-#include "calo/validate/matching.h"
-#include "calo/validate/same_terms.h"
+#include "calo/validate/detail/matching.h"
+#include "calo/validate/detail/same_terms.h"
 #include "calo/validate/scores.h"
 #include "core/error.h"
 

@@ -1,4 +1,4 @@
-#include "calo/classify/boosted_trees.h"
+#include "calo/classify/detail/boosted_trees.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -6,8 +6,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "calo/classify/tree_classifier.h"
-#include "calo/validate/logistic_classifier.h"
+#include "calo/classify/detail/tree_classifier.h"
+#include "calo/validate/detail/logistic_classifier.h"
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/staged_output.h"

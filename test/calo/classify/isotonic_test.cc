@@ -1,4 +1,4 @@
-#include "calo/classify/isotonic.h"
+#include "calo/classify/detail/isotonic.h"
 
 #include <gtest/gtest.h>
 

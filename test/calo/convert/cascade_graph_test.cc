@@ -1,5 +1,5 @@
 // With the noise of the sampler, the ONNX graph of a cascade makes the sampler's showers in onnxruntime.
-#include "calo/models/cascade/cascade_graph.h"
+#include "calo/models/cascade/detail/cascade_graph.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -6,7 +6,7 @@
 #include <clocale>
 #include <optional>
 
-#include "calo/geometry/particle_names.h"
+#include "calo/geometry/detail/particle_names.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "support/data_set_1.h"

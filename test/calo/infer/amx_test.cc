@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "calo/infer/amx_kernels.h"
+#include "calo/infer/detail/amx_kernels.h"
 #include "core/philox.h"
 
 namespace {

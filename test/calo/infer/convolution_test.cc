@@ -1,4 +1,4 @@
-#include "calo/infer/convolution.h"
+#include "calo/infer/detail/convolution.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "calo/infer/detail/moments.h"
 #include "calo/infer/model.h"
-#include "calo/infer/moments.h"
 #include "core/philox.h"
 #include "support/counting_new.h"
 #include "support/onnx_writer.h"

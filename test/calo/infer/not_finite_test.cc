@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "calo/infer/detail/kernels.h"
 #include "calo/infer/generator.h"
-#include "calo/infer/kernels.h"
 #include "calo/infer/output_layer.h"
 #include "core/error.h"
 #include "core/philox.h"

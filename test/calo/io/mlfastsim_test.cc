@@ -2,7 +2,7 @@
 
 #include <numbers>
 
-#include "calo/io/layouts/mlfastsim_names.h"
+#include "calo/io/layouts/detail/mlfastsim_names.h"
 #include "support/dense_files.h"
 #include "support/temp_folder.h"
 

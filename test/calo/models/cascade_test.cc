@@ -10,7 +10,7 @@
 #include "calo/generate/shower_source.h"
 #include "calo/io/shower_reader.h"
 #include "calo/models/architectures.h"
-#include "calo/models/cascade/cascade_shape.h"
+#include "calo/models/cascade/detail/cascade_shape.h"
 #include "calo/models/stored_model.h"
 #include "core/error.h"
 #include "core/interrupt.h"

@@ -1,4 +1,4 @@
-#include "calo/models/cascade/split_density.h"
+#include "calo/models/cascade/detail/split_density.h"
 
 #include <gtest/gtest.h>
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "calo/models/cascade/cascade_shape.h"
-#include "calo/models/cascade/teacher.h"
+#include "calo/models/cascade/detail/cascade_shape.h"
+#include "calo/models/cascade/detail/teacher.h"
 #include "core/error.h"
 #include "core/philox.h"
 #include "support/random_showers.h"

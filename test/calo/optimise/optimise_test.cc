@@ -9,7 +9,7 @@
 #include "calo/generate/generate.h"
 #include "calo/infer/generator.h"
 #include "calo/io/shower_reader.h"
-#include "calo/optimise/narrow_weights.h"
+#include "calo/optimise/detail/narrow_weights.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "support/python_peer.h"

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "calo/train/metrics_log.h"
+#include "calo/train/detail/metrics_log.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/staged_output.h"

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "calo/validate/logistic.h"
-#include "calo/validate/logistic_classifier.h"
+#include "calo/validate/detail/logistic.h"
+#include "calo/validate/detail/logistic_classifier.h"
 #include "core/philox.h"
 #include "support/classify_tables.h"
 #include "support/python_peer.h"

@@ -1,4 +1,4 @@
-#include "calo/validate/same_terms.h"
+#include "calo/validate/detail/same_terms.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "calo/io/layouts/calopipe_writer.h"
+#include "calo/io/layouts/detail/calopipe_writer.h"
 #include "calo/io/layouts/shower_layout.h"
 
 namespace calo::layouts {

@@ -8,9 +8,9 @@
 
 #include "calo/io/layouts/arrangement.h"
 #include "calo/io/layouts/arrays.h"
-#include "calo/io/layouts/mlfastsim_names.h"
-#include "calo/io/layouts/mlfastsim_writer.h"
-#include "calo/io/layouts/objects.h"
+#include "calo/io/layouts/detail/mlfastsim_names.h"
+#include "calo/io/layouts/detail/mlfastsim_writer.h"
+#include "calo/io/layouts/detail/objects.h"
 
 namespace calo::layouts {
 namespace {

@@ -9,8 +9,8 @@
 #include <numbers>
 #include <optional>
 
-#include "calo/io/layouts/mlfastsim_names.h"
-#include "calo/io/layouts/objects.h"
+#include "calo/io/layouts/detail/mlfastsim_names.h"
+#include "calo/io/layouts/detail/objects.h"
 #include "calo/io/shower_files.h"
 
 namespace calo::layouts {

@@ -2,8 +2,8 @@
 
 #include "calo/infer/cascade/sampler.h"
 #include "calo/models/cascade/cascade.h"
-#include "calo/models/cascade/cascade_graph.h"
-#include "calo/models/cascade/cascade_shape.h"
+#include "calo/models/cascade/detail/cascade_graph.h"
+#include "calo/models/cascade/detail/cascade_shape.h"
 #include "core/error.h"
 
 namespace calo::cascade {

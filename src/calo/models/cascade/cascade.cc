@@ -4,12 +4,12 @@
 #include <cmath>
 #include <numbers>
 
-#include "calo/models/cascade/cascade_shape.h"
-#include "calo/models/cascade/fit.h"
-#include "calo/models/cascade/initial.h"
-#include "calo/models/cascade/network.h"
-#include "calo/models/cascade/split_density.h"
-#include "calo/models/cascade/teacher.h"
+#include "calo/models/cascade/detail/cascade_shape.h"
+#include "calo/models/cascade/detail/fit.h"
+#include "calo/models/cascade/detail/initial.h"
+#include "calo/models/cascade/detail/network.h"
+#include "calo/models/cascade/detail/split_density.h"
+#include "calo/models/cascade/detail/teacher.h"
 #include "core/philox.h"
 
 namespace calo::cascade {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "calo/models/vae/vae_graph.h"
+#include "calo/models/vae/detail/vae_graph.h"
 #include "calo/torch/module.h"
 #include "core/error.h"
 

@@ -6,8 +6,8 @@
 #include <numeric>
 #include <optional>
 
-#include "calo/torch/networks/networks.h"
-#include "calo/torch/networks/parameters.h"
+#include "calo/torch/networks/detail/networks.h"
+#include "calo/torch/networks/detail/parameters.h"
 
 namespace calo {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "calo/torch/networks/activation.h"
-#include "calo/torch/networks/networks.h"
+#include "calo/torch/networks/detail/activation.h"
+#include "calo/torch/networks/detail/networks.h"
 
 namespace calo {
 namespace {

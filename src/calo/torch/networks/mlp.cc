@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "calo/torch/networks/networks.h"
-#include "calo/torch/networks/parameters.h"
+#include "calo/torch/networks/detail/networks.h"
+#include "calo/torch/networks/detail/parameters.h"
 #include "core/philox.h"
 #include "core/simd.h"
 

@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "calo/torch/networks/networks.h"
+#include "calo/torch/networks/detail/networks.h"
 #include "core/provenance.h"
 
 namespace calo {

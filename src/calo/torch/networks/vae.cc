@@ -9,9 +9,9 @@
 #include <map>
 
 #include "calo/model/output_loss.h"
-#include "calo/torch/networks/activation.h"
-#include "calo/torch/networks/networks.h"
-#include "calo/torch/networks/optimizer.h"
+#include "calo/torch/networks/detail/activation.h"
+#include "calo/torch/networks/detail/networks.h"
+#include "calo/torch/networks/detail/optimizer.h"
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/simd.h"
