@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "calo/infer/detail/float_functions.h"
+#include "calo/infer/float_functions.h"
 
 namespace calo::infer {
 

@@ -6,8 +6,8 @@
 
 #include "calo/infer/activation.h"
 #include "calo/infer/detail/broadcast.h"
-#include "calo/infer/detail/float_functions.h"
 #include "calo/infer/detail/parallel.h"
+#include "calo/infer/float_functions.h"
 #include "calo/infer/operators.h"
 
 namespace calo::infer {

@@ -1,4 +1,4 @@
-#include "calo/infer/detail/float_functions.h"
+#include "calo/infer/float_functions.h"
 
 #include <gtest/gtest.h>
 

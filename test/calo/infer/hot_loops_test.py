@@ -23,6 +23,15 @@ PRODUCTS = {
     **{rf"bf16_products<{rows}>": 1 for rows in ROWS},
     **{rf"int8_few<{rows}, 1>": 1 for rows in ROWS},
     **{rf"int8_few<{rows}, 2>": 1 for rows in range(1, 4)},
+    # Of the cascade's networks: their first layer, the other hidden layers, and the heads of integers.
+    **{
+        rf"layer_{isa}<{rows}, \(calo::cascade::Layer\)[01]>": 2
+        for isa in ("plain", "avx2", "avx512")
+        for rows in ROWS
+    },
+    **{rf"layer<{rows}, \(calo::cascade::Layer\)[012]>": 3 for rows in ROWS},
+    **{rf"heads_{isa}<{rows}>": 1 for isa in ("plain", "avx2", "avx512") for rows in range(1, 4)},
+    r"products_(plain|avx2)": 2,
     **{rf"moments_{isa}": 1 for isa in ("plain", "avx2", "avx512")},
     **{rf"one_place_{isa}": 1 for isa in ("plain", "avx2", "avx512")},
     r"channels_plain<\d, \d>": 4,

@@ -132,8 +132,9 @@ TEST(Walks, EveryLevelHasTheEnergyOfTheShower) {
     const auto draw = [&](float energy) {
       std::vector<float> out(calo::cascade::SplitOutputs::kMost);
       for (float& value : out) value = random.normal();
-      return calo::cascade::draw_split(out.data(), energy, frame.threshold_mev, nullptr, 0,
-                                       {.choice = random.uniform() + 1e-9, .place = random.uniform() + 1e-9});
+      return *calo::cascade::SplitDrawer().draw(
+          out.data(), energy, frame.threshold_mev, nullptr, 0,
+          {.choice = random.uniform() + 1e-9, .place = random.uniform() + 1e-9});
     };
     const auto sum = [](const auto& energies) {
       return std::accumulate(energies.begin(), energies.end(), 0.0);

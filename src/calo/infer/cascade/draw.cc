@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "core/philox.h"
@@ -14,18 +15,20 @@ using O = SplitOutputs;
 
 constexpr std::uint32_t kSplitStream = 0x63617363;
 
-// Chooses one of `count` outcomes by the softmax of weight(k); `u` goes on as what is left of it, uniform
-// again.
-template <class Weight>
-int choose(int count, const Weight& weight, double& u) {
-  double top = weight(0), p[O::kMost], sum = 0;
-  for (int k = 1; k < count; ++k) top = std::max<double>(top, weight(k));
-  for (int k = 0; k < count; ++k) sum += p[k] = std::exp(weight(k) - top);
-  double rest = u * sum;
-  int chosen = 0;
-  while (chosen + 1 < count && rest >= p[chosen]) rest -= p[chosen++];
-  u = std::clamp(rest / p[chosen], 0.0, 1.0);
-  return chosen;
+// Weights within this need no largest one to be taken off before their exponentials.
+constexpr float kModerate = 80;
+
+// In proportion to the softmax of any finite weights.
+void softmax_odds(const float* weights, int count, float* odds) {
+  const double top = *std::max_element(weights, weights + count);
+  for (int k = 0; k < count; ++k) odds[k] = static_cast<float>(std::exp(weights[k] - top));
+}
+
+template <std::size_t kCount>
+bool all_within(const float* values, float most) {
+  bool fine = true;
+  for (std::size_t i = 0; i < kCount; ++i) fine &= std::abs(values[i]) <= most;
+  return fine;
 }
 
 double sigmoid(double x) {
@@ -99,37 +102,65 @@ std::vector<float> split_latents(const ShowerKey& shower, std::size_t splits) {
   return latents;
 }
 
-Parts draw_split(const float* out, float energy_mev, float threshold_mev, const Spectra* spectra, int ring,
-                 SplitNoise noise) {
-  double u = noise.choice;
-  const int of = choose(
-      O::kClasses, [&](int k) { return out[k]; }, u);
-  if (of == 0) return {energy_mev, 0};
-  if (of == 1) return {0, energy_mev};
-  const int components = O::kParametric + (spectra != nullptr ? 2 : 0);
-  const double energy = energy_mev, log_e = std::log(energy / threshold_mev);
-  const int k = choose(
-      components,
-      [&](int i) { return i < O::kParametric ? out[O::kWeight + i] : out[O::kSpectra + i - O::kParametric]; },
-      u);
+SplitDrawer::SplitDrawer(infer::Isa isa) : exp_(infer::float_function(infer::Activation::Kind::kExp, isa)) {}
+
+bool SplitDrawer::calculate_odds(const float* first, float* odds) const {
+  if (all_within<kFirst>(first, kModerate)) {
+    exp_({}, first, odds, kFirst);
+    return true;
+  }
+  softmax_odds(first, O::kClasses, odds);
+  softmax_odds(first + O::kWeight, O::kParametric, odds + O::kWeight);
+  return all_within<kFirst>(first, std::numeric_limits<float>::max());
+}
+
+bool SplitDrawer::add_spectra(const float* first, const float* odds, std::array<float, 2> of_spectra,
+                              float* weights) const {
+  if (all_within<kFirst>(first, kModerate) && all_within<2>(of_spectra.data(), kModerate)) {
+    std::copy_n(odds + O::kWeight, O::kParametric, weights);
+    exp_({}, of_spectra.data(), weights + O::kParametric, 2);
+    return true;
+  }
+  float all[O::kParametric + 2];
+  std::copy_n(first + O::kWeight, O::kParametric, all);
+  std::copy_n(of_spectra.data(), 2, all + O::kParametric);
+  softmax_odds(all, O::kParametric + 2, weights);
+  return all_within<2>(of_spectra.data(), std::numeric_limits<float>::max());
+}
+
+int SplitDrawer::choose(const float* odds, int count, double& u) {
+  double sum = 0;
+  for (int k = 0; k < count; ++k) sum += odds[k];
+  double rest = u * sum;
+  int chosen = 0;
+  while (chosen + 1 < count && rest >= odds[chosen]) rest -= odds[chosen++];
+  u = odds[chosen] > 0 ? std::clamp(rest / odds[chosen], 0.0, 1.0) : 0.5;
+  return chosen;
+}
+
+Parts SplitDrawer::parts_of(int component, std::array<float, 2> place, float energy_mev, float threshold_mev,
+                            const Spectra* spectra, int ring, double u) {
+  const double energy = energy_mev;
   double part, rest;  // the one that the component speaks of
   bool is_a = true;
-  if (k < O::kNormals) {
-    const double width = std::exp(std::clamp(out[O::kLogWidth + k], O::kNarrowest, O::kWidest));
-    const double log_ratio = out[O::kCentre + k] + width * normal_quantile(noise.place);
+  const double centre = place[0],
+               width = component < O::kParametric
+                           ? std::exp(std::clamp<double>(place[1], O::kNarrowest, O::kWidest))
+                           : 1;
+  if (component < O::kNormals) {
+    const double log_ratio = centre + width * normal_quantile(u);
     part = energy * sigmoid(log_ratio);
     rest = energy * sigmoid(-log_ratio);
   } else {
+    const double log_e = std::log(energy / threshold_mev);
     double y;
-    if (k < O::kParametric) {
-      const double width = std::exp(std::clamp(out[O::kLogWidth + k], O::kNarrowest, O::kWidest));
-      const double centre = out[O::kCentre + k];
-      const double p = std::clamp(noise.place * sigmoid((log_e - centre) / width), 1e-300, 1 - 1e-16);
-      y = centre + width * (std::log(p) - std::log1p(-p));
-      is_a = k < O::kNormals + CascadeSizes::kLogistics;
+    if (component < O::kParametric) {
+      const double p = std::clamp(u * sigmoid((log_e - centre) / width), 1e-300, 1 - 1e-16);
+      y = centre + width * std::log(p / (1 - p));
+      is_a = component < O::kNormals + CascadeSizes::kLogistics;
     } else {
-      y = draw_from(*spectra, ring, log_e, noise.place);
-      is_a = k == O::kParametric;
+      y = draw_from(*spectra, ring, log_e, u);
+      is_a = component == O::kParametric;
     }
     part = std::min(threshold_mev * std::exp(y), energy);
     rest = energy - part;
@@ -147,26 +178,71 @@ Parts draw_split(const float* out, float energy_mev, float threshold_mev, const 
 
 double draw_total(const float* out, SplitNoise noise) {
   constexpr int kCount = CascadeSizes::kTotalComponents;
-  double u = noise.choice;
-  const int k = choose(
-      kCount, [&](int i) { return out[i]; }, u);
+  for (int i = 0; i < 3 * kCount; ++i)
+    if (!std::isfinite(out[i])) return std::numeric_limits<double>::quiet_NaN();
+  double u = noise.choice, sum = 0, odds[kCount];
+  const double top = *std::max_element(out, out + kCount);
+  for (int k = 0; k < kCount; ++k) sum += odds[k] = std::exp(out[k] - top);
+  int k = 0;
+  for (double rest = u * sum; k + 1 < kCount && rest >= odds[k]; ++k) rest -= odds[k];
   return out[kCount + k] +
          std::exp(std::clamp(out[2 * kCount + k], -4.0f, 2.0f)) * normal_quantile(noise.place);
 }
 
 double normal_quantile(double p) {
-  // Newton's steps from a rational start (Hastings, within 4.5e-4), on the tail that is the smaller one.
-  const double tail = std::min(p, 1 - p);
-  const double t = std::sqrt(-2 * std::log(tail));
-  double x =
-      t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-  for (int step = 0; step < 2; ++step) {
-    const double error = 0.5 * std::erfc(x * std::numbers::sqrt2 / 2) - tail;
-    const double density = std::exp(-0.5 * x * x) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-    const double newton = error / density;
-    x += newton / (1 + 0.5 * x * newton);  // Halley's
+  const auto ratio = [](double r, const double(&above)[8], const double(&below)[8]) {
+    double a = above[7], b = below[7];
+    for (int i = 6; i >= 0; --i) a = a * r + above[i], b = b * r + below[i];
+    return a / b;
+  };
+  const double q = p - 0.5;
+  if (std::abs(q) <= 0.425) {
+    static constexpr double kAbove[] = {3.3871328727963666080e0,  1.3314166789178437745e+2,
+                                        1.9715909503065514427e+3, 1.3731693765509461125e+4,
+                                        4.5921953931549871457e+4, 6.7265770927008700853e+4,
+                                        3.3430575583588128105e+4, 2.5090809287301226727e+3},
+                            kBelow[] = {1.0,
+                                        4.2313330701600911252e+1,
+                                        6.8718700749205790830e+2,
+                                        5.3941960214247511077e+3,
+                                        2.1213794301586595867e+4,
+                                        3.9307895800092710610e+4,
+                                        2.8729085735721942674e+4,
+                                        5.2264952788528545610e+3};
+    return q * ratio(0.180625 - q * q, kAbove, kBelow);
   }
-  return p < 0.5 ? -x : x;
+  const double r = std::sqrt(-std::log(std::min(p, 1 - p)));
+  double x;
+  if (r <= 5) {
+    static constexpr double kAbove[] = {1.42343711074968357734e0,  4.63033784615654529590e0,
+                                        5.76949722146069140550e0,  3.64784832476320460504e0,
+                                        1.27045825245236838258e0,  2.41780725177450611770e-1,
+                                        2.27238449892691845833e-2, 7.74545014278341407640e-4},
+                            kBelow[] = {1.0,
+                                        2.05319162663775882187e0,
+                                        1.67638483018380384940e0,
+                                        6.89767334985100004550e-1,
+                                        1.48103976427480074590e-1,
+                                        1.51986665636164571966e-2,
+                                        5.47593808499534494600e-4,
+                                        1.05075007164441684324e-9};
+    x = ratio(r - 1.6, kAbove, kBelow);
+  } else {
+    static constexpr double kAbove[] = {6.65790464350110377720e0,  5.46378491116411436990e0,
+                                        1.78482653991729133580e0,  2.96560571828504891230e-1,
+                                        2.65321895265761230930e-2, 1.24266094738807843860e-3,
+                                        2.71155556874348757815e-5, 2.01033439929228813265e-7},
+                            kBelow[] = {1.0,
+                                        5.99832206555887937690e-1,
+                                        1.36929880922735805310e-1,
+                                        1.48753612908506148525e-2,
+                                        7.86869131145613259100e-4,
+                                        1.84631831751005468180e-5,
+                                        1.42151175831644588870e-7,
+                                        2.04426310338993978564e-15};
+    x = ratio(r - 5, kAbove, kBelow);
+  }
+  return q < 0 ? -x : x;
 }
 
 }  // namespace calo::cascade

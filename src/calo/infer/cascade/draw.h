@@ -1,11 +1,16 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "calo/infer/cascade/nets.h"
+#include "calo/infer/float_functions.h"
 
 namespace calo::cascade {
 
@@ -71,16 +76,78 @@ struct Parts {
   float a_mev = 0, b_mev = 0;
 };
 
-/// Draws the parts of `energy_mev` from the density. A part below the threshold joins the other; the parts
-/// sum to `energy_mev` to rounding, and none is negative.
-Parts draw_split(const float* outputs, float energy_mev, float threshold_mev, const Spectra* spectra,
-                 int ring, SplitNoise noise);
+/// Draws from the densities of splits.
+class SplitDrawer {
+ public:
+  /// Outputs of a network that draw() takes from the start: classes and weights, without those of the
+  /// spectra.
+  static constexpr int kFirst = SplitOutputs::kCentre;
+
+  explicit SplitDrawer(infer::Isa isa = infer::best_isa());
+
+  /// Draws the parts of `energy_mev` from the density. A part below the threshold joins the other; the parts
+  /// sum to `energy_mev` to rounding, and none is negative.
+  /// @param first  kFirst outputs of the network
+  /// @param more  gives two of the others: std::array<float, 2> more(int, int)
+  /// @param spectra  null = the density has none
+  /// @return nothing if an output is not finite
+  template <class More>
+  std::optional<Parts> draw(const float* first, const More& more, float energy_mev, float threshold_mev,
+                            const Spectra* spectra, int ring, SplitNoise noise) const {
+    using O = SplitOutputs;
+    float odds[kFirst];
+    double u = noise.choice;
+    if (!calculate_odds(first, odds)) return {};
+    const int outcome = choose(odds, O::kClasses, u);
+    if (outcome == 0) return Parts{energy_mev, 0};
+    if (outcome == 1) return Parts{0, energy_mev};
+    float weights[O::kParametric + 2];
+    int components = O::kParametric;
+    if (spectra != nullptr) {
+      const std::array<float, 2> of_spectra = more(O::kSpectra, O::kSpectra + 1);
+      if (!add_spectra(first, odds, of_spectra, weights)) return {};
+      components += 2;
+    } else {
+      std::copy_n(odds + O::kWeight, components, weights);
+    }
+    const int component = choose(weights, components, u);
+    std::array<float, 2> place = {0, 0};
+    if (component < O::kParametric) place = more(O::kCentre + component, O::kLogWidth + component);
+    if (!std::isfinite(place[0] + place[1])) return {};
+    return parts_of(component, place, energy_mev, threshold_mev, spectra, ring, noise.place);
+  }
+
+  /// The same from all outputs of the network.
+  std::optional<Parts> draw(const float* outputs, float energy_mev, float threshold_mev,
+                            const Spectra* spectra, int ring, SplitNoise noise) const {
+    return draw(
+        outputs,
+        [&](int i, int j) {
+          return std::array<float, 2>{outputs[i], outputs[j]};
+        },
+        energy_mev, threshold_mev, spectra, ring, noise);
+  }
+
+ private:
+  // Numbers in proportion to the probabilities of the classes, and to those of the components without
+  // spectra.
+  bool calculate_odds(const float* first, float* odds) const;
+  bool add_spectra(const float* first, const float* odds, std::array<float, 2> of_spectra,
+                   float* weights) const;
+  // Chooses by odds; `u` goes on as what is left of it, uniform again.
+  static int choose(const float* odds, int count, double& u);
+  static Parts parts_of(int component, std::array<float, 2> place, float energy_mev, float threshold_mev,
+                        const Spectra* spectra, int ring, double u);
+
+  infer::FloatFunction exp_;
+};
 
 /// Draws t = ln(total / (incident x mean response)) / width(incident) from normals. Outputs: weights,
-/// centres, ln widths.
+/// centres, ln widths. NaN if one of them is not finite.
 double draw_total(const float* outputs, SplitNoise noise);
 
-/// The inverse of the standard normal distribution function, within 1e-9.
+/// The inverse of the standard normal distribution function, within 1e-15: algorithm AS 241 (M. J. Wichura,
+/// Applied Statistics 37 (1988) 477).
 double normal_quantile(double p);
 
 }  // namespace calo::cascade

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
+#include <optional>
 
 #include "calo/infer/cascade/layer_walk.h"
 #include "core/error.h"
@@ -39,12 +41,22 @@ struct Sampler::Work::Shower {
 Sampler::Work::Work() = default;
 Sampler::Work::~Work() = default;
 
+Sampler::Work::Effort Sampler::Work::effort() const {
+  Effort sum;
+  for (const auto& lane : free) {
+    sum.splits += lane->rows.rows_made;
+    sum.products += lane->rows.products;
+  }
+  return sum;
+}
+
 Sampler::Sampler(const Trained& model, const infer::PackedLayer::Options& options)
     : id_(next_id()),
       shape_(checked(model).shape),
       geometries_(model.geometries),
       frame_(model.frame()),
-      pattern_(shape_, frame_.threshold_mev) {
+      pattern_(shape_, frame_.threshold_mev),
+      drawer_(options.isa) {
   for (const CascadeNet& net : cascade_nets(shape_)) {
     networks_.emplace_back(net, model, options);
     spectra_.push_back(net.spectra > 0 ? Spectra(model.tensor(net.name + ".spectra")) : Spectra());
@@ -125,6 +137,17 @@ void Sampler::sample(std::span<const WantedShower> wanted, float threshold_mev, 
   }
 }
 
+Parts Sampler::draw(const Work::Lane& lane, std::size_t net, std::size_t row, float energy_mev, int ring,
+                    SplitNoise noise) const {
+  const PackedNetwork& network = networks_[net];
+  const auto more = [&](int i, int j) { return network.more_outputs(lane.rows, row, i, j); };
+  const std::optional<Parts> parts =
+      drawer_.draw(network.first_outputs(lane.rows, row), more, energy_mev, frame_.threshold_mev,
+                   net > 1 ? &spectra_[net] : nullptr, ring, noise);
+  if (!parts) network.refuse_outputs();
+  return *parts;
+}
+
 void Sampler::run(Work::Lane& lane, std::span<const WantedShower> wanted) const {
   const std::size_t count = wanted.size();
   while (lane.showers.size() < count)
@@ -143,7 +166,10 @@ void Sampler::run(Work::Lane& lane, std::span<const WantedShower> wanted) const 
   for (std::size_t i = 0; i < count; ++i) {
     Work::Shower& shower = *lane.showers[i];
     const float incident_mev = wanted[i].energy_mev;
-    const double code = draw_total(networks_[0].outputs(lane.rows, i), shower.noise(0));
+    float outputs[3 * CascadeSizes::kTotalComponents];
+    networks_[0].all_outputs(lane.rows, i, outputs);
+    const double code = draw_total(outputs, shower.noise(0));
+    if (std::isnan(code)) networks_[0].refuse_outputs();
     shower.layers.start(shower.conditions, incident_mev, frame_.total_of_code(code, incident_mev));
   }
   split_layers(lane, count);
@@ -177,8 +203,7 @@ void Sampler::split_layers(Work::Lane& lane, std::size_t count) const {
     networks_[1].forward(lane.rows);
     for (std::size_t row = 0; row < lane.of_row.size(); ++row) {
       Work::Shower& shower = *lane.showers[lane.of_row[row].shower];
-      const Parts parts = draw_split(networks_[1].outputs(lane.rows, row), shower.layers.energy(node),
-                                     frame_.threshold_mev, nullptr, 0, shower.noise(1 + node));
+      const Parts parts = draw(lane, 1, row, shower.layers.energy(node), 0, shower.noise(1 + node));
       shower.layers.set(node, parts.a_mev, parts.b_mev);
     }
   }
@@ -208,9 +233,8 @@ void Sampler::split_rings(Work::Lane& lane, std::size_t count, int layer) const 
     networks_[2].forward(lane.rows);
     for (std::size_t row = 0; row < lane.of_row.size(); ++row) {
       Work::Shower& shower = *lane.showers[lane.of_row[row].shower];
-      const Parts parts =
-          draw_split(networks_[2].outputs(lane.rows, row), shower.walk.ring_energy(), frame_.threshold_mev,
-                     &spectra_[2], ring, shower.noise(first_split + shower.walk.split_of_ring()));
+      const Parts parts = draw(lane, 2, row, shower.walk.ring_energy(), ring,
+                               shower.noise(first_split + shower.walk.split_of_ring()));
       shower.walk.set_ring(parts.a_mev, parts.b_mev);
     }
   }
@@ -247,9 +271,8 @@ void Sampler::split_level(Work::Lane& lane, std::size_t count, int layer, int le
     for (std::size_t row = 0; row < lane.of_row.size(); ++row) {
       const auto& [index, at] = lane.of_row[row];
       Work::Shower& shower = *lane.showers[index];
-      const Parts parts = draw_split(networks_[net].outputs(lane.rows, row), shower.walk.energy(level, at),
-                                     frame_.threshold_mev, &spectra_[net], at.ring,
-                                     shower.noise(first_split + shower.walk.split_of_node(level, at)));
+      const Parts parts = draw(lane, net, row, shower.walk.energy(level, at), at.ring,
+                               shower.noise(first_split + shower.walk.split_of_node(level, at)));
       shower.walk.set_node(level, at, parts.a_mev, parts.b_mev);
     }
   }

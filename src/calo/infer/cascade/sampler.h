@@ -44,6 +44,12 @@ class Sampler {
     ~Work();
     /// A batch of showers, for whoever makes one.
     std::vector<WantedShower> wanted;
+    /// Splits that were drawn in this, and the multiplications of their networks (apart from those of
+    /// two_products()).
+    struct Effort {
+      std::uint64_t splits = 0, products = 0;
+    };
+    Effort effort() const;
 
    private:
     friend class Sampler;
@@ -85,6 +91,8 @@ class Sampler {
               infer::SparseShowers& out) const;
 
  private:
+  Parts draw(const Work::Lane& lane, std::size_t net, std::size_t row, float energy_mev, int ring,
+             SplitNoise noise) const;
   void run(Work::Lane& lane, std::span<const WantedShower> wanted) const;
   void split_layers(Work::Lane& lane, std::size_t count) const;
   void split_rings(Work::Lane& lane, std::size_t count, int layer) const;
@@ -96,6 +104,7 @@ class Sampler {
   Frame frame_;
   PatternFrame pattern_;
   std::vector<PackedNetwork> networks_;
+  SplitDrawer drawer_;
   std::vector<Spectra> spectra_;
 };
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "calo/infer/detail/float_functions.h"
 #include "calo/infer/detail/parallel.h"
+#include "calo/infer/float_functions.h"
 
 namespace calo::infer {
 

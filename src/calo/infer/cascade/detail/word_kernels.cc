@@ -1,0 +1,163 @@
+#include "calo/infer/cascade/detail/word_kernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace calo::cascade {
+namespace {
+
+enum class Layer { kFirst, kResidual, kHeads };
+
+// How many vectors of sums a row gets where 16 registers hold those of all rows.
+constexpr int vectors_of(int rows, Layer layer) {
+  if (layer == Layer::kHeads) return 2;
+  return rows == 1 ? 8 : rows <= 3 ? 4 : 2;
+}
+
+// Adds the products of a pair of inputs to the sums of all rows. (Instructions by name, two sums at a time:
+// g++ 12 makes all products before it adds one, and has no room for them.)
+template <int kRows, int kVectors>
+[[gnu::target("avx2,fma"), gnu::always_inline]] inline void add_pair(__m256i (&sum)[kRows][kVectors],
+                                                                     const std::int16_t* weight,
+                                                                     const std::int16_t* x,
+                                                                     std::size_t stride) {
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; v += 2, weight += 32) {
+    const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weight)),
+                  second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weight + 16));
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const std::int16_t* const pair = x + static_cast<std::size_t>(r) * stride;
+      __m256i one = sum[r][v], other = sum[r][v + 1];
+      asm("vpbroadcastd (%4), %%ymm14\n\t"
+          "vpmaddwd %2, %%ymm14, %%ymm15\n\t"
+          "vpaddd %%ymm15, %0, %0\n\t"
+          "vpmaddwd %3, %%ymm14, %%ymm14\n\t"
+          "vpaddd %%ymm14, %1, %1"
+          : "+x"(one), "+x"(other)
+          : "x"(first), "x"(second), "r"(pair), "m"(*reinterpret_cast<const std::int16_t(*)[2]>(pair))
+          : "xmm14", "xmm15");
+      sum[r][v] = one;
+      sum[r][v + 1] = other;
+    }
+  }
+}
+
+template <int kRows, Layer kLayer>
+[[gnu::target("avx2,fma")]] void layer(const WordTile& t) {
+  constexpr int kVectors = vectors_of(kRows, kLayer);
+  constexpr std::size_t kAtOnce = 8 * kVectors,
+                        kPanel = kLayer == Layer::kHeads ? WordTile::kHeads : WordTile::kPanel;
+  static_assert(kPanel % kAtOnce == 0);
+  for (std::size_t column = 0; column < t.out; column += kAtOnce) {
+    const std::int16_t* const weight = t.weight + 2 * (column / kPanel * kPanel * t.pairs + column % kPanel);
+    __m256i sum[kRows][kVectors];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = _mm256_setzero_si256();
+    const std::uint32_t *pair = t.used, *const end = pair + t.count;
+    const std::int16_t* const x = t.x;
+    const std::size_t stride = t.x_stride;
+    for (; pair != end; ++pair)
+      add_pair<kRows, kVectors>(sum, weight + std::size_t{*pair} * 2 * kPanel, x + std::size_t{*pair} * 2,
+                                stride);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const __m256 factor = _mm256_set1_ps(t.x_factor[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        const std::size_t at = column + static_cast<std::size_t>(v) * 8;
+        __m256 z = _mm256_loadu_ps(t.start[r] + at);
+        if constexpr (kLayer == Layer::kFirst) z = _mm256_add_ps(z, _mm256_loadu_ps(t.more[r] + at));
+        z = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r][v]),
+                            _mm256_mul_ps(factor, _mm256_loadu_ps(t.factors + at)), z);
+        const std::size_t to = static_cast<std::size_t>(r) * t.h_stride + at;
+        if constexpr (kLayer != Layer::kHeads) {
+          // min and max give their second argument if the first is not a number: NaN stays.
+          const __m256 gate = _mm256_min_ps(
+              _mm256_set1_ps(6), _mm256_max_ps(_mm256_setzero_ps(), _mm256_add_ps(z, _mm256_set1_ps(3))));
+          z = _mm256_mul_ps(z, gate);
+          const __m256 sixth = _mm256_set1_ps(1.0f / 6.0f);
+          if constexpr (kLayer == Layer::kResidual)
+            z = _mm256_fmadd_ps(z, sixth, _mm256_loadu_ps(t.before + to));
+          else
+            z = _mm256_mul_ps(z, sixth);
+        }
+        _mm256_storeu_ps(t.h + to, z);
+      }
+    }
+  }
+}
+
+constexpr int kLargest = std::numeric_limits<std::int16_t>::max();
+
+// Factor of a row whose largest number this is; poison: NaN if a number is not finite.
+float factor_of(float largest, float poison) {
+  return largest > 0 ? largest / static_cast<float>(kLargest) + poison : 1 + poison;
+}
+
+[[gnu::target("avx2,fma")]] float integers(const float* x, std::size_t count, std::int16_t* out) {
+  const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+  __m256 most = _mm256_setzero_ps(), poison = _mm256_setzero_ps();
+  std::size_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const __m256 some = _mm256_loadu_ps(x + i);
+    most = _mm256_max_ps(most, _mm256_and_ps(some, magnitude));
+    poison = _mm256_fmadd_ps(some, _mm256_setzero_ps(), poison);
+  }
+  std::array<float, 8> mosts, poisons;
+  _mm256_storeu_ps(mosts.data(), most);
+  _mm256_storeu_ps(poisons.data(), poison);
+  float largest = 0, spoilt = 0;
+  for (std::size_t lane = 0; lane < 8; ++lane) {
+    largest = mosts[lane] > largest ? mosts[lane] : largest;
+    spoilt += poisons[lane];
+  }
+  for (std::size_t k = i; k < count; ++k) {
+    largest = std::abs(x[k]) > largest ? std::abs(x[k]) : largest;
+    spoilt += x[k] * 0.0f;
+  }
+  const float factor = factor_of(largest, spoilt);
+  const __m256 over = _mm256_set1_ps(1 / factor);
+  for (i = 0; i + 16 <= count; i += 16) {
+    const __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i), over)),
+                  high = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i + 8), over));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
+                        _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8));
+  }
+  for (; i < count; ++i)
+    out[i] = static_cast<std::int16_t>(_mm_cvtsi128_si32(
+        _mm_packs_epi32(_mm_cvtps_epi32(_mm_set_ss(x[i] * (1 / factor))), _mm_setzero_si128())));
+  if (count % 2 != 0) out[count] = 0;
+  return factor;
+}
+
+template <Layer kLayer>
+constexpr WordKernel kTable[] = {layer<1, kLayer>, layer<2, kLayer>, layer<3, kLayer>,
+                                 layer<4, kLayer>, layer<5, kLayer>, layer<6, kLayer>};
+
+}  // namespace
+
+const WordKernels* word_kernels(infer::Isa isa) {
+  static const WordKernels avx2 = {.first = kTable<Layer::kFirst>,
+                                   .residual = kTable<Layer::kResidual>,
+                                   .heads = kTable<Layer::kHeads>,
+                                   .integers = integers};
+  return isa >= infer::Isa::kAvx2 ? &avx2 : nullptr;
+}
+
+}  // namespace calo::cascade
+#else
+namespace calo::cascade {
+
+const WordKernels* word_kernels(infer::Isa /*isa*/) {
+  return nullptr;
+}
+
+}  // namespace calo::cascade
+#endif
