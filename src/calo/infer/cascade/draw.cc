@@ -128,14 +128,36 @@ bool SplitDrawer::add_spectra(const float* first, const float* odds, std::array<
   return all_within<2>(of_spectra.data(), std::numeric_limits<float>::max());
 }
 
-int SplitDrawer::choose(const float* odds, int count, double& u) {
-  double sum = 0;
-  for (int k = 0; k < count; ++k) sum += odds[k];
+namespace {
+
+// Chooses among odds[begin] to odds[end − 1], and leaves in `u` what is left of it, uniform again.
+int chosen_of(const float* odds, int begin, int end, double rest, double& u) {
+  while (begin + 1 < end && rest >= odds[begin]) rest -= odds[begin++];
+  u = odds[begin] > 0 ? std::clamp(rest / odds[begin], 0.0, 1.0) : 0.5;
+  return begin;
+}
+
+}  // namespace
+
+int SplitDrawer::choose_class(const float* odds, double& u) {
+  const double sum = static_cast<double>(odds[0]) + odds[1] + odds[2];
+  return chosen_of(odds, 0, O::kClasses, u * sum, u);
+}
+
+int SplitDrawer::choose_component(const float* odds, double u) {
+  // By groups of four, whose sums do not wait for one another.
+  double sums[kMostComponents / 4], sum = 0;
+  for (int group = 0; group < kMostComponents / 4; ++group) {
+    const float* const of = odds + 4 * group;
+    sum += sums[group] = (of[0] + of[1]) + (of[2] + of[3]);
+  }
   double rest = u * sum;
-  int chosen = 0;
-  while (chosen + 1 < count && rest >= odds[chosen]) rest -= odds[chosen++];
-  u = odds[chosen] > 0 ? std::clamp(rest / odds[chosen], 0.0, 1.0) : 0.5;
-  return chosen;
+  int group = 0;
+  // Behind the last component the odds are zero: they are never chosen.
+  while (group + 1 < kMostComponents / 4 && sums[group + 1] > 0 && rest >= sums[group]) rest -= sums[group++];
+  int end = 4 * group + 4;
+  while (end > 4 * group + 1 && !(odds[end - 1] > 0)) --end;
+  return chosen_of(odds, 4 * group, end, rest, u);
 }
 
 Parts SplitDrawer::parts_of(int component, std::array<float, 2> place, float energy_mev, float threshold_mev,

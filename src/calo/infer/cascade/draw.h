@@ -98,19 +98,17 @@ class SplitDrawer {
     float odds[kFirst];
     double u = noise.choice;
     if (!calculate_odds(first, odds)) return {};
-    const int outcome = choose(odds, O::kClasses, u);
+    const int outcome = choose_class(odds, u);
     if (outcome == 0) return Parts{energy_mev, 0};
     if (outcome == 1) return Parts{0, energy_mev};
-    float weights[O::kParametric + 2];
-    int components = O::kParametric;
+    float weights[kMostComponents] = {};
     if (spectra != nullptr) {
       const std::array<float, 2> of_spectra = more(O::kSpectra, O::kSpectra + 1);
       if (!add_spectra(first, odds, of_spectra, weights)) return {};
-      components += 2;
     } else {
-      std::copy_n(odds + O::kWeight, components, weights);
+      std::copy_n(odds + O::kWeight, O::kParametric, weights);
     }
-    const int component = choose(weights, components, u);
+    const int component = choose_component(weights, u);
     std::array<float, 2> place = {0, 0};
     if (component < O::kParametric) place = more(O::kCentre + component, O::kLogWidth + component);
     if (!std::isfinite(place[0] + place[1])) return {};
@@ -129,13 +127,17 @@ class SplitDrawer {
   }
 
  private:
+  static constexpr int kMostComponents = 16;
+  static_assert(SplitOutputs::kParametric + 2 <= kMostComponents);
+
   // Numbers in proportion to the probabilities of the classes, and to those of the components without
   // spectra.
   bool calculate_odds(const float* first, float* odds) const;
   bool add_spectra(const float* first, const float* odds, std::array<float, 2> of_spectra,
                    float* weights) const;
-  // Chooses by odds; `u` goes on as what is left of it, uniform again.
-  static int choose(const float* odds, int count, double& u);
+  // Choose by odds. After the class, `u` is what is left of it, uniform again.
+  static int choose_class(const float* odds, double& u);
+  static int choose_component(const float* odds, double u);
   static Parts parts_of(int component, std::array<float, 2> place, float energy_mev, float threshold_mev,
                         const Spectra* spectra, int ring, double u);
 

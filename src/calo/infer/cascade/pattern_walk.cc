@@ -169,7 +169,7 @@ void PatternWalk::begin_level(int level) {
   centre_level_ = level > 0 ? centre_of_gravity(size(level)) : Vector{};
   const auto& nodes = frame_.tree.level(level);
   for (int ring = 0; ring < frame_.n_r; ++ring)
-    for (int k = 0; k < frame_.levels[size(level)].nodes; ++k) {
+    for (int k = 0; has_energy(ring) && k < frame_.levels[size(level)].nodes; ++k) {
       const float energy_mev = energy(level, {ring, k});
       if (!nodes[size(k)].is_split && energy_mev > 0)
         set(size(level) + 1, {ring, nodes[size(k)].first_child}, energy_mev);
@@ -180,7 +180,7 @@ void PatternWalk::nodes(int level, int colour, std::vector<PatternNode>& out) co
   out.clear();
   const auto& tree = frame_.tree.level(level);
   for (int ring = 0; ring < frame_.n_r; ++ring)
-    for (int k = (ring + colour) % 2; k < frame_.levels[size(level)].nodes; k += 2)
+    for (int k = (ring + colour) % 2; has_energy(ring) && k < frame_.levels[size(level)].nodes; k += 2)
       if (tree[size(k)].is_split && energy(level, {ring, k}) > 0) out.push_back({ring, k});
 }
 
@@ -245,7 +245,7 @@ PatternWalk::Vector PatternWalk::centre_of_gravity(std::size_t level) const {
   const float* energy = energies_[level].data();
   for (std::size_t ring = 0; ring < size(frame_.n_r); ++ring) {
     Vector part;
-    for (std::size_t k = 0; k < size(l.nodes); ++k) {
+    for (std::size_t k = 0; has_energy(static_cast<int>(ring)) && k < size(l.nodes); ++k) {
       part.x += energy[k] * l.cos[k];
       part.y += energy[k] * l.sin[k];
       whole += energy[k];
@@ -266,7 +266,7 @@ void PatternWalk::end_layer() {
     const int nodes = frame_.levels[size(level)].nodes;
     upper_hits_.assign(size(frame_.n_r) * size(nodes), 0);
     for (int ring = 0; ring < frame_.n_r; ++ring)
-      for (int k = 0; k < nodes; ++k) {
+      for (int k = 0; has_energy(ring) && k < nodes; ++k) {
         const PatternNode at{ring, k};
         const float energy_mev = energy(level, at);
         if (!(energy_mev > 0)) continue;

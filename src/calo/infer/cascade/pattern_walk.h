@@ -98,6 +98,8 @@ class PatternWalk {
   const float* plane(std::size_t level, std::size_t slot) const {
     return codes_[level].data() + slot * frame_.levels[level].plane;
   }
+  // If not, none of the ring's nodes has.
+  bool has_energy(int ring) const { return energies_[0][static_cast<std::size_t>(ring)] > 0; }
   void clear(int layer);
   void put(std::size_t level, float* plane, PatternNode at, float code) const;
   void set(std::size_t level, PatternNode at, float energy_mev);

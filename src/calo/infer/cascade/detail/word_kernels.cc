@@ -3,7 +3,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include <array>
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -96,33 +97,24 @@ template <int kRows, Layer kLayer>
 
 constexpr int kLargest = std::numeric_limits<std::int16_t>::max();
 
-// Factor of a row whose largest number this is; poison: NaN if a number is not finite.
-float factor_of(float largest, float poison) {
-  return largest > 0 ? largest / static_cast<float>(kLargest) + poison : 1 + poison;
-}
-
 [[gnu::target("avx2,fma")]] float integers(const float* x, std::size_t count, std::int16_t* out) {
-  const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
-  __m256 most = _mm256_setzero_ps(), poison = _mm256_setzero_ps();
+  // As integers, magnitudes are in the same order, and those that are not finite are the largest.
+  const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+  __m256i most = _mm256_setzero_si256();
   std::size_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const __m256 some = _mm256_loadu_ps(x + i);
-    most = _mm256_max_ps(most, _mm256_and_ps(some, magnitude));
-    poison = _mm256_fmadd_ps(some, _mm256_setzero_ps(), poison);
-  }
-  std::array<float, 8> mosts, poisons;
-  _mm256_storeu_ps(mosts.data(), most);
-  _mm256_storeu_ps(poisons.data(), poison);
-  float largest = 0, spoilt = 0;
-  for (std::size_t lane = 0; lane < 8; ++lane) {
-    largest = mosts[lane] > largest ? mosts[lane] : largest;
-    spoilt += poisons[lane];
-  }
-  for (std::size_t k = i; k < count; ++k) {
-    largest = std::abs(x[k]) > largest ? std::abs(x[k]) : largest;
-    spoilt += x[k] * 0.0f;
-  }
-  const float factor = factor_of(largest, spoilt);
+  for (; i + 8 <= count; i += 8)
+    most = _mm256_max_epu32(
+        most, _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i)), magnitude));
+  __m128i half = _mm_max_epu32(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+  half = _mm_max_epu32(half, _mm_shuffle_epi32(half, 0x4e));
+  half = _mm_max_epu32(half, _mm_shuffle_epi32(half, 0xb1));
+  auto bits = static_cast<std::uint32_t>(_mm_cvtsi128_si32(half));
+  for (std::size_t k = i; k < count; ++k)
+    bits = std::max(bits, std::bit_cast<std::uint32_t>(x[k]) & 0x7fffffffu);
+  const auto largest = std::bit_cast<float>(bits);
+  const float factor = !std::isfinite(largest) ? std::numeric_limits<float>::quiet_NaN()
+                       : largest > 0           ? largest / static_cast<float>(kLargest)
+                                               : 1.0f;
   const __m256 over = _mm256_set1_ps(1 / factor);
   for (i = 0; i + 16 <= count; i += 16) {
     const __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i), over)),
