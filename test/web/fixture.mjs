@@ -195,6 +195,9 @@ function classifier(name, title, models, best) {
         auc: short(1 - 1 / (2 + power)), auc_error: 0.012, floor: { value: 0.503, error: 0.015 }, accuracy: short(0.5 + 0.1 * power), jsd: short(0.02 * power), jsd_error: 0.003, jsd_floor: { value: -0.002, error: 0.004 }, test_showers: 1600,
         trainings: [0.01, -0.006, 0.002].map(d => short(1 - 1 / (2 + power) + d)), roc,
         calibration: Array.from({ length: 8 }, (_, k) => [short((k + 0.5) / 8), short((k + 0.5) / 8 + 0.02 * normal()), 0.03]),
+        growth: { value: 0.011, error: 0.017 },
+        by_energy: [1.5, 4, 10, 25, 64].map(e => [e, short(1 - 1 / (2 + power * e / 20)), 0.027]),
+        by_sample_size: [1200, 2400, 4800].map(n => [n, short(1 - 1 / (2 + power * n / 4800)), 0.012]),
         full_scores: counts(gaussShape(0.5 - 0.1 * power, 0.15).filter((_, k) => k % 3 !== 2), 1600).values,
         fast_scores: counts(gaussShape(0.5 + 0.1 * power, 0.15).filter((_, k) => k % 3 !== 2), 1600).values,
       };

@@ -50,8 +50,8 @@ async function checkClassifiers(page, figures, data) {
     return;
   }
   check((await section.textContent()).includes('AUC'), 'the classifiers have no AUC');
-  for (const { name } of data.classifiers)
-    for (const kind of ['roc', 'scores', 'calibration']) {
+  for (const { name, models } of data.classifiers)
+    for (const kind of ['roc', 'scores', 'calibration', ...['by_energy', 'by_sample_size'].filter(key => models.some(m => m?.[key].length > 1))]) {
       const [panel] = await figures.shapes('classifiers', `${name}_${kind}`);
       check(panel.paths.filter(path => path.length > 8).length >= 2, `${name}: ${kind} is empty`);
     }

@@ -7,7 +7,7 @@ import { Drawable } from './drawable.js';
 import { drawMatrix } from './matrix_plot.js';
 import { fitLines, numberLines } from './numbers.js';
 import { download } from './pictures.js';
-import { drawCalibration, drawCompared, drawCurve, drawRoc, drawScores, kGlyphs } from './root_plots.js';
+import { drawAuc, drawCalibration, drawCompared, drawCurve, drawRoc, drawScores, kGlyphs } from './root_plots.js';
 import { enabledModels, on } from './selection.js';
 
 const kKinds = {
@@ -17,6 +17,7 @@ const kKinds = {
   scores: { pads: ['tall'], hasLog: true, draw: drawScores },
   roc: { pads: ['tall'], hasLog: true, draw: drawRoc },
   calibration: { pads: ['tall'], draw: drawCalibration },
+  auc: { pads: ['tall'], draw: drawAuc },
 };
 
 const legendEntries = () => [

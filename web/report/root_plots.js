@@ -209,6 +209,24 @@ export async function drawCalibration([pad], figure, { enabled }) {
   }
 }
 
+// AUC of each model against a quantity on a logarithmic axis, with the line of a guess.
+export async function drawAuc([pad], figure, { enabled }) {
+  const colors = themeColors();
+  const curves = enabled.filter(m => figure.models[m]?.[figure.key].length).map(i => ({ i, points: figure.models[i][figure.key] }));
+  const all = curves.flatMap(({ points }) => points);
+  const xs = all.map(p => p[0]);
+  const x = all.length ? [Math.min(...xs) / 1.4, Math.max(...xs) * 1.4] : [1, 10];
+  const y = [Math.min(0.48, ...all.map(p => p[1] - p[2])), Math.max(0.54, ...all.map(p => p[1] + p[2]))];
+  const room = 0.06 * (y[1] - y[0]);
+  await drawFrame(pad, { x, y: [y[0] - room, y[1] + room], xTitle: figure.x_title, yTitle: figure.y_title, options: ',logx' }, colors);
+  await line(pad, { x, values: [0.5, 0.5] }, { line: colors.soft, style: kDashed });
+  for (const { i, points } of curves) {
+    const curve = { x: points.map(p => p[0]), values: points.map(p => p[1]), errors: points.map(p => p[2]) };
+    await line(pad, { x: curve.x, values: curve.values }, { line: colors.model(i) });
+    await TGraphPainter.draw(pad, setStyle(graph(curve), { line: colors.model(i), marker: kMarkers[i % kMarkers.length], width: 2 }), 'p,same');
+  }
+}
+
 // Each model has its own classifier, and therefore its own scores of full showers: filled, or dashed if there
 // are several models.
 export async function drawScores([pad], figure, { log, enabled }) {

@@ -54,7 +54,7 @@ class Training {
       : kind_(kind),
         inputs_(inputs),
         options_(options),
-        split_(split_rows(showers.full.features.rows(), options.seed)) {
+        split_(split_rows(showers.full.features.rows(), options.seed, showers.train_share)) {
     train_ = samples_of(split_.train);
     inputs_.fit(split_.train);
     network_ = kind == NetworkKind::kCnn ? make_cnn(showers.mesh.cylinder(), options, pool)
@@ -161,7 +161,8 @@ void check_options(const NetworkOptions& options) {
 }
 
 void check_showers(NetworkKind kind, const ClassifiedShowers& classified) {
-  const auto& [full, fast, mesh] = classified;
+  const ClassifierShowers &full = classified.full, &fast = classified.fast;
+  const VoxelMesh& mesh = classified.mesh;
   const std::size_t rows = full.features.rows();
   if (rows < kFewestClassified)
     throw core::InputError({.message = fmt::format("{} showers of each side are too few for a classifier; it "
@@ -200,11 +201,12 @@ Classification NetworkClassifier::classify(const ClassifiedShowers& showers, cor
   check_options(options_);
   check_showers(kind_, showers);
   ClassifierInputs inputs(kind_, showers, options_.threshold_mev);
-  Classification result = of_trainings(name(), title(), options_.trainings, [&](int number) {
-    NetworkOptions own = options_;
-    own.seed += static_cast<std::uint64_t>(number - 1);
-    return Training(kind_, inputs, showers, own, pool).run(number);
-  });
+  Classification result =
+      of_trainings(name(), title(), std::min(options_.trainings, showers.most_trainings), [&](int number) {
+        NetworkOptions own = options_;
+        own.seed += static_cast<std::uint64_t>(number - 1);
+        return Training(kind_, inputs, showers, own, pool).run(number);
+      });
   if (kind_ == NetworkKind::kHighLevel) result.features = showers.full.features.names;
   return result;
 }

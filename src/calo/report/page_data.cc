@@ -256,6 +256,14 @@ json classifier_data(const Classification& c) {
   for (const CalibrationBin& bin : c.calibration)
     calibration.push_back(short_numbers({bin.predicted, bin.observed, bin.error}));
   const LogitDivergence divergence = c.best_jensen_shannon();
+  json by_energy = json::array(), by_sample_size = json::array();
+  for (const EnergyAuc& of : c.by_energy)
+    by_energy.push_back(
+        short_numbers({std::sqrt(of.min_energy_mev * of.max_energy_mev) / 1000, of.auc.value, of.auc.error}));
+  for (const SampleSizeAuc& of : c.by_sample_size)
+    by_sample_size.push_back(
+        short_numbers({static_cast<double>(of.train_showers), of.auc.value, of.auc.error}));
+  const std::optional<Auc> growth = c.growth_of_auc();
   json trainings = json::array();
   for (const TrainingResult& training : c.trainings) trainings.push_back(short_number(training.auc.value));
   return {{"name", c.name},
@@ -273,6 +281,9 @@ json classifier_data(const Classification& c) {
                  {"jsd_error", short_number(divergence.error, 3)},
                  {"test_showers", c.test_showers},
                  {"trainings", std::move(trainings)},
+                 {"growth", growth ? number(growth->value, growth->error) : json(nullptr)},
+                 {"by_energy", std::move(by_energy)},
+                 {"by_sample_size", std::move(by_sample_size)},
                  {"roc", std::move(roc)},
                  {"calibration", std::move(calibration)},
                  {"full_scores", short_numbers(score_counts(c.full_scores))},

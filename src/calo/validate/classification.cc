@@ -16,14 +16,65 @@ constexpr std::uint32_t kSplitStream = 0x53504c54;
 
 }  // namespace
 
-Split split_rows(std::size_t rows, std::uint64_t seed) {
+Split split_rows(std::size_t rows, std::uint64_t seed, double train_share) {
   std::vector<std::size_t> order(rows);
   std::iota(order.begin(), order.end(), std::size_t{0});
   core::Philox(seed, 0, kSplitStream).shuffle(order);
   const auto begin = order.begin();
   const auto validation = begin + static_cast<std::ptrdiff_t>(rows * 6 / 10);
   const auto test = begin + static_cast<std::ptrdiff_t>(rows * 8 / 10);
-  return {.train = {begin, validation}, .validation = {validation, test}, .test = {test, order.end()}};
+  const auto kept = [&](auto from, auto to) {
+    return from + static_cast<std::ptrdiff_t>(std::ceil(train_share * static_cast<double>(to - from)));
+  };
+  return {.train = {begin, kept(begin, validation)},
+          .validation = {validation, kept(validation, test)},
+          .test = {test, order.end()}};
+}
+
+std::vector<EnergyAuc> auc_by_energy(std::span<const double> full_scores,
+                                     std::span<const double> full_energies_mev,
+                                     std::span<const double> fast_scores,
+                                     std::span<const double> fast_energies_mev, int most) {
+  std::vector<double> sorted(full_energies_mev.begin(), full_energies_mev.end());
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t ranges =
+      std::min<std::size_t>(static_cast<std::size_t>(most), sorted.size() / kFewestByEnergy);
+  std::vector<double> begins;  // of the ranges; equal energies are in one
+  for (std::size_t i = 0; i < ranges; ++i) {
+    const double begin = sorted[i * sorted.size() / ranges];
+    if (begins.empty() || begin > begins.back()) begins.push_back(begin);
+  }
+  const auto range_of = [&](double energy_mev) {
+    const auto above = std::upper_bound(begins.begin(), begins.end(), energy_mev);
+    return static_cast<std::size_t>(std::max<std::ptrdiff_t>(above - begins.begin() - 1, 0));
+  };
+  std::vector<std::vector<double>> full(begins.size()), fast(begins.size());
+  std::vector<EnergyAuc> result(begins.size());
+  const auto share_out = [&](std::span<const double> scores, std::span<const double> energies_mev, auto& to) {
+    for (std::size_t i = 0; i < scores.size() && !begins.empty(); ++i) {
+      const std::size_t range = range_of(energies_mev[i]);
+      EnergyAuc& of = result[range];
+      const bool is_first = full[range].empty() && fast[range].empty();
+      of.min_energy_mev = is_first ? energies_mev[i] : std::min(of.min_energy_mev, energies_mev[i]);
+      of.max_energy_mev = is_first ? energies_mev[i] : std::max(of.max_energy_mev, energies_mev[i]);
+      to[range].push_back(scores[i]);
+    }
+  };
+  share_out(full_scores, full_energies_mev, full);
+  share_out(fast_scores, fast_energies_mev, fast);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i].showers = static_cast<std::int64_t>(std::min(full[i].size(), fast[i].size()));
+    if (result[i].showers > 0) result[i].auc = roc_auc(full[i], fast[i]);
+  }
+  std::erase_if(result,
+                [](const EnergyAuc& of) { return of.showers < static_cast<std::int64_t>(kFewestByEnergy); });
+  return result;
+}
+
+std::optional<Auc> Classification::growth_of_auc() const {
+  if (by_sample_size.size() < 2) return {};
+  const Auc &before = by_sample_size[by_sample_size.size() - 2].auc, &after = by_sample_size.back().auc;
+  return Auc{.value = after.value - before.value, .error = std::hypot(before.error, after.error)};
 }
 
 LogitDivergence logit_divergence(const std::vector<double>& full_logits,
@@ -111,6 +162,19 @@ json Classification::to_json() const {
                                      {"observed", bin.observed},
                                      {"error", bin.error},
                                      {"showers", bin.showers}});
+  for (const EnergyAuc& of : by_energy)
+    object["auc_by_energy"].push_back({{"min_energy_mev", of.min_energy_mev},
+                                       {"max_energy_mev", of.max_energy_mev},
+                                       {"auc", of.auc.value},
+                                       {"auc_error", of.auc.error},
+                                       {"showers", of.showers}});
+  for (const SampleSizeAuc& of : by_sample_size)
+    object["auc_by_sample_size"].push_back(
+        {{"train_showers", of.train_showers}, {"auc", of.auc.value}, {"auc_error", of.auc.error}});
+  if (const auto growth = growth_of_auc()) {
+    object["auc_growth"] = growth->value;
+    object["auc_growth_error"] = growth->error;
+  }
   if (trainings.empty()) {
     object["l2"] = l2;
     return object;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ constexpr std::size_t kFewestClassified = 50;
 struct Split {
   std::vector<std::size_t> train, validation, test;
 };
-Split split_rows(std::size_t rows, std::uint64_t seed);
+/// @param train_share  share of the first two parts that is kept
+Split split_rows(std::size_t rows, std::uint64_t seed, double train_share = 1);
 
 /// 1 - cross-entropy / ln 2 of a classifier's logits, in bits, as in the CaloChallenge (code/evaluate.py): a
 /// lower bound, up to fluctuations, of the Jensen–Shannon divergence of what the classifier sees. Below 0
@@ -53,6 +55,26 @@ struct TrainingResult {
   LogitDivergence jensen_shannon, calibrated_jensen_shannon;
   int best_epoch = 0;  ///< from 1; the epoch that was tested
   int epochs = 0;      ///< trained
+};
+
+/// AUC of the test showers of a range of incident energies.
+struct EnergyAuc {
+  double min_energy_mev = 0, max_energy_mev = 0;  ///< of the showers in it
+  Auc auc;
+  std::int64_t showers = 0;  ///< of each side, the fewer
+};
+/// In ranges with as many full showers each, at most `most` and with kFewestByEnergy or more of each side.
+/// @param full_energies_mev,fast_energies_mev  of each score
+std::vector<EnergyAuc> auc_by_energy(std::span<const double> full_scores,
+                                     std::span<const double> full_energies_mev,
+                                     std::span<const double> fast_scores,
+                                     std::span<const double> fast_energies_mev, int most = 5);
+constexpr std::size_t kFewestByEnergy = 40;
+
+/// AUC after a training with fewer showers, tested on the same test part.
+struct SampleSizeAuc {
+  std::int64_t train_showers = 0;  ///< of each side
+  Auc auc;
 };
 
 /// Why there are not more trainings.
@@ -91,6 +113,12 @@ struct Classification {
   std::array<std::array<std::int64_t, 2>, 2> confusion{};  ///< [true][said], 0 = full, 1 = fast
   std::vector<double> full_scores, fast_scores;            ///< probability of being fast, of the test showers
   std::vector<CalibrationBin> calibration;
+  std::vector<std::size_t> test_rows;  ///< of the test showers, in the order of the scores;
+                                       ///< none = no AUC by energy
+  std::vector<EnergyAuc> by_energy;    ///< none if there are too few test showers
+  /// From few to all training showers, each of one training; none if there are too few, or if the two are
+  /// told apart anyway.
+  std::vector<SampleSizeAuc> by_sample_size;
   std::int64_t train_showers = 0, validation_showers = 0, test_showers = 0;  ///< of each side
   double l2 = 0;                                                             ///< penalty chosen
   std::vector<std::string> features;
@@ -100,6 +128,9 @@ struct Classification {
     return calibrated_jensen_shannon.value_or(
         LogitDivergence{.value = jensen_shannon, .error = jensen_shannon_error});
   }
+  /// Change of the AUC with the last doubling of the training showers, and its error (as if the test showers
+  /// were others): a classifier whose AUC still grows would see more in a larger sample.
+  std::optional<Auc> growth_of_auc() const;
   bool tells_apart() const { return std::abs(auc.value - 0.5) > 2 * auc.error; }
   /// Figures without the curve.
   nlohmann::json to_json() const;

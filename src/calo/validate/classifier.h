@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <string>
 
 #include "calo/geometry/voxel_mesh.h"
@@ -20,6 +21,10 @@ struct ClassifierShowers {
 struct ClassifiedShowers {
   ClassifierShowers full, fast;
   const VoxelMesh& mesh;
+  /// Share of the training and of the selection part that is used; the test part stays whole.
+  double train_share = 1;
+  /// Trainings at most, of those that are made several times.
+  int most_trainings = std::numeric_limits<int>::max();
 };
 
 /// Something that is trained to tell fast from full showers, and is tested on showers that it has not seen.

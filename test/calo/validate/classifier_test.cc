@@ -57,6 +57,11 @@ TEST(Split, IsAPartitionThatTheSeedDecides) {
   for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(all[i], i);
   EXPECT_EQ(calo::split_rows(1000, 1).test, split.test);
   EXPECT_NE(calo::split_rows(1000, 2).test, split.test);
+  // With fewer showers to train, the test part is the same.
+  const calo::Split few = calo::split_rows(1000, 1, 0.25);
+  EXPECT_EQ(few.test, split.test);
+  EXPECT_EQ(few.train, std::vector<std::size_t>(split.train.begin(), split.train.begin() + 150));
+  EXPECT_EQ(few.validation.size(), 50u);
   // No part is a stretch of the file.
   const double mean = static_cast<double>(std::accumulate(split.test.begin(), split.test.end(), 0ul)) / 200;
   EXPECT_NEAR(mean, 499.5, 5 * 1000 / std::sqrt(12.0 * 200));
@@ -157,6 +162,55 @@ TEST(Judge, SwappedSidesAndScoresGiveTheSame) {
   const calo::Classification swapped = calo::judge("x", "X", negated(fast), negated(full));
   EXPECT_EQ(swapped.auc.value, result.auc.value);
   EXPECT_NEAR(swapped.jensen_shannon, result.jensen_shannon, 1e-12);
+}
+
+// Scores that differ at high energies only.
+TEST(AucByEnergy, FindsWhereTheTwoDiffer) {
+  core::Philox random(5, 0);
+  std::vector<double> full, fast, energies;
+  for (int i = 0; i < 1000; ++i) {
+    const double energy_mev = 1000 * std::pow(100, random.uniform());
+    energies.push_back(energy_mev);
+    full.push_back(random.normal());
+    fast.push_back(random.normal() + (energy_mev > 20000 ? 3 : 0));
+  }
+  const auto ranges = calo::auc_by_energy(full, energies, fast, energies);
+  ASSERT_EQ(ranges.size(), 5u);
+  std::int64_t showers = 0;
+  double before = 0;
+  for (const calo::EnergyAuc& of : ranges) {
+    showers += of.showers;
+    EXPECT_EQ(of.showers, 200);
+    EXPECT_GT(of.min_energy_mev, before);
+    EXPECT_GE(of.max_energy_mev, of.min_energy_mev);
+    before = of.max_energy_mev;
+    if (of.max_energy_mev < 20000) {
+      EXPECT_NEAR(of.auc.value, 0.5, 4 * of.auc.error);
+    } else if (of.min_energy_mev > 20000) {
+      EXPECT_GT(of.auc.value, 0.95);
+    }
+  }
+  EXPECT_EQ(showers, 1000);
+}
+
+TEST(AucByEnergy, KeepsEqualEnergiesTogetherAndLeavesOutFewShowers) {
+  std::vector<double> scores, energies;
+  for (const auto& [energy_mev, count] :
+       {std::pair{1000.0, 100}, std::pair{2000.0, 30}, std::pair{4000.0, 100}})
+    for (int i = 0; i < count; ++i) {
+      energies.push_back(energy_mev);
+      scores.push_back(i);
+    }
+  const auto ranges = calo::auc_by_energy(scores, energies, scores, energies);
+  ASSERT_FALSE(ranges.empty());
+  double before = 0;
+  for (const calo::EnergyAuc& of : ranges) {
+    EXPECT_GE(of.showers, static_cast<std::int64_t>(calo::kFewestByEnergy));
+    EXPECT_GT(of.min_energy_mev, before);
+    EXPECT_EQ(of.auc.value, 0.5);
+    before = of.max_energy_mev;
+  }
+  EXPECT_TRUE(calo::auc_by_energy({}, {}, {}, {}).empty());
 }
 
 TEST(LogisticRegression, FindsTheMinimumThatScipyFinds) {

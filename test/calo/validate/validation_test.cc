@@ -170,6 +170,29 @@ TEST(Validation, ClassifiersHaveAFloorBetweenHalvesOfTheFullSimulation) {
             calo::logit_divergence({0.1, 0.2}, {0.1, 0.3}).value);
 }
 
+// A classifier is trained again with a quarter and half of the training showers, and tested on the same ones.
+TEST(Validation, ClassifiersShowTheirAucBySampleSizeAndEnergy) {
+  core::ThreadPool pool(2);
+  const test::TempFolder folder;
+  const auto full = written(folder / "full.h5", 100, {400, 200}, pool);
+  const auto fast = written(folder / "fast.h5", 200, {400, 200}, pool, 1.02f);
+  const calo::Validation validation = calo::validate(*full, *fast, {}, pool);
+  const calo::Classification& c = validation.classifiers.at(0);
+  ASSERT_EQ(c.by_sample_size.size(), 3u);
+  EXPECT_EQ(c.by_sample_size[0].train_showers, 90);
+  EXPECT_EQ(c.by_sample_size[1].train_showers, 180);
+  EXPECT_EQ(c.by_sample_size[2].train_showers, 360);
+  EXPECT_EQ(c.by_sample_size[2].auc.value, c.auc.value);
+  ASSERT_TRUE(c.growth_of_auc());
+  EXPECT_EQ(c.growth_of_auc()->value, c.by_sample_size[2].auc.value - c.by_sample_size[1].auc.value);
+  EXPECT_EQ(std::set<std::size_t>(c.test_rows.begin(), c.test_rows.end()).size(), 120u);
+  EXPECT_FALSE(c.by_energy.empty());
+  const nlohmann::json written = c.to_json();
+  EXPECT_EQ(written.at("auc_by_sample_size").size(), 3u);
+  EXPECT_EQ(written.at("auc_by_energy").size(), c.by_energy.size());
+  EXPECT_EQ(written.at("auc_growth"), c.growth_of_auc()->value);
+}
+
 TEST(Validation, ClassifierFindsAWrongScale) {
   core::ThreadPool pool(2);
   const test::TempFolder folder;

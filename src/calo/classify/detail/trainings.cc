@@ -73,6 +73,7 @@ Classification of_trainings(const std::string& name, const std::string& title, i
       result = judge(name, title, trained.test.full, trained.test.fast);
       result.train_showers = static_cast<std::int64_t>(trained.split.train.size());
       result.validation_showers = static_cast<std::int64_t>(trained.split.validation.size());
+      result.test_rows = trained.split.test;
     }
     auc = combined(trainings, [](const TrainingResult& one) { return one.auc; });
     if (number == most) break;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "calo/classify/detail/trainings.h"
 #include "core/error.h"
 
@@ -19,24 +21,26 @@ Classification TreeClassifier::classify(const ClassifiedShowers& showers, core::
                                 "each; there are {} and {}",
                                 kFewestClassified, fast.rows(), full.rows()),
          .field = "showers"});
-  Classification result = of_trainings(name(), title(), options_.trainings, [&](int number) {
-    TrainedClassifier trained;
-    trained.split = split_rows(full.rows(), options_.seed + static_cast<std::uint64_t>(number - 1));
-    const BoostedTrees model = BoostedTrees::fit(
-        {.negative = full, .positive = fast, .rows = trained.split.train},
-        {.negative = full, .positive = fast, .rows = trained.split.validation}, options_.trees, pool);
-    const auto say = [&](const std::vector<std::size_t>& rows, PartLogits& logits) {
-      for (const std::size_t row : rows) {
-        logits.full.push_back(model.logit(full.row(row)));
-        logits.fast.push_back(model.logit(fast.row(row)));
-      }
-    };
-    say(trained.split.validation, trained.selection);
-    say(trained.split.test, trained.test);
-    trained.best_epoch = model.trees();
-    trained.epochs = model.tried();
-    return trained;
-  });
+  Classification result =
+      of_trainings(name(), title(), std::min(options_.trainings, showers.most_trainings), [&](int number) {
+        TrainedClassifier trained;
+        trained.split = split_rows(full.rows(), options_.seed + static_cast<std::uint64_t>(number - 1),
+                                   showers.train_share);
+        const BoostedTrees model = BoostedTrees::fit(
+            {.negative = full, .positive = fast, .rows = trained.split.train},
+            {.negative = full, .positive = fast, .rows = trained.split.validation}, options_.trees, pool);
+        const auto say = [&](const std::vector<std::size_t>& rows, PartLogits& logits) {
+          for (const std::size_t row : rows) {
+            logits.full.push_back(model.logit(full.row(row)));
+            logits.fast.push_back(model.logit(fast.row(row)));
+          }
+        };
+        say(trained.split.validation, trained.selection);
+        say(trained.split.test, trained.test);
+        trained.best_epoch = model.trees();
+        trained.epochs = model.tried();
+        return trained;
+      });
   result.features = full.names;
   return result;
 }
