@@ -40,9 +40,10 @@ kfp::ComponentInfo Train::info() {
 void Train::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
   v.input("prepared", prepared, {.type = ArtifactType::kDataset, .help = "Prepared showers (preprocess)"});
-  v.input("description", description,
-          {.help = "Model description (model-parameters); none = a cascade, or that of the model to start from",
-           .optional = true});
+  v.input(
+      "description", description,
+      {.help = "Model description (model-parameters); none = a cascade, or that of the model to start from",
+       .optional = true});
   v.input("from", from,
           {.type = ArtifactType::kModel,
            .help = "Trained model to start from: a model folder, or the name of a model that is part of "
@@ -135,18 +136,18 @@ void Train::run(kfp::RunContext& context) {
                             {"stopped_early", result.stopped_early}};
   if (!result.best_epochs.empty()) summary["best_epochs"] = result.best_epochs;
   if (wanted.validation_split > 0) summary["validation_loss"] = result.validation_loss;
-  if (start && wanted.validation_split > 0)
-    summary["start_validation_loss"] = result.start_validation_loss;
+  if (start && wanted.validation_split > 0) summary["start_validation_loss"] = result.start_validation_loss;
   if (!result.fold_losses.empty()) summary["fold_losses"] = result.fold_losses;
   // The validation showers chose the best epochs; the held-out ones did not.
-  if (const std::filesystem::path held_out = prepared.path / "holdout.h5"; std::filesystem::exists(held_out)) {
+  if (const std::filesystem::path held_out = prepared.path / "holdout.h5";
+      std::filesystem::exists(held_out)) {
     const auto held_reader = calo::ShowerReader::open(held_out, {}, context.pool);
     const calo::TrainingData held(*held_reader, static_cast<std::size_t>(memory_mb) << 20);
     if (held.size() > 0) {
       const auto parts = calo::held_out_loss(held, transform, wanted, result.weights,
                                              static_cast<std::uint64_t>(seed), context.pool);
-      summary["holdout_loss"] = std::accumulate(parts.begin(), parts.end(), 0.0,
-                                                [](double sum, const auto& part) { return sum + part.second; });
+      summary["holdout_loss"] = std::accumulate(
+          parts.begin(), parts.end(), 0.0, [](double sum, const auto& part) { return sum + part.second; });
       summary["holdout_parts"] = parts;
     }
   }

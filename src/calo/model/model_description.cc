@@ -155,9 +155,10 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
               {.help = "Smallest improvement of the loss that counts", .min = 0, .max = 1e9});
   v.parameter("k_folds", k_folds,
               {.help = "Folds of a cross-validation before the training; 0 = none", .min = 0, .max = 1000});
-  v.parameter("save_best", save_best,
-              {.help = "Keep the weights of the best epoch instead of the last, for each network of a cascade "
-                       "those of its own best epoch"});
+  v.parameter(
+      "save_best", save_best,
+      {.help = "Keep the weights of the best epoch instead of the last, for each network of a cascade "
+               "those of its own best epoch"});
   v.parameter("save_every", save_every,
               {.help = "Epochs between checkpoints that are kept; 0 = keep none", .min = 0, .max = 1e9});
   v.parameter("adapt_epochs", adapt_epochs,

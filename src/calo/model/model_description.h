@@ -65,10 +65,10 @@ struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): 
   std::int64_t epochs = 100;
   double validation_split = 0.05;
   bool early_stop = false;
-  std::int64_t patience = 20;  ///< epochs; of each network by itself if their losses are independent
-  double min_delta = 0.01;     ///< in units of the loss
-  std::int64_t k_folds = 0;    ///< 0 or 1 = no cross-validation
-  bool save_best = true;  ///< the same
+  std::int64_t patience = 20;   ///< epochs; of each network by itself if their losses are independent
+  double min_delta = 0.01;      ///< in units of the loss
+  std::int64_t k_folds = 0;     ///< 0 or 1 = no cross-validation
+  bool save_best = true;        ///< the same
   std::int64_t save_every = 0;  ///< epochs between kept checkpoints; 0 = keep none
   // adaptation of a trained model (TrainOptions::start)
   std::int64_t adapt_epochs = 5;  ///< the first epochs, which train only tables, biases and output layers

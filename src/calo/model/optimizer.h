@@ -18,7 +18,8 @@ struct Parameter {
   /// Index of the only part of the loss that depends on it (TrainableModel::loss_parts()); -1 = no part (it
   /// is not trained) or several.
   int part = -1;
-  bool adapts_first = false;  ///< trained in the first phase of an adaptation (ModelDescription::adapt_epochs)
+  bool adapts_first =
+      false;  ///< trained in the first phase of an adaptation (ModelDescription::adapt_epochs)
   /// Set by the training loop, only in models that set `part` or `adapts_first`: train_step() leaves values
   /// and moments as they are.
   bool frozen = false;

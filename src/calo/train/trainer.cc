@@ -361,7 +361,8 @@ class Fit {
       } else {
         ++group.waited;
       }
-      if (record.epoch <= first_epochs_) group.waited = 0;  // the second phase may improve what the first did not
+      if (record.epoch <= first_epochs_)
+        group.waited = 0;  // the second phase may improve what the first did not
     }
     return improved;
   }
@@ -573,8 +574,8 @@ class Fit {
   bool are_independent_ = false;
   std::vector<Group> groups_;
   Averages averages_;
-  std::int64_t epoch_ = 0, step_ = 0;   // the step of the current phase
-  std::int64_t first_epochs_ = 0;       // of the first phase of an adaptation
+  std::int64_t epoch_ = 0, step_ = 0;  // the step of the current phase
+  std::int64_t first_epochs_ = 0;      // of the first phase of an adaptation
   // State of the current epoch.
   EpochRecord record_;
   // Next part and batch, and number of showers before them.

@@ -76,7 +76,7 @@ struct TrainResult {
   Weights weights;
   /// Parts of a model that are no longer trained keep the training loss of their last epoch.
   std::vector<EpochRecord> history;
-  std::int64_t best_epoch = 0;  ///< the last one in which a part was best
+  std::int64_t best_epoch = 0;                      ///< the last one in which a part was best
   std::map<std::string, std::int64_t> best_epochs;  ///< by part, if they are independent; 0 = none was best
   double loss = 0, validation_loss = 0;             ///< losses of `weights`, in their epochs
   double start_validation_loss = 0;  ///< of the start of an adaptation; NaN without validation or adaptation

@@ -1,5 +1,5 @@
-// Training of a cascade by network: best epochs, early stopping, averages of the weights, and the start from a
-// trained model.
+// Training of a cascade by network: best epochs, early stopping, averages of the weights, and the start from
+// a trained model.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -186,7 +186,8 @@ TEST(Adaptation, OtherShowersAreLearntFasterThanFromTheBeginning) {
   for (float& energy : others.energies_mev) energy *= 0.6f;
   description.epochs = 8;
   const TrainResult fresh = calo::train(others, test::toy_transform(mesh), description, {}, pool);
-  const TrainResult adapted = calo::train(others, test::toy_transform(mesh), description, start_of(model), pool);
+  const TrainResult adapted =
+      calo::train(others, test::toy_transform(mesh), description, start_of(model), pool);
   EXPECT_LT(adapted.validation_loss, fresh.validation_loss - 1);
   EXPECT_NEAR(adapted.weights.at("threshold_mev").values[0], fresh.weights.at("threshold_mev").values[0], 0);
   EXPECT_EQ(adapted.weights.at("response").values, fresh.weights.at("response").values);
@@ -265,11 +266,13 @@ TEST(EarlyStopping, EndsEachNetworkByItselfWithoutEffectOnTheOthers) {
     std::set<std::size_t> ends;
     for (const auto& [network, best] : stopped.best_epochs) {
       SCOPED_TRACE(network);
-      const std::size_t end = std::min<std::size_t>(static_cast<std::size_t>(best) + 2, stopped.history.size());
+      const std::size_t end =
+          std::min<std::size_t>(static_cast<std::size_t>(best) + 2, stopped.history.size());
       ends.insert(end);
       for (std::size_t i = 0; i < end; ++i) {
         EXPECT_EQ(stopped.history[i].parts.at(network), free.history[i].parts.at(network)) << i;
-        EXPECT_EQ(stopped.history[i].validation_parts.at(network), free.history[i].validation_parts.at(network));
+        EXPECT_EQ(stopped.history[i].validation_parts.at(network),
+                  free.history[i].validation_parts.at(network));
       }
       for (std::size_t i = end; i < stopped.history.size(); ++i) {
         EXPECT_EQ(stopped.history[i].parts.at(network), stopped.history[end - 1].parts.at(network)) << i;
@@ -314,7 +317,8 @@ TEST(Average, IsThatOfTheWeightsOverTheSteps) {
     const TrainResult plain = after(t, 0);
     for (auto& [name, tensor] : average)
       for (std::size_t i = 0; i < tensor.values.size(); ++i)
-        tensor.values[i] += static_cast<float>(1 - decay) * (plain.weights.at(name).values[i] - tensor.values[i]);
+        tensor.values[i] +=
+            static_cast<float>(1 - decay) * (plain.weights.at(name).values[i] - tensor.values[i]);
     const TrainResult averaged = after(t, kDecay);
     EXPECT_EQ(averaged.history.back().parts, plain.history.back().parts);  // the training is the same
     EXPECT_NE(averaged.history.back().validation_parts, plain.history.back().validation_parts);

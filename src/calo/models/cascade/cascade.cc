@@ -85,8 +85,7 @@ class Lane {
                     shared_.transform.one_hot_order.size());
     if (float* x = row(0, 0, 0)) {
       LayerWalk::total_features(conditions_, x);
-      rows_[0].a_mev.back() =
-          shared_.frame.code_of_total(shower_.total_mev(), condition.incident_energy_mev);
+      rows_[0].a_mev.back() = shared_.frame.code_of_total(shower_.total_mev(), condition.incident_energy_mev);
     }
     teacher_.walk(shower_, conditions_, condition.incident_energy_mev, [&](const TeacherSplit& split) {
       float* x = row(split.net, split.layer, split.position);
@@ -143,15 +142,14 @@ class Lane {
             total_loss(pass.outputs() + i * stride, rows.a_mev[i], learn_ ? gradient + i * stride : nullptr);
     } else {
       const bool has_spectra = shared_.nets[net].spectra > 0;
-      loss_[net] +=
-          split_loss({.count = pass.rows(),
-                      .outputs = pass.outputs(),
-                      .stride = stride,
-                      .a_mev = rows.a_mev.data(),
-                      .b_mev = rows.b_mev.data(),
-                      .ring = rows.ring.data()},
-                     shared_.frame.threshold_mev, has_spectra ? &shared_.spectra[net] : nullptr, gradient,
-                     &spectra_gradients_[net]);
+      loss_[net] += split_loss({.count = pass.rows(),
+                                .outputs = pass.outputs(),
+                                .stride = stride,
+                                .a_mev = rows.a_mev.data(),
+                                .b_mev = rows.b_mev.data(),
+                                .ring = rows.ring.data()},
+                               shared_.frame.threshold_mev, has_spectra ? &shared_.spectra[net] : nullptr,
+                               gradient, &spectra_gradients_[net]);
     }
     if (learn_) pass.backward(shared_.tensors[net], gradient_tensors_[net]);
     pass.clear();

@@ -11,8 +11,8 @@ const Architecture& cascade_architecture();
 /// A cascade in training.
 ///
 /// Loss parts are −ln of the densities in nats per shower, one for each network: `total` (of t, see Frame),
-/// `layers`, `rings`, `phi0`, `phi1` … They are independent: each has its own tensors. The density of a split is that of ln(a/b), which does not depend on the unit of
-/// energy.
+/// `layers`, `rings`, `phi0`, `phi1` … They are independent: each has its own tensors. The density of a split
+/// is that of ln(a/b), which does not depend on the unit of energy.
 ///
 /// @param training  the showers to learn from: they give threshold, spectra and the tree of layers
 /// @throws core::InputError if the mesh or the showers are unsuitable

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "calo/models/cascade/cascade.h"
 #include "calo/models/cascade/detail/cascade_shape.h"
@@ -32,9 +31,10 @@ WeightTensor with_geometries(const WeightTensor& weight, const Transform& from, 
     for (const std::size_t place : trained) sum += values[kept + place];
     for (const std::string& name : to.one_hot_order) {
       const bool known = std::count(from.trained_geometries.begin(), from.trained_geometries.end(), name) > 0;
-      result.values.push_back(known             ? values[kept + from.place_of(name)]
-                              : trained.empty() ? 0.0f
-                                                : static_cast<float>(sum / static_cast<double>(trained.size())));
+      result.values.push_back(known ? values[kept + from.place_of(name)]
+                              : trained.empty()
+                                  ? 0.0f
+                                  : static_cast<float>(sum / static_cast<double>(trained.size())));
     }
   }
   return result;
@@ -61,7 +61,6 @@ Weights cascade_starting_weights(const ModelFolder& from, const ModelDescription
   }
   weights.erase("threshold_mev");
   weights.erase("response");
-  if (std::getenv("REFIT_CUTS")) weights.erase("layer_cuts");  // TEMP
   return weights;
 }
 
