@@ -135,7 +135,7 @@ class Fit {
                                   : adaptation_rate(description_, first_epochs_, epoch_);
   }
 
-  // Index of the group of a parameter; all of them for one that no part of the loss depends on alone.
+  // Whether a parameter belongs to a group. One that no part of the loss depends on alone belongs to all.
   bool belongs(const Parameter& parameter, std::size_t group) const {
     return !are_independent_ || parameter.part < 0 || static_cast<std::size_t>(parameter.part) == group;
   }
