@@ -110,6 +110,7 @@ struct ModelParameters {
 struct Train {
   kfp::InputArtifact prepared;
   kfp::InputArtifact description;
+  kfp::InputArtifact from;
   std::int64_t epochs = 0;
   std::int64_t seed = 42;
   std::string device = "auto";

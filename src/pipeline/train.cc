@@ -1,6 +1,8 @@
 #include <spdlog/spdlog.h>
 
 #include <fstream>
+#include <numeric>
+#include <optional>
 
 #include "calo/io/shower_reader.h"
 #include "calo/models/architectures.h"
@@ -12,6 +14,7 @@
 #include "core/json_file.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
+#include "pipeline/known_models.h"
 
 namespace pipeline {
 
@@ -22,17 +25,31 @@ kfp::ComponentInfo Train::info() {
               "Writes the model folder, its metrics, and logs (`metrics.jsonl`, TensorBoard events). With "
               "`--checkpoints DIR` the state is saved during the training, at SIGINT and SIGTERM (exit "
               "code 130) and at the end; `--resume` continues from there to the same result as an "
-              "uninterrupted run.",
+              "uninterrupted run.\n\n`--from MODEL` adapts a trained model to a new detector, for which a "
+              "few hundred showers are enough (`doc/cascade.md`, Adaptation): all weights start from MODEL; "
+              "`adapt_epochs` of the description train only tables, biases and output layers, and the other "
+              "epochs train everything with `adapt_lr` times the learning rate. The mesh must have the same "
+              "numbers of cells. A variational autoencoder starts from the same mesh and geometries, and "
+              "has only the second phase.",
           .examples = {"calopipe train --prepared prepared --out trained",
                        "calopipe train --prepared prepared --description description.json --checkpoints ckpt "
-                       "--resume --out trained"}};
+                       "--resume --out trained",
+                       "calopipe train --prepared prepared --from siw-par04 --epochs 20 --out adapted"}};
 }
 
 void Train::describe(kfp::Visitor& v) {
   using kfp::ArtifactType;
   v.input("prepared", prepared, {.type = ArtifactType::kDataset, .help = "Prepared showers (preprocess)"});
-  v.input("description", description,
-          {.help = "Model description (model-parameters); none = a cascade", .optional = true});
+  v.input(
+      "description", description,
+      {.help = "Model description (model-parameters); none = a cascade, or that of the model to start from",
+       .optional = true});
+  v.input("from", from,
+          {.type = ArtifactType::kModel,
+           .help = "Trained model to start from: a model folder, or the name of a model that is part of "
+                   "calopipe (models/README.md); none = random weights",
+           .optional = true,
+           .find = known_model});
   v.parameter("epochs", epochs,
               {.help = "Number of epochs; 0 = as in the description", .min = 0, .max = 1e9});
   v.parameter("seed", seed, {.help = "Seed of initial weights, batches and latent noise", .min = 0});
@@ -60,6 +77,11 @@ void Train::describe(kfp::Visitor& v) {
 
 void Train::run(kfp::RunContext& context) {
   calo::ModelDescription wanted = calo::ModelDescription::unsaid().resolved();
+  std::optional<calo::ModelFolder> start;
+  if (from) {
+    start = calo::read_model(from.path);
+    wanted = start->description;
+  }
   if (description) {
     core::in_file(description.path, [&] {
       wanted = calo::ModelDescription::from_json(core::read_json(description.path));
@@ -77,6 +99,10 @@ void Train::run(kfp::RunContext& context) {
   }
   const calo::Transform transform = calo::read_transform(prepared.path);
   if (epochs > 0) wanted.epochs = epochs;
+  calo::Weights start_weights;
+  if (start)
+    core::in_file(from.path / "model.json",
+                  [&] { start_weights = calo::starting_weights(*start, wanted, transform); });
   const std::filesystem::path data = prepared.path / "train.h5";
   const auto reader = calo::ShowerReader::open(data, {}, context.pool);
   if (!(reader->info().mesh == transform.mesh))
@@ -99,16 +125,32 @@ void Train::run(kfp::RunContext& context) {
                                           .resume = resume,
                                           .log_folder = log_folder.path(),
                                           .device = device,
-                                          .data_hash = core::sha256_of_path(data)},
+                                          .data_hash = core::sha256_of_path(data),
+                                          .start = std::move(start_weights),
+                                          .start_hash = start ? core::sha256_of_path(from.path) : ""},
                                          context.pool);
   const calo::EpochRecord& last = result.history.back();
-  const calo::EpochRecord& best = result.history.at(static_cast<std::size_t>(result.best_epoch - 1));
   nlohmann::json summary = {{"epochs", last.epoch},
                             {"best_epoch", result.best_epoch},
-                            {"loss", best.loss},
+                            {"loss", result.loss},
                             {"stopped_early", result.stopped_early}};
-  if (wanted.validation_split > 0) summary["validation_loss"] = best.validation_loss;
+  if (!result.best_epochs.empty()) summary["best_epochs"] = result.best_epochs;
+  if (wanted.validation_split > 0) summary["validation_loss"] = result.validation_loss;
+  if (start && wanted.validation_split > 0) summary["start_validation_loss"] = result.start_validation_loss;
   if (!result.fold_losses.empty()) summary["fold_losses"] = result.fold_losses;
+  // The validation showers chose the best epochs; the held-out ones did not.
+  if (const std::filesystem::path held_out = prepared.path / "holdout.h5";
+      std::filesystem::exists(held_out)) {
+    const auto held_reader = calo::ShowerReader::open(held_out, {}, context.pool);
+    const calo::TrainingData held(*held_reader, static_cast<std::size_t>(memory_mb) << 20);
+    if (held.size() > 0) {
+      const auto parts = calo::held_out_loss(held, transform, wanted, result.weights,
+                                             static_cast<std::uint64_t>(seed), context.pool);
+      summary["holdout_loss"] = std::accumulate(
+          parts.begin(), parts.end(), 0.0, [](double sum, const auto& part) { return sum + part.second; });
+      summary["holdout_parts"] = parts;
+    }
+  }
   calo::ModelFolder folder{.description = wanted,
                            .transform = transform,
                            .weights = std::move(result.weights),
@@ -120,6 +162,7 @@ void Train::run(kfp::RunContext& context) {
   summary["showers_per_second"] = last.showers_per_second;
   core::write_file(metrics.path, summary.dump(2) + "\n");
   metrics.metadata = summary;
+  for (const char* object : {"best_epochs", "holdout_parts"}) metrics.metadata.erase(object);
   model.metadata = {{"best_epoch", result.best_epoch}};
 }
 

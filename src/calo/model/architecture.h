@@ -70,6 +70,13 @@ class Architecture {
   /// @throws core::UnavailableError if it needs LibTorch and this is missing
   virtual std::unique_ptr<TrainableModel> start(const ModelStart& start, core::ThreadPool& pool) const = 0;
 
+  /// Weights for a new model of this description and transform that continues from a stored model of the same
+  /// architecture (TrainableModel::set_weights()): without those that start() fits to the new showers. Unless
+  /// an architecture says more, both must have the same mesh, geometries and tensors.
+  /// @throws core::InputError with the field of `from` that does not fit
+  virtual Weights starting_weights(const ModelFolder& from, const ModelDescription& description,
+                                   const Transform& transform) const;
+
   /// Names and shapes of the tensors that a stored model must have.
   /// @throws core::InputError if it does not fit the mesh
   virtual TensorShapes tensor_shapes(const ModelDescription& description,

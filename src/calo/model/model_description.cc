@@ -22,6 +22,7 @@ std::map<std::string, ModelDescription>& usual_descriptions() {
                                                           .weight_decay = 1e-3,
                                                           .lr_schedule = "cosine",
                                                           .lr_decay = 0.01,
+                                                          .ema = 0.999,
                                                           .batch_size = 16,
                                                           .epochs = 40}},
                                                         {"vae", {}}};
@@ -47,6 +48,7 @@ ModelDescription ModelDescription::unsaid() {
           .weight_decay = -1,
           .lr_schedule = kAuto,
           .lr_decay = -1,
+          .ema = -1,
           .batch_size = 0,
           .epochs = 0};
 }
@@ -61,6 +63,7 @@ ModelDescription ModelDescription::resolved() const {
   if (weight_decay == -1) result.weight_decay = usual.weight_decay;
   if (lr_schedule == kAuto) result.lr_schedule = usual.lr_schedule;
   if (lr_decay == -1) result.lr_decay = usual.lr_decay;
+  if (ema == -1) result.ema = usual.ema;
   if (batch_size == 0) result.batch_size = usual.batch_size;
   if (epochs == 0) result.epochs = usual.epochs;
   return result;
@@ -128,6 +131,13 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
   v.parameter("lr_step_epochs", lr_step_epochs, {.help = "Epochs between steps", .min = 1, .max = 1e9});
   v.parameter("lr_warmup_epochs", lr_warmup_epochs,
               {.help = "Epochs of linear warm-up", .min = 0, .max = 1e9});
+  v.parameter("ema", ema,
+              {.help = with_own("Decay of the average of the weights over the steps, which is evaluated and "
+                                "written (0.999); 0 = no average",
+                                "-1"),
+               .min = -1,
+               .max = 1,
+               .below_max = true});
   v.parameter("batch_size", batch_size,
               {.help = with_own("Showers in one step", "0"), .min = 0, .max = 1048576});
   v.parameter("epochs", epochs,
@@ -137,16 +147,31 @@ void ModelDescription::describe(core::ParameterVisitor& v) {
                .min = 0,
                .max = 0.9});
   v.parameter("early_stop", early_stop,
-              {.help = "Stop when the loss has not improved for `patience` epochs"});
+              {.help = "Stop when the loss has not improved for `patience` epochs; each network of a cascade "
+                       "stops by itself"});
   v.parameter("patience", patience,
               {.help = "Epochs without improvement before stopping", .min = 1, .max = 1e9});
   v.parameter("min_delta", min_delta,
               {.help = "Smallest improvement of the loss that counts", .min = 0, .max = 1e9});
   v.parameter("k_folds", k_folds,
               {.help = "Folds of a cross-validation before the training; 0 = none", .min = 0, .max = 1000});
-  v.parameter("save_best", save_best, {.help = "Keep the weights of the best epoch instead of the last"});
+  v.parameter(
+      "save_best", save_best,
+      {.help = "Keep the weights of the best epoch instead of the last, for each network of a cascade "
+               "those of its own best epoch"});
   v.parameter("save_every", save_every,
               {.help = "Epochs between checkpoints that are kept; 0 = keep none", .min = 0, .max = 1e9});
+  v.parameter("adapt_epochs", adapt_epochs,
+              {.help = "With `train --from`: the first epochs, in which only the tables, biases and output "
+                       "layers of a cascade are trained",
+               .min = 0,
+               .max = 1e9});
+  v.parameter("adapt_lr", adapt_lr,
+              {.help = "With `train --from`: share of the learning rate in the other epochs, in which "
+                       "everything is trained",
+               .min = 0,
+               .max = 1,
+               .above_min = true});
 }
 
 void ModelDescription::validate() const {
@@ -156,7 +181,7 @@ void ModelDescription::validate() const {
     throw core::UsageError({.message = "needs 1 to 16 layers", .field = "intermediate_dims"});
   // Between the allowed range and the value for the architecture's default.
   for (const auto& [field, value] :
-       {std::pair{"weight_decay", weight_decay}, std::pair{"lr_decay", lr_decay}})
+       {std::pair{"weight_decay", weight_decay}, std::pair{"lr_decay", lr_decay}, std::pair{"ema", ema}})
     if (value < 0 && value != -1)
       throw core::UsageError({.message = fmt::format("cannot be {}", value),
                               .field = field,

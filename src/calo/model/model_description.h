@@ -57,15 +57,22 @@ struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): 
                           ///< minimum of cosine, as a share of lr
   std::int64_t lr_step_epochs = 100;
   std::int64_t lr_warmup_epochs = 0;  ///< linear from 0
+  /// Decay of the exponential average of the weights over the steps, which is evaluated and written; 0 = the
+  /// weights themselves. In step t (from 1) at most (1 + t) / (10 + t), so that the first weights are soon
+  /// forgotten.
+  double ema = 0;
   std::int64_t batch_size = 128;
   std::int64_t epochs = 100;
   double validation_split = 0.05;
   bool early_stop = false;
-  std::int64_t patience = 20;  ///< epochs
-  double min_delta = 0.01;     ///< in units of the loss
-  std::int64_t k_folds = 0;    ///< 0 or 1 = no cross-validation
-  bool save_best = true;
+  std::int64_t patience = 20;   ///< epochs; of each network by itself if their losses are independent
+  double min_delta = 0.01;      ///< in units of the loss
+  std::int64_t k_folds = 0;     ///< 0 or 1 = no cross-validation
+  bool save_best = true;        ///< the same
   std::int64_t save_every = 0;  ///< epochs between kept checkpoints; 0 = keep none
+  // adaptation of a trained model (TrainOptions::start)
+  std::int64_t adapt_epochs = 5;  ///< the first epochs, which train only tables, biases and output layers
+  double adapt_lr = 0.1;          ///< share of `lr` in the other epochs, which train everything
 
   /// Names of all architectures in alphabetical order (the same as architectures() of calo/models).
   static std::vector<std::string> known_architectures();
@@ -74,7 +81,7 @@ struct ModelDescription {  // NOLINT(clang-analyzer-optin.performance.Padding): 
   /// The description if the user gives no value: a cascade, whose optimisation resolved() fills in.
   static ModelDescription unsaid();
   /// Fills in the architecture's defaults: for optimizer and lr_schedule if they are "auto", for lr,
-  /// batch_size and epochs if they are 0, for weight_decay and lr_decay if they are -1.
+  /// batch_size and epochs if they are 0, for weight_decay, lr_decay and ema if they are -1.
   ModelDescription resolved() const;
 
   /// Declares every field: help, range and choices.

@@ -15,6 +15,14 @@ struct Parameter {
   std::vector<float> values;
   std::vector<float> first;   ///< Adam's m, momentum buffers
   std::vector<float> second;  ///< Adam's v, squared-gradient averages
+  /// Index of the only part of the loss that depends on it (TrainableModel::loss_parts()); -1 = no part (it
+  /// is not trained) or several.
+  int part = -1;
+  bool adapts_first =
+      false;  ///< trained in the first phase of an adaptation (ModelDescription::adapt_epochs)
+  /// Set by the training loop, only in models that set `part` or `adapts_first`: train_step() leaves values
+  /// and moments as they are.
+  bool frozen = false;
 };
 
 /// Default constants of PyTorch.

@@ -40,10 +40,12 @@ class TrainableModel {
   TrainableModel& operator=(const TrainableModel&) = delete;
   virtual ~TrainableModel() = default;
 
-  /// Names of the parts of the loss in logs and records: `reconstruction`, `kl`.
+  /// Names of the parts of the loss in logs and records: `reconstruction`, `kl`. If every trained parameter
+  /// has a `part`, the parts are independent, and the training loop judges each by itself.
   virtual std::vector<std::string> loss_parts() const = 0;
 
-  /// One optimiser step on a batch, with the noise of `epoch`.
+  /// One optimiser step on a batch, with the noise of `epoch`. The loss of a part whose parameters are all
+  /// frozen may be left at 0.
   virtual Loss train_step(const Batch& batch, std::uint64_t epoch, const Optimizer& optimizer) = 0;
 
   /// Loss in inference mode (running statistics), without training.
@@ -55,6 +57,9 @@ class TrainableModel {
   virtual void set_parameters(const std::function<void(std::vector<Parameter>&)>& change) = 0;
   /// The weights as a model folder stores them.
   virtual Weights weights() = 0;
+  /// Continues with weights of the form of weights(); parameters that are not among them keep their values.
+  /// @throws core::InputError if a tensor is unknown or has another size
+  virtual void set_weights(const Weights& weights);
 };
 
 }  // namespace calo

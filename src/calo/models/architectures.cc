@@ -45,6 +45,17 @@ const Architecture& architecture_of(const ModelFolder& model) {
   return architecture(model.description.architecture);
 }
 
+Weights starting_weights(const ModelFolder& from, const ModelDescription& description,
+                         const Transform& transform) {
+  if (from.description.architecture != description.architecture)
+    throw core::InputError({.message = fmt::format("is {}, but the description asks for {}",
+                                                   from.description.architecture, description.architecture),
+                            .field = "description.architecture",
+                            .hint = "give a model of this architecture, or omit --description, so that it "
+                                    "is the model's"});
+  return architecture_of(from).starting_weights(from, description, transform);
+}
+
 std::unique_ptr<TrainableModel> new_model(const ModelStart& start, core::ThreadPool& pool) {
   return architecture(start.description.architecture).start(start, pool);
 }

@@ -20,6 +20,11 @@ void add_architecture(const Architecture& architecture, const ModelDescription& 
 const Architecture& architecture(const std::string& name);
 const Architecture& architecture_of(const ModelFolder& model);
 
+/// Architecture::starting_weights() of a stored model for a new one.
+/// @throws core::InputError if the architectures differ, or the models do not fit
+Weights starting_weights(const ModelFolder& from, const ModelDescription& description,
+                         const Transform& transform);
+
 /// Creates a model of the description's architecture, ready for its first step.
 /// @throws like architecture() and Architecture::start()
 std::unique_ptr<TrainableModel> new_model(const ModelStart& start, core::ThreadPool& pool);

@@ -60,14 +60,24 @@ class Fit {
         validation_(data.some(in_order(validation, data), options.seed)),
         description_(description),
         options_(options),
+        pool_(pool),
         optimizer_(description),
         model_(start(transform, pool)) {
+    for (const Parameter& parameter : model_->parameters()) {
+      are_independent_ = are_independent_ || parameter.part >= 0;
+      if (!options_.start.empty() && parameter.adapts_first)
+        first_epochs_ = std::min(description_.adapt_epochs, description_.epochs);
+    }
+    groups_.resize(are_independent_ ? parts_.size() : 1);
+    for (std::size_t i = 0; i < parts_.size(); ++i) groups_[are_independent_ ? i : 0].parts.push_back(i);
+    if (description_.ema > 0)
+      for (const Parameter& parameter : model_->parameters()) averages_.push_back(parameter.values);
     if (validation_.size() < validation.size())
       spdlog::info("{} of the {} validation showers fit into memory", validation_.size(), validation.size());
   }
 
   TrainResult run(const std::string& label) {
-    if (options_.resume) load();
+    if (!options_.resume || !load()) note_start();
     open_logs();
     last_checkpoint_ = Clock::now();
     core::Progress progress(label, description_.epochs * static_cast<std::int64_t>(training_.size()),
@@ -82,12 +92,7 @@ class Fit {
       if (keep) save_now();
     }
     if (!options_.checkpoint_folder.empty()) save(checkpoint_file());
-    if (!description_.save_best || best_weights_.empty()) {
-      result_.weights = model_->weights();
-      result_.best_epoch = epoch_;
-    } else {
-      result_.weights = std::move(best_weights_);
-    }
+    finish();
     // The last step may have made them NaN without a loss that shows it.
     for (const auto& [name, tensor] : result_.weights)
       if (!std::all_of(tensor.values.begin(), tensor.values.end(), [](float w) { return std::isfinite(w); }))
@@ -103,13 +108,106 @@ class Fit {
 
   std::unique_ptr<TrainableModel> start(const Transform& transform, core::ThreadPool& pool) const {
     const TrainingData::Part some = data_.some(training_, options_.seed);
-    return new_model({.description = description_,
-                      .transform = transform,
-                      .seed = options_.seed,
-                      .device = architecture(description_.architecture).device(options_.device),
-                      .showers = &some.showers(),
-                      .training = some.indices()},
-                     pool);
+    auto model = new_model({.description = description_,
+                            .transform = transform,
+                            .seed = options_.seed,
+                            .device = architecture(description_.architecture).device(options_.device),
+                            .showers = &some.showers(),
+                            .training = some.indices()},
+                           pool);
+    if (!options_.start.empty()) model->set_weights(options_.start);
+    return model;
+  }
+
+  // Parts of the loss that are judged together: all, or one if they are independent.
+  struct Group {
+    std::vector<std::size_t> parts;
+    double best_loss = std::numeric_limits<double>::infinity();
+    double best_training_loss = kNan;  // in the epoch of best_loss
+    double patience_loss = std::numeric_limits<double>::infinity();
+    std::int64_t best_epoch = 0, waited = 0;
+    bool stopped = false;  // it is no longer trained
+  };
+
+  bool is_first_phase() const { return epoch_ < first_epochs_; }
+  double rate() const {
+    return options_.start.empty() ? learning_rate(description_, epoch_)
+                                  : adaptation_rate(description_, first_epochs_, epoch_);
+  }
+
+  // Whether a parameter belongs to a group. One that no part of the loss depends on alone belongs to all.
+  bool belongs(const Parameter& parameter, std::size_t group) const {
+    return !are_independent_ || parameter.part < 0 || static_cast<std::size_t>(parameter.part) == group;
+  }
+  bool is_stopped(std::size_t part) const { return are_independent_ && groups_[part].stopped; }
+
+  // Tells the model what is trained in this epoch, and starts the optimiser of the second phase.
+  void begin_phase() {
+    if (done_ == 0 && first_epochs_ > 0 && epoch_ == first_epochs_) {
+      step_ = 0;
+      spdlog::info("all parameters are trained from epoch {}", epoch_ + 1);
+    }
+    if (first_epochs_ == 0 && !are_independent_) return;
+    model_->set_parameters([&](std::vector<Parameter>& parameters) {
+      for (Parameter& parameter : parameters) {
+        parameter.frozen = (is_first_phase() && !parameter.adapts_first) ||
+                           (parameter.part >= 0 && is_stopped(static_cast<std::size_t>(parameter.part)));
+        if (step_ > 0) continue;
+        std::fill(parameter.first.begin(), parameter.first.end(), 0.0f);
+        std::fill(parameter.second.begin(), parameter.second.end(), 0.0f);
+      }
+    });
+  }
+
+  // Moves the averages towards the weights, after a step.
+  void average() {
+    if (averages_.empty()) return;
+    const auto t = static_cast<double>(step_);
+    const auto share = static_cast<float>(1 - std::min(description_.ema, (1 + t) / (10 + t)));
+    const std::vector<Parameter>& parameters = model_->parameters();
+    pool_.for_each(parameters.size(), [&](std::size_t i) {
+      if (parameters[i].frozen) return;
+      const float* values = parameters[i].values.data();
+      float* averages = averages_[i].data();
+      for (std::size_t j = 0; j < averages_[i].size(); ++j) averages[j] += share * (values[j] - averages[j]);
+    });
+  }
+
+  // Exchanges the weights and their averages, if there are any.
+  void exchange() {
+    if (averages_.empty()) return;
+    model_->set_parameters([&](std::vector<Parameter>& parameters) {
+      for (std::size_t i = 0; i < parameters.size(); ++i)
+        std::swap_ranges(averages_[i].begin(), averages_[i].end(), parameters[i].values.begin());
+    });
+  }
+
+  void note_start() {
+    result_.start_validation_loss = kNan;
+    if (options_.start.empty() || validation_.size() == 0) return;
+    EpochRecord record;
+    validate(record);
+    result_.start_validation_loss = record.validation_loss;
+    spdlog::info("the validation loss before the adaptation is {:.4f}", record.validation_loss);
+  }
+
+  void finish() {
+    for (std::size_t i = 0; are_independent_ && i < groups_.size(); ++i)
+      result_.best_epochs[parts_[i]] = description_.save_best ? groups_[i].best_epoch : epoch_;
+    if (!description_.save_best || best_weights_.empty()) {
+      exchange();
+      result_.weights = model_->weights();
+      exchange();
+      result_.best_epoch = epoch_;
+      result_.loss = result_.history.back().loss;
+      result_.validation_loss = result_.history.back().validation_loss;
+      return;
+    }
+    result_.weights = std::move(best_weights_);
+    for (const Group& group : groups_) {
+      result_.loss += group.best_training_loss;
+      result_.validation_loss += validation_.size() > 0 ? group.best_loss : kNan;
+    }
   }
 
   std::int64_t showers_done() const {
@@ -127,7 +225,8 @@ class Fit {
   void run_epoch(core::Progress& progress) {
     const TrainingData::Epoch epoch =
         data_.epoch(training_, options_.seed, static_cast<std::uint64_t>(epoch_));
-    if (done_ == 0) record_ = {.epoch = epoch_ + 1, .lr = learning_rate(description_, epoch_)};
+    if (done_ == 0) record_ = {.epoch = epoch_ + 1, .lr = rate()};
+    begin_phase();
     const auto begun = Clock::now();
     const double seconds_before = epoch_seconds_;
     for (; part_ < epoch.num_parts(); ++part_, batch_ = 0) {
@@ -136,9 +235,12 @@ class Fit {
       while (batch_ < count) {
         const std::size_t begin = part.size() * batch_ / count, end = part.size() * (batch_ + 1) / count;
         optimizer_.begin_step(++step_, record_.lr);
-        const Loss loss = model_->train_step(part.batch(begin, end - begin),
-                                             static_cast<std::uint64_t>(epoch_), optimizer_);
+        Loss loss = model_->train_step(part.batch(begin, end - begin), static_cast<std::uint64_t>(epoch_),
+                                       optimizer_);
+        for (std::size_t i = 0; i < parts_.size(); ++i)
+          if (is_stopped(i)) loss.parts[i] = result_.history.back().parts.at(parts_[i]);
         require_finite(loss, "loss");
+        average();
         add(loss, static_cast<double>(end - begin) / static_cast<double>(training_.size()), record_.parts);
         ++batch_;
         done_ += end - begin;
@@ -152,6 +254,8 @@ class Fit {
       }
     }
     EpochRecord record = std::move(record_);
+    for (std::size_t i = 0; i < parts_.size(); ++i)  // without the rounding of a sum
+      if (is_stopped(i)) record.parts[parts_[i]] = result_.history.back().parts.at(parts_[i]);
     record.loss = total(record.parts);
     record.showers_per_second = static_cast<double>(done_) / epoch_seconds_;
     ++epoch_;
@@ -159,9 +263,13 @@ class Fit {
     epoch_seconds_ = 0;
     record.validation_loss = kNan;
     for (const std::string& name : parts_) record.validation_parts[name] = kNan;
+    exchange();
     if (validation_.size() > 0) validate(record);
     record.time_unix_s = now_unix_s();
-    judge(record);
+    const std::vector<std::size_t> improved = judge(record);
+    if (description_.save_best && !improved.empty()) keep_best(improved);
+    exchange();
+    stop_early(record);
     log(record);
     result_.history.push_back(record);
     progress.update(showers_done(), note());
@@ -226,24 +334,71 @@ class Fit {
     record.validation_loss = total(record.validation_parts);
   }
 
-  void judge(const EpochRecord& record) {
-    const double loss = validation_.size() == 0 ? record.loss : record.validation_loss;
-    if (!std::isfinite(loss))
-      spdlog::warn("the validation loss of epoch {} is {}: the epoch counts as one without improvement",
-                   record.epoch, loss);
-    if (loss < best_loss_) {
-      result_.best_epoch = record.epoch;
-      best_loss_ = loss;
-      if (description_.save_best) best_weights_ = model_->weights();
+  // Returns the groups that are better than in every epoch before.
+  std::vector<std::size_t> judge(const EpochRecord& record) {
+    const auto& parts = validation_.size() == 0 ? record.parts : record.validation_parts;
+    std::vector<std::size_t> improved;
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      Group& group = groups_[i];
+      if (group.stopped) continue;
+      double loss = 0, training_loss = 0;
+      for (const std::size_t part : group.parts) {
+        loss += parts.at(parts_[part]);
+        training_loss += record.parts.at(parts_[part]);
+      }
+      if (!std::isfinite(loss))
+        spdlog::warn("the validation loss{} of epoch {} is {}: the epoch counts as one without improvement",
+                     of(i), record.epoch, loss);
+      if (loss < group.best_loss) {
+        group.best_loss = loss;
+        group.best_training_loss = training_loss;
+        group.best_epoch = result_.best_epoch = record.epoch;
+        improved.push_back(i);
+      }
+      if (loss < group.patience_loss - description_.min_delta) {
+        group.patience_loss = loss;
+        group.waited = 0;
+      } else {
+        ++group.waited;
+      }
+      if (record.epoch <= first_epochs_)
+        group.waited = 0;  // the second phase may improve what the first did not
     }
-    if (loss < patience_loss_ - description_.min_delta) {
-      patience_loss_ = loss;
-      waited_ = 0;
-    } else if (++waited_ >= description_.patience && description_.early_stop) {
-      result_.stopped_early = true;
-      spdlog::info("stopped early in epoch {}: no improvement by {} in {} epochs", record.epoch,
-                   description_.min_delta, description_.patience);
+    return improved;
+  }
+  // " of rings" for a group that is a part of the loss.
+  std::string of(std::size_t group) const { return are_independent_ ? " of " + parts_[group] : ""; }
+
+  void keep_best(const std::vector<std::size_t>& improved) {
+    Weights now = model_->weights();
+    for (const Parameter& parameter : model_->parameters())
+      for (const std::size_t group : improved)
+        if (belongs(parameter, group)) best_weights_[parameter.name] = now.at(parameter.name);
+  }
+
+  // Ends the training of groups without improvement, which continue with their best weights.
+  void stop_early(const EpochRecord& record) {
+    if (!description_.early_stop) return;
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      Group& group = groups_[i];
+      if (group.stopped || group.waited < description_.patience) continue;
+      group.stopped = true;
+      spdlog::info("the training{} stopped early in epoch {}: no improvement by {} in {} epochs", of(i),
+                   record.epoch, description_.min_delta, description_.patience);
+      if (!are_independent_ || !description_.save_best) continue;
+      model_->set_parameters([&](std::vector<Parameter>& parameters) {
+        for (std::size_t j = 0; j < parameters.size(); ++j) {
+          if (parameters[j].part != static_cast<int>(i)) continue;
+          const std::vector<float>& best = best_weights_.at(parameters[j].name).values;
+          std::copy(best.begin(), best.end(), parameters[j].values.begin());
+          if (!averages_.empty()) averages_[j] = best;
+        }
+      });
     }
+    result_.stopped_early = all_stopped();
+  }
+  bool all_stopped() const {
+    return std::all_of(groups_.begin(), groups_.end(), [](const Group& group) { return group.stopped; });
   }
 
   void stop_interrupted() {
@@ -266,18 +421,25 @@ class Fit {
   }
 
   void save(const std::filesystem::path& file) {
-    write_checkpoint(file, model_->parameters(),
+    json groups = json::array();
+    for (const Group& group : groups_)
+      groups.push_back({{"best_loss", number_or_null(group.best_loss)},
+                        {"best_training_loss", number_or_null(group.best_training_loss)},
+                        {"patience_loss", number_or_null(group.patience_loss)},
+                        {"best_epoch", group.best_epoch},
+                        {"waited", group.waited},
+                        {"stopped", group.stopped}});
+    write_checkpoint(file, model_->parameters(), averages_,
                      {{"format_version", 1},
                       {"description", resumable_description()},
                       {"seed", options_.seed},
                       {"data_hash", options_.data_hash},
+                      {"start_hash", options_.start_hash},
+                      {"start_validation_loss", number_or_null(result_.start_validation_loss)},
                       {"epoch", epoch_},
                       {"step", step_},
                       {"best_epoch", result_.best_epoch},
-                      {"best_loss", number_or_null(best_loss_)},
-                      {"patience_loss", number_or_null(patience_loss_)},
-                      {"waited", waited_},
-                      {"stopped_early", result_.stopped_early},
+                      {"groups", groups},
                       {"history", history_json()},
                       {"block_size", data_.block_size()},
                       {"group_size", data_.group_size()},
@@ -290,7 +452,7 @@ class Fit {
     std::vector<Parameter> best;
     for (const auto& [name, tensor] : best_weights_)
       best.push_back({.name = name, .shape = tensor.shape, .values = tensor.values});
-    write_checkpoint(file.parent_path() / ("best-" + file.filename().string()), best,
+    write_checkpoint(file.parent_path() / ("best-" + file.filename().string()), best, {},
                      {{"epoch", result_.best_epoch}});
   }
 
@@ -304,15 +466,16 @@ class Fit {
     return description;
   }
 
-  void load() {
+  // Returns whether there is a checkpoint.
+  bool load() {
     const std::filesystem::path file = checkpoint_file();
     if (options_.checkpoint_folder.empty() || !std::filesystem::exists(file)) {
       spdlog::info("there is no checkpoint: training starts from the beginning");
-      return;
+      return false;
     }
     json state;
     model_->set_parameters(
-        [&](std::vector<Parameter>& parameters) { state = read_checkpoint(file, parameters); });
+        [&](std::vector<Parameter>& parameters) { state = read_checkpoint(file, parameters, averages_); });
     const auto refuse = [&](const char* what) {
       throw core::InputError({.message = fmt::format("is from a training with another {}", what),
                               .file = file,
@@ -321,6 +484,7 @@ class Fit {
     if (state.value("description", json()) != resumable_description()) refuse("model description");
     if (state.value("seed", json()) != options_.seed) refuse("seed");
     if (state.value("data_hash", json()) != options_.data_hash) refuse("data set");
+    if (state.value("start_hash", json()) != options_.start_hash) refuse("model to start from");
     if (state.value("block_size", std::size_t{0}) != data_.block_size() ||
         state.value("group_size", std::size_t{0}) != data_.group_size())
       refuse("memory for showers");
@@ -329,17 +493,24 @@ class Fit {
     batch_ = state.value("batch", std::size_t{0});
     done_ = state.value("showers_done", std::size_t{0});
     epoch_seconds_ = state.value("epoch_seconds", 0.0);
-    record_ = {.epoch = epoch_ + 1, .lr = learning_rate(description_, epoch_)};
+    record_ = {.epoch = epoch_ + 1, .lr = rate()};
     if (done_ > 0) record_.parts = state.at("losses_so_far").get<std::map<std::string, double>>();
     step_ = state.at("step");
     result_.best_epoch = state.at("best_epoch");
     const auto infinite_if_null = [](double value) {
       return std::isnan(value) ? std::numeric_limits<double>::infinity() : value;
     };
-    best_loss_ = infinite_if_null(number_of(state, "best_loss"));
-    patience_loss_ = infinite_if_null(number_of(state, "patience_loss"));
-    waited_ = state.at("waited");
-    result_.stopped_early = state.at("stopped_early").get<bool>() && description_.early_stop;
+    result_.start_validation_loss = number_of(state, "start_validation_loss");
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      const json& group = state.at("groups").at(i);
+      groups_[i].best_loss = infinite_if_null(number_of(group, "best_loss"));
+      groups_[i].best_training_loss = number_of(group, "best_training_loss");
+      groups_[i].patience_loss = infinite_if_null(number_of(group, "patience_loss"));
+      groups_[i].best_epoch = group.at("best_epoch");
+      groups_[i].waited = group.at("waited");
+      groups_[i].stopped = group.at("stopped").get<bool>() && description_.early_stop;
+    }
+    result_.stopped_early = all_stopped();
     core::JsonPlace place(file, "history");
     for (const json& record : state.at("history")) {
       const core::JsonPlace::Step step(place, result_.history.size());
@@ -350,7 +521,8 @@ class Fit {
       std::vector<Parameter> best;
       for (const auto& [name, tensor] : model_->weights())
         best.push_back({.name = name, .shape = tensor.shape, .values = tensor.values});
-      read_checkpoint(best_file, best);
+      Averages none;
+      read_checkpoint(best_file, best, none);
       for (Parameter& parameter : best)
         best_weights_[parameter.name] = {.shape = parameter.shape, .values = std::move(parameter.values)};
     }
@@ -358,6 +530,7 @@ class Fit {
       spdlog::info("resuming after epoch {}", epoch_);
     else
       spdlog::info("resuming in epoch {}, after {} of its {} showers", epoch_ + 1, done_, training_.size());
+    return true;
   }
 
   void open_logs() {
@@ -392,14 +565,17 @@ class Fit {
   TrainingData::Part validation_;
   ModelDescription description_;
   TrainOptions options_;
+  core::ThreadPool& pool_;
   Optimizer optimizer_;
   std::unique_ptr<TrainableModel> model_;
   std::vector<std::string> parts_ = model_->loss_parts();
   TrainResult result_;
-  Weights best_weights_;
-  double best_loss_ = std::numeric_limits<double>::infinity();
-  double patience_loss_ = std::numeric_limits<double>::infinity();
-  std::int64_t epoch_ = 0, step_ = 0, waited_ = 0;
+  Weights best_weights_;  // of each group in its best epoch
+  bool are_independent_ = false;
+  std::vector<Group> groups_;
+  Averages averages_;
+  std::int64_t epoch_ = 0, step_ = 0;  // the step of the current phase
+  std::int64_t first_epochs_ = 0;      // of the first phase of an adaptation
   // State of the current epoch.
   EpochRecord record_;
   // Next part and batch, and number of showers before them.
@@ -441,6 +617,39 @@ double learning_rate(const ModelDescription& description, std::int64_t epoch) {
   return description.lr * factor;
 }
 
+std::map<std::string, double> held_out_loss(const TrainingData& showers, const Transform& transform,
+                                            const ModelDescription& description, const Weights& weights,
+                                            std::uint64_t seed, core::ThreadPool& pool) {
+  Numbers all(showers.size());
+  std::iota(all.begin(), all.end(), 0u);
+  const TrainingData::Part some = showers.some(all, seed);
+  const auto model = new_model({.description = description,
+                                .transform = transform,
+                                .seed = seed,
+                                .device = architecture(description.architecture).device("cpu"),
+                                .showers = &some.showers(),
+                                .training = some.indices()},
+                               pool);
+  model->set_weights(weights);
+  const std::vector<std::string> names = model->loss_parts();
+  std::map<std::string, double> parts;
+  const auto size = static_cast<std::size_t>(description.batch_size);
+  for (std::size_t begin = 0; begin < some.size(); begin += size) {
+    const std::size_t count = std::min(size, some.size() - begin);
+    const Loss loss = model->evaluate(some.batch(begin, count));
+    for (std::size_t i = 0; i < names.size(); ++i)
+      parts[names[i]] += loss.parts[i] * static_cast<double>(count) / static_cast<double>(some.size());
+  }
+  return parts;
+}
+
+double adaptation_rate(const ModelDescription& description, std::int64_t first_epochs, std::int64_t epoch) {
+  ModelDescription phase = description;
+  phase.epochs = epoch < first_epochs ? first_epochs : description.epochs - first_epochs;
+  return epoch < first_epochs ? learning_rate(phase, epoch)
+                              : description.adapt_lr * learning_rate(phase, epoch - first_epochs);
+}
+
 TrainResult train(const TrainingData& data, const Transform& transform, const ModelDescription& description,
                   const TrainOptions& options, core::ThreadPool& pool) {
   description.validate();
@@ -464,11 +673,9 @@ TrainResult train(const TrainingData& data, const Transform& transform, const Mo
       Numbers training, validation;
       for (std::size_t i = 0; i < all.size(); ++i)
         (i % folds == fold ? validation : training).push_back(all[i]);
-      TrainOptions plain{.seed = options.seed};
+      TrainOptions plain{.seed = options.seed, .start = options.start};
       Fit fit(data, std::move(training), validation, transform, description, plain, pool);
-      const TrainResult result = fit.run(fmt::format("fold {} of {}", fold + 1, folds));
-      const auto& best = result.history.at(static_cast<std::size_t>(result.best_epoch - 1));
-      fold_losses.push_back(best.validation_loss);
+      fold_losses.push_back(fit.run(fmt::format("fold {} of {}", fold + 1, folds)).validation_loss);
     }
   }
   const auto middle = all.begin() + static_cast<std::ptrdiff_t>(held);

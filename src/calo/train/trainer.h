@@ -33,6 +33,12 @@ struct TrainOptions {
   std::string device = "cpu";  ///< auto, cpu or cuda
   /// Hash of the training data: a checkpoint from other data is rejected.
   std::string data_hash;
+  /// Adaptation of a trained model: weights to start from (starting_weights() of calo/models); empty = a new
+  /// model. If the model has parameters that adapt first, only these are trained in the first `adapt_epochs`
+  /// of the description; then everything with `adapt_lr` times the learning rate. Each phase has its own
+  /// schedule of the learning rate and starts the optimiser anew.
+  Weights start;
+  std::string start_hash;  ///< hash of the model that `start` is from: a checkpoint from another is rejected
 };
 
 /// Losses after one epoch; validation parts are NaN if there are no validation showers.
@@ -65,9 +71,15 @@ struct EpochRecord {
 };
 
 struct TrainResult {
-  Weights weights;  ///< of the best epoch if save_best is set, otherwise of the last
+  /// Of the best epoch if save_best is set, otherwise of the last; of the average if there is one. If the
+  /// parts of the loss are independent, the tensors of each part are those of its own best epoch.
+  Weights weights;
+  /// Parts of a model that are no longer trained keep the training loss of their last epoch.
   std::vector<EpochRecord> history;
-  std::int64_t best_epoch = 0;
+  std::int64_t best_epoch = 0;                      ///< the last one in which a part was best
+  std::map<std::string, std::int64_t> best_epochs;  ///< by part, if they are independent; 0 = none was best
+  double loss = 0, validation_loss = 0;             ///< losses of `weights`, in their epochs
+  double start_validation_loss = 0;  ///< of the start of an adaptation; NaN without validation or adaptation
   bool stopped_early = false;
   std::vector<double> fold_losses;  ///< validation loss of each fold of a cross-validation
 };
@@ -82,7 +94,15 @@ TrainResult train(const TrainingData& data, const Transform& transform, const Mo
 TrainResult train(const Showers& showers, const Transform& transform, const ModelDescription& description,
                   const TrainOptions& options, core::ThreadPool& pool);
 
+/// Mean loss of a trained model, by part, over showers that it has not seen: as many as fit into memory
+/// (TrainingData::some()). @throws like train()
+std::map<std::string, double> held_out_loss(const TrainingData& showers, const Transform& transform,
+                                            const ModelDescription& description, const Weights& weights,
+                                            std::uint64_t seed, core::ThreadPool& pool);
+
 /// Learning rate of an epoch (from 0), after warm-up and schedule.
 double learning_rate(const ModelDescription& description, std::int64_t epoch);
+/// The same for an adaptation whose first phase has `first_epochs` (TrainOptions::start).
+double adaptation_rate(const ModelDescription& description, std::int64_t first_epochs, std::int64_t epoch);
 
 }  // namespace calo

@@ -102,7 +102,8 @@ TEST(Cascade, LearnsAndRepeatsItselfToTheBit) {
   const calo::TrainResult a = train_cascade(small_cascade());
   ASSERT_EQ(a.history.size(), 6u);
   EXPECT_LT(a.history.back().validation_loss, a.history.front().validation_loss - 1);
-  for (const char* part : {"total", "layers", "rings", "phi"}) EXPECT_TRUE(a.history[0].parts.contains(part));
+  for (const char* part : {"total", "layers", "rings", "phi0", "phi2"})
+    EXPECT_TRUE(a.history[0].parts.contains(part)) << part;
   for (const int threads : {1, 3}) {
     const calo::TrainResult one = train_cascade(small_cascade(), {}, threads);
     const calo::TrainResult two = train_cascade(small_cascade(), {}, threads);
@@ -127,7 +128,7 @@ TEST(Cascade, LikelihoodOfHeldOutGeant4ShowersGrows) {
   description.epochs = 3;
   const calo::TrainResult result =
       calo::train(showers, test::toy_transform(reader->info().mesh), description, {}, pool);
-  for (const char* part : {"layers", "rings", "phi"})
+  for (const char* part : {"layers", "rings", "phi0", "phi1", "phi2", "phi3", "phi4"})
     EXPECT_LT(result.history.back().validation_parts.at(part),
               result.history.front().validation_parts.at(part))
         << part;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "calo/models/architectures.h"
 #include "calo/train/detail/metrics_log.h"
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -62,6 +63,51 @@ TEST(Trainer, ResumedIsTheSameAsUnbrokenToTheBit) {
     EXPECT_EQ(resumed.history.back().loss, unbroken.history.back().loss);
     EXPECT_EQ(resumed.best_epoch, unbroken.best_epoch);
   }
+}
+
+TEST(Trainer, StartsFromATrainedModel) {
+  const TrainResult first = train(small_description());
+  const TrainResult second = train(small_description(), {.start = first.weights});
+  EXPECT_DOUBLE_EQ(second.start_validation_loss, first.validation_loss);
+  EXPECT_DOUBLE_EQ(second.history.front().lr, small_description().lr * small_description().adapt_lr);
+  EXPECT_LT(second.validation_loss, first.validation_loss);
+  EXPECT_TRUE(std::isnan(first.start_validation_loss));
+  const calo::VoxelMesh mesh = test::small_mesh();
+  const calo::Transform transform{.mesh = mesh, .max_energy_mev = 4000};
+  const calo::ModelFolder model{
+      .description = small_description(), .transform = transform, .weights = first.weights};
+  EXPECT_EQ(calo::starting_weights(model, small_description(), transform).size(), first.weights.size());
+  const auto refused = [&](const ModelDescription& description, const calo::Transform& wanted) {
+    try {
+      calo::starting_weights(model, description, wanted);
+    } catch (const core::InputError& error) {
+      return error.details().field;
+    }
+    return std::string();
+  };
+  ModelDescription other = small_description();
+  other.latent_dim = 4;
+  EXPECT_EQ(refused(other, transform), "decoder.0.weight");
+  calo::Transform renamed = transform;
+  renamed.one_hot_order = {"SiW", "SciPb"};
+  EXPECT_EQ(refused(small_description(), renamed), "transform.one_hot_order");
+}
+
+TEST(Trainer, AveragesAreResumedToTheBit) {
+  const test::TempFolder folder;
+  ModelDescription description = small_description();
+  description.ema = 0.9;
+  const TrainResult unbroken = train(description);
+  EXPECT_EQ(unbroken.history.back().loss, train(small_description()).history.back().loss);
+  EXPECT_NE(unbroken.history.back().validation_loss,
+            train(small_description()).history.back().validation_loss);
+  calo::TrainOptions options{.checkpoint_folder = folder.path(), .finish_epoch_within_seconds = 0};
+  for (int piece = 0; piece < 3; ++piece, options.resume = true) {
+    core::set_interrupt(true);
+    EXPECT_THROW(train(description, options), core::Interrupted);
+    core::set_interrupt(false);
+  }
+  expect_same_weights(unbroken, train(description, options));
 }
 
 TEST(Trainer, RefusesACheckpointThatDoesNotFit) {

@@ -27,6 +27,11 @@ class Cascade : public Architecture {
     return new_cascade(start.description, start.transform, start.seed, *start.showers, start.training, pool);
   }
 
+  Weights starting_weights(const ModelFolder& from, const ModelDescription& description,
+                           const Transform& transform) const override {
+    return cascade_starting_weights(from, description, transform);
+  }
+
   TensorShapes tensor_shapes(const ModelDescription& description, const Transform& transform) const override {
     return cascade_shapes(cascade_shape(description, transform));
   }

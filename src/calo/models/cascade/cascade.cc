@@ -16,12 +16,6 @@ namespace calo::cascade {
 namespace {
 
 constexpr std::uint32_t kMirrorStream = 0x6d697272;
-enum Part : std::size_t { kTotal, kLayers, kRings, kPhi, kParts };
-
-Part part_of(std::size_t net) {
-  return static_cast<Part>(std::min<std::size_t>(net, kPhi));
-}
-
 // Indices of a network's tensors among the parameters; -1 = it has no such tensor.
 struct Places {
   std::vector<int> weight, bias;
@@ -47,13 +41,19 @@ struct Shared {
   const PatternFrame& pattern;
   std::vector<NetTensors<const float>> tensors;
   std::vector<Spectra> spectra;  // by network; empty if it has none
+  std::vector<bool> is_frozen;   // by network: training leaves all its tensors as they are
 };
 
 // One thread's share of a batch. Rows are collected by network and processed when there are enough.
 class Lane {
  public:
   Lane(const Shared& shared, const std::vector<Places>& places, const std::vector<Parameter>& parameters)
-      : shared_(shared), teacher_(shared.frame, shared.pattern), shower_(shared.transform.mesh.cylinder()) {
+      : shared_(shared),
+        places_(places),
+        parameters_(parameters),
+        teacher_(shared.frame, shared.pattern),
+        shower_(shared.transform.mesh.cylinder()),
+        loss_(shared.nets.size()) {
     for (const Parameter& parameter : parameters) gradients_.emplace_back(parameter.values.size());
     for (std::size_t net = 0; net < shared.nets.size(); ++net) {
       passes_.emplace_back(shared.nets[net]);
@@ -66,7 +66,13 @@ class Lane {
 
   void begin(bool learn) {
     learn_ = learn;
-    std::fill(loss_, loss_ + kParts, 0.0);
+    std::fill(loss_.begin(), loss_.end(), 0.0);
+    // Products for frozen weights are left out.
+    for (std::size_t net = 0; net < places_.size(); ++net)
+      for (std::size_t i = 0; i < places_[net].weight.size(); ++i) {
+        const auto place = static_cast<std::size_t>(places_[net].weight[i]);
+        gradient_tensors_[net].weight[i] = parameters_[place].frozen ? nullptr : gradients_[place].data();
+      }
     for (auto& gradient : gradients_) std::fill(gradient.begin(), gradient.end(), 0.0f);
   }
 
@@ -77,10 +83,13 @@ class Lane {
     conditions_.set(condition.incident_energy_mev, condition.theta_rad,
                     shared_.transform.place_of(showers.geometries.at(condition.geometry)),
                     shared_.transform.one_hot_order.size());
-    LayerWalk::total_features(conditions_, row(0, 0, 0));
-    rows_[0].a_mev.back() = shared_.frame.code_of_total(shower_.total_mev(), condition.incident_energy_mev);
+    if (float* x = row(0, 0, 0)) {
+      LayerWalk::total_features(conditions_, x);
+      rows_[0].a_mev.back() = shared_.frame.code_of_total(shower_.total_mev(), condition.incident_energy_mev);
+    }
     teacher_.walk(shower_, conditions_, condition.incident_energy_mev, [&](const TeacherSplit& split) {
       float* x = row(split.net, split.layer, split.position);
+      if (x == nullptr) return x;
       Rows& rows = rows_[split.net];
       rows.a_mev.back() = split.a_mev;
       rows.b_mev.back() = split.b_mev;
@@ -109,8 +118,9 @@ class Lane {
     std::vector<std::uint16_t> ring;
   };
 
-  // Adds a row of a network, after processing the rows if they are full.
+  // Adds a row of a network, after processing the rows if they are full; null if the network is not needed.
   float* row(std::size_t net, std::size_t layer, std::size_t position) {
+    if (learn_ && shared_.is_frozen[net]) return nullptr;
     if (passes_[net].is_full()) flush(net);
     Rows& rows = rows_[net];
     rows.a_mev.push_back(0);
@@ -128,19 +138,18 @@ class Lane {
     float* gradient = learn_ ? pass.output_gradient() : nullptr;
     if (net == 0) {
       for (std::size_t i = 0; i < pass.rows(); ++i)
-        loss_[kTotal] +=
+        loss_[net] +=
             total_loss(pass.outputs() + i * stride, rows.a_mev[i], learn_ ? gradient + i * stride : nullptr);
     } else {
       const bool has_spectra = shared_.nets[net].spectra > 0;
-      loss_[part_of(net)] +=
-          split_loss({.count = pass.rows(),
-                      .outputs = pass.outputs(),
-                      .stride = stride,
-                      .a_mev = rows.a_mev.data(),
-                      .b_mev = rows.b_mev.data(),
-                      .ring = rows.ring.data()},
-                     shared_.frame.threshold_mev, has_spectra ? &shared_.spectra[net] : nullptr, gradient,
-                     &spectra_gradients_[net]);
+      loss_[net] += split_loss({.count = pass.rows(),
+                                .outputs = pass.outputs(),
+                                .stride = stride,
+                                .a_mev = rows.a_mev.data(),
+                                .b_mev = rows.b_mev.data(),
+                                .ring = rows.ring.data()},
+                               shared_.frame.threshold_mev, has_spectra ? &shared_.spectra[net] : nullptr,
+                               gradient, &spectra_gradients_[net]);
     }
     if (learn_) pass.backward(shared_.tensors[net], gradient_tensors_[net]);
     pass.clear();
@@ -150,6 +159,8 @@ class Lane {
   }
 
   const Shared& shared_;
+  const std::vector<Places>& places_;
+  const std::vector<Parameter>& parameters_;
   bool learn_ = false;
   Teacher teacher_;
   LayeredShower shower_;
@@ -159,7 +170,7 @@ class Lane {
   std::vector<std::vector<float>> gradients_;  // by parameter
   std::vector<NetTensors<float>> gradient_tensors_;
   std::vector<SpectraGradient> spectra_gradients_;
-  double loss_[kParts] = {};
+  std::vector<double> loss_;  // by network
 };
 
 class Cascade : public TrainableModel {
@@ -182,20 +193,25 @@ class Cascade : public TrainableModel {
                                               .frame = frame_,
                                               .pattern = *pattern_,
                                               .tensors = {},
-                                              .spectra = {}});
+                                              .spectra = {},
+                                              .is_frozen = {}});
     look();
     for (int i = 0; i < pool.size(); ++i)
       lanes_.push_back(std::make_unique<Lane>(*shared_, places_, parameters_));
   }
 
-  std::vector<std::string> loss_parts() const override { return {"total", "layers", "rings", "phi"}; }
+  std::vector<std::string> loss_parts() const override {
+    std::vector<std::string> names;
+    for (const CascadeNet& net : nets_) names.push_back(net.name);
+    return names;
+  }
 
   Loss train_step(const Batch& batch, std::uint64_t epoch, const Optimizer& optimizer) override {
     Loss loss = run(batch, true, epoch);
     const float share = 1.0f / static_cast<float>(batch.size());
     pool_.for_each(parameters_.size(), [&](std::size_t i) {
       Parameter& parameter = parameters_[i];
-      if (parameter.first.empty()) return;  // fitted once, not trained
+      if (parameter.first.empty() || parameter.frozen) return;  // the first: fitted once, not trained
       std::vector<float> gradient(parameter.values.size());
       for (const auto& lane : lanes_)
         for (std::size_t j = 0; j < gradient.size(); ++j) gradient[j] += lane->gradient(i)[j];
@@ -251,6 +267,10 @@ class Cascade : public TrainableModel {
   void look() {
     shared_->tensors.clear();
     shared_->spectra.clear();
+    shared_->is_frozen.assign(nets_.size(), true);
+    for (const Parameter& parameter : parameters_)
+      if (parameter.part >= 0 && !parameter.frozen)
+        shared_->is_frozen[static_cast<std::size_t>(parameter.part)] = false;
     for (std::size_t net = 0; net < nets_.size(); ++net) {
       shared_->tensors.push_back(tensors_at<const float>(places_[net], [&](int place) -> const float* {
         return parameters_[static_cast<std::size_t>(place)].values.data();
@@ -295,8 +315,8 @@ class Cascade : public TrainableModel {
       }
       lane.end();
     });
-    Loss loss{.parts = std::vector<double>(kParts)};
-    for (std::size_t part = 0; part < kParts; ++part) {
+    Loss loss{.parts = std::vector<double>(nets_.size())};
+    for (std::size_t part = 0; part < nets_.size(); ++part) {
       for (const auto& lane : lanes_) loss.parts[part] += lane->loss(part);
       loss.parts[part] /= static_cast<double>(batch.size());
     }

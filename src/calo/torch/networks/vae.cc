@@ -188,6 +188,19 @@ class Vae : public TrainableModel {
     return weights;
   }
 
+  void set_weights(const Weights& weights) override {
+    Weights stored = weights;
+    if (const auto found = stored.find("encoder.0.weight"); found != stored.end()) {
+      const WeightTensor& from = weights.at(found->first);
+      const auto rows = static_cast<std::size_t>(from.shape.at(0)),
+                 columns = static_cast<std::size_t>(from.shape.at(1));
+      for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t j = 0; j < columns; ++j)
+          found->second.values[j * rows + i] = from.values[i * columns + j];
+    }
+    TrainableModel::set_weights(stored);
+  }
+
  private:
   static torch::Tensor view(std::vector<float>& values, const std::vector<std::int64_t>& shape) {
     return torch::from_blob(values.data(), shape, torch::kFloat32);

@@ -9,12 +9,14 @@ namespace calo {
 using nlohmann::json;
 
 void write_checkpoint(const std::filesystem::path& file, const std::vector<Parameter>& parameters,
-                      const json& state) {
+                      const Averages& averages, const json& state) {
   core::StagedOutput output(file, core::StagedOutput::Kind::kFile);
   hdf5::File hdf = hdf5::File::create(output.path());
-  for (const Parameter& parameter : parameters) {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& parameter = parameters[i];
     const std::vector<hsize_t> shape(parameter.shape.begin(), parameter.shape.end());
     hdf.write(parameter.name, parameter.values, shape);
+    if (!averages.empty()) hdf.write(parameter.name + "#average", averages[i], shape);
     if (parameter.first.empty()) continue;
     hdf.write(parameter.name + "#first", parameter.first, shape);
     hdf.write(parameter.name + "#second", parameter.second, shape);
@@ -24,10 +26,13 @@ void write_checkpoint(const std::filesystem::path& file, const std::vector<Param
   output.commit();
 }
 
-json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& parameters) {
+json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& parameters,
+                     Averages& averages) {
   const hdf5::File hdf = hdf5::File::open(file);
   std::vector<Parameter> read = parameters;
-  for (Parameter& parameter : read) {
+  Averages read_averages = averages;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    Parameter& parameter = read[i];
     const auto load = [&](const std::string& name, std::vector<float>& target) {
       if (target.empty()) return;
       const auto shape = hdf.shape(name);
@@ -39,6 +44,7 @@ json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& 
     load(parameter.name, parameter.values);
     load(parameter.name + "#first", parameter.first);
     load(parameter.name + "#second", parameter.second);
+    if (!read_averages.empty()) load(parameter.name + "#average", read_averages[i]);
   }
   json state = json::parse(hdf.read_text("state"), nullptr, false);
   if (!state.is_object()) hdf.fail_reading("state", "is damaged");
@@ -48,6 +54,7 @@ json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& 
     std::copy(read[i].first.begin(), read[i].first.end(), parameters[i].first.begin());
     std::copy(read[i].second.begin(), read[i].second.end(), parameters[i].second.begin());
   }
+  averages = std::move(read_averages);
   return state;
 }
 

@@ -8,13 +8,19 @@
 
 namespace calo {
 
-/// Writes the whole state of a training: every parameter with its moments, and `state`. The file is complete
-/// or missing.
-void write_checkpoint(const std::filesystem::path& file, const std::vector<Parameter>& parameters,
-                      const nlohmann::json& state);
+/// Averages of the weights, one for each parameter; empty = none.
+using Averages = std::vector<std::vector<float>>;
 
-/// Reads a checkpoint into parameters of the same names and shapes, and returns the state.
-/// @throws core::InputError if it does not match or is damaged; `parameters` are unchanged then
-nlohmann::json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& parameters);
+/// Writes the whole state of a training: every parameter with its moments and average, and `state`. The file
+/// is complete or missing.
+void write_checkpoint(const std::filesystem::path& file, const std::vector<Parameter>& parameters,
+                      const Averages& averages, const nlohmann::json& state);
+
+/// Reads a checkpoint into parameters of the same names and shapes and their averages, unless there are none,
+/// and returns the state.
+/// @throws core::InputError if it does not match or is damaged; `parameters` and `averages` are unchanged
+///         then
+nlohmann::json read_checkpoint(const std::filesystem::path& file, std::vector<Parameter>& parameters,
+                               Averages& averages);
 
 }  // namespace calo

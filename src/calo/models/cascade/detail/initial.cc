@@ -52,12 +52,18 @@ std::vector<Parameter> initial_parameters(const ModelDescription& description, c
                                           const Fit& fit, std::uint64_t seed) {
   std::vector<Parameter> all;
   std::uint64_t number = 0;
+  int part = -1;
   const auto add = [&](const std::string& name, std::vector<std::int64_t> shape) -> Parameter& {
     std::size_t count = 1;
     for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
     const std::vector<float> zeros(count);
-    all.push_back(
-        {.name = name, .shape = std::move(shape), .values = zeros, .first = zeros, .second = zeros});
+    all.push_back({.name = name,
+                   .shape = std::move(shape),
+                   .values = zeros,
+                   .first = zeros,
+                   .second = zeros,
+                   .part = part,
+                   .adapts_first = true});
     return all.back();
   };
   const auto fill_uniform = [&](Parameter& parameter, double bound) {
@@ -65,11 +71,14 @@ std::vector<Parameter> initial_parameters(const ModelDescription& description, c
     for (float& value : parameter.values) value = static_cast<float>((2 * random.uniform() - 1) * bound);
   };
   for (const CascadeNet& net : cascade_nets(cascade_shape(description, transform))) {
+    ++part;
     for (std::int64_t i = 0; i < net.depth; ++i) {
       const std::int64_t in = i == 0 ? net.inputs : net.width;
       const std::string layer = net.name + "." + std::to_string(i);
       const double bound = 1 / std::sqrt(static_cast<double>(in));
-      fill_uniform(add(layer + ".weight", {net.width, in}), bound);
+      Parameter& weight = add(layer + ".weight", {net.width, in});
+      weight.adapts_first = false;
+      fill_uniform(weight, bound);
       fill_uniform(add(layer + ".bias", {net.width}), bound);
     }
     add(net.name + ".output.weight", {net.outputs, net.width});
@@ -86,11 +95,13 @@ std::vector<Parameter> initial_parameters(const ModelDescription& description, c
         spectra.values[i] = static_cast<float>(std::log(fit.spectra[i] + 2));  // 2 makes every bin possible
     }
   }
+  part = -1;
   const auto fixed = [&](const std::string& name, std::vector<float> values) {
     Parameter& parameter = add(name, {static_cast<std::int64_t>(values.size())});
     parameter.values = std::move(values);
     parameter.first.clear();
     parameter.second.clear();
+    parameter.adapts_first = false;
   };
   fixed("threshold_mev", {fit.threshold_mev});
   fixed("response", {fit.mean_response, fit.response_width});

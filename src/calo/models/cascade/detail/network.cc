@@ -42,12 +42,13 @@ void back_to_input(const float* out_gradient, const float* weight, float* x_grad
               x_gradient, static_cast<int>(in));
 }
 
-// weight_gradient += out_gradientᵀ · x; bias_gradient += its sum over the rows
+// weight_gradient += out_gradientᵀ · x, unless it is null; bias_gradient += its sum over the rows
 void back_to_weight(const float* out_gradient, const float* x, float* weight_gradient, float* bias_gradient,
                     std::size_t rows, std::size_t in, std::size_t to) {
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, static_cast<int>(to), static_cast<int>(in),
-              static_cast<int>(rows), 1, out_gradient, static_cast<int>(to), x, static_cast<int>(in), 1,
-              weight_gradient, static_cast<int>(in));
+  if (weight_gradient != nullptr)
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, static_cast<int>(to), static_cast<int>(in),
+                static_cast<int>(rows), 1, out_gradient, static_cast<int>(to), x, static_cast<int>(in), 1,
+                weight_gradient, static_cast<int>(in));
   for (std::size_t row = 0; row < rows; ++row) add(out_gradient + row * to, bias_gradient, to);
 }
 

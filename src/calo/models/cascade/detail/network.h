@@ -37,7 +37,8 @@ class NetworkPass {
   const float* outputs() const { return out_.data(); }
   /// Memory for the derivatives of a loss with respect to the outputs.
   float* output_gradient() { return out_gradient_.data(); }
-  /// Adds the gradients with respect to all tensors except the spectra, from output_gradient().
+  /// Adds the gradients with respect to all tensors except the spectra, from output_gradient(). Those of
+  /// weights may be null: they are not needed.
   void backward(const NetTensors<const float>& tensors, const NetTensors<float>& gradient);
 
  private:

@@ -23,7 +23,7 @@ class Teacher {
  public:
   Teacher(const Frame& frame, const PatternFrame& pattern);
 
-  /// @param add  (const TeacherSplit&) → float*: memory for the features
+  /// @param add  (const TeacherSplit&) → float*: memory for the features; null = they are not needed
   template <class Add>
   void walk(const LayeredShower& shower, const ConditionFeatures& conditions, float incident_energy_mev,
             const Add& add) {
@@ -38,7 +38,7 @@ class Teacher {
                                .ring = 0,
                                .a_mev = sum(energies, interval.begin, interval.middle),
                                .b_mev = sum(energies, interval.middle, interval.end)};
-      layers_.features(i, add(split));
+      if (float* x = add(split)) layers_.features(i, x);
       layers_.set(i, split.a_mev, split.b_mev);
     }
     walk_.start(conditions, energies);
@@ -64,7 +64,7 @@ class Teacher {
                                .ring = walk_.ring(),
                                .a_mev = levels_[0][ring],
                                .b_mev = outside_[ring + 1]};
-      walk_.ring_features(add(split));
+      if (float* x = add(split)) walk_.ring_features(x);
       walk_.set_ring(split.a_mev, split.b_mev);
     }
     walk_.end_rings();
@@ -74,13 +74,13 @@ class Teacher {
         walk_.nodes(level, colour, nodes_);
         for (const PatternNode& at : nodes_) {
           const auto [a, b] = children(level, at);
-          walk_.node_features(level, at,
-                              add(TeacherSplit{.net = 3 + static_cast<std::size_t>(level),
-                                               .layer = row,
-                                               .position = position(level, at),
-                                               .ring = at.ring,
-                                               .a_mev = a,
-                                               .b_mev = b}));
+          float* x = add(TeacherSplit{.net = 3 + static_cast<std::size_t>(level),
+                                      .layer = row,
+                                      .position = position(level, at),
+                                      .ring = at.ring,
+                                      .a_mev = a,
+                                      .b_mev = b});
+          if (x != nullptr) walk_.node_features(level, at, x);
         }
         for (const PatternNode& at : nodes_) {
           const auto [a, b] = children(level, at);
