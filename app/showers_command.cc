@@ -86,7 +86,8 @@ void ShowersCommand::run(core::ThreadPool& pool, bool json) {
     fmt::print("{}\n", nlohmann::json({{"out", out_},
                                        {"layout", layout_},
                                        {"showers", showers},
-                                       {"mesh", reader->info().mesh.to_json()}})
+                                       {"mesh", reader->info().mesh.to_json()},
+                                       {"geometry_meshes", calo::meshes_to_json(reader->info().geometry_meshes)}})
                            .dump(2));
   else
     fmt::print("{}: {} showers, {}\n", out_, showers, layout_);

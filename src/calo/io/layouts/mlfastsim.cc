@@ -117,6 +117,7 @@ const ShowerLayout kMlFastSim{.layout = Layout::kMlFastSim,
                               .matches = matches,
                               .open = open,
                               .check = check_mlfastsim,
+                              .holds_several_geometries = [](const std::filesystem::path& path) { return !is_one_file(path); },
                               .create = create_mlfastsim};
 
 }  // namespace calo::layouts

@@ -6,7 +6,7 @@ namespace calo {
 
 /// Another data set in the terms of one that it is compared with.
 ///
-/// Its mesh is the other's, where both are alike (VoxelMesh::is_alike). Where each side holds one geometry
+/// The mesh of each geometry is the other's, where both are alike (VoxelMesh::is_alike). Where each side holds one geometry
 /// and only one of the two names it (the other says "unknown"), both have the name.
 class SameTerms {
  public:
