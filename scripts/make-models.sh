@@ -18,4 +18,4 @@ train() {
   cp -r "$work/$name/model" "models/$name"
 }
 train siw-lowgran "$data/calochallenge/siw_lowgran_train.hdf5"
-train siw-par04 "$data/mlfastsim/SiW"
+train par04 "$data/mlfastsim"

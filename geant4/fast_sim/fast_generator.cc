@@ -73,8 +73,7 @@ FastGenerator::FastGenerator(Generator generator, const FastSimOptions& options)
   // Energy losses in air and rounding must not put the ends of the range outside it.
   constexpr double kSlack = 0.02;
   constexpr double kAny = std::numeric_limits<double>::infinity();
-  const ConditionRange trained =
-      generator_.said().trained.value_or(TrainedRange()).range_of(geometry_name());
+  const ConditionRange trained = generator_.said().trained.value_or(TrainedRange()).range_of(geometry_name());
   min_energy_mev_ = options.min_energy_mev.value_or(std::max(trained.min_energy_mev, 0.0) * (1 - kSlack));
   max_energy_mev_ = options.max_energy_mev.value_or(
       trained.max_energy_mev > 0 ? trained.max_energy_mev * (1 + kSlack) : kAny);

@@ -82,10 +82,9 @@ void Train::run(kfp::RunContext& context) {
   const auto reader = calo::ShowerReader::open(data, {}, context.pool);
   const calo::DatasetInfo& info = reader->info();
   const bool same_meshes =
-      info.mesh == transform.mesh && std::all_of(info.geometries.begin(), info.geometries.end(),
-                                                 [&](const std::string& name) {
-                                                   return info.mesh_of(name) == transform.mesh_of(name);
-                                                 });
+      info.mesh == transform.mesh &&
+      std::all_of(info.geometries.begin(), info.geometries.end(),
+                  [&](const std::string& name) { return info.mesh_of(name) == transform.mesh_of(name); });
   if (!same_meshes)
     throw core::InputError(
         {.message = "train.h5 and transform.json have different meshes", .file = prepared.path});

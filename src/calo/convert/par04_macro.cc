@@ -130,8 +130,8 @@ std::string par04_macro(const ModelFolder& model, const ContractMapping& mapping
     if (!(energy > 0))
       throw core::UsageError({.message = fmt::format("cannot be {}", energy), .field = "energy_gev"});
     if (high > 0 && (energy < low * 0.999 || energy > high * 1.001))
-      spdlog::warn("the macro's {:g} GeV are outside the training's range of {:g} to {:g} GeV for {}",
-                   energy, low, high, trained.geometry);
+      spdlog::warn("the macro's {:g} GeV are outside the training's range of {:g} to {:g} GeV for {}", energy,
+                   low, high, trained.geometry);
     for (const double angle : options.angles_deg) {
       if (!(angle > 0 && angle < 180))
         throw core::UsageError(

@@ -95,9 +95,10 @@ Plan plan_like(ShowerSource& model, const GenerateOptions& options, core::Thread
                                 own.to_string()),
          .file = options.like,
          .field = "like",
-         .hint = model.knows_mesh_of(geometry) ? "use data with the model's mesh"
-                                               : "the model is older than meshes of several geometries: train "
-                                                 "it again, or use data with its mesh"});
+         .hint =
+             model.knows_mesh_of(geometry)
+                 ? "use data with the model's mesh"
+                 : "the model does not record the mesh of this geometry: train it again with such showers"});
   }
   for (Conditions& condition : plan.conditions) condition.sim_time_s = Conditions{}.sim_time_s;  // Geant4's
   return plan;
@@ -219,16 +220,15 @@ GenerateReport generate(ShowerSource& model, const GenerateOptions& options, con
   check_layout(plan, options, out);
   const std::vector<OutsideTraining> outside = find_outside(model.trained(), plan);
   for (const OutsideTraining& entry : outside) spdlog::warn("{}", entry.to_string());
-  const GeometryMeshes meshes =
-      plan.geometries.size() > 1 ? model.geometry_meshes() : GeometryMeshes();
-  const auto writer = ShowerWriter::create(out,
-                                           {.layout = options.layout,
-                                            .mesh = meshes.empty() ? model.mesh_of(plan.geometries.front())
-                                                                   : model.mesh(),
-                                            .geometries = plan.geometries,
-                                            .provenance = with_warnings(options.provenance, outside, model, plan),
-                                            .geometry_meshes = meshes},
-                                           pool);
+  const GeometryMeshes meshes = plan.geometries.size() > 1 ? model.geometry_meshes() : GeometryMeshes();
+  const auto writer =
+      ShowerWriter::create(out,
+                           {.layout = options.layout,
+                            .mesh = meshes.empty() ? model.mesh_of(plan.geometries.front()) : model.mesh(),
+                            .geometries = plan.geometries,
+                            .provenance = with_warnings(options.provenance, outside, model, plan),
+                            .geometry_meshes = meshes},
+                           pool);
   const auto batch = static_cast<std::size_t>(std::max<std::int64_t>(1, options.batch_size));
   GenerateReport report{.batch_size = static_cast<std::int64_t>(std::min(batch, plan.conditions.size())),
                         .threads = pool.size(),
@@ -269,13 +269,15 @@ std::string OutsideTraining::to_string() const {
       return fmt::format("the model was not trained on {} (but on {}): its showers there are meaningless",
                          geometry, fmt::join(trained_geometries, ", "));
     case What::kEnergy:
-      return fmt::format("{} of {} showers of {} have energies outside the training's range of {:g} to {:g} GeV",
-                         showers, of, geometry, trained_min, trained_max);
+      return fmt::format(
+          "{} of {} showers of {} have energies outside the training's range of {:g} to {:g} GeV", showers,
+          of, geometry, trained_min, trained_max);
     case What::kAngle:
       break;
   }
-  return fmt::format("{} of {} showers of {} have angles outside the training's range of {:g} to {:g} degrees",
-                     showers, of, geometry, trained_min, trained_max);
+  return fmt::format(
+      "{} of {} showers of {} have angles outside the training's range of {:g} to {:g} degrees", showers, of,
+      geometry, trained_min, trained_max);
 }
 
 nlohmann::json OutsideTraining::to_json() const {

@@ -35,8 +35,8 @@ GeometryMeshes meshes_from_json(const nlohmann::json& object, const VoxelMesh& c
   for (const auto& [name, mesh] : meshes) {
     const core::JsonPlace::Step step(place, name);
     if (!mesh.has_cells_of(common))
-      place.fail(fmt::format("has {}, but the mesh of the others has {}", mesh.to_string(),
-                             common.to_string()));
+      place.fail(
+          fmt::format("has {}, but the mesh of the others has {}", mesh.to_string(), common.to_string()));
   }
   return meshes;
 }

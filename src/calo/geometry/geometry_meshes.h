@@ -9,8 +9,8 @@
 namespace calo {
 
 /// Meshes of several geometries by name, if their cells differ in size. All have the same cells
-/// (VoxelMesh::has_cells_of), so that showers of all geometries have the same indices. Empty if one mesh holds
-/// for all geometries.
+/// (VoxelMesh::has_cells_of), so that showers of all geometries have the same indices. Empty if one mesh
+/// holds for all geometries.
 using GeometryMeshes = std::map<std::string, VoxelMesh>;
 
 /// Mesh of a geometry in `meshes`, or `common` if it is not there.

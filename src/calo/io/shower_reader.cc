@@ -196,12 +196,13 @@ class Hdf5Reader final : public ShowerReader {
                  const VoxelMesh& mesh) {
     const auto [found, is_new] = meshes_.try_emplace(geometry, mesh);
     if (is_new || found->second.is_alike(mesh)) return;
-    layouts::refuse({.message = fmt::format("has {}, but earlier showers of the geometry {} have {}",
-                                            mesh.to_string(), geometry, found->second.to_string()),
-                     .file = file.path(),
-                     .field = dataset,
-                     .hint = "read them separately, or give files of different detectors the attribute geometry"},
-                    options_, info_.notes);
+    layouts::refuse(
+        {.message = fmt::format("has {}, but earlier showers of the geometry {} have {}", mesh.to_string(),
+                                geometry, found->second.to_string()),
+         .file = file.path(),
+         .field = dataset,
+         .hint = "read them separately, or give files of different detectors the attribute geometry"},
+        options_, info_.notes);
   }
 
   void settle_meshes() {

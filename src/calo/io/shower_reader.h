@@ -49,7 +49,8 @@ struct ReadOptions {
 struct DatasetInfo {
   std::filesystem::path path;  ///< path as given
   Layout layout = Layout::kCalopipe;
-  VoxelMesh mesh;  ///< the only mesh, or that of the first showers if geometries have cells of different sizes
+  VoxelMesh
+      mesh;  ///< the only mesh, or that of the first showers if geometries have cells of different sizes
   /// Mesh of each geometry with showers, if the sizes of their cells differ; else empty.
   GeometryMeshes geometry_meshes;
   std::vector<std::string> geometries;
@@ -87,8 +88,8 @@ std::optional<double> mean_sim_time_s(const std::vector<Conditions>& conditions)
 class ShowerReader {
  public:
   /// @throws core::InputError with file, dataset and fault (missing, not HDF5, truncated, unknown layout,
-  ///         wrong shape, empty, invalid angles, the same showers twice, other numbers of cells than in another
-  ///         file, cells of two sizes in one geometry); core::UsageError if a filter matches nothing
+  ///         wrong shape, empty, invalid angles, the same showers twice, other numbers of cells than in
+  ///         another file, cells of two sizes in one geometry); core::UsageError if a filter matches nothing
   static std::unique_ptr<ShowerReader> open(const std::filesystem::path& path, const ReadOptions& options,
                                             core::ThreadPool& pool);
   virtual ~ShowerReader() = default;

@@ -51,8 +51,8 @@ struct Transform {
   double max_trained_theta_deg = 0;
   std::vector<std::string> trained_geometries;
   double readout_threshold_mev = 0;  ///< cells below were set to zero before training
-  /// Mesh and range of each geometry of the training. Empty for a single geometry, for which the members above
-  /// say the same, and in models that are older than this field.
+  /// Mesh and range of each geometry of the training. Empty for a single geometry, for which the members
+  /// above say the same, and in models that are older than this field.
   std::vector<TrainedGeometry> trained_by_geometry = {};
 
   std::int64_t condition_dim() const { return 2 + static_cast<std::int64_t>(one_hot_order.size()); }

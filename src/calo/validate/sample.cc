@@ -48,11 +48,7 @@ class SampleReader {
  public:
   SampleReader(ShowerReader& reader, const SampleOptions& options, const ShowerSample* like,
                core::ThreadPool& pool)
-      : reader_(reader),
-        mesh_(reader.info().mesh),
-        options_(options),
-        like_(like),
-        pool_(pool) {
+      : reader_(reader), mesh_(reader.info().mesh), options_(options), like_(like), pool_(pool) {
     const std::vector<FeatureExtractor> of_mesh = extractors_of_geometries();
     tools_.assign(static_cast<std::size_t>(pool.size()), of_mesh);
     for (std::size_t i = 0; i < tools_.size(); ++i) free_.push_back(i);
@@ -80,8 +76,8 @@ class SampleReader {
     std::vector<FeatureExtractor> extractors;
     for (const std::string& geometry : info.geometries) {
       const VoxelMesh& mesh = info.mesh_of(geometry);
-      const auto same = std::find_if(meshes.begin(), meshes.end(),
-                                     [&](const VoxelMesh* other) { return *other == mesh; });
+      const auto same =
+          std::find_if(meshes.begin(), meshes.end(), [&](const VoxelMesh* other) { return *other == mesh; });
       mesh_of_geometry_.push_back(static_cast<std::size_t>(same - meshes.begin()));
       if (same != meshes.end()) continue;
       meshes.push_back(&mesh);

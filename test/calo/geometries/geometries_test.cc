@@ -1,5 +1,5 @@
-// Two geometries whose cells differ in size, in one data set and one model: from files through preprocess, train,
-// generate and convert to files, with the sizes of each geometry.
+// Two geometries whose cells differ in size, in one data set and one model: from files through preprocess,
+// train, generate and convert to files, with the sizes of each geometry.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -415,8 +415,7 @@ TEST_F(Geometries, AreComparedInTheirOwnMillimetres) {
   EXPECT_EQ(page["cell_sizes"]["SciPb"]["size_z_mm"], 6);
   // One geometry against both.
   generate({.geometry = "SiW", .energies_gev = {1, 2, 3}, .events = 9}, folder_ / "siw.h5");
-  for (const calo::ConditionComparison& group :
-       compare(prepared() / "holdout.h5", folder_ / "siw.h5").groups)
+  for (const calo::ConditionComparison& group : compare(prepared() / "holdout.h5", folder_ / "siw.h5").groups)
     EXPECT_DOUBLE_EQ(group.observable("lateral_profile").high, 5 * 2.5);
   // Showers with the cells of the other geometry are not comparable.
   const fs::path wrong = folder_ / "wrong.h5";

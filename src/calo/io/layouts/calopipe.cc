@@ -27,15 +27,15 @@ nlohmann::json json_attribute(const File& file, const char* name) {
 Content open(const File& file, const ReadOptions& options) {
   const double version = file.number_attribute("format_version").value_or(0);
   if (version != 1 && version != kVersionWithMeshes)
-    file.fail_reading("format_version", fmt::format("is {}, but this program reads 1 and {}", version,
-                                                    kVersionWithMeshes));
+    file.fail_reading("format_version",
+                      fmt::format("is {}, but this program reads 1 and {}", version, kVersionWithMeshes));
   Content content;
   const VoxelMesh own = VoxelMesh::from_json(json_attribute(file, "mesh"));
   Rows rows{.dataset = "cells", .mesh = options.mesh_beside(own, file.path(), "cells")};
   GeometryMeshes meshes;
   if (version == kVersionWithMeshes)
-    meshes = core::in_file(
-        file.path(), [&] { return meshes_from_json(json_attribute(file, "geometry_meshes"), own); });
+    meshes = core::in_file(file.path(),
+                           [&] { return meshes_from_json(json_attribute(file, "geometry_meshes"), own); });
   for (const auto& name : json_attribute(file, "geometries")) {
     if (!name.is_string()) file.fail_reading("geometries", "attribute is not a list of names");
     const auto in_file = name.get<std::string>();

@@ -23,7 +23,7 @@ struct Wanted;
 /// Showers of a file's dataset, in the order of its rows.
 struct Rows {
   std::string dataset;
-  VoxelMesh mesh;  ///< of geometries without their own in Content::geometry_meshes
+  VoxelMesh mesh;                        ///< of geometries without their own in Content::geometry_meshes
   std::vector<Conditions> conditions;    ///< one per row; `geometry` is an index into Content::geometries
   std::unique_ptr<DenseDataset> dense;   ///< null: the file is sparse (layout calopipe)
   std::vector<std::uint64_t> offsets{};  ///< sparse layout: hits of row i are [offsets[i], offsets[i + 1])
@@ -34,7 +34,7 @@ struct Content {
   std::vector<Rows> rows;
   std::vector<std::string> geometries;
   GeometryMeshes geometry_meshes{};  ///< by geometry, if they differ from Rows::mesh (layout calopipe)
-  std::vector<std::string> used;  ///< objects of the root group that were read
+  std::vector<std::string> used;     ///< objects of the root group that were read
   std::vector<Remark> notes;
 };
 

@@ -48,12 +48,12 @@ void rename(DatasetInfo& info, const std::string& from, const std::string& to) {
   own.key() = to;
   const auto result = info.geometry_meshes.insert(std::move(own));
   if (!result.inserted && !result.node.mapped().is_alike(result.position->second))
-    throw core::InputError({.message = fmt::format("has showers of {} with {}, and of {} with {}", from,
-                                                   result.node.mapped().to_string(), to,
-                                                   result.position->second.to_string()),
-                            .file = info.files.front(),
-                            .field = "geometry",
-                            .hint = "cells of one geometry have one size"});
+    throw core::InputError(
+        {.message = fmt::format("has showers of {} with {}, and of {} with {}", from,
+                                result.node.mapped().to_string(), to, result.position->second.to_string()),
+         .file = info.files.front(),
+         .field = "geometry",
+         .hint = "cells of one geometry have one size"});
 }
 
 void name_by_user(const ShowerReader& reader, DatasetInfo& info, const std::string& geometry) {

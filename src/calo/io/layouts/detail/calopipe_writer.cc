@@ -57,8 +57,7 @@ class CalopipeWriter final : public ShowerWriter {
     file_.set_attribute("format", "calopipe");
     const bool has_meshes = !options_.geometry_meshes.empty();
     file_.set_attribute("format_version", has_meshes ? kVersionWithMeshes : 1);
-    if (has_meshes)
-      file_.set_attribute("geometry_meshes", meshes_to_json(options_.geometry_meshes).dump());
+    if (has_meshes) file_.set_attribute("geometry_meshes", meshes_to_json(options_.geometry_meshes).dump());
     file_.set_attribute("geometries", nlohmann::json(geometries_.geometries).dump());
     describe(file_, options_, "");
     file_.close();
