@@ -83,11 +83,13 @@ void ShowersCommand::run(core::ThreadPool& pool, bool json) {
   options.provenance = provenance.to_json();
   const std::int64_t showers = calo::convert_showers(*reader, options, out_, pool);
   if (json)
-    fmt::print("{}\n", nlohmann::json({{"out", out_},
-                                       {"layout", layout_},
-                                       {"showers", showers},
-                                       {"mesh", reader->info().mesh.to_json()}})
-                           .dump(2));
+    fmt::print("{}\n",
+               nlohmann::json({{"out", out_},
+                               {"layout", layout_},
+                               {"showers", showers},
+                               {"mesh", reader->info().mesh.to_json()},
+                               {"geometry_meshes", calo::meshes_to_json(reader->info().geometry_meshes)}})
+                   .dump(2));
   else
     fmt::print("{}: {} showers, {}\n", out_, showers, layout_);
 }

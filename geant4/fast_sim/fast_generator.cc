@@ -11,6 +11,7 @@
 namespace geant4 {
 namespace {
 
+using calo::infer::ConditionRange;
 using calo::infer::Generator;
 using calo::infer::TrainedRange;
 
@@ -23,8 +24,8 @@ Generator load(const FastSimOptions& options) {
   return Generator::load(options.model, {.precision = options.precision}, options.contract);
 }
 
-CylinderMesh mesh_of(const Generator& generator) {
-  const calo::infer::MeshInfo& mesh = generator.mesh();
+CylinderMesh mesh_of(const Generator& generator, std::uint32_t geometry) {
+  const calo::infer::MeshInfo& mesh = generator.mesh_of(geometry);
   const CylinderMesh::Size cells{.n_r = static_cast<int>(mesh.n_r),
                                  .n_phi = static_cast<int>(mesh.n_phi),
                                  .n_z = static_cast<int>(mesh.n_z),
@@ -67,12 +68,12 @@ FastGenerator::FastGenerator(const FastSimOptions& options) : FastGenerator(load
 
 FastGenerator::FastGenerator(Generator generator, const FastSimOptions& options)
     : generator_(std::move(generator)),
-      mesh_(mesh_of(generator_)),
-      geometry_(geometry_of(generator_, options.geometry)) {
+      geometry_(geometry_of(generator_, options.geometry)),
+      mesh_(mesh_of(generator_, geometry_)) {
   // Energy losses in air and rounding must not put the ends of the range outside it.
   constexpr double kSlack = 0.02;
   constexpr double kAny = std::numeric_limits<double>::infinity();
-  const TrainedRange trained = generator_.said().trained.value_or(TrainedRange());
+  const ConditionRange trained = generator_.said().trained.value_or(TrainedRange()).range_of(geometry_name());
   min_energy_mev_ = options.min_energy_mev.value_or(std::max(trained.min_energy_mev, 0.0) * (1 - kSlack));
   max_energy_mev_ = options.max_energy_mev.value_or(
       trained.max_energy_mev > 0 ? trained.max_energy_mev * (1 + kSlack) : kAny);

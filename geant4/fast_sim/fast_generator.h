@@ -21,6 +21,7 @@ class FastGenerator {
   FastGenerator(calo::infer::Generator generator, const FastSimOptions& options);
 
   const calo::infer::Generator& generator() const { return generator_; }
+  /// Mesh of the geometry, with the sizes of its cells.
   const CylinderMesh& mesh() const { return mesh_; }
   /// Index into the generator's geometries.
   std::uint32_t geometry() const { return geometry_; }
@@ -30,8 +31,8 @@ class FastGenerator {
 
  private:
   calo::infer::Generator generator_;
-  CylinderMesh mesh_;
   std::uint32_t geometry_ = 0;
+  CylinderMesh mesh_;
   double min_energy_mev_ = 0, max_energy_mev_ = 0;
 };
 

@@ -93,6 +93,8 @@ void Generate::run(kfp::RunContext& context) {
                                                       .provenance = context.provenance},
                                                      showers.path, context.pool);
   showers.metadata = {{"showers", report.showers}, {"precision", report.precision}};
+  if (!report.outside_training.empty())
+    showers.metadata["outside_training"] = report.to_json().at("outside_training");
   if (!performance) return;
   nlohmann::json figures = report.to_json();
   for (const auto& [name, value] : figures.items())

@@ -1,5 +1,6 @@
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <fstream>
 #include <numeric>
 #include <optional>
@@ -105,7 +106,12 @@ void Train::run(kfp::RunContext& context) {
                   [&] { start_weights = calo::starting_weights(*start, wanted, transform); });
   const std::filesystem::path data = prepared.path / "train.h5";
   const auto reader = calo::ShowerReader::open(data, {}, context.pool);
-  if (!(reader->info().mesh == transform.mesh))
+  const calo::DatasetInfo& info = reader->info();
+  const bool same_meshes =
+      info.mesh == transform.mesh &&
+      std::all_of(info.geometries.begin(), info.geometries.end(),
+                  [&](const std::string& name) { return info.mesh_of(name) == transform.mesh_of(name); });
+  if (!same_meshes)
     throw core::InputError(
         {.message = "train.h5 and transform.json have different meshes", .file = prepared.path});
   const calo::TrainingData showers(*reader, static_cast<std::size_t>(memory_mb) << 20);

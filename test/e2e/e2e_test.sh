@@ -96,7 +96,11 @@ check "generate by a cascade's ONNX file" 0 "showers" "$calopipe" generate -q --
 # Models that come with calopipe, by name.
 check "a model by its name" 0 "showers" "$calopipe" generate -q --model siw-lowgran --energy-gev 10 --events 20 --layout calopipe --out "$work/named.h5"
 check "what it has made" 0 "9 x 16 x 45" "$calopipe" inspect -q "$work/named.h5"
-check "another model by its name" 0 "showers" "$calopipe" generate -q --model siw-par04 --energy-gev 10 --angle-deg 70 --events 5 --out "$work/named-2.h5"
+check "another model by its name" 0 "showers" "$calopipe" generate -q --model par04 --geometry SciPb --energy-gev 10 --angle-deg 70 --events 5 --out "$work/named-2.h5"
+check "its mesh is that of the geometry" 0 "4 x 5.6 mm" "$calopipe" inspect -q "$work/named-2.h5"
+check "a model of several geometries" 2 "SciPb, SiW" "$calopipe" generate -q --model par04 --energy-gev 10 --events 5 --out "$work/x"
+check "energies outside of the training" 0 "outside the training's range of 1 to 64 GeV" "$calopipe" generate -q --model par04 \
+  --geometry SiW --energy-gev 100 --events 2 --out "$work/outside.h5"
 check "no model by this name" 3 "siw-lowgran" "$calopipe" generate --model siw-lowgrain --energy-gev 10 --out "$work/x"
 
 # Models that leave.

@@ -112,8 +112,8 @@ void attributes(Choices& choices, core::ThreadPool& pool) {
     const std::vector<float> cells(2 * 6480, 0.5f), energies = {1000, 2000};
     file.write("showers", cells, {2, 6480});
     file.write("incident_energies", energies, {2, 1});
-    for (const char* name :
-         {"geometry", "format", "mesh", "format_version", "peak_memory_bytes", "angle_deg"})
+    for (const char* name : {"geometry", "format", "mesh", "format_version", "geometry_meshes",
+                             "peak_memory_bytes", "angle_deg"})
       if (choices.one_in(2)) text_like[name] = add_attribute(file.id(), name, choices);
     const Handle dataset = file.dataset("showers");
     if (choices.one_in(2)) add_attribute(dataset, "sim_time_s", choices);

@@ -225,6 +225,35 @@ TEST(FastGenerator, KnowsMeshGeometryAndEnergies) {
   EXPECT_EQ(fast.max_energy_mev(), 5000);
 }
 
+// Deposits lie where the geometry's own cells are, and its energies are those of its training.
+TEST(FastGenerator, HasTheMeshAndTheRangeOfItsGeometry) {
+  using W = test::OnnxWriter;
+  const auto property = [](const std::string& key, const std::string& text) {
+    return W::bytes(14, W::bytes(1, key) + W::bytes(2, text));
+  };
+  const std::string cells = R"("kind":"cylinder","n_r":6,"n_phi":10,"n_z":11,)";
+  const std::string range =
+      R"("min_energy_mev":1000,"max_energy_mev":2000,"min_theta_deg":90,"max_theta_deg":90)";
+  const std::string model =
+      test::GeneratorModel{.size_r_mm = 2.5, .size_z_mm = 3.4}.bytes() +
+      property("calopipe.geometry_meshes", R"({"SiW":{)" + cells +
+                                               R"("size_r_mm":2.5,"size_z_mm":3.4},"SciPb":{)" + cells +
+                                               R"("size_r_mm":4,"size_z_mm":5.6}})") +
+      property("calopipe.trained",
+               R"({"geometries":["SciPb","SiW"],"min_energy_mev":1000,"max_energy_mev":9000,)"
+               R"("min_theta_deg":90,"max_theta_deg":90,"by_geometry":{"SciPb":{)" +
+                   range + "}}}");
+  const auto fast = [&](const char* geometry) {
+    return FastGenerator(calo::infer::Generator(calo::infer::Model::from_bytes(test::as_bytes(model))),
+                         {.geometry = geometry});
+  };
+  EXPECT_DOUBLE_EQ(fast("SciPb").mesh().depth_mm(), 11 * 5.6);
+  EXPECT_DOUBLE_EQ(fast("SciPb").mesh().radius_mm(), 6 * 4);
+  EXPECT_DOUBLE_EQ(fast("SiW").mesh().depth_mm(), 11 * 3.4);
+  EXPECT_NEAR(fast("SciPb").max_energy_mev(), 2000, 50);
+  EXPECT_NEAR(fast("SiW").max_energy_mev(), 9000, 200);
+}
+
 TEST(FastGenerator, RefusesWhatCannotBeDeposited) {
   const test::GeneratorModel model{.size_r_mm = 2.5, .size_z_mm = 3.4};
   EXPECT_THROW(FastGenerator(generator_of(model), {}), core::UsageError);  // SciPb or SiW?

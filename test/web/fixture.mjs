@@ -220,6 +220,7 @@ export function fixtureData(conditions, modelCount) {
   });
   return {
     version: 3, full: { label: 'Geant4' }, models, mesh: kMesh,
+    cell_sizes: { SiW: { size_r_mm: 2.325, size_z_mm: 3.4 }, ScintPb: { size_r_mm: 4, size_z_mm: 5.6 } },
     scores: [
       score('fpd', 'Fréchet physics distance ×10³', 'Distances', 'low', o => 1 + 60 * o, 0.9, 'Distance of two Gaussians fitted to high-level features.'),
       score('kpd', 'Kernel physics distance ×10³', 'Distances', 'low', o => 0.4 + 2 * o, 0.2, 'Maximum mean discrepancy with a polynomial kernel.'),

@@ -18,6 +18,12 @@ export function unpackShower(shower) {
   return { ...shower, cells: order.map(i => cells[i]), energies: Float32Array.from(order, i => energies[i]) };
 }
 
+// Sizes of the cells of a condition's geometry in mm: { r, z }. Geometries may have cells of different sizes.
+export function cellSizes(condition) {
+  const { size_r_mm: r, size_z_mm: z } = data.cell_sizes?.[condition.geometry] ?? data.mesh;
+  return { r, z };
+}
+
 export function cellPlace(cell) {
   const { n_phi: nPhi, n_z: nZ } = data.mesh;
   return { r: Math.floor(cell / (nPhi * nZ)), phi: Math.floor(cell / nZ) % nPhi, z: cell % nZ };

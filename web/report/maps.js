@@ -1,14 +1,14 @@
 // Heat maps of the energy in the cells of the mesh: a layer in r and phi, and all layers in r and z.
 import { canvas, colorBar, kBoldFont, write } from './canvas.js';
 import { css, heatColors, levelOf, modelColor } from './colors.js';
-import { data, energiesOfMap, energiesOfShower, models } from './data.js';
+import { cellSizes, data, energiesOfMap, energiesOfShower, models } from './data.js';
 import { element, label, select } from '../page/dom.js';
 import { Drawable } from './drawable.js';
 import { saveButtons } from './figures.js';
 import { layerControls } from './layers.js';
 import { condition, enabledModels, on, selection } from './selection.js';
 
-const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh ?? {};
+const { n_r: kR, n_phi: kPhi, n_z: kZ } = data.mesh ?? {};
 const kDecades = 5;
 const kNarrowest = 250;
 
@@ -74,7 +74,7 @@ function polarMap(width, { energies: list, title, color }, layer, scale, colors)
     }
     context.globalAlpha = 1;
     write(context, title, 4, 16, { font: kBoldFont, color });
-    write(context, `r ≤ ${(kR * kSizeR).toFixed(1)} mm`, width - 4, 16, { align: 'right', color: css('--soft') });
+    write(context, `r ≤ ${(kR * cellSizes(condition()).r).toFixed(1)} mm`, width - 4, 16, { align: 'right', color: css('--soft') });
     write(context, 'φ = 0 →', width - 4, height - 6, { align: 'right', color: css('--soft') });
   }, `${title}: energy over radius and angle in layer ${layer}`);
 }
@@ -95,6 +95,7 @@ function rings(list) {
 function sideMap(width, { sums, title, color }, scale, colors) {
   const kTop = 26, kLeft = 40, kBottom = 38, kRight = 8, inner = width - kLeft - kRight, tall = Math.round(inner * 0.5);
   const height = kTop + tall + kBottom, dx = inner / kZ, dy = tall / kR;
+  const sizes = cellSizes(condition()), depth = kZ * sizes.z, radius = kR * sizes.r;
   return canvas(width, height, context => {
     for (let r = 0; r < kR; ++r)
       for (let z = 0; z < kZ; ++z) {
@@ -105,8 +106,8 @@ function sideMap(width, { sums, title, color }, scale, colors) {
       }
     context.strokeStyle = css('--soft');
     context.strokeRect(kLeft, kTop, inner, tall);
-    for (const tick of ticks(kZ * kSizeZ, 5)) write(context, `${tick}`, kLeft + tick / (kZ * kSizeZ) * inner, kTop + tall + 15, { align: 'center' });
-    for (const tick of ticks(kR * kSizeR, 4)) write(context, `${tick}`, kLeft - 5, kTop + tall - tick / (kR * kSizeR) * tall + 4, { align: 'right' });
+    for (const tick of ticks(depth, 5)) write(context, `${tick}`, kLeft + tick / depth * inner, kTop + tall + 15, { align: 'center' });
+    for (const tick of ticks(radius, 4)) write(context, `${tick}`, kLeft - 5, kTop + tall - tick / radius * tall + 4, { align: 'right' });
     write(context, title, kLeft, 16, { font: kBoldFont, color });
     write(context, 'z [mm]', kLeft + inner / 2, height - 6, { align: 'center' });
     context.rotate(-Math.PI / 2);

@@ -7,19 +7,18 @@ import {
 import { css, heatColors, levelOf } from './colors.js';
 import { cellPlace, data } from './data.js';
 
-const { n_r: kR, n_phi: kPhi, n_z: kZ, size_r_mm: kSizeR, size_z_mm: kSizeZ } = data.mesh ?? {};
-const kLength = kZ * kSizeZ, kRadius = kR * kSizeR, kReach = Math.hypot(kLength / 2, kRadius);
+const { n_r: kR, n_phi: kPhi, n_z: kZ } = data.mesh ?? {};
 const kGap = 0.94;  // a small gap between neighbours
 const kSmallest = 0.3;
 const kFieldOfView = 28;
 const kStart = { azimuth: -0.55, height: 0.42, zoom: 1.12 };
 
 // A cell of ring `r` around its centre: the beam is along x, and the centre is on y.
-function wedge(r) {
-  const inside = r * kSizeR, outside = (r + 1) * kSizeR, middle = (r + 0.5) * kSizeR, half = Math.PI / kPhi;
+function wedge(r, sizes) {
+  const inside = r * sizes.r, outside = (r + 1) * sizes.r, middle = (r + 0.5) * sizes.r, half = Math.PI / kPhi;
   const corner = (x, far, side) => {
     const radius = far ? outside : inside;
-    return new Vector3((x - 0.5) * kSizeZ, radius * Math.cos(half) - middle, (side - 0.5) * 2 * radius * Math.sin(half)).multiplyScalar(kGap);
+    return new Vector3((x - 0.5) * sizes.z, radius * Math.cos(half) - middle, (side - 0.5) * 2 * radius * Math.sin(half)).multiplyScalar(kGap);
   };
   const points = [];
   // Each face is given by its four corners in order
@@ -41,15 +40,15 @@ function wedge(r) {
 }
 
 // Outline of the cylinder, and the axis with an arrow at the particle's entrance.
-function outline() {
+function outline({ length, radius }) {
   const points = [];
   const kSteps = 64, kLines = 8;
-  const at = (x, angle) => [x, kRadius * Math.cos(angle), kRadius * Math.sin(angle)];
-  for (const x of [-kLength / 2, kLength / 2])
+  const at = (x, angle) => [x, radius * Math.cos(angle), radius * Math.sin(angle)];
+  for (const x of [-length / 2, length / 2])
     for (let i = 0; i < kSteps; ++i) points.push(...at(x, 2 * Math.PI * i / kSteps), ...at(x, 2 * Math.PI * (i + 1) / kSteps));
-  for (let i = 0; i < kLines; ++i) points.push(...at(-kLength / 2, 2 * Math.PI * i / kLines), ...at(kLength / 2, 2 * Math.PI * i / kLines));
-  const entry = -kLength / 2, head = kRadius * 0.07;
-  points.push(entry - kRadius, 0, 0, kLength / 2 + kRadius * 0.3, 0, 0);
+  for (let i = 0; i < kLines; ++i) points.push(...at(-length / 2, 2 * Math.PI * i / kLines), ...at(length / 2, 2 * Math.PI * i / kLines));
+  const entry = -length / 2, head = radius * 0.07;
+  points.push(entry - radius, 0, 0, length / 2 + radius * 0.3, 0, 0);
   for (const [y, z] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) points.push(entry, 0, 0, entry - 2 * head, y * head, z * head);
   const out = new BufferGeometry();
   out.setAttribute('position', new BufferAttribute(new Float32Array(points), 3));
@@ -61,17 +60,29 @@ export class ShowerScene {
   constructor(canvas) {
     this.renderer = new WebGLRenderer({ canvas, antialias: true, preserveDrawingBuffer: true });
     this.renderer.setScissorTest(true);
-    this.camera = new PerspectiveCamera(kFieldOfView, 1, 1, 40 * kReach);
+    this.camera = new PerspectiveCamera(kFieldOfView, 1, 1, 1000);
     this.view = { ...kStart };
-    this.wedges = Array.from({ length: kR }, (_, r) => wedge(r));
     this.material = new MeshLambertMaterial();
     this.lines = new LineBasicMaterial();
-    const frame = outline();
     this.sides = [0, 1].map(() => {
-      const scene = new Scene(), sun = new DirectionalLight(0xffffff, 1.5);
-      scene.add(new HemisphereLight(0xffffff, 0xbbbbbb, 2.1), sun, sun.target, new LineSegments(frame, this.lines));
-      return { scene, sun, rings: [] };
+      const scene = new Scene(), frame = new LineSegments(new BufferGeometry(), this.lines), sun = new DirectionalLight(0xffffff, 1.5);
+      scene.add(new HemisphereLight(0xffffff, 0xbbbbbb, 2.1), sun, sun.target, frame);
+      return { scene, sun, frame, rings: [] };
     });
+  }
+
+  // `sizes` of a cell in mm: { r, z }. Showers are to be set afterwards.
+  setSizes(sizes) {
+    if (this.sizes?.r === sizes.r && this.sizes?.z === sizes.z) return;
+    this.sizes = sizes;
+    this.length = kZ * sizes.z;
+    this.reach = Math.hypot(this.length / 2, kR * sizes.r);
+    this.camera.far = 40 * this.reach;
+    for (const old of this.wedges ?? []) old.dispose();
+    this.wedges = Array.from({ length: kR }, (_, r) => wedge(r, sizes));
+    const lines = outline({ length: this.length, radius: kR * sizes.r });
+    this.sides[0].frame.geometry.dispose();
+    for (const { frame } of this.sides) frame.geometry = lines;
   }
 
   // `width` is that of both views.
@@ -106,11 +117,11 @@ export class ShowerScene {
         const matrix = new Matrix4();
         indices.forEach((index, i) => {
           const { phi, z } = cellPlace(shower.cells[index]);
-          const angle = 2 * Math.PI * (phi + 0.5) / kPhi, radius = (r + 0.5) * kSizeR;
+          const angle = 2 * Math.PI * (phi + 0.5) / kPhi, radius = (r + 0.5) * this.sizes.r;
           const share = scale(shower.energies[index]);
           const size = sized ? kSmallest + (1 - kSmallest) * Math.min(1, Math.max(0, share)) : 1;
           const c = Math.cos(angle), s = Math.sin(angle);
-          matrix.set(size, 0, 0, (z + 0.5) * kSizeZ - kLength / 2, 0, size * c, -size * s, radius * c, 0, size * s, size * c, radius * s, 0, 0, 0, 1);
+          matrix.set(size, 0, 0, (z + 0.5) * this.sizes.z - this.length / 2, 0, size * c, -size * s, radius * c, 0, size * s, size * c, radius * s, 0, 0, 0, 1);
           mesh.setMatrixAt(i, matrix);
           mesh.setColorAt(i, this.colors[levelOf(share)]);
         });
@@ -147,9 +158,9 @@ export class ShowerScene {
     this.camera.aspect = half / this.height;
     // Far enough to see the cylinder in both directions.
     const opening = Math.tan(kFieldOfView * Math.PI / 360) * Math.min(1, this.camera.aspect);
-    const distance = 1.02 * kReach / Math.sin(Math.atan(opening)) / zoom;
+    const distance = 1.02 * this.reach / Math.sin(Math.atan(opening)) / zoom;
     this.camera.position.set(Math.sin(azimuth) * Math.cos(height), Math.sin(height), Math.cos(azimuth) * Math.cos(height)).multiplyScalar(distance);
-    this.camera.near = Math.max(distance - 2 * kReach, 1);
+    this.camera.near = Math.max(distance - 2 * this.reach, 1);
     this.camera.lookAt(0, 0, 0);
     this.camera.updateProjectionMatrix();
     this.sides.forEach(({ scene, sun }, at) => {

@@ -1,7 +1,7 @@
 // The view of single showers: canvas, controls and captions.
 import { colorBar } from './canvas.js';
 import { css, heatColors, modelColor, modelVariable } from './colors.js';
-import { data, models, unpackShower } from './data.js';
+import { cellSizes, data, models, unpackShower } from './data.js';
 import { button, element, label, select, setOptions, slider } from '../page/dom.js';
 import { Drawable } from './drawable.js';
 import { saveButtons } from './figures.js';
@@ -165,6 +165,7 @@ export class ShowerView extends Drawable {
       this.scene.setSize(width, Math.round(Math.min(Math.max(0.42 * width, 300), 0.85 * innerHeight)));
       this.canvas.style.height = `${this.scene.height}px`;
       this.scene.setTheme();
+      this.scene.setSizes(cellSizes(condition()));
       this.scene.setShowers([this.full, this.fast], e => (Math.log10(e) - low) / (high - low), this.sized);
     }
     this.applyThreshold();

@@ -204,7 +204,7 @@ BenchmarkReport run_benchmark(const std::filesystem::path& onnx, const Benchmark
   const auto source = ShowerSource::open(onnx, infer::Precision::kFp32, options.contract);
   const Generator& generator = source.generator();
   report.contract = generator.contract();
-  report.mesh = source.mesh().to_string();
+  report.mesh = to_string(source.geometry_meshes(), source.mesh());
   report.cells = generator.num_cells();
   Particle particle = typical_particle(source.trained());
   if (options.energy_gev > 0) particle.energy_mev = static_cast<float>(options.energy_gev * 1000);

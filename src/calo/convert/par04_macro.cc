@@ -80,7 +80,9 @@ std::string par04_macro(const ModelFolder& model, const ContractMapping& mapping
                         const Par04MacroOptions& options) {
   const Transform& transform = model.transform;
   std::vector<double> energies = options.energies_gev;
-  const double low = transform.min_trained_energy_mev / 1000, high = transform.max_trained_energy_mev / 1000;
+  const TrainedGeometry trained = transform.trained_on(mapping.geometry);
+  const VoxelMesh::Cylinder& mesh = trained.mesh.cylinder();
+  const double low = trained.min_energy_mev / 1000, high = trained.max_energy_mev / 1000;
   if (energies.empty()) energies = {high > 0 ? std::clamp(10.0, low, high) : 10.0};
   const bool vae = mapping.contract == Contract::kPar04Vae;
   std::string text = fmt::format(
@@ -89,15 +91,15 @@ std::string par04_macro(const ModelFolder& model, const ContractMapping& mapping
       "# started in a folder from which the model's path below is right.\n"
       "# Model: contract {}, geometry {}, mesh {},\n"
       "# trained on {:g} to {:g} GeV and {:g} to {:g} degrees.\n",
-      vae ? "" : " -r 0", to_string(mapping.contract), mapping.geometry, transform.mesh.to_string(), low,
-      high, transform.min_trained_theta_deg, transform.max_trained_theta_deg);
+      vae ? "" : " -r 0", to_string(mapping.contract), mapping.geometry, trained.mesh.to_string(), low, high,
+      trained.min_theta_deg, trained.max_theta_deg);
   if (!vae)
     text +=
         "# Noise is drawn inside the model. The threads of one process would all draw the same, since\n"
         "# onnxruntime seeds it once for a process: run serially (-r 0), or several processes.\n";
   text += "/process/had/verbose 0\n\n# Detector\n" + detector_commands(mapping.geometry);
   text += "/Par04/parallel/setNbOfSlices 320\n/Par04/parallel/setNbOfRows 100\n";
-  text += "\n# Readout mesh, the model's\n" + mesh_commands(transform.mesh.cylinder(), "mesh");
+  text += "\n# Readout mesh, the model's\n" + mesh_commands(mesh, "mesh");
   text += "\n/run/initialize\n\n# Inference\n";
   if (vae)
     text += fmt::format(
@@ -112,19 +114,24 @@ std::string par04_macro(const ModelFolder& model, const ContractMapping& mapping
       "/Par04/inference/setCudaFlag 0\n"
       "# opens the model: after all of the above\n"
       "/Par04/inference/setInferenceLibrary ONNX\n";
-  text += mesh_commands(transform.mesh.cylinder(), "inference");
+  text += mesh_commands(mesh, "inference");
   text +=
       "\n# The first model sets the mesh from the particle, the second generates the shower.\n"
       "/param/ActivateModel defineMesh\n"
       "/param/ActivateModel inferenceModel\n"
       "\n/gun/particle e-\n"
       "/gun/position 0 0 0\n";
+  const double low_deg = trained.min_theta_deg, high_deg = trained.max_theta_deg;
+  for (const double angle : options.angles_deg)
+    if (high_deg > 0 && (angle < low_deg - 0.1 || angle > high_deg + 0.1))
+      spdlog::warn("the macro's {:g} degrees are outside the training's range of {:g} to {:g} degrees for {}",
+                   angle, low_deg, high_deg, trained.geometry);
   for (const double energy : energies) {
     if (!(energy > 0))
       throw core::UsageError({.message = fmt::format("cannot be {}", energy), .field = "energy_gev"});
     if (high > 0 && (energy < low * 0.999 || energy > high * 1.001))
-      spdlog::warn("the macro's {:g} GeV are outside the training's range of {:g} to {:g} GeV", energy, low,
-                   high);
+      spdlog::warn("the macro's {:g} GeV are outside the training's range of {:g} to {:g} GeV for {}", energy,
+                   low, high, trained.geometry);
     for (const double angle : options.angles_deg) {
       if (!(angle > 0 && angle < 180))
         throw core::UsageError(

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "calo/io/shower_writer.h"
@@ -34,10 +35,36 @@ void check_geometry(ShowerSource& model, const std::string& geometry) {
     throw core::UsageError({.message = fmt::format("the model does not know \"{}\"", geometry),
                             .field = "geometry",
                             .hint = fmt::format("known: {}", fmt::join(known, ", "))});
-  const auto& trained = model.trained().geometries;
-  if (std::find(trained.begin(), trained.end(), geometry) == trained.end())
-    spdlog::warn("the model was not trained on {} (but on {}): its showers there are meaningless", geometry,
-                 fmt::join(trained, ", "));
+  if (!model.knows_mesh_of(geometry))
+    spdlog::warn("the model does not record the mesh of {}: its showers get {}", geometry,
+                 model.mesh_of(geometry).to_string());
+}
+
+// Omits geometries without showers.
+void keep_used_geometries(Plan& plan) {
+  constexpr std::size_t kUnused = std::numeric_limits<std::size_t>::max();
+  std::vector<std::size_t> place(plan.geometries.size(), kUnused);
+  for (const Conditions& condition : plan.conditions) place.at(condition.geometry) = 0;
+  std::vector<std::string> used;
+  for (std::size_t i = 0; i < place.size(); ++i) {
+    if (place[i] == kUnused) continue;
+    place[i] = used.size();
+    used.push_back(plan.geometries[i]);
+  }
+  for (Conditions& condition : plan.conditions)
+    condition.geometry = static_cast<std::uint16_t>(place[condition.geometry]);
+  plan.geometries = std::move(used);
+}
+
+// Found before hours of generation, not when the first shower of the second geometry is written.
+void check_layout(const Plan& plan, const GenerateOptions& options, const std::filesystem::path& out) {
+  if (plan.geometries.size() < 2 || holds_several_geometries(options.layout, out)) return;
+  throw core::UsageError(
+      {.message = fmt::format("the layout {} stores one geometry per file, but the showers have {}",
+                              to_string(options.layout), fmt::join(plan.geometries, " and ")),
+       .file = out,
+       .field = "layout",
+       .hint = "choose the layout calopipe, or mlfastsim with a folder (a path without .h5)"});
 }
 
 Plan plan_like(ShowerSource& model, const GenerateOptions& options, core::ThreadPool& pool) {
@@ -45,13 +72,9 @@ Plan plan_like(ShowerSource& model, const GenerateOptions& options, core::Thread
   if (!options.geometry.empty()) reading.geometry = options.geometry;
   const auto reader = ShowerReader::open(options.like, reading, pool);
   warn_of_remarks(reader->info());
-  if (!reader->info().mesh.is_alike(model.mesh()))
-    throw core::InputError({.message = fmt::format("has the mesh {}, but the model has {}",
-                                                   reader->info().mesh.to_string(), model.mesh().to_string()),
-                            .file = options.like,
-                            .field = "like",
-                            .hint = "use data with the model's mesh"});
-  Plan plan{.conditions = reader->conditions(), .geometries = reader->info().geometries};
+  const DatasetInfo& info = reader->info();
+  const std::vector<std::string> in_file = info.geometries;
+  Plan plan{.conditions = reader->conditions(), .geometries = in_file};
   // If a file names no geometry and the model has only one, it must be the model's.
   const std::vector<std::string>& trained = model.trained().geometries;
   if (plan.geometries == std::vector<std::string>{"unknown"} && trained.size() == 1 &&
@@ -59,6 +82,23 @@ Plan plan_like(ShowerSource& model, const GenerateOptions& options, core::Thread
     plan.geometries = trained;
     spdlog::info("{} does not name its geometry: assuming the model's, {}", options.like.string(),
                  trained.front());
+  }
+  keep_used_geometries(plan);
+  for (std::size_t i = 0; i < plan.geometries.size(); ++i) {
+    // Only a file with one geometry is renamed above.
+    const std::string& geometry = plan.geometries[i];
+    const bool is_renamed = std::find(in_file.begin(), in_file.end(), geometry) == in_file.end();
+    const VoxelMesh &like = is_renamed ? info.mesh : info.mesh_of(geometry), &own = model.mesh_of(geometry);
+    if (like.is_alike(own)) continue;
+    throw core::InputError(
+        {.message = fmt::format("has for {} the mesh {}, but the model has {}", geometry, like.to_string(),
+                                own.to_string()),
+         .file = options.like,
+         .field = "like",
+         .hint =
+             model.knows_mesh_of(geometry)
+                 ? "use data with the model's mesh"
+                 : "the model does not record the mesh of this geometry: train it again with such showers"});
   }
   for (Conditions& condition : plan.conditions) condition.sim_time_s = Conditions{}.sim_time_s;  // Geant4's
   return plan;
@@ -117,24 +157,57 @@ void check_conditions(const Plan& plan, const std::filesystem::path& like) {
   }
 }
 
-void warn_outside(const TrainedRange& trained, const Plan& plan) {
-  std::int64_t energies = 0, angles = 0;
-  for (const Conditions& condition : plan.conditions) {
-    const double theta_deg = condition.theta_rad * 180 / std::numbers::pi;
-    constexpr double kSlack = 1e-3;
-    if (condition.incident_energy_mev < trained.min_energy_mev * (1 - kSlack) ||
-        (trained.max_energy_mev > 0 && condition.incident_energy_mev > trained.max_energy_mev * (1 + kSlack)))
-      ++energies;
-    if (theta_deg < trained.min_theta_deg - 0.1 ||
-        (trained.max_theta_deg > 0 && theta_deg > trained.max_theta_deg + 0.1))
-      ++angles;
+std::vector<OutsideTraining> find_outside(const TrainedRange& trained, const Plan& plan) {
+  using What = OutsideTraining::What;
+  std::vector<OutsideTraining> found;
+  for (std::size_t i = 0; i < plan.geometries.size(); ++i) {
+    const std::string& geometry = plan.geometries[i];
+    const infer::ConditionRange range = trained.range_of(geometry);
+    std::int64_t all = 0, energies = 0, angles = 0;
+    for (const Conditions& condition : plan.conditions) {
+      if (condition.geometry != i) continue;
+      ++all;
+      const double theta_deg = condition.theta_rad * 180 / std::numbers::pi;
+      constexpr double kSlack = 1e-3, kSlackDeg = 0.1;
+      if (condition.incident_energy_mev < range.min_energy_mev * (1 - kSlack) ||
+          (range.max_energy_mev > 0 && condition.incident_energy_mev > range.max_energy_mev * (1 + kSlack)))
+        ++energies;
+      if (theta_deg < range.min_theta_deg - kSlackDeg ||
+          (range.max_theta_deg > 0 && theta_deg > range.max_theta_deg + kSlackDeg))
+        ++angles;
+    }
+    if (!trained.has(geometry))
+      found.push_back({.what = What::kGeometry,
+                       .geometry = geometry,
+                       .showers = all,
+                       .of = all,
+                       .trained_geometries = trained.geometries});
+    if (energies > 0)
+      found.push_back({.what = What::kEnergy,
+                       .geometry = geometry,
+                       .showers = energies,
+                       .of = all,
+                       .trained_min = range.min_energy_mev / 1000,
+                       .trained_max = range.max_energy_mev / 1000});
+    if (angles > 0)
+      found.push_back({.what = What::kAngle,
+                       .geometry = geometry,
+                       .showers = angles,
+                       .of = all,
+                       .trained_min = range.min_theta_deg,
+                       .trained_max = range.max_theta_deg});
   }
-  if (energies > 0)
-    spdlog::warn("{} of {} showers have energies outside the training's range of {:g} to {:g} GeV", energies,
-                 plan.conditions.size(), trained.min_energy_mev / 1000, trained.max_energy_mev / 1000);
-  if (angles > 0)
-    spdlog::warn("{} of {} showers have angles outside the training's range of {:g} to {:g} degrees", angles,
-                 plan.conditions.size(), trained.min_theta_deg, trained.max_theta_deg);
+  return found;
+}
+
+// Records in the provenance of the files what lies outside of the training, and meshes that are not sure.
+nlohmann::json with_warnings(nlohmann::json provenance, const std::vector<OutsideTraining>& outside,
+                             const ShowerSource& model, const Plan& plan) {
+  if (!provenance.is_object()) return provenance;
+  for (const OutsideTraining& entry : outside) provenance["outside_training"].push_back(entry.to_json());
+  for (const std::string& geometry : plan.geometries)
+    if (!model.knows_mesh_of(geometry)) provenance["mesh_not_recorded"].push_back(geometry);
+  return provenance;
 }
 
 }  // namespace
@@ -144,17 +217,23 @@ GenerateReport generate(ShowerSource& model, const GenerateOptions& options, con
   const Plan plan = options.like.empty() ? plan_grid(model, options) : plan_like(model, options, pool);
   for (const std::string& geometry : plan.geometries) check_geometry(model, geometry);
   check_conditions(plan, options.like);
-  warn_outside(model.trained(), plan);
-  const auto writer = ShowerWriter::create(out,
-                                           {.layout = options.layout,
-                                            .mesh = model.mesh(),
-                                            .geometries = plan.geometries,
-                                            .provenance = options.provenance},
-                                           pool);
+  check_layout(plan, options, out);
+  const std::vector<OutsideTraining> outside = find_outside(model.trained(), plan);
+  for (const OutsideTraining& entry : outside) spdlog::warn("{}", entry.to_string());
+  const GeometryMeshes meshes = plan.geometries.size() > 1 ? model.geometry_meshes() : GeometryMeshes();
+  const auto writer =
+      ShowerWriter::create(out,
+                           {.layout = options.layout,
+                            .mesh = meshes.empty() ? model.mesh_of(plan.geometries.front()) : model.mesh(),
+                            .geometries = plan.geometries,
+                            .provenance = with_warnings(options.provenance, outside, model, plan),
+                            .geometry_meshes = meshes},
+                           pool);
   const auto batch = static_cast<std::size_t>(std::max<std::int64_t>(1, options.batch_size));
   GenerateReport report{.batch_size = static_cast<std::int64_t>(std::min(batch, plan.conditions.size())),
                         .threads = pool.size(),
-                        .precision = to_string(model.precision())};
+                        .precision = to_string(model.precision()),
+                        .outside_training = outside};
   Showers showers;
   const std::int64_t resident_bytes = core::resident_memory_bytes();
   core::Progress progress("generate", static_cast<std::int64_t>(plan.conditions.size()), "showers");
@@ -184,8 +263,40 @@ double GenerateReport::memory_per_shower_bytes() const {
   return batch_size > 0 ? static_cast<double>(working_memory_bytes) / static_cast<double>(batch_size) : 0;
 }
 
+std::string OutsideTraining::to_string() const {
+  switch (what) {
+    case What::kGeometry:
+      return fmt::format("the model was not trained on {} (but on {}): its showers there are meaningless",
+                         geometry, fmt::join(trained_geometries, ", "));
+    case What::kEnergy:
+      return fmt::format(
+          "{} of {} showers of {} have energies outside the training's range of {:g} to {:g} GeV", showers,
+          of, geometry, trained_min, trained_max);
+    case What::kAngle:
+      break;
+  }
+  return fmt::format(
+      "{} of {} showers of {} have angles outside the training's range of {:g} to {:g} degrees", showers, of,
+      geometry, trained_min, trained_max);
+}
+
+nlohmann::json OutsideTraining::to_json() const {
+  nlohmann::json object = {{"geometry", geometry}, {"showers", showers}, {"of", of}};
+  if (what == What::kGeometry) {
+    object["outside"] = "geometry";
+    object["trained"] = trained_geometries;
+    return object;
+  }
+  object["outside"] = what == What::kEnergy ? "energy_gev" : "angle_deg";
+  object["trained"] = {trained_min, trained_max};
+  return object;
+}
+
 nlohmann::json GenerateReport::to_json() const {
+  nlohmann::json outside = nlohmann::json::array();
+  for (const OutsideTraining& entry : outside_training) outside.push_back(entry.to_json());
   return {{"showers", showers},
+          {"outside_training", outside},
           {"batch_size", batch_size},
           {"threads", threads},
           {"precision", precision},

@@ -31,6 +31,21 @@ struct GenerateOptions {
   nlohmann::json provenance;
 };
 
+/// Showers of one geometry for which the model was not trained: they may be meaningless.
+struct OutsideTraining {
+  enum class What { kGeometry, kEnergy, kAngle };
+
+  What what = What::kGeometry;
+  std::string geometry;
+  std::int64_t showers = 0;                     ///< outside
+  std::int64_t of = 0;                          ///< all showers of the geometry
+  double trained_min = 0, trained_max = 0;      ///< GeV or degrees; unused for kGeometry
+  std::vector<std::string> trained_geometries;  ///< for kGeometry
+
+  std::string to_string() const;
+  nlohmann::json to_json() const;
+};
+
 /// What generate() made, and its cost: only making showers, without reading the model and writing.
 struct GenerateReport {
   std::int64_t showers = 0;
@@ -40,6 +55,7 @@ struct GenerateReport {
   double seconds = 0;                     ///< wall time with `threads` threads
   std::int64_t working_memory_bytes = 0;  ///< memory for one batch, without the model
   std::int64_t peak_memory_bytes = 0;     ///< peak memory of the whole process
+  std::vector<OutsideTraining> outside_training = {};
 
   /// Time on one thread, comparable with Geant4's.
   double seconds_per_shower() const;
@@ -50,10 +66,16 @@ struct GenerateReport {
   static GenerateReport read(const std::filesystem::path& file);
 };
 
+/// Each shower has the mesh of its geometry, which every file states. What was asked outside of the training
+/// is logged as a warning, and is in the files' provenance as `outside_training`; so are geometries whose
+/// mesh the model does not record (ShowerSource::knows_mesh_of), as `mesh_not_recorded`.
+///
 /// Writes showers to `out` block by block, in bounded memory. The latent noise of shower i depends only on
 /// (seed, i): showers are the same for any batch size and number of threads.
-/// @throws core::UsageError (nothing to generate, unknown geometry), core::InputError (`like` has another
-///         mesh or invalid energies; infer::NotFiniteError: the model makes cells that are NaN or infinite),
+/// @throws core::UsageError (nothing to generate, unknown geometry, several geometries in a layout that
+/// stores
+///         one), core::InputError (`like` has another mesh than the model for a geometry, or invalid
+///         energies; infer::NotFiniteError: the model makes cells that are NaN or infinite),
 ///         core::Interrupted (nothing is written)
 GenerateReport generate(ShowerSource& model, const GenerateOptions& options, const std::filesystem::path& out,
                         core::ThreadPool& pool);

@@ -52,13 +52,27 @@ ShowerSource::ShowerSource(infer::Generator generator) : generator_(std::move(ge
     throw core::InputError({.message = message, .file = file, .field = field});
   };
   if (!generator_.said().trained) refuse("calopipe.trained", "is missing from the properties");
-  try {
-    mesh_ = VoxelMesh::from_json(nlohmann::json::parse(generator_.mesh().json));
-  } catch (const core::InputError& error) {
-    refuse("calopipe.mesh", error.details().message);
-  }
+  const auto read_mesh = [&](const char* field, const infer::MeshInfo& mesh) {
+    try {
+      return VoxelMesh::from_json(nlohmann::json::parse(mesh.json));
+    } catch (const core::InputError& error) {
+      refuse(field, error.details().message);
+    }
+    return VoxelMesh();
+  };
+  mesh_ = read_mesh("calopipe.mesh", generator_.mesh());
+  for (const auto& [name, mesh] : generator_.said().geometry_meshes)
+    geometry_meshes_.emplace(name, read_mesh("calopipe.geometry_meshes", mesh));
   if (mesh_.num_cells() != generator_.num_cells())
     refuse("calopipe.mesh", "does not have the generator's number of cells");
+}
+
+bool ShowerSource::knows_mesh_of(const std::string& geometry) const {
+  const infer::GeneratorProperties& said = generator_.said();
+  // The user of a model of other authors gives its mesh.
+  const bool is_of_others = said.version.empty();
+  const bool is_only_one = trained().geometries == std::vector<std::string>{geometry};
+  return is_of_others || is_only_one || trained().by_geometry.contains(geometry);
 }
 
 std::uint32_t ShowerSource::index_of(const std::string& geometry) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "calo/geometry/geometry_meshes.h"
 #include "calo/infer/generator.h"
 #include "calo/infer/precision.h"
 #include "calo/model/model_folder.h"
@@ -37,7 +38,16 @@ class ShowerSource {
   static ShowerSource of_folder(const ModelFolder& model, std::optional<infer::Precision> precision = {});
 
   const infer::Generator& generator() const { return generator_; }
+  /// The only mesh, or the reference if meshes of geometries differ in size (GeneratorProperties::mesh).
   const VoxelMesh& mesh() const { return mesh_; }
+  /// Meshes of geometries, if their cells differ in size; else empty.
+  const GeometryMeshes& geometry_meshes() const { return geometry_meshes_; }
+  const VoxelMesh& mesh_of(const std::string& geometry) const {
+    return calo::mesh_of(geometry_meshes_, geometry, mesh_);
+  }
+  /// False if the sizes in mesh_of() may be those of another geometry: the model was not trained on this one,
+  /// or it was trained on several and is older than the record of their meshes.
+  bool knows_mesh_of(const std::string& geometry) const;
   /// Geometries that the model can generate.
   const std::vector<std::string>& geometries() const { return generator_.geometries(); }
   const TrainedRange& trained() const { return *generator_.said().trained; }
@@ -58,6 +68,7 @@ class ShowerSource {
 
   infer::Generator generator_;
   VoxelMesh mesh_;
+  GeometryMeshes geometry_meshes_;
   core::ThreadPool* workspace_pool_ = nullptr;
   infer::Workspace workspace_;
   infer::SparseShowers found_;

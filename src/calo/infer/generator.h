@@ -47,7 +47,12 @@ class Generator {
   /// The same, read.
   const GeneratorProperties& said() const { return said_; }
   const std::vector<std::string>& geometries() const { return said_.geometries; }
+  /// See GeneratorProperties::mesh.
   const MeshInfo& mesh() const { return said_.mesh; }
+  /// Mesh of a geometry, by its index in geometries().
+  const MeshInfo& mesh_of(std::uint32_t geometry) const {
+    return said_.mesh_of(said_.geometries.at(geometry));
+  }
   std::int64_t num_cells() const { return cells_; }
   /// 0 if somebody else's graph draws its noise itself.
   std::int64_t latent_dim() const { return said_.latent_dim; }

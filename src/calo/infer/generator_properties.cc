@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -61,6 +62,11 @@ json to_json(const TrainedRange& trained) {
                  {"max_energy_mev", trained.max_energy_mev},
                  {"min_theta_deg", trained.min_theta_deg},
                  {"max_theta_deg", trained.max_theta_deg}};
+  for (const auto& [name, range] : trained.by_geometry)
+    object["by_geometry"][name] = {{"min_energy_mev", range.min_energy_mev},
+                                   {"max_energy_mev", range.max_energy_mev},
+                                   {"min_theta_deg", range.min_theta_deg},
+                                   {"max_theta_deg", range.max_theta_deg}};
   if (trained.readout_threshold_mev) object["readout_threshold_mev"] = *trained.readout_threshold_mev;
   return object;
 }
@@ -73,6 +79,12 @@ TrainedRange trained_of(const json& object) {
                        .max_theta_deg = object.at("max_theta_deg")};
   if (object.contains("readout_threshold_mev"))
     trained.readout_threshold_mev = object.at("readout_threshold_mev").get<double>();
+  if (object.contains("by_geometry"))
+    for (const auto& [name, range] : object.at("by_geometry").items())
+      trained.by_geometry[name] = {.min_energy_mev = range.at("min_energy_mev"),
+                                   .max_energy_mev = range.at("max_energy_mev"),
+                                   .min_theta_deg = range.at("min_theta_deg"),
+                                   .max_theta_deg = range.at("max_theta_deg")};
   return trained;
 }
 
@@ -128,6 +140,24 @@ MeshInfo MeshInfo::parse(const std::string& text) {
   return mesh;
 }
 
+ConditionRange TrainedRange::range_of(const std::string& geometry) const {
+  const auto found = by_geometry.find(geometry);
+  if (found != by_geometry.end()) return found->second;
+  return {.min_energy_mev = min_energy_mev,
+          .max_energy_mev = max_energy_mev,
+          .min_theta_deg = min_theta_deg,
+          .max_theta_deg = max_theta_deg};
+}
+
+bool TrainedRange::has(const std::string& geometry) const {
+  return std::find(geometries.begin(), geometries.end(), geometry) != geometries.end();
+}
+
+const MeshInfo& GeneratorProperties::mesh_of(const std::string& geometry) const {
+  const auto found = geometry_meshes.find(geometry);
+  return found == geometry_meshes.end() ? mesh : found->second;
+}
+
 std::map<std::string, std::string> GeneratorProperties::write() const {
   std::map<std::string, std::string> properties;
   const auto add = [&](const char* name, const std::string& value) {
@@ -138,6 +168,11 @@ std::map<std::string, std::string> GeneratorProperties::write() const {
   add("version", version);
   add("contract", to_string(contract));
   add("mesh", mesh.json);
+  if (!geometry_meshes.empty()) {
+    json meshes;
+    for (const auto& [name, own] : geometry_meshes) meshes[name] = json::parse(own.json);
+    add("geometry_meshes", meshes.dump());
+  }
   add("cell_order", mesh.n_r > 0 ? "r, phi, z (z fastest)" : "layer, phi, r (r fastest)");
   add("latent_dim", std::to_string(latent_dim));
   if (!architecture.empty())
@@ -184,6 +219,16 @@ GeneratorProperties GeneratorProperties::read(const std::map<std::string, std::s
     for (const json& entry : list) result.conditions.push_back(number_of(entry));
   });
   result.mesh = MeshInfo::parse(property("mesh"));
+  if (properties.contains(std::string(kPrefix) + "geometry_meshes"))
+    parse("geometry_meshes", [&](const json& meshes) {
+      if (!meshes.is_object()) refuse("geometry_meshes", "is no JSON object");
+      for (const auto& [name, own] : meshes.items()) {
+        const MeshInfo mesh = MeshInfo::parse(own.dump());
+        if (!mesh.has_cells_of(result.mesh))
+          refuse("geometry_meshes", fmt::format("has other cells for {} than calopipe.mesh", name));
+        result.geometry_meshes[name] = mesh;
+      }
+    });
   if (properties.contains(std::string(kPrefix) + "trained"))
     parse("trained", [&](const json& object) { result.trained = trained_of(object); });
   for (const auto& [name, value] : {std::pair{"max_energy_mev", &result.max_energy_mev},

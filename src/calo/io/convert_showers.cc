@@ -96,6 +96,13 @@ std::int64_t convert_showers(ShowerReader& reader, const ConvertShowersOptions& 
   check_place(info, out);
   layouts::row_of(options.layout)
       .check({.info = info, .conditions = reader.conditions(), .options = options, .out = out});
+  if (options.drop.contains(Droppable::kGeometry) && !info.geometry_meshes.empty())
+    throw core::UsageError(
+        {.message = fmt::format("cannot be geometry: the cells of the geometries differ in size ({})",
+                                to_string(info.geometry_meshes, info.mesh)),
+         .file = info.files.front(),
+         .field = "drop",
+         .hint = "convert one geometry at a time, with --geometries"});
   const bool no_geometry = options.drop.contains(Droppable::kGeometry);
   const std::vector<std::string> unknown = {"unknown"};
   const bool no_angle = options.drop.contains(Droppable::kAngle),
@@ -106,7 +113,8 @@ std::int64_t convert_showers(ShowerReader& reader, const ConvertShowersOptions& 
                                             .mesh = info.mesh,
                                             .geometries = no_geometry ? unknown : info.geometries,
                                             .provenance = options.provenance,
-                                            .attributes = attributes_of(info)},
+                                            .attributes = attributes_of(info),
+                                            .geometry_meshes = info.geometry_meshes},
                                            pool);
   const std::int64_t step = reader.batch_within(kBatchBytes);
   core::Progress progress("convert", info.num_showers, "showers");

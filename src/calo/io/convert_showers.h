@@ -35,8 +35,9 @@ struct ConvertShowersOptions {
 /// peak memory) are kept if they are the same in all files.
 /// @return number of showers
 /// @throws core::UsageError, before anything is written, if the layout lacks a property of the showers that
-///         is not in `drop`, or if `out` is one of the input files or in the input folder;
-///         core::UnavailableError; core::Interrupted
+///         is not in `drop`, if the geometry is in `drop` and the cells of the geometries differ in size, or
+///         if `out` is one of the input files or in the input folder; core::UnavailableError;
+///         core::Interrupted
 std::int64_t convert_showers(ShowerReader& reader, const ConvertShowersOptions& options,
                              const std::filesystem::path& out, core::ThreadPool& pool);
 

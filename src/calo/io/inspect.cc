@@ -160,6 +160,7 @@ json DatasetReport::to_json() const {
   return {{"layout", to_string(info.layout)},
           {"files", info.files.size()},
           {"mesh", info.mesh.to_json()},
+          {"geometry_meshes", meshes_to_json(info.geometry_meshes)},
           {"showers", info.num_showers},
           {"geometries", info.geometries},
           {"groups", list},
@@ -184,8 +185,9 @@ std::string DatasetReport::to_text() const {
   std::string text = fmt::format(
       "layout      {} ({} file{})\nmesh        {}\nshowers     {}\nfilled      {:.2f} % of the cells\ncells  "
       "     {:.4g} to {:.4g} MeV\n\n",
-      to_string(info.layout), info.files.size(), info.files.size() == 1 ? "" : "s", info.mesh.to_string(),
-      info.num_showers, 100 * filled_fraction, smallest_cell_mev, largest_cell_mev);
+      to_string(info.layout), info.files.size(), info.files.size() == 1 ? "" : "s",
+      to_string(info.geometry_meshes, info.mesh), info.num_showers, 100 * filled_fraction, smallest_cell_mev,
+      largest_cell_mev);
   text += fmt::format("{:<12} {:>16} {:>8} {:>9} {:>10} {:>8}\n", "geometry", "energy [GeV]", "angle",
                       "showers", "response", "spread");
   for (const Group& group : groups) {

@@ -1,12 +1,14 @@
 #include "calo/io/shower_reader.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
 #include <deque>
 #include <numbers>
+#include <set>
 
 #include "calo/io/axes.h"
 #include "calo/io/dense_dataset.h"
@@ -60,6 +62,7 @@ class Hdf5Reader final : public ShowerReader {
            .hint = "see calopipe inspect"});
     }
     info_.num_showers = static_cast<std::int64_t>(conditions_.size());
+    settle_meshes();
   }
 
   const DatasetInfo& info() const override { return info_; }
@@ -166,28 +169,52 @@ class Hdf5Reader final : public ShowerReader {
     for (const std::string& name : opened.content.geometries) geometries.push_back(geometry_index(name));
     for (layouts::Rows& rows : opened.content.rows) {
       for (Conditions& condition : rows.conditions) condition.geometry = geometries.at(condition.geometry);
-      check_mesh(file, rows);
-      add_rows(file, std::move(rows));
+      const bool is_first = conditions_.empty();
+      check_cells(file, rows);
+      const VoxelMesh mesh = rows.mesh;
+      const std::string dataset = rows.dataset;
+      for (const std::uint16_t geometry : add_rows(file, std::move(rows)))
+        take_mesh(file, dataset, info_.geometries[geometry],
+                  mesh_of(opened.content.geometry_meshes, info_.geometries[geometry], mesh));
+      if (is_first && !conditions_.empty()) info_.mesh = mesh;
     }
   }
 
-  // All showers must have one mesh. If only the sizes of the cells differ (by geometry), the first file's
-  // sizes are used.
-  void check_mesh(const File& file, const layouts::Rows& rows) {
-    if (meshes_.empty()) info_.mesh = rows.mesh;
-    if (std::find(meshes_.begin(), meshes_.end(), rows.mesh) != meshes_.end()) return;
-    meshes_.push_back(rows.mesh);
-    if (meshes_.size() == 1) return;
-    if (!rows.mesh.is_cylinder() || !rows.mesh.has_cells_of(info_.mesh))
-      throw core::InputError({.message = fmt::format("has the mesh {}, but {} has {}", rows.mesh.to_string(),
-                                                     info_.files.front().string(), info_.mesh.to_string()),
-                              .file = file.path(),
-                              .field = rows.dataset,
-                              .hint = "give showers of one mesh only"});
-    info_.notes.push_back({.file = file.path(),
-                           .object = rows.dataset,
-                           .text = fmt::format("has {}; the cell sizes of the first file are used, {}",
-                                               rows.mesh.to_string(), info_.mesh.to_string())});
+  // All showers must have the same cells; their sizes may differ by geometry.
+  void check_cells(const File& file, const layouts::Rows& rows) {
+    if (!first_mesh_) first_mesh_ = info_.mesh = rows.mesh;
+    if (rows.mesh == *first_mesh_ || (rows.mesh.is_cylinder() && rows.mesh.has_cells_of(*first_mesh_)))
+      return;
+    throw core::InputError({.message = fmt::format("has the mesh {}, but {} has {}", rows.mesh.to_string(),
+                                                   info_.files.front().string(), first_mesh_->to_string()),
+                            .file = file.path(),
+                            .field = rows.dataset,
+                            .hint = "give showers of one mesh only"});
+  }
+
+  void take_mesh(const File& file, const std::string& dataset, const std::string& geometry,
+                 const VoxelMesh& mesh) {
+    const auto [found, is_new] = meshes_.try_emplace(geometry, mesh);
+    if (is_new || found->second.is_alike(mesh)) return;
+    layouts::refuse(
+        {.message = fmt::format("has {}, but earlier showers of the geometry {} have {}", mesh.to_string(),
+                                geometry, found->second.to_string()),
+         .file = file.path(),
+         .field = dataset,
+         .hint = "read them separately, or give files of different detectors the attribute geometry"},
+        options_, info_.notes);
+  }
+
+  void settle_meshes() {
+    if (meshes_.size() == 1) info_.mesh = meshes_.begin()->second;
+    const auto is_common = [&](const auto& entry) { return entry.second.is_alike(info_.mesh); };
+    if (!std::all_of(meshes_.begin(), meshes_.end(), is_common)) info_.geometry_meshes = meshes_;
+    if (meshes_.size() < 2 || !info_.mesh.is_cylinder() || !(options_.mesh || options_.binning)) return;
+    std::vector<std::string> names;
+    for (const auto& [name, mesh] : meshes_) names.push_back(name);
+    info_.notes.push_back({.file = info_.path,
+                           .text = fmt::format("the given mesh, {}, is used for all geometries: {}",
+                                               info_.mesh.to_string(), fmt::join(names, ", "))});
   }
 
   std::uint16_t geometry_index(const std::string& name) {
@@ -197,8 +224,9 @@ class Hdf5Reader final : public ShowerReader {
     return static_cast<std::uint16_t>(found - names.begin());
   }
 
-  // Adds the rows that pass the filters.
-  void add_rows(const File& file, layouts::Rows rows) {
+  // Adds the rows that pass the filters, and returns their geometries.
+  std::set<std::uint16_t> add_rows(const File& file, layouts::Rows rows) {
+    std::set<std::uint16_t> geometries;
     rows_seen_ += static_cast<std::int64_t>(rows.conditions.size());
     Segment segment{.file = &file,
                     .dataset = rows.dataset,
@@ -216,17 +244,20 @@ class Hdf5Reader final : public ShowerReader {
       if (!matches(options_.angles_deg, condition.theta_rad * 180 / std::numbers::pi)) continue;
       kept.push_back(static_cast<std::int64_t>(i));
       conditions_.push_back(condition);
+      geometries.insert(condition.geometry);
     }
     segment.count = static_cast<std::int64_t>(kept.size());
     if (kept.size() != rows.conditions.size()) segment.rows = std::move(kept);
     if (segment.count > 0 || segments_.empty()) segments_.push_back(std::move(segment));
+    return geometries;
   }
 
   ReadOptions options_;
   core::ThreadPool& pool_;
   DatasetInfo info_;
   std::vector<std::unique_ptr<layouts::OpenedFile>> files_;  // segments point to them
-  std::vector<VoxelMesh> meshes_;                            // different meshes, in the order of the files
+  std::optional<VoxelMesh> first_mesh_;                      // of the first file
+  GeometryMeshes meshes_;                                    // of all geometries with showers
   std::deque<Segment> segments_;
   std::vector<Conditions> conditions_;
   std::int64_t rows_seen_ = 0;

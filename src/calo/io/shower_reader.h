@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "calo/geometry/binning_file.h"
+#include "calo/geometry/geometry_meshes.h"
 #include "calo/geometry/voxel_mesh.h"
 #include "calo/io/layout.h"
 #include "calo/io/remark.h"
@@ -48,7 +49,10 @@ struct ReadOptions {
 struct DatasetInfo {
   std::filesystem::path path;  ///< path as given
   Layout layout = Layout::kCalopipe;
-  VoxelMesh mesh;
+  VoxelMesh
+      mesh;  ///< the only mesh, or that of the first showers if geometries have cells of different sizes
+  /// Mesh of each geometry with showers, if the sizes of their cells differ; else empty.
+  GeometryMeshes geometry_meshes;
   std::vector<std::string> geometries;
   std::int64_t num_showers = 0;
   std::vector<std::filesystem::path> files;
@@ -62,6 +66,11 @@ struct DatasetInfo {
   std::vector<std::filesystem::path> other_files;
   /// Largest memory of a program that made one of the files (attribute `peak_memory_bytes`); 0 if unknown.
   double peak_memory_bytes = 0;
+
+  /// Mesh of a geometry's showers.
+  const VoxelMesh& mesh_of(const std::string& geometry) const {
+    return calo::mesh_of(geometry_meshes, geometry, mesh);
+  }
 };
 
 /// Lines for notes and for what was not read: the first `most` of each kind, and the number of further ones.
@@ -79,8 +88,8 @@ std::optional<double> mean_sim_time_s(const std::vector<Conditions>& conditions)
 class ShowerReader {
  public:
   /// @throws core::InputError with file, dataset and fault (missing, not HDF5, truncated, unknown layout,
-  ///         wrong shape, empty, invalid angles, the same showers twice); core::UsageError if a filter
-  ///         matches nothing
+  ///         wrong shape, empty, invalid angles, the same showers twice, other numbers of cells than in
+  ///         another file, cells of two sizes in one geometry); core::UsageError if a filter matches nothing
   static std::unique_ptr<ShowerReader> open(const std::filesystem::path& path, const ReadOptions& options,
                                             core::ThreadPool& pool);
   virtual ~ShowerReader() = default;

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "calo/geometry/geometry_meshes.h"
 #include "calo/geometry/voxel_mesh.h"
 #include "calo/io/layout.h"
 #include "calo/shower/showers.h"
@@ -25,7 +26,17 @@ struct WriteOptions {
   nlohmann::json provenance;  ///< stored as the attribute `calopipe` of each file, unless null
   /// Further attributes of each file ("particle", "sampling_fraction" …).
   std::map<std::string, std::variant<std::string, double>> attributes = {};
+  /// Meshes of geometries that differ from `mesh` in the sizes of their cells: each file says the mesh of its
+  /// geometry, a file with several geometries (layout calopipe) all of them.
+  GeometryMeshes geometry_meshes = {};
+
+  const VoxelMesh& mesh_of(const std::string& geometry) const {
+    return calo::mesh_of(geometry_meshes, geometry, mesh);
+  }
 };
+
+/// True if files of a layout at this path can have showers of several geometries.
+bool holds_several_geometries(Layout layout, const std::filesystem::path& path);
 
 /// Writes any number of showers in pieces to plain gzip HDF5, compressing chunks in parallel. Nothing appears
 /// at the final path before commit().

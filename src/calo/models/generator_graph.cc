@@ -8,6 +8,10 @@
 namespace calo {
 namespace {
 
+infer::MeshInfo mesh_info(const VoxelMesh& mesh) {
+  return infer::MeshInfo::parse(mesh.to_json().dump());
+}
+
 infer::GeneratorProperties properties_of(const ModelFolder& model, const ContractMapping& mapping,
                                          const nlohmann::json& provenance) {
   const Transform& transform = model.transform;
@@ -18,7 +22,7 @@ infer::GeneratorProperties properties_of(const ModelFolder& model, const Contrac
       .latent_dim = architecture_of(model).latent_dim(model),
       .geometries = mapping.reachable_geometries(),
       .par04_geometry = mapping.geometry,
-      .mesh = infer::MeshInfo::parse(transform.mesh.to_json().dump()),
+      .mesh = mesh_info(mapping.geometry.empty() ? transform.mesh : transform.mesh_of(mapping.geometry)),
       .trained = infer::TrainedRange{.geometries = transform.trained_geometries,
                                      .min_energy_mev = transform.min_trained_energy_mev,
                                      .max_energy_mev = transform.max_trained_energy_mev,
@@ -30,6 +34,12 @@ infer::GeneratorProperties properties_of(const ModelFolder& model, const Contrac
       .provenance = provenance.dump(),
       .model_provenance = model.provenance.dump()};
   for (const ConditionColumn& column : mapping.columns) said.conditions.push_back(column.number);
+  for (const auto& [name, mesh] : transform.geometry_meshes()) said.geometry_meshes[name] = mesh_info(mesh);
+  for (const TrainedGeometry& own : transform.trained_by_geometry)
+    said.trained->by_geometry[own.geometry] = {.min_energy_mev = own.min_energy_mev,
+                                               .max_energy_mev = own.max_energy_mev,
+                                               .min_theta_deg = own.min_theta_deg,
+                                               .max_theta_deg = own.max_theta_deg};
   return said;
 }
 

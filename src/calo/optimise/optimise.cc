@@ -195,7 +195,7 @@ OptimiseReport optimise(const std::filesystem::path& onnx, const std::filesystem
                                .layout = Layout::kCalopipe},
                               file, pool)
                          .showers;
-    report.mesh = source.mesh().to_string();
+    report.mesh = to_string(source.geometry_meshes(), source.mesh());
     Validation validation = compare(full, options.reading, file, options.threshold_mev, pool);
     if (precision == Precision::kFp32) {
       fp32 = std::move(validation);

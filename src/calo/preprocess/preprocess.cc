@@ -75,6 +75,22 @@ json to_list(const std::vector<Remark>& remarks) {
   return list;
 }
 
+// @param trained geometries of the training showers; one or more
+void set_trained(Transform& transform, const std::map<std::string, TrainedGeometry>& trained) {
+  const TrainedGeometry& first = trained.begin()->second;
+  transform.min_trained_energy_mev = first.min_energy_mev;
+  transform.min_trained_theta_deg = first.min_theta_deg;
+  for (const auto& [name, range] : trained) {
+    transform.trained_geometries.push_back(name);
+    transform.min_trained_energy_mev = std::min(transform.min_trained_energy_mev, range.min_energy_mev);
+    transform.max_trained_energy_mev = std::max(transform.max_trained_energy_mev, range.max_energy_mev);
+    transform.min_trained_theta_deg = std::min(transform.min_trained_theta_deg, range.min_theta_deg);
+    transform.max_trained_theta_deg = std::max(transform.max_trained_theta_deg, range.max_theta_deg);
+    if (trained.size() > 1) transform.trained_by_geometry.push_back(range);
+  }
+  if (trained.size() == 1) transform.mesh = first.mesh;
+}
+
 // Remarks with file names relative to the data, so that the report does not depend on their location.
 std::vector<Remark> relative_to(const std::filesystem::path& data, std::vector<Remark> remarks) {
   for (Remark& remark : remarks) {
@@ -173,7 +189,8 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
   WriteOptions write{.layout = Layout::kCalopipe,
                      .mesh = info.mesh,
                      .geometries = info.geometries,
-                     .provenance = options.provenance};
+                     .provenance = options.provenance,
+                     .geometry_meshes = info.geometry_meshes};
   if (info.peak_memory_bytes > 0) write.attributes["peak_memory_bytes"] = info.peak_memory_bytes;
   const auto training = ShowerWriter::create(folder / "train.h5", write, pool);
   std::unique_ptr<ShowerWriter> holdout;
@@ -187,9 +204,8 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
     auto operator<=>(const GroupKey&) const = default;  // NOLINT(modernize-use-nullptr): as in inspect
   };
   std::map<GroupKey, PreprocessReport::Group> groups;
-  bool first = true;
   double largest_mev = 0;
-  std::set<std::string> trained;
+  std::map<std::string, TrainedGeometry> trained;
   RepeatedShowers repeated;
   ResponseCheck response_check(info);
   const std::int64_t step = reader.batch_within(kBatchBytes);
@@ -224,15 +240,20 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
         continue;
       }
       to_train.append(condition, kept.cells_of(i), kept.energies_of(i));
-      trained.insert(geometry);
       const double theta_deg = degrees(condition.theta_rad);
-      transform.min_trained_energy_mev =
-          first ? energy_mev : std::min(transform.min_trained_energy_mev, energy_mev);
-      transform.max_trained_energy_mev = std::max(transform.max_trained_energy_mev, energy_mev);
-      transform.min_trained_theta_deg =
-          first ? theta_deg : std::min(transform.min_trained_theta_deg, theta_deg);
-      transform.max_trained_theta_deg = std::max(transform.max_trained_theta_deg, theta_deg);
-      first = false;
+      auto [place, is_new] = trained.try_emplace(geometry);
+      TrainedGeometry& range = place->second;
+      if (is_new)
+        range = {.geometry = geometry,
+                 .mesh = info.mesh_of(geometry),
+                 .min_energy_mev = energy_mev,
+                 .max_energy_mev = energy_mev,
+                 .min_theta_deg = theta_deg,
+                 .max_theta_deg = theta_deg};
+      range.min_energy_mev = std::min(range.min_energy_mev, energy_mev);
+      range.max_energy_mev = std::max(range.max_energy_mev, energy_mev);
+      range.min_theta_deg = std::min(range.min_theta_deg, theta_deg);
+      range.max_theta_deg = std::max(range.max_theta_deg, theta_deg);
     }
     report.num_hits += static_cast<std::int64_t>(kept.num_hits());
     report.training_showers += static_cast<std::int64_t>(to_train.size());
@@ -268,7 +289,7 @@ PreprocessReport preprocess(ShowerReader& reader, const PreprocessOptions& optio
     report.groups.push_back(group);
   }
   if (transform.max_energy_mev <= 0) transform.max_energy_mev = largest_mev;
-  transform.trained_geometries.assign(trained.begin(), trained.end());
+  set_trained(transform, trained);
   training->commit();
   if (holdout) holdout->commit();
   core::write_file(folder / "transform.json", transform.to_json().dump(2) + "\n");

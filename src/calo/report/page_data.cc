@@ -497,6 +497,11 @@ json plot_data(const Validation& validation, const std::string& label) {
                {"classifiers", std::move(classifiers)},
                {"no_classifiers", validation.no_classifier_reason()},
                {"conditions", std::move(conditions)}};
+  // Sizes of cells by geometry, if they differ.
+  if (validation.mesh.is_cylinder())
+    for (const auto& [name, own] : validation.geometry_meshes)
+      page["cell_sizes"][name] = {{"size_r_mm", own.cylinder().size_r_mm},
+                                  {"size_z_mm", own.cylinder().size_z_mm}};
   // The page draws regular meshes; merge_plots() must know the others apart.
   if (!validation.mesh.is_cylinder()) page["layered_mesh"] = validation.mesh.to_json();
   return page;
@@ -513,6 +518,7 @@ json merge_plots(const std::vector<json>& plots, const std::vector<std::string>&
     const json& other = plots[i];
     const std::size_t others = other.at("models").size(), before = result.at("models").size();
     if (other.at("mesh") != result.at("mesh") ||
+        other.value("cell_sizes", json()) != result.value("cell_sizes", json()) ||
         other.value("layered_mesh", json()) != result.value("layered_mesh", json()))
       throw core::InputError(
           {.message = fmt::format("is of another mesh than {}", names.front()), .file = names[i]});

@@ -48,13 +48,10 @@ class SampleReader {
  public:
   SampleReader(ShowerReader& reader, const SampleOptions& options, const ShowerSample* like,
                core::ThreadPool& pool)
-      : reader_(reader),
-        mesh_(reader.info().mesh),
-        options_(options),
-        like_(like),
-        pool_(pool),
-        extractors_(static_cast<std::size_t>(pool.size()), FeatureExtractor(mesh_, options.threshold_mev)) {
-    for (std::size_t i = 0; i < extractors_.size(); ++i) free_.push_back(i);
+      : reader_(reader), mesh_(reader.info().mesh), options_(options), like_(like), pool_(pool) {
+    const std::vector<FeatureExtractor> of_mesh = extractors_of_geometries();
+    tools_.assign(static_cast<std::size_t>(pool.size()), of_mesh);
+    for (std::size_t i = 0; i < tools_.size(); ++i) free_.push_back(i);
     for (const auto& [name, count] : count_groups(reader, options.discrete))
       prepare(sample_.groups[name], count);
   }
@@ -72,8 +69,26 @@ class SampleReader {
   }
 
  private:
+  // One extractor for each mesh; fills mesh_of_geometry_.
+  std::vector<FeatureExtractor> extractors_of_geometries() {
+    const DatasetInfo& info = reader_.info();
+    std::vector<const VoxelMesh*> meshes;
+    std::vector<FeatureExtractor> extractors;
+    for (const std::string& geometry : info.geometries) {
+      const VoxelMesh& mesh = info.mesh_of(geometry);
+      const auto same =
+          std::find_if(meshes.begin(), meshes.end(), [&](const VoxelMesh* other) { return *other == mesh; });
+      mesh_of_geometry_.push_back(static_cast<std::size_t>(same - meshes.begin()));
+      if (same != meshes.end()) continue;
+      meshes.push_back(&mesh);
+      extractors.emplace_back(mesh, options_.threshold_mev);
+    }
+    return extractors;
+  }
+
+  // All meshes have the same numbers of layers, rings and sectors.
   void prepare(GroupSample& group, std::size_t count) {
-    const MeshAxes& axes = extractors_.front().axes();
+    const MeshAxes& axes = tools_.front().front().axes();
     group.incident_mev.resize(count);
     for (auto& values : group.observables) values.resize(count);
     for (auto& layers : group.layers)
@@ -119,8 +134,8 @@ class SampleReader {
     pool_.for_each(chunks, [&](std::size_t chunk) {
       const std::size_t tool = take();
       for (std::size_t i = chunk * kChunk; i < std::min(showers.size(), (chunk + 1) * kChunk); ++i)
-        fill(showers, i, first_place + static_cast<std::int64_t>(i), extractors_[tool], rows[i],
-             partials[chunk]);
+        fill(showers, i, first_place + static_cast<std::int64_t>(i),
+             tools_[tool][mesh_of_geometry_.at(showers.conditions[i].geometry)], rows[i], partials[chunk]);
       give(tool);
     });
     for (const Partial& partial : partials) {
@@ -133,7 +148,7 @@ class SampleReader {
       const auto cells = showers.cells_of(i);
       const auto energies = showers.energies_of(i);
       for (std::size_t hit = 0; hit < cells.size(); ++hit)
-        if (extractors_.front().counts(energies[hit])) group.mean_cell_mev[cells[hit]] += energies[hit];
+        if (tools_.front().front().counts(energies[hit])) group.mean_cell_mev[cells[hit]] += energies[hit];
       keep_examples(showers, i, group, group.fingerprints[rows[i].row], rows[i].name);
     }
   }
@@ -210,7 +225,7 @@ class SampleReader {
       group.examples.append(example.shower, 0, example.shower.size());
   }
 
-  // Extractors are lent to threads one at a time.
+  // Tools are lent to threads one at a time.
   std::size_t take() {
     const std::scoped_lock lock(mutex_);
     const std::size_t tool = free_.back();
@@ -227,7 +242,8 @@ class SampleReader {
   SampleOptions options_;
   const ShowerSample* like_;
   core::ThreadPool& pool_;
-  std::vector<FeatureExtractor> extractors_;
+  std::vector<std::vector<FeatureExtractor>> tools_;  // [tool][mesh]
+  std::vector<std::size_t> mesh_of_geometry_;         // index of the mesh, by geometry
   std::mutex mutex_;
   std::vector<std::size_t> free_;
   std::map<GroupSample*, std::vector<Example>> examples_;

@@ -12,7 +12,7 @@ namespace calo {
 struct ComparedSamples {
   const BalancedSample& sample;
   const std::vector<ConditionComparison>& conditions;
-  const MeshAxes& axes;
+  const MeshAxes& axes;  ///< sizes are those of one geometry; the numbers of cells are the same for all
   const ValidateOptions& options;
   core::ThreadPool& pool;
 };

@@ -43,7 +43,9 @@ Validation compare_sides(ShowerReader& full, ShowerReader& fast, const ValidateO
                          core::ThreadPool& pool) {
   const bool discrete = has_discrete_energies(full.conditions()) && has_discrete_energies(fast.conditions());
   const GroupCounts full_counts = count_groups(full, discrete), fast_counts = count_groups(fast, discrete);
-  Validation result{.threshold_mev = options.threshold_mev, .mesh = full.info().mesh};
+  Validation result{.threshold_mev = options.threshold_mev,
+                    .mesh = full.info().mesh,
+                    .geometry_meshes = full.info().geometry_meshes};
   for (const auto& [name, count] : full_counts)
     if (!fast_counts.contains(name)) result.only_full.push_back(name);
   for (const auto& [name, count] : fast_counts)
@@ -73,10 +75,11 @@ Validation compare_sides(ShowerReader& full, ShowerReader& fast, const ValidateO
   };
   result.full_cost = cost_of(full);
   result.fast_cost = cost_of(fast);
-  const MeshAxes axes(result.mesh);
   for (auto& [name, group] : full_sample.groups)
     if (const auto partner = fast_sample.groups.find(name); partner != fast_sample.groups.end())
-      result.groups.push_back(compare_groups(name, group, partner->second, axes, options.comparison, pool));
+      result.groups.push_back(compare_groups(name, group, partner->second,
+                                             MeshAxes(full.info().mesh_of(group.geometry)),
+                                             options.comparison, pool));
   std::sort(result.groups.begin(), result.groups.end(),
             [](const ConditionComparison& a, const ConditionComparison& b) {
               return std::tie(a.geometry, a.angle_deg, a.energy_gev) <
@@ -89,6 +92,7 @@ Validation compare_sides(ShowerReader& full, ShowerReader& fast, const ValidateO
   result.classified_showers = static_cast<std::int64_t>(sample.size());
   result.classifiers = run_classifiers(sample, full, fast, options.classifiers, pool);
   result.scores = classifier_scores(result.classifiers);
+  const MeshAxes axes(result.mesh);  // scores use numbers of cells, not their sizes
   for (Score& score : compute_scores(ScoreInputs({sample, result.groups, axes, options, pool})))
     result.scores.push_back(std::move(score));
   return result;

@@ -42,9 +42,10 @@ struct Validation {
   BadCells full_bad_cells, fast_bad_cells;
   double threshold_mev = 0;
   ShowerCost full_cost, fast_cost;  ///< as the files say
-  VoxelMesh mesh;
-  std::int64_t tests = 0;     ///< Kolmogorov–Smirnov tests made
-  std::int64_t rejected = 0;  ///< of them below 0.05 after correction for their number
+  VoxelMesh mesh;                   ///< of the full showers; all geometries have its cells
+  GeometryMeshes geometry_meshes;   ///< if the cells of the geometries differ in size
+  std::int64_t tests = 0;           ///< Kolmogorov–Smirnov tests made
+  std::int64_t rejected = 0;        ///< of them below 0.05 after correction for their number
 
   /// How many fast showers are made in the time of a full one; 0 = unknown.
   double speed_up() const;

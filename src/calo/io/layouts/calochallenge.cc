@@ -11,6 +11,7 @@ const ShowerLayout kCaloChallenge{
           return open_arrays(file, options, {.energy = "incident_energies", .axes = kZPhiR});
         },
     .check = [](const Wanted& wanted) { require_one_geometry(wanted, "mlfastsim or calopipe"); },
+    .holds_several_geometries = [](const std::filesystem::path&) { return false; },
     .create = [](const std::filesystem::path& path, const WriteOptions& options,
                  core::ThreadPool& pool) { return create_arrays(path, options, true, pool); }};
 

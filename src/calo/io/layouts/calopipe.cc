@@ -6,6 +6,7 @@
 
 #include "calo/io/layouts/detail/calopipe_writer.h"
 #include "calo/io/layouts/shower_layout.h"
+#include "core/json_file.h"
 
 namespace calo::layouts {
 namespace {
@@ -25,17 +26,27 @@ nlohmann::json json_attribute(const File& file, const char* name) {
 
 Content open(const File& file, const ReadOptions& options) {
   const double version = file.number_attribute("format_version").value_or(0);
-  if (version != 1)
-    file.fail_reading("format_version", fmt::format("is {}, but this program reads 1", version));
+  if (version != 1 && version != kVersionWithMeshes)
+    file.fail_reading("format_version",
+                      fmt::format("is {}, but this program reads 1 and {}", version, kVersionWithMeshes));
   Content content;
-  Rows rows{
-      .dataset = "cells",
-      .mesh = options.mesh_beside(VoxelMesh::from_json(json_attribute(file, "mesh")), file.path(), "cells")};
+  const VoxelMesh own = VoxelMesh::from_json(json_attribute(file, "mesh"));
+  Rows rows{.dataset = "cells", .mesh = options.mesh_beside(own, file.path(), "cells")};
+  GeometryMeshes meshes;
+  if (version == kVersionWithMeshes)
+    meshes = core::in_file(file.path(),
+                           [&] { return meshes_from_json(json_attribute(file, "geometry_meshes"), own); });
   for (const auto& name : json_attribute(file, "geometries")) {
     if (!name.is_string()) file.fail_reading("geometries", "attribute is not a list of names");
-    content.geometries.push_back(name.get<std::string>());
-    if (content.geometries.back() == "unknown" && !options.geometry.empty())
-      content.geometries.back() = options.geometry;
+    const auto in_file = name.get<std::string>();
+    const bool is_renamed = in_file == "unknown" && !options.geometry.empty();
+    content.geometries.push_back(is_renamed ? options.geometry : in_file);
+    if (meshes.empty()) continue;
+    const VoxelMesh mesh = options.mesh_beside(mesh_of(meshes, in_file, own), file.path(), "cells");
+    const auto [first, is_new] = content.geometry_meshes.emplace(content.geometries.back(), mesh);
+    if (!is_new && !first->second.is_alike(mesh))
+      file.fail_reading("geometry_meshes", fmt::format("gives the geometry {} both {} and {}", first->first,
+                                                       first->second.to_string(), mesh.to_string()));
   }
   const auto energy = file.read_floats("incident_energy");
   const auto theta = file.read_floats("incident_theta");
@@ -77,6 +88,7 @@ const ShowerLayout kCalopipe{.layout = Layout::kCalopipe,
                              .matches = matches,
                              .open = open,
                              .check = [](const Wanted&) {},  // this layout can store all showers
+                             .holds_several_geometries = [](const std::filesystem::path&) { return true; },
                              .create = create_calopipe};
 
 }  // namespace calo::layouts

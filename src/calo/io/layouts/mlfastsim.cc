@@ -113,10 +113,12 @@ Content open(const File& file, const ReadOptions& options) {
 
 }  // namespace
 
-const ShowerLayout kMlFastSim{.layout = Layout::kMlFastSim,
-                              .matches = matches,
-                              .open = open,
-                              .check = check_mlfastsim,
-                              .create = create_mlfastsim};
+const ShowerLayout kMlFastSim{
+    .layout = Layout::kMlFastSim,
+    .matches = matches,
+    .open = open,
+    .check = check_mlfastsim,
+    .holds_several_geometries = [](const std::filesystem::path& path) { return !is_one_file(path); },
+    .create = create_mlfastsim};
 
 }  // namespace calo::layouts

@@ -15,6 +15,7 @@ const ShowerLayout kPar04{
           require_regular_mesh(wanted);
           require_one_geometry(wanted, "mlfastsim or calopipe");
         },
+    .holds_several_geometries = [](const std::filesystem::path&) { return false; },
     .create = [](const std::filesystem::path& path, const WriteOptions& options,
                  core::ThreadPool& pool) { return create_arrays(path, options, false, pool); }};
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,7 +23,7 @@ struct Wanted;
 /// Showers of a file's dataset, in the order of its rows.
 struct Rows {
   std::string dataset;
-  VoxelMesh mesh;
+  VoxelMesh mesh;                        ///< of geometries without their own in Content::geometry_meshes
   std::vector<Conditions> conditions;    ///< one per row; `geometry` is an index into Content::geometries
   std::unique_ptr<DenseDataset> dense;   ///< null: the file is sparse (layout calopipe)
   std::vector<std::uint64_t> offsets{};  ///< sparse layout: hits of row i are [offsets[i], offsets[i + 1])
@@ -32,7 +33,8 @@ struct Rows {
 struct Content {
   std::vector<Rows> rows;
   std::vector<std::string> geometries;
-  std::vector<std::string> used;  ///< objects of the root group that were read
+  GeometryMeshes geometry_meshes{};  ///< by geometry, if they differ from Rows::mesh (layout calopipe)
+  std::vector<std::string> used;     ///< objects of the root group that were read
   std::vector<Remark> notes;
 };
 
@@ -48,6 +50,8 @@ struct ShowerLayout {
   /// Checks that the layout can store showers that are to be converted.
   /// @throws core::UsageError (Wanted::refuse, Wanted::lose)
   void (*check)(const Wanted& wanted);
+  /// True if a file or folder at this path can have showers of several geometries.
+  bool (*holds_several_geometries)(const std::filesystem::path& path);
   /// See ShowerWriter::create().
   std::unique_ptr<ShowerWriter> (*create)(const std::filesystem::path& path, const WriteOptions& options,
                                           core::ThreadPool& pool);
@@ -69,6 +73,10 @@ extern const ShowerLayout kMlFastSim;
 extern const ShowerLayout kPar04;
 extern const ShowerLayout kCaloChallenge;
 extern const ShowerLayout kCalopipe;
+
+/// `format_version` of the layout calopipe with a mesh for each geometry (attribute `geometry_meshes`); other
+/// files have 1.
+inline constexpr int kVersionWithMeshes = 2;
 
 /// Name of the dataset or attribute with the simulation time of each shower in seconds.
 inline constexpr const char* kSimTime = "sim_time_s";

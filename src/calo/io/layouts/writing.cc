@@ -50,7 +50,7 @@ void write_column(hdf5::File& file, const std::string& name, const ChunkStream::
 void describe(hdf5::File& file, const WriteOptions& options, const std::string& geometry) {
   if (!options.provenance.is_null()) file.set_attribute("calopipe", options.provenance.dump());
   if (!geometry.empty()) file.set_attribute("geometry", geometry);
-  file.set_attribute("mesh", options.mesh.to_json().dump());
+  file.set_attribute("mesh", options.mesh_of(geometry).to_json().dump());
   for (const auto& [name, value] : options.attributes)
     std::visit([&file, &key = name](const auto& content) { file.set_attribute(key, content); }, value);
 }

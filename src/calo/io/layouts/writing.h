@@ -35,7 +35,7 @@ ChunkStream::Options column_options(hid_t type, int compression, std::vector<hsi
 void write_column(hdf5::File& file, const std::string& name, const ChunkStream::Options& options,
                   std::span<const std::uint8_t> bytes, core::ThreadPool& pool);
 
-/// Writes the attributes of every file: provenance, geometry (unless it is empty), mesh, and those of the
+/// Writes the attributes of every file: provenance, geometry (unless it is empty), its mesh, and those of the
 /// options.
 void describe(hdf5::File& file, const WriteOptions& options, const std::string& geometry);
 

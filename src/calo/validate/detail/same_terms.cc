@@ -39,18 +39,34 @@ std::set<std::string> geometries_of(const ShowerReader& reader, const DatasetInf
   return names;
 }
 
+void rename(DatasetInfo& info, const std::string& from, const std::string& to) {
+  if (from == to) return;
+  for (std::string& name : info.geometries)
+    if (name == from) name = to;
+  auto own = info.geometry_meshes.extract(from);
+  if (own.empty()) return;
+  own.key() = to;
+  const auto result = info.geometry_meshes.insert(std::move(own));
+  if (!result.inserted && !result.node.mapped().is_alike(result.position->second))
+    throw core::InputError(
+        {.message = fmt::format("has showers of {} with {}, and of {} with {}", from,
+                                result.node.mapped().to_string(), to, result.position->second.to_string()),
+         .file = info.files.front(),
+         .field = "geometry",
+         .hint = "cells of one geometry have one size"});
+}
+
 void name_by_user(const ShowerReader& reader, DatasetInfo& info, const std::string& geometry) {
   const std::set<std::string> names = geometries_of(reader, info);
   if (names.size() == 1 && *names.begin() != kUnknown && *names.begin() != geometry)
     spdlog::warn("{} names its geometry {}, and is taken for {}", info.files.front().string(), *names.begin(),
                  geometry);
-  for (std::string& name : info.geometries)
-    if (name == kUnknown || names.size() == 1) name = geometry;
+  for (const std::string& name : std::set<std::string>(info.geometries.begin(), info.geometries.end()))
+    if (name == kUnknown || names.size() == 1) rename(info, name, geometry);
 }
 
-void rename(DatasetInfo& info, const std::string& to, const DatasetInfo& other) {
-  for (std::string& name : info.geometries)
-    if (name == kUnknown) name = to;
+void take_name(DatasetInfo& info, const std::string& to, const DatasetInfo& other) {
+  rename(info, kUnknown, to);
   spdlog::info("{} does not name its geometry: taken for {}, as {}", info.files.front().string(), to,
                other.files.front().string());
 }
@@ -58,7 +74,7 @@ void rename(DatasetInfo& info, const std::string& to, const DatasetInfo& other) 
 // `unnamed` has "unknown" alone.
 void name_as(DatasetInfo& unnamed, const DatasetInfo& other, const std::set<std::string>& names) {
   if (names.contains(kUnknown)) return;
-  if (names.size() == 1) return rename(unnamed, *names.begin(), other);
+  if (names.size() == 1) return take_name(unnamed, *names.begin(), other);
   throw core::InputError({.message = fmt::format("does not name its geometry, and {} has several: {}",
                                                  other.files.front().string(), fmt::join(names, ", ")),
                           .file = unnamed.files.front(),
@@ -66,20 +82,25 @@ void name_as(DatasetInfo& unnamed, const DatasetInfo& other, const std::set<std:
                           .hint = "name it with --geometry"});
 }
 
+[[noreturn]] void fail_meshes(const DatasetInfo& full, const VoxelMesh& full_mesh, const DatasetInfo& fast,
+                              const VoxelMesh& fast_mesh) {
+  throw core::InputError(
+      {.message = fmt::format("has the mesh {}, and {} has {}", fast_mesh.to_string(),
+                              full.files.front().string(), full_mesh.to_string()),
+       .file = fast.files.front(),
+       .hint = full_mesh.num_cells() == fast_mesh.num_cells()
+                   ? "compare showers of one mesh; --binning gives that of files that do not say theirs"
+                   : "compare showers of one mesh"});
+}
+
 }  // namespace
 
 SameTerms::SameTerms(ShowerReader& full, ShowerReader& fast, const std::string& geometry) {
   DatasetInfo full_info = full.info(), fast_info = fast.info();
   const auto &full_file = full_info.files.front(), &fast_file = fast_info.files.front();
-  if (!full_info.mesh.is_alike(fast_info.mesh))
-    throw core::InputError(
-        {.message = fmt::format("has the mesh {}, and {} has {}", fast_info.mesh.to_string(),
-                                full_file.string(), full_info.mesh.to_string()),
-         .file = fast_file,
-         .hint = full_info.mesh.num_cells() == fast_info.mesh.num_cells()
-                     ? "compare showers of one mesh; --binning gives that of files that do not say theirs"
-                     : "compare showers of one mesh"});
-  fast_info.mesh = full_info.mesh;
+  const bool has_meshes = !full_info.geometry_meshes.empty() || !fast_info.geometry_meshes.empty();
+  if (has_meshes ? !full_info.mesh.has_cells_of(fast_info.mesh) : !full_info.mesh.is_alike(fast_info.mesh))
+    fail_meshes(full_info, full_info.mesh, fast_info, fast_info.mesh);
   if (!geometry.empty()) {
     name_by_user(full, full_info, geometry);
     name_by_user(fast, fast_info, geometry);
@@ -99,6 +120,20 @@ SameTerms::SameTerms(ShowerReader& full, ShowerReader& fast, const std::string& 
                             .file = fast_file,
                             .field = "geometry",
                             .hint = "compare showers of one geometry"});
+  GeometryMeshes meshes;
+  const std::set<std::string> compared = geometries_of(full, full_info);  // under the names given above
+  for (const std::string& name : geometries_of(fast, fast_info)) {
+    const VoxelMesh& own = fast_info.mesh_of(name);
+    if (!compared.contains(name)) {
+      meshes.emplace(name, own);
+      continue;
+    }
+    const VoxelMesh& common = full_info.mesh_of(name);
+    if (!common.is_alike(own)) fail_meshes(full_info, common, fast_info, own);
+    meshes.emplace(name, common);
+  }
+  fast_info.mesh = full_info.mesh;
+  fast_info.geometry_meshes = has_meshes ? std::move(meshes) : GeometryMeshes();
   full_ = std::make_unique<RenamedReader>(full, std::move(full_info));
   fast_ = std::make_unique<RenamedReader>(fast, std::move(fast_info));
 }

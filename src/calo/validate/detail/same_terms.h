@@ -6,8 +6,8 @@ namespace calo {
 
 /// Another data set in the terms of one that it is compared with.
 ///
-/// Its mesh is the other's, where both are alike (VoxelMesh::is_alike). Where each side holds one geometry
-/// and only one of the two names it (the other says "unknown"), both have the name.
+/// The mesh of each geometry is the other's, where both are alike (VoxelMesh::is_alike). Where each side
+/// holds one geometry and only one of the two names it (the other says "unknown"), both have the name.
 class SameTerms {
  public:
   /// @param geometry  name of the geometry of a side that holds one, and of what is "unknown" on a side that

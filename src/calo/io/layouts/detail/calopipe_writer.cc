@@ -1,5 +1,6 @@
 #include "calo/io/layouts/detail/calopipe_writer.h"
 
+#include "calo/io/layouts/shower_layout.h"
 #include "calo/io/layouts/writing.h"
 #include "core/staged_output.h"
 
@@ -54,7 +55,9 @@ class CalopipeWriter final : public ShowerWriter {
     column("offsets", H5T_STD_U64LE, bytes_of(offsets_));
     if (any_known(sim_time_s)) column("sim_time_s", H5T_IEEE_F32LE, bytes_of(sim_time_s));
     file_.set_attribute("format", "calopipe");
-    file_.set_attribute("format_version", 1);
+    const bool has_meshes = !options_.geometry_meshes.empty();
+    file_.set_attribute("format_version", has_meshes ? kVersionWithMeshes : 1);
+    if (has_meshes) file_.set_attribute("geometry_meshes", meshes_to_json(options_.geometry_meshes).dump());
     file_.set_attribute("geometries", nlohmann::json(geometries_.geometries).dump());
     describe(file_, options_, "");
     file_.close();

@@ -23,11 +23,6 @@ using core::StagedOutput;
 // HDF5 stores an attribute in the object's header, whose limit is 64 KiB.
 constexpr std::size_t kMostTimes = 16000;
 
-// True for one file with one geometry and one angle; false for a folder for each geometry.
-bool is_one_file(const fs::path& path) {
-  return path.extension() == ".h5" || path.extension() == ".hdf5";
-}
-
 class MlFastSimWriter final : public ShowerWriter {
  public:
   MlFastSimWriter(const fs::path& path, const WriteOptions& options, core::ThreadPool& pool)
@@ -196,6 +191,10 @@ void check_times(const Wanted& wanted) {
 }
 
 }  // namespace
+
+bool is_one_file(const fs::path& path) {
+  return path.extension() == ".h5" || path.extension() == ".hdf5";
+}
 
 void check_mlfastsim(const Wanted& wanted) {
   require_regular_mesh(wanted);

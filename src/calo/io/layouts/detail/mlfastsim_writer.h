@@ -7,6 +7,9 @@
 
 namespace calo::layouts {
 
+/// True if the layout has one file, with one geometry and one angle, at this path; false for a folder.
+bool is_one_file(const std::filesystem::path& path);
+
 /// @throws core::UsageError if the layout cannot store the showers: energies not in whole GeV, phi, angles
 ///         with more than 4 digits after the point, or too many times
 void check_mlfastsim(const Wanted& wanted);
