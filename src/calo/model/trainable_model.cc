@@ -9,8 +9,9 @@ namespace calo {
 void TrainableModel::set_weights(const Weights& weights) {
   set_parameters([&](std::vector<Parameter>& parameters) {
     for (const auto& [name, tensor] : weights) {
-      const auto found = std::find_if(parameters.begin(), parameters.end(),
-                                      [&](const Parameter& parameter) { return parameter.name == name; });
+      const auto found =
+          std::find_if(parameters.begin(), parameters.end(),
+                       [&wanted = name](const Parameter& parameter) { return parameter.name == wanted; });
       if (found == parameters.end() || found->values.size() != tensor.values.size())
         throw core::InputError(
             {.message = "is not a tensor of the model in training, or has another size", .field = name});
