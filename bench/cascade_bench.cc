@@ -106,6 +106,6 @@ int main(int argc, char** argv) {
   if (argc > 1)
     for (int i = 1; i < argc; ++i) measure(argv[i]);
   else
-    for (const char* name : {"siw-lowgran", "siw-par04"})
+    for (const char* name : {"siw-lowgran", "par04"})
       measure(std::filesystem::path(CALOPIPE_SOURCE_DIR) / "models" / name);
 }

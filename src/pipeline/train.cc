@@ -35,7 +35,7 @@ kfp::ComponentInfo Train::info() {
           .examples = {"calopipe train --prepared prepared --out trained",
                        "calopipe train --prepared prepared --description description.json --checkpoints ckpt "
                        "--resume --out trained",
-                       "calopipe train --prepared prepared --from siw-par04 --epochs 20 --out adapted"}};
+                       "calopipe train --prepared prepared --from par04 --epochs 20 --out adapted"}};
 }
 
 void Train::describe(kfp::Visitor& v) {
