@@ -3,9 +3,12 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "app/compare_command.h"
 #include "app/compile_command.h"
@@ -45,6 +48,13 @@ void add_work_options(CLI::App& app, Global& global) {
 void add_global(CLI::App& app, Global& global) {
   add_work_options(app, global);
   app.add_flag("--json", global.json, "Print the result as JSON")->group("General");
+}
+
+// True if a long option is on the command line; CLI11 also counts values from the environment.
+bool is_given(const std::string& option, const std::vector<std::string>& arguments) {
+  return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& word) {
+    return word == option || word.starts_with(option + "=");
+  });
 }
 
 void apply_global(const Global& global) {
@@ -144,7 +154,8 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (run_command.subcommand()->parsed()) {
-    run_command.run(global.threads, global.quiet, global.json);
+    run_command.run(global.threads, is_given("--threads", {argv + 1, argv + argc}), global.quiet,
+                    global.json);
     return 0;
   }
   if (compare_command.subcommand()->parsed()) {

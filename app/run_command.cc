@@ -48,12 +48,10 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
           ->type_name("PATH");
   subcommand_->add_option("--site", options_.site, "Site settings (doc/sites.md): resources, environment")
       ->type_name("FILE");
-  CLI::Option* store =
-      subcommand_
-          ->add_option(
-              "--store", store_,
-              "Folder for the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
-          ->type_name("PATH");
+  subcommand_
+      ->add_option("--store", store_,
+                   "Folder for the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
+      ->type_name("PATH");
   CLI::Option* no_cache =
       subcommand_->add_flag("--no-cache", no_cache_, "Run every task, even if the cache has its result")
           ->group("Cache");
@@ -74,19 +72,18 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
           ->add_option("--memory-gib", memory_gib_, "Memory (GiB) for all simultaneous tasks [default all]")
           ->check(CLI::Range(0.0, 1e9))
           ->group("Budget");
-  CLI::Option* on =
-      subcommand_
-          ->add_option("--on", context_,
-                       "Run on Kubeflow, on the server of this context (calopipe kubeflow context list)")
-          ->type_name("CONTEXT")
-          ->group("Kubeflow");
+  on_ = subcommand_
+            ->add_option("--on", context_,
+                         "Run on Kubeflow, on the server of this context (calopipe kubeflow context list)")
+            ->type_name("CONTEXT")
+            ->group("Kubeflow");
   CLI::Option* detach =
       subcommand_->add_flag("--detach", detach_, "Start the run without waiting for its end")
           ->group("Kubeflow");
   CLI::Option* name = subcommand_->add_option("--name", name_, "Name of the run [default: pipeline and time]")
                           ->group("Kubeflow");
-  for (CLI::Option* option : {detach, name}) option->needs(on);
-  local_only_ = {out, store, no_cache, force, cpus, memory};
+  for (CLI::Option* option : {detach, name}) option->needs(on_);
+  local_only_ = {out, no_cache, force, cpus, memory};
   subcommand_->footer(
       "Examples:\n  calopipe run --config data/demo.yaml --out demo-output\n"
       "  calopipe run --set input-parameters.data=showers/ --set train.epochs=20 --out out\n"
@@ -94,26 +91,39 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
       "  calopipe runs list; calopipe runs resume latest\n"
       "  calopipe run --on cern --site deploy/sites/cern.yaml --set "
       "input-parameters.data=/eos/path/of/showers\n"
-      "With --on, Ctrl-C does not stop the run (calopipe kubeflow run attach ID shows it again), and the "
+      "With --on, Ctrl-C does not stop the run (calopipe runs attach ID shows it again), and the "
       "products\n"
       "stay in the cluster's store.");
 }
 
-void RunCommand::run(int threads, bool quiet, bool json) {
-  if (!context_.empty()) {
-    run_on_kubeflow(quiet, json);
+std::unique_ptr<kfp::local::Store> RunCommand::open_store() const {
+  return kfp::local::Store::open(store_.empty() ? kfp::local::default_store_folder()
+                                                : std::filesystem::path(store_));
+}
+
+void RunCommand::run(int threads, bool threads_given, bool quiet, bool json) {
+  if (on_->count() > 0) {
+    run_on_kubeflow(threads_given, quiet, json);
     return;
   }
   options_.quiet = quiet;
   options_.runner.cache = !no_cache_;
   options_.runner.memory_bytes = static_cast<std::int64_t>(memory_gib_ * (1 << 30));
   pipeline::use_this_program(options_.runner, threads);
-  const auto store = kfp::local::Store::open(store_.empty() ? kfp::local::default_store_folder()
-                                                            : std::filesystem::path(store_));
+  const auto store = open_store();
   print_summary(pipeline::run_locally(registry_, options_, *store), json);
 }
 
-void RunCommand::run_on_kubeflow(bool quiet, bool json) {
+void RunCommand::run_on_kubeflow(bool threads_given, bool quiet, bool json) {
+  if (context_.empty())
+    throw core::UsageError({.message = "is empty",
+                            .field = "--on",
+                            .hint = "name a context (calopipe kubeflow context list), or leave out --on"});
+  if (threads_given)
+    throw core::UsageError(
+        {.message = "applies only to runs on this machine",
+         .field = "--threads",
+         .hint = "on Kubeflow, the CPU settings of the site file (--site) give a task its threads"});
   for (const CLI::Option* option : local_only_)
     if (option->count() > 0)
       throw core::UsageError(
@@ -122,16 +132,18 @@ void RunCommand::run_on_kubeflow(bool quiet, bool json) {
            .hint = option->get_name() == "--out"
                        ? "products of a run on Kubeflow are not fetched yet: they stay in its store"
                        : "leave it out with --on"});
-  const nlohmann::json summary =
-      pipeline::run_remotely(registry_,
-                             {.pipeline = options_.pipeline,
-                              .config = options_.config,
-                              .settings = options_.settings,
-                              .site = options_.site,
-                              .run_name = name_,
-                              .detach = detach_,
-                              .quiet = quiet},
-                             kfp::client::choose_context(context_, kfp::client::contexts_file()));
+  const kfp::client::Context context = kfp::client::choose_context(context_, kfp::client::contexts_file());
+  // Opened before anything is sent, so that no run starts that cannot be recorded.
+  const auto store = open_store();
+  const nlohmann::json summary = pipeline::run_remotely(registry_,
+                                                        {.pipeline = options_.pipeline,
+                                                         .config = options_.config,
+                                                         .settings = options_.settings,
+                                                         .site = options_.site,
+                                                         .run_name = name_,
+                                                         .detach = detach_,
+                                                         .quiet = quiet},
+                                                        context, *store);
   if (json) {
     std::cout << summary.dump(2) << '\n';
     return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,16 @@ class RunCommand {
  public:
   RunCommand(CLI::App& app, const kfp::Registry& registry);
   CLI::App* subcommand() const { return subcommand_; }
-  void run(int threads, bool quiet, bool json);
+  /// @param threads_given true if --threads was given on the command line, not only by $CALOPIPE_THREADS
+  void run(int threads, bool threads_given, bool quiet, bool json);
 
  private:
-  void run_on_kubeflow(bool quiet, bool json);
+  void run_on_kubeflow(bool threads_given, bool quiet, bool json);
+  std::unique_ptr<kfp::local::Store> open_store() const;
 
   const kfp::Registry& registry_;
   CLI::App* subcommand_;
+  CLI::Option* on_;
   std::vector<CLI::Option*> local_only_;
   std::string context_, name_;
   bool detach_ = false;

@@ -20,6 +20,7 @@
 #include "kfp/local/runs_compare.h"
 #include "kfp/local/runs_report.h"
 #include "kfp/local/text_table.h"
+#include "pipeline/remote_run.h"
 
 namespace app {
 namespace fs = std::filesystem;
@@ -52,10 +53,11 @@ bool has_display() {
   return is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
 }
 
-// @return false if there is no xdg-open, or it found no program for the file
-bool open_on_desktop(const fs::path& path) {
-  std::string program = "xdg-open", file = path.string();
-  char* arguments[] = {program.data(), file.data(), nullptr};
+// @param place a path, or an address
+// @return false if there is no xdg-open, or it found no program for it
+bool open_on_desktop(std::string place) {
+  std::string program = "xdg-open";
+  char* arguments[] = {program.data(), place.data(), nullptr};
   pid_t child = 0;
   if (posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments, environ) != 0) return false;
   int status = 0;
@@ -68,11 +70,32 @@ bool is_live(const RunRecord& run) {
   return !is_final(run.state) && run.runner_pid != 0;
 }
 
+// A command for a remote run: "calopipe kubeflow run retry ID --context cern".
+std::string kubeflow_command(const char* verb, const RunRecord& run) {
+  return fmt::format("calopipe kubeflow run {} {} --context {}", verb, run.id, run.remote->context);
+}
+
+std::string page_of(const RunRecord& run) {
+  std::string server = run.remote->server;
+  while (server.ends_with('/')) server.pop_back();
+  return fmt::format("{}/#/runs/details/{}", server, run.id);
+}
+
+// The report of a run; a remote run is refreshed first.
+RunReport current_report(kfp::local::Store& store, pipeline::RemoteRefresh& refresh, const std::string& id) {
+  const RunRecord run = refresh.refreshed(store.run(id));
+  RunReport report = kfp::local::read_report(store, run.id);
+  report.run = run;
+  return report;
+}
+
 }  // namespace
 
 RunsCommand::RunsCommand(CLI::App& app, Resume resume)
     : resume_hook_(std::move(resume)),
-      subcommand_(app.add_subcommand("runs", "Shows, compares and deletes the runs on this machine")) {
+      subcommand_(app.add_subcommand(
+          "runs",
+          "Shows, compares and deletes runs: those on this machine, and those that it started on Kubeflow")) {
   subcommand_->group("Tools");
   subcommand_->require_subcommand(1);
   subcommand_->footer(
@@ -81,7 +104,9 @@ RunsCommand::RunsCommand(CLI::App& app, Resume resume)
       "--follow");
 
   list_ = add("list", "Lists the runs, newest first",
-              "Examples:\n  calopipe runs list --state FAILED --limit 5\n  calopipe runs list --json");
+              "Examples:\n  calopipe runs list --state FAILED --limit 5\n  calopipe runs list --refresh\n"
+              "  calopipe runs list --json");
+  list_->add_flag("--refresh", refresh_, "Ask the servers for the states of unfinished runs on Kubeflow");
   list_->add_option("--limit", limit_, "Only the newest N runs")->check(CLI::PositiveNumber)->type_name("N");
   list_->add_option("--pipeline", pipeline_, "Only runs of this pipeline, or with this name");
   list_
@@ -104,22 +129,31 @@ RunsCommand::RunsCommand(CLI::App& app, Resume resume)
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
 
-  open_ =
-      add("open", "Opens the HTML report of a run, or another artifact; prints its path without a display",
-          "Examples:\n  calopipe runs open latest\n  calopipe runs open latest train/model --print");
+  open_ = add(
+      "open",
+      "Opens the HTML report of a run, or another artifact (of a run on Kubeflow, its page there); prints "
+      "the path without a display",
+      "Examples:\n  calopipe runs open latest\n  calopipe runs open latest train/model --print");
   add_run_argument(*open_, "Run");
   open_->add_option("artifact", artifact_,
                     "Name of the artifact, with or without its task: report, validate/report");
-  open_->add_flag("--print", print_, "Only print the path");
+  open_->add_flag("--print", print_, "Only print the path or the address");
+
+  attach_ = add("attach", "Shows a run on Kubeflow until it ends; Ctrl-C does not stop the run",
+                "Examples:\n  calopipe runs attach latest");
+  add_run_argument(*attach_, "Run");
+  attach_->add_flag("--quiet,-q", quiet_, "Only warnings and errors");
 
   compare_ = add("compare", "Compares runs: parameters that differ, metrics, durations, artifacts",
                  "Examples:\n  calopipe runs compare latest 20261124-093000-3fa9");
   compare_->add_option("runs", ids_, "Runs")->required()->expected(2, 1000)->type_name("ID");
 
-  delete_ = add("delete",
-                "Deletes the records, logs and artifacts of runs (artifacts that other runs use are kept)",
-                "Examples:\n  calopipe runs delete 20261124-093000-3fa9\n"
-                "  calopipe runs delete --older-than 30 --keep 10 --yes");
+  delete_ =
+      add("delete",
+          "Deletes the records, logs and artifacts of runs on this machine (artifacts that other runs use, "
+          "and runs on a server, are kept)",
+          "Examples:\n  calopipe runs delete 20261124-093000-3fa9\n"
+          "  calopipe runs delete --older-than 30 --keep 10 --yes");
   delete_->add_option("runs", ids_, "Runs")->expected(0, 100'000)->type_name("ID");
   delete_->add_option("--older-than", older_than_days_, "Runs that began more than this many days ago")
       ->check(CLI::NonNegativeNumber)
@@ -165,10 +199,17 @@ int RunsCommand::run() {
   if (show_->parsed()) return show();
   if (logs_->parsed()) return logs();
   if (open_->parsed()) return open();
+  if (attach_->parsed()) return attach();
   if (compare_->parsed()) return compare();
   if (delete_->parsed()) return remove();
   const auto store = open_store();
-  return resume_hook_({.store = store->folder(), .id = store->run(id_).id, .json = json_});
+  const RunRecord run = store->run(id_);
+  if (run.remote)
+    throw core::UsageError(
+        {.message = fmt::format("run {} is on Kubeflow, and is not resumed from here", run.id),
+         .hint = fmt::format("{} runs its failed tasks again, calopipe runs attach {} shows it",
+                             kubeflow_command("retry", run), run.id)});
+  return resume_hook_({.store = store->folder(), .id = run.id, .json = json_});
 }
 
 int RunsCommand::list() const {
@@ -185,8 +226,16 @@ int RunsCommand::list() const {
   // Without --store, a missing store means that nothing has run here yet.
   std::error_code error;
   const bool none = store_.empty() && !fs::exists(kfp::local::default_store_folder() / "runs.db", error);
-  const std::vector<RunRecord> runs =
-      none ? std::vector<RunRecord>() : kfp::local::filtered(open_store()->runs(), filter);
+  std::vector<RunRecord> runs;
+  if (!none) {
+    const auto store = open_store();
+    runs = store->runs();
+    pipeline::RemoteRefresh refresh(*store);
+    if (refresh_)
+      for (RunRecord& run : runs)
+        if (!is_final(run.state)) run = refresh.refreshed(run);
+    runs = kfp::local::filtered(std::move(runs), filter);
+  }
   if (json_) {
     json list = json::array();
     for (const RunRecord& run : runs) list.push_back(kfp::local::to_json(run, now_s()));
@@ -201,7 +250,8 @@ int RunsCommand::list() const {
 
 int RunsCommand::show() const {
   const auto store = open_store();
-  const RunReport report = kfp::local::read_report(*store, id_);
+  pipeline::RemoteRefresh refresh(*store);
+  const RunReport report = current_report(*store, refresh, id_);
   if (task_.empty()) {
     if (json_)
       print(kfp::local::to_json(report, now_s()));
@@ -223,6 +273,13 @@ int RunsCommand::show() const {
 
 int RunsCommand::logs() const {
   const auto store = open_store();
+  if (const RunRecord run = store->run(id_); run.remote)
+    throw core::UsageError(
+        {.message = fmt::format("run {} is on Kubeflow, whose API has no logs", run.id),
+         .hint = fmt::format(
+             "calopipe runs show {} has the states and errors of the tasks, calopipe runs open {} "
+             "the page with their logs",
+             run.id, run.id)});
   std::string text;
   kfp::local::write_logs(*store, {.run = id_, .task = task_, .tail = tail_, .follow = follow_},
                          [&](std::string_view bytes) {
@@ -240,8 +297,40 @@ int RunsCommand::logs() const {
   return core::interrupt_requested() ? static_cast<int>(core::ExitCode::kInterrupted) : 0;
 }
 
+int RunsCommand::open_page(const RunRecord& run) const {
+  if (!artifact_.empty())
+    throw core::UsageError(
+        {.message =
+             fmt::format("run {} is on Kubeflow: its artifacts are in the store of the cluster", run.id),
+         .hint = fmt::format("calopipe runs open {} opens its page", run.id)});
+  const std::string page = page_of(run);
+  const bool opened = !print_ && has_display() && open_on_desktop(page);
+  if (json_)
+    print({{"page", page}, {"opened", opened}});
+  else
+    fmt::print("{}\n", page);
+  return 0;
+}
+
+int RunsCommand::attach() const {
+  const auto store = open_store();
+  const RunRecord run = store->run(id_);
+  if (!run.remote)
+    throw core::UsageError(
+        {.message = fmt::format("run {} is on this machine, not on Kubeflow", run.id),
+         .hint = fmt::format("calopipe runs logs {} --follow, or calopipe runs show {}", run.id, run.id)});
+  const json summary = pipeline::attach_recorded(run, quiet_, *store);
+  if (json_)
+    print(summary);
+  else
+    fmt::print("run: {}\n", summary.at("run").get<std::string>());
+  return 0;
+}
+
 int RunsCommand::open() const {
-  const RunReport report = kfp::local::read_report(*open_store(), id_);
+  const auto store = open_store();
+  if (const RunRecord run = store->run(id_); run.remote) return open_page(run);
+  const RunReport report = kfp::local::read_report(*store, id_);
   const kfp::local::ArtifactRecord artifact = kfp::local::find_artifact(report, artifact_);
   std::error_code error;
   if (!fs::exists(artifact.path, error))
@@ -261,9 +350,18 @@ int RunsCommand::compare() const {
   const auto store = open_store();
   std::vector<RunReport> reports;
   std::set<std::string> known;
+  pipeline::RemoteRefresh refresh(*store);
   for (const std::string& id : ids_) {
-    RunReport report = kfp::local::read_report(*store, id);
+    RunReport report = current_report(*store, refresh, id);
     if (known.insert(report.run.id).second) reports.push_back(std::move(report));
+  }
+  for (const RunReport& report : reports) {
+    if (!report.run.remote) continue;
+    fmt::print(stderr, "calopipe: run {} is on Kubeflow: its metrics and artifacts are not fetched\n",
+               report.run.id);
+    if (!report.run.remote->problem.empty())
+      fmt::print(stderr, "calopipe: run {}: {}\n", report.run.id,
+                 kfp::local::state_note(report.run, now_s()));
   }
   const kfp::local::Comparison comparison = kfp::local::compare(reports);
   if (json_)
@@ -321,6 +419,8 @@ int RunsCommand::remove() const {
     }
     deleted.push_back(run.id);
     if (!json_) fmt::print("deleted {}\n", run.id);
+    if (run.remote)
+      fmt::print(stderr, "the run itself stays on the server: {}\n", kubeflow_command("delete", run));
   }
   if (json_)
     print({{"deleted", deleted}});

@@ -11,7 +11,8 @@
 
 namespace app {
 
-/// `calopipe runs list|show|logs|open|compare|delete|resume`: shows and manages the runs on this machine.
+/// `calopipe runs list|show|logs|open|attach|compare|delete|resume`: shows and manages the runs on this
+/// machine, and those that this machine started on Kubeflow.
 class RunsCommand {
  public:
   /// The run to resume.
@@ -42,6 +43,8 @@ class RunsCommand {
   int show() const;
   int logs() const;
   int open() const;
+  int open_page(const kfp::local::RunRecord& run) const;
+  int attach() const;
   int compare() const;
   int remove() const;
   std::vector<kfp::local::RunRecord> chosen_for_deletion(const kfp::local::Store& store) const;
@@ -52,6 +55,7 @@ class RunsCommand {
   CLI::App* show_;
   CLI::App* logs_;
   CLI::App* open_;
+  CLI::App* attach_;
   CLI::App* compare_;
   CLI::App* delete_;
   CLI::App* resume_ = nullptr;
@@ -61,7 +65,7 @@ class RunsCommand {
   std::vector<std::string> ids_, states_;
   int limit_ = 0, tail_ = -1, keep_ = -1;
   double older_than_days_ = -1;
-  bool json_ = false, follow_ = false, print_ = false, yes_ = false;
+  bool json_ = false, follow_ = false, print_ = false, yes_ = false, refresh_ = false, quiet_ = false;
 };
 
 }  // namespace app

@@ -4,15 +4,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <regex>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/interrupt.h"
 #include "core/provenance.h"
 #include "kfp/client/submit.h"
@@ -62,6 +66,57 @@ bool is_machinery(const client::TaskDetail& task) {
   return task.display_name.ends_with("-driver") && task.state != RunState::kFailed;
 }
 
+// Names the tasks of a run. Tasks of several loop iterations have the same name.
+class TaskPaths {
+ public:
+  std::string of(const client::TaskDetail& task) {
+    const std::string& id = task.task_id.empty() ? task.display_name : task.task_id;
+    const auto [known, is_new] = paths_.try_emplace(id, task.display_name);
+    if (is_new)
+      if (const int count = counts_[task.display_name]++; count > 0)
+        known->second += fmt::format("[{}]", count);
+    return known->second;
+  }
+
+ private:
+  std::map<std::string, std::string> paths_;
+  std::map<std::string, int> counts_;
+};
+
+local::TaskRecord task_record(const client::TaskDetail& task, std::string path) {
+  return {.path = std::move(path),
+          .name = task.display_name,
+          .state = local_state(task.state),
+          .started_s = task.started_s,
+          .finished_s = task.finished_s,
+          .error = task.error ? task.error->message : ""};
+}
+
+// Stores what the server says of a run and its tasks.
+void record(local::RunRecord& known, const client::Run& run, local::Store& store) {
+  known.state = local_state(run.state);
+  known.created_s = run.created_s > 0 ? run.created_s : known.created_s;
+  known.finished_s = run.finished_s;
+  known.error = run.error ? run.error->message : "";
+  known.remote->state = client::to_string(run.state);
+  known.remote->seen_s = now_s();
+  known.remote->problem.clear();
+  store.update_run(known);
+  if (!run.run_details) return;
+  std::vector<client::TaskDetail> tasks = run.run_details->task_details;
+  // The numbers in paths must not depend on the order of the answer.
+  std::stable_sort(tasks.begin(), tasks.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.created_s, a.task_id) < std::tie(b.created_s, b.task_id);
+  });
+  TaskPaths paths;
+  for (const client::TaskDetail& task : tasks) {
+    if (is_machinery(task)) continue;
+    local::TaskRecord one = task_record(task, paths.of(task));
+    one.run_id = known.id;
+    store.put_task(one);
+  }
+}
+
 // Shows a run on a server as a local run is shown.
 class Shown {
  public:
@@ -95,31 +150,16 @@ class Shown {
   }
   void task(const client::TaskDetail& task) {
     if (is_machinery(task)) return;
-    status_->on_task({.path = path_of(task),
-                      .name = task.display_name,
-                      .state = local_state(task.state),
-                      .attempt = 1,
-                      .started_s = task.started_s,
-                      .finished_s = task.finished_s,
-                      .error = task.error ? task.error->message : ""});
+    local::TaskRecord one = task_record(task, paths_.of(task));
+    one.attempt = 1;
+    status_->on_task(one);
   }
   void warning(const std::string& message) { status_->on_warning(message); }
 
  private:
-  // Tasks of several loop iterations have the same name.
-  std::string path_of(const client::TaskDetail& task) {
-    const std::string& id = task.task_id.empty() ? task.display_name : task.task_id;
-    const auto [known, is_new] = paths_.try_emplace(id, task.display_name);
-    if (is_new)
-      if (const int count = counts_[task.display_name]++; count > 0)
-        known->second += fmt::format("[{}]", count);
-    return known->second;
-  }
-
   std::unique_ptr<local::Observer> status_;
   bool announced_ = false;
-  std::map<std::string, std::string> paths_;
-  std::map<std::string, int> counts_;
+  TaskPaths paths_;
 };
 
 client::Client connect(const client::Context& context, Shown* shown) {
@@ -160,7 +200,9 @@ std::string attach_command(const client::Context& context, const std::string& ru
   throw core::Error(code, details);
 }
 
-json follow(client::Client& server, const client::Context& context, const std::string& run_id, Shown& shown) {
+// @param seen called with the run when it is first seen, when its state has changed, and when it is over
+json follow(client::Client& server, const client::Context& context, const std::string& run_id, Shown& shown,
+            const std::function<void(const client::Run&)>& seen) {
   // Errors end the waiting but not the run.
   const auto still_there = [&](const core::Error& error) {
     core::ErrorDetails details = error.details();
@@ -172,7 +214,11 @@ json follow(client::Client& server, const client::Context& context, const std::s
   try {
     run = client::wait(server, run_id,
                        {.on_task = [&](const client::TaskDetail& task) { shown.task(task); },
-                        .on_run = [&](const client::Run& changed) { shown.run(changed); },
+                        .on_run =
+                            [&](const client::Run& changed) {
+                              seen(changed);
+                              shown.run(changed);
+                            },
                         .on_outage =
                             [&](const std::string& error) {
                               shown.warning(error.empty() ? "the server answers again"
@@ -187,6 +233,7 @@ json follow(client::Client& server, const client::Context& context, const std::s
   } catch (const core::Error& error) {
     still_there(error);
   }
+  seen(run);
   if (run.state == RunState::kFailed) fail(run, context);
   if (run.state == RunState::kCanceled)
     throw core::Error(core::ExitCode::kInterrupted,
@@ -194,10 +241,55 @@ json follow(client::Client& server, const client::Context& context, const std::s
   return {{"run", run.run_id}, {"state", client::to_string(run.state)}, {"context", context.name}};
 }
 
+// Keeps the record of a run that is shown. The run continues without it, so that errors are only warnings.
+class Recorder {
+ public:
+  Recorder(local::Store& store, Shown& shown) : store_(store), shown_(shown) {}
+
+  void begin(local::RunRecord run) {
+    guarded([&] { run_ = store_.create_run(std::move(run)); });
+  }
+  void resume(local::RunRecord run) { run_ = std::move(run); }
+  void seen(const client::Run& run) {
+    if (run_) guarded([&] { record(*run_, run, store_); });
+  }
+
+ private:
+  template <class Work>
+  void guarded(const Work& work) {
+    try {
+      work();
+    } catch (const core::Error& error) {
+      shown_.warning(fmt::format("the run continues, but its record is incomplete: {}", error.what()));
+      run_.reset();
+    }
+  }
+
+  local::Store& store_;
+  Shown& shown_;
+  std::optional<local::RunRecord> run_;
+};
+
+// The given parameters and the defaults of the others, as local runs record them.
+json all_parameters(const kfp::ir::PipelineSpec& spec, json parameters) {
+  if (!spec.root || !spec.root->input_definitions) return parameters;
+  for (const auto& [name, definition] : spec.root->input_definitions->parameters)
+    if (definition.default_value && !parameters.contains(name)) parameters[name] = *definition.default_value;
+  return parameters;
+}
+
+client::Context context_of(const local::RemotePlace& place) {
+  client::Context context = client::choose_context(place.context, client::contexts_file());
+  if (context.server != place.server)
+    throw core::UsageError({.message = fmt::format("context {} now names {}, but the run is on {}",
+                                                   place.context, context.server, place.server)});
+  return context;
+}
+
 }  // namespace
 
 json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options,
-                  const client::Context& context) {
+                  const client::Context& context, local::Store& store) {
   PreparedPipeline prepared = prepare_pipeline(registry, options.pipeline, options.config, options.settings);
   Shown shown(options.quiet);
   for (const kfp::ir::ReadingNote& note : prepared.compiled.notes)
@@ -233,7 +325,21 @@ json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options
     run.experiment_id = client::ensure_experiment(server, context.experiment).experiment_id;
   run = server.create_run(run);
   json summary = {{"run", run.run_id}, {"state", client::to_string(run.state)}, {"context", context.name}};
-  if (!options.detach) summary = follow(server, context, run.run_id, shown);
+  Recorder recorder(store, shown);
+  recorder.begin({.id = run.run_id,
+                  .pipeline = name,
+                  .name = run.display_name,
+                  .state = local_state(run.state),
+                  .created_s = run.created_s,
+                  .parameters = all_parameters(prepared.compiled.spec, prepared.parameters),
+                  .program_version = core::version(),
+                  .spec_sha256 = core::sha256(text),
+                  .remote = local::RemotePlace{.context = context.name,
+                                               .server = context.server,
+                                               .state = client::to_string(run.state),
+                                               .seen_s = now_s()}});
+  if (!options.detach)
+    summary = follow(server, context, run.run_id, shown, [&](const client::Run& one) { recorder.seen(one); });
   summary["name"] = run.display_name;
   summary["pipeline"] = name;
   summary["version"] = submitted.version.name;
@@ -245,7 +351,65 @@ json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options
 json attach_remotely(const client::Context& context, const std::string& run, bool quiet) {
   Shown shown(quiet);
   client::Client server = connect(context, &shown);
-  return follow(server, context, client::find_run(server, run).run_id, shown);
+  return follow(server, context, client::find_run(server, run).run_id, shown, [](const client::Run&) {});
+}
+
+json attach_recorded(const local::RunRecord& run, bool quiet, local::Store& store) {
+  if (!run.remote) throw core::UsageError({.message = fmt::format("run {} is on this machine", run.id)});
+  const client::Context context = context_of(*run.remote);
+  Shown shown(quiet);
+  client::Client server = connect(context, &shown);
+  Recorder recorder(store, shown);
+  recorder.resume(run);
+  return follow(server, context, run.id, shown, [&](const client::Run& one) { recorder.seen(one); });
+}
+
+struct RemoteRefresh::Server {
+  std::optional<client::Client> client;
+  std::string problem;  ///< why there is no use in asking
+};
+
+RemoteRefresh::RemoteRefresh(local::Store& store) : store_(store) {}
+RemoteRefresh::~RemoteRefresh() = default;
+
+RemoteRefresh::Server& RemoteRefresh::server_of(const local::RemotePlace& place) {
+  std::unique_ptr<Server>& server = servers_[place.context + "\n" + place.server];
+  if (server != nullptr) return *server;
+  server = std::make_unique<Server>();
+  try {
+    const client::Context context = context_of(place);
+    client::HttpOptions options = client::http_options(context);
+    // Somebody waits for a table.
+    options.retries.attempts = 2;
+    options.call_timeout_s = 20;
+    server->client.emplace(std::move(options), context.namespace_name);
+  } catch (const core::Error& error) {
+    server->problem = error.what();
+  }
+  return *server;
+}
+
+local::RunRecord RemoteRefresh::refreshed(local::RunRecord run) {
+  if (!run.remote) return run;
+  Server& server = server_of(*run.remote);
+  std::optional<client::Run> answer;
+  if (server.problem.empty()) {
+    try {
+      answer = server.client->run(run.id);
+    } catch (const core::Interrupted&) {
+      throw;
+    } catch (const client::Refused& error) {
+      if (error.status() == 401 || error.status() == 403) server.problem = error.what();
+      run.remote->problem = error.status() == 404 ? "the server no longer has this run" : error.what();
+    } catch (const client::Unreachable& error) {
+      server.problem = error.what();
+    } catch (const core::Error& error) {
+      run.remote->problem = error.what();
+    }
+  }
+  if (!server.problem.empty()) run.remote->problem = server.problem;
+  if (answer) record(run, *answer, store_);
+  return run;
 }
 
 }  // namespace pipeline

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "kfp/client/client.h"
 #include "kfp/client/context.h"
 #include "kfp/component/component.h"
+#include "kfp/local/store.h"
 
 namespace pipeline {
 
@@ -22,15 +26,40 @@ struct RemoteRunOptions {
 };
 
 /// Compiles a pipeline with the site's settings, sends it to Kubeflow (the same content only once), starts a
-/// run there and, unless told to detach, shows it on stderr until it ends.
+/// run there and, unless told to detach, shows it on stderr until it ends. The run is recorded in the store,
+/// with its states as long as it is shown; if that fails, there is a warning and the run continues.
 /// @return run (id), state, context, pipeline, version, uploaded; the products stay in the cluster's store
 /// @throws core::Error with the exit code that a local run would have if the run fails; core::Interrupted
 ///         after Ctrl-C, which does not stop the run and says how to attach again; the exceptions of
 ///         kfp::client
 nlohmann::json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options,
-                            const kfp::client::Context& context);
+                            const kfp::client::Context& context, kfp::local::Store& store);
 
 /// Shows a run that was started before until it ends. @param run id or name
 nlohmann::json attach_remotely(const kfp::client::Context& context, const std::string& run, bool quiet);
+
+/// Shows a recorded remote run until it ends, and records its states.
+/// @throws as attach_remotely(), and core::UsageError if its context is gone or names another server
+nlohmann::json attach_recorded(const kfp::local::RunRecord& run, bool quiet, kfp::local::Store& store);
+
+/// Refreshes recorded remote runs from their servers. After a server is unreachable or refuses the login, it
+/// is not asked again.
+class RemoteRefresh {
+ public:
+  explicit RemoteRefresh(kfp::local::Store& store);
+  ~RemoteRefresh();
+
+  /// Records the present state of a remote run and of its tasks. If that is impossible, the record stays, and
+  /// `remote->problem` of the result says why.
+  /// @throws core::Interrupted, and the exceptions of the store
+  kfp::local::RunRecord refreshed(kfp::local::RunRecord run);
+
+ private:
+  struct Server;
+  Server& server_of(const kfp::local::RemotePlace& place);
+
+  kfp::local::Store& store_;
+  std::map<std::string, std::unique_ptr<Server>> servers_;
+};
 
 }  // namespace pipeline

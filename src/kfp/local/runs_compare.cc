@@ -130,7 +130,9 @@ std::string compare_text(const Comparison& comparison, const TextStyle& style) {
   };
   fact("id", [](const RunRecord& run) { return run.id; });
   fact("pipeline", [](const RunRecord& run) { return run.pipeline; });
-  fact("state", [](const RunRecord& run) { return to_string(run.state); });
+  if (std::any_of(runs.begin(), runs.end(), [](const RunRecord& run) { return run.remote.has_value(); }))
+    fact("where", [](const RunRecord& run) { return run.remote ? run.remote->context : "here"; });
+  fact("state", state_text);
   fact("started", [](const RunRecord& run) { return local_time_text(run.created_s); });
   fact("duration", [&](const RunRecord& run) { return duration_text(duration_s(run, style.now_s)); });
   fact("calopipe", [](const RunRecord& run) { return run.program_version; });

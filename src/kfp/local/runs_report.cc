@@ -70,7 +70,9 @@ double duration_s(const RunRecord& record, double now_s) {
   const bool over = is_final(record.state);
   // If the runner was killed, the run has no recorded end time.
   if (over && record.finished_s == 0) return -1;
-  return std::max(0.0, (over ? record.finished_s : now_s) - record.created_s);
+  // Of a remote run, only what the server said is known.
+  const double known_s = record.remote ? record.remote->seen_s : now_s;
+  return std::max(0.0, (over ? record.finished_s : known_s) - record.created_s);
 }
 
 double duration_s(const TaskRecord& record, double now_s) {
@@ -84,7 +86,8 @@ RunReport read_report(const Store& store, const std::string& id) {
   RunReport report{.run = store.run(id)};
   report.tasks = store.tasks(report.run.id);
   report.artifacts = store.artifacts(report.run.id);
-  if (is_final(report.run.state))
+  // What a server last said of its tasks stays.
+  if (is_final(report.run.state) && !report.run.remote)
     for (TaskRecord& task : report.tasks)
       if (!is_final(task.state)) task.state = State::kCanceled;
   for (const ArtifactRecord& artifact : report.artifacts) {
@@ -97,6 +100,19 @@ RunReport read_report(const Store& store, const std::string& id) {
             {.task = artifact.task_path, .artifact = artifact.name, .name = name, .value = value});
   }
   return report;
+}
+
+std::string state_text(const RunRecord& record) {
+  return record.remote && !record.remote->state.empty() ? record.remote->state : to_string(record.state);
+}
+
+std::string state_note(const RunRecord& record, double now_s) {
+  if (!record.remote) return "";
+  const std::string seen = "state of " + local_time_text(record.remote->seen_s);
+  if (!record.remote->problem.empty())
+    return fmt::format("{}, not refreshed: {}", seen, record.remote->problem);
+  constexpr double kFresh_s = 5;
+  return is_final(record.state) || now_s - record.remote->seen_s < kFresh_s ? "" : seen;
 }
 
 json to_json(const RunRecord& record, double now_s) {
@@ -114,7 +130,13 @@ json to_json(const RunRecord& record, double now_s) {
           {"runner_pid", record.runner_pid},
           {"runner_start", record.runner_start},
           {"error", record.error},
-          {"options", record.options}};
+          {"options", record.options},
+          {"remote", record.remote ? json{{"context", record.remote->context},
+                                          {"server", record.remote->server},
+                                          {"state", record.remote->state},
+                                          {"seen_s", record.remote->seen_s},
+                                          {"problem", record.remote->problem}}
+                                   : json()}};
 }
 
 json to_json(const TaskRecord& record, double now_s) {
@@ -173,15 +195,27 @@ std::vector<RunRecord> filtered(std::vector<RunRecord> runs, const RunFilter& fi
 }
 
 std::string list_text(const std::vector<RunRecord>& runs, const TextStyle& style) {
-  TextTable table({{.heading = "RUN"},
-                   {.heading = "PIPELINE", .may_shrink = true},
-                   {.heading = "STATE"},
-                   {.heading = "STARTED"},
-                   {.heading = "DURATION", .align = Align::kRight},
-                   {.heading = "ERROR", .may_shrink = true}});
-  for (const RunRecord& run : runs)
-    table.add({run.id, run.pipeline, to_string(run.state), local_time_text(run.created_s),
-               duration_text(duration_s(run, style.now_s)), run.error});
+  const bool places =
+      std::any_of(runs.begin(), runs.end(), [](const RunRecord& run) { return run.remote.has_value(); });
+  std::vector<TextTable::Column> columns = {{.heading = "RUN"},
+                                            {.heading = "PIPELINE", .may_shrink = true},
+                                            {.heading = "STATE"},
+                                            {.heading = "STARTED"},
+                                            {.heading = "DURATION", .align = Align::kRight},
+                                            {.heading = places ? "NOTE" : "ERROR", .may_shrink = true}};
+  if (places) columns.insert(columns.begin() + 2, {.heading = "WHERE", .may_shrink = true});
+  TextTable table(columns);
+  for (const RunRecord& run : runs) {
+    const std::string note = state_note(run, style.now_s);
+    std::vector<std::string> cells = {run.id,
+                                      run.pipeline,
+                                      state_text(run),
+                                      local_time_text(run.created_s),
+                                      duration_text(duration_s(run, style.now_s)),
+                                      run.error + (run.error.empty() || note.empty() ? "" : "; ") + note};
+    if (places) cells.insert(cells.begin() + 2, run.remote ? run.remote->context : "here");
+    table.add(cells);
+  }
   return table.to_text(style.width);
 }
 
@@ -193,16 +227,31 @@ std::string show_text(const RunReport& report, const TextStyle& style) {
   };
   fact("pipeline", run.pipeline);
   if (run.name != run.pipeline) fact("name", run.name);
-  fact("state", to_string(run.state));
+  fact("state", state_text(run));
+  fact("note", state_note(run, style.now_s));
+  if (run.remote) {
+    fact("context", run.remote->context);
+    fact("server", run.remote->server);
+  }
   fact("started", local_time_text(run.created_s));
   fact("duration", duration_text(duration_s(run, style.now_s)));
   if (!is_final(run.state) && run.runner_pid != 0) fact("process", std::to_string(run.runner_pid));
   fact("calopipe", run.program_version);
-  fact("folder", run.folder.string());
+  if (!run.remote) fact("folder", run.folder.string());
   fact("error", run.error);
   std::string out = "run " + run.id + "\n" + facts.to_text(0, 2);
   add_values("parameters", run.parameters, style, out);
-  if (!report.tasks.empty()) {
+  if (!report.tasks.empty() && run.remote) {
+    TextTable table({{.heading = "TASK", .may_shrink = true},
+                     {.heading = "STATE"},
+                     {.heading = "STARTED"},
+                     {.heading = "DURATION", .align = Align::kRight},
+                     {.heading = "NOTE", .may_shrink = true}});
+    for (const TaskRecord& task : report.tasks)
+      table.add({task.path, to_string(task.state), local_time_text(task.started_s),
+                 duration_text(duration_s(task, run.remote->seen_s)), origin_text(task)});
+    out += heading("tasks") + table.to_text(style.width, 2);
+  } else if (!report.tasks.empty()) {
     TextTable table({{.heading = "TASK", .may_shrink = true},
                      {.heading = "STATE"},
                      {.heading = "TRIES", .align = Align::kRight},
@@ -241,12 +290,17 @@ std::string show_task_text(const RunReport& report, const TaskRecord& task, cons
   if (task.name != task.path) fact("name", task.name);
   fact("component", task.component);
   fact("state", to_string(task.state));
-  fact("tries", std::to_string(task.attempt));
+  if (report.run.remote) fact("note", state_note(report.run, style.now_s));
+  // The API has neither attempts nor resources.
+  if (!report.run.remote) fact("tries", std::to_string(task.attempt));
   fact("started", local_time_text(task.started_s));
-  fact("duration", duration_text(duration_s(task, style.now_s)));
+  fact("duration",
+       duration_text(duration_s(task, report.run.remote ? report.run.remote->seen_s : style.now_s)));
   if (task.exit_code) fact("exit code", std::to_string(*task.exit_code));
-  fact("cpu", duration_text(task.cpu_s));
-  fact("memory", bytes_text(task.peak_memory_bytes));
+  if (!report.run.remote) {
+    fact("cpu", duration_text(task.cpu_s));
+    fact("memory", bytes_text(task.peak_memory_bytes));
+  }
   fact("outputs of", task.cached_from);
   fact("cache key", task.cache_key);
   fact("log", task.log.string());
@@ -317,7 +371,7 @@ std::vector<RunRecord> to_delete(const std::vector<RunRecord>& runs, const Delet
   std::vector<RunRecord> found;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const RunRecord& run = runs[i];
-    if (!is_final(run.state) && run.runner_pid != 0) continue;
+    if (!is_final(run.state) && (run.runner_pid != 0 || run.remote)) continue;
     if (filter.keep >= 0 && i < static_cast<std::size_t>(filter.keep)) continue;
     if (filter.older_than_days >= 0 && now_s - run.created_s < filter.older_than_days * kDay_s) continue;
     found.push_back(run);

@@ -29,7 +29,14 @@ struct RunReport {
 /// @throws core::UsageError if there is no such run
 RunReport read_report(const Store& store, const std::string& id);
 
-/// All fields by name. `duration_s` is null if the run or task has not begun.
+/// The state for people: of a remote run, in the server's words.
+std::string state_text(const RunRecord& record);
+/// What a reader must know about the state of a remote run: of when it is, unless it was just seen or is
+/// final, and why it could not be refreshed. Empty for other runs.
+std::string state_note(const RunRecord& record, double now_s);
+
+/// All fields by name. `duration_s` is null if the run or task has not begun; `remote` is null for runs on
+/// this machine.
 nlohmann::json to_json(const RunRecord& record, double now_s);
 nlohmann::json to_json(const TaskRecord& record, double now_s);
 nlohmann::json to_json(const ArtifactRecord& record);
@@ -51,7 +58,7 @@ struct RunFilter {
 };
 std::vector<RunRecord> filtered(std::vector<RunRecord> runs, const RunFilter& filter);
 
-/// The table of `runs list`.
+/// The table of `runs list`; with the places of runs if one is remote.
 std::string list_text(const std::vector<RunRecord>& runs, const TextStyle& style);
 
 /// Run, parameters, tasks, metrics, artifacts.

@@ -5,7 +5,9 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <chrono>
 #include <cstdlib>
 #include <random>
@@ -20,6 +22,7 @@
 
 namespace kfp::local {
 namespace fs = std::filesystem;
+using nlohmann::json;
 namespace {
 
 constexpr int kSchemaVersion = 1;
@@ -101,7 +104,46 @@ bool is_uri(const std::string& text) {
   return end != std::string::npos && end > 0 && text.find('/') > end;
 }
 
+// A remote run is stored under this name in the options, so that the tables are those of version 1.
+constexpr const char* kRemote = "remote";
+
+json options_with_place(const RunRecord& record) {
+  json options = record.options;
+  if (record.remote)
+    options[kRemote] = {{"context", record.remote->context},
+                        {"server", record.remote->server},
+                        {"state", record.remote->state},
+                        {"seen_s", record.remote->seen_s}};
+  return options;
+}
+
+void take_place(RunRecord& record, const fs::path& file) {
+  if (!record.options.is_object() || !record.options.contains(kRemote)) return;
+  try {
+    const json& place = record.options.at(kRemote);
+    record.remote = {.context = place.at("context"),
+                     .server = place.at("server"),
+                     .state = place.at("state"),
+                     .seen_s = place.at("seen_s")};
+  } catch (const json::exception&) {
+    throw core::InputError(
+        {.message = fmt::format("is damaged: run {} has no complete place", record.id), .file = file});
+  }
+  record.options.erase(kRemote);
+}
+
+// Ids of remote runs come from elsewhere and become the names of folders.
+void check_remote_id(const std::string& id) {
+  const bool plain =
+      !id.empty() && id.size() <= 128 && id.front() != '-' &&
+      std::all_of(id.begin(), id.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; });
+  if (!plain || id == "latest")
+    throw core::InputError({.message = fmt::format("\"{}\" cannot be the id of a run", id),
+                            .hint = "letters, digits and dashes"});
+}
+
 void complete_runner(RunRecord& record) {
+  if (record.remote) return;
   if (record.state == State::kRunning && record.runner_pid == 0) record.runner_pid = ::getpid();
   if (record.runner_pid != 0 && record.runner_start == 0)
     record.runner_start = process_start(record.runner_pid);
@@ -240,6 +282,8 @@ RunRecord SqliteStore::read_run(const SqliteRows& rows) const {
                    .runner_start = rows.integer(11),
                    .error = rows.text(12),
                    .options = json_from_text(rows.text(13), database_.file())};
+  take_place(record, database_.file());
+  if (record.remote) return record;
   const bool dead = record.runner_pid != 0 ? !process_lives(record.runner_pid, record.runner_start)
                                            : record.state == State::kRunning;
   if (!is_final(record.state) && dead) record.state = State::kCanceled;
@@ -251,9 +295,10 @@ RunRecord SqliteStore::create_run(RunRecord record) {
   if (record.created_s == 0) record.created_s = now_s();
   complete_runner(record);
   const std::string parameters = to_text(record.parameters, "parameters");
-  const std::string options = to_text(record.options, "options");
+  const std::string options = to_text(options_with_place(record), "options");
+  if (record.remote) check_remote_id(record.id);
   for (int attempt = 0;; ++attempt) {
-    record.id = new_id(record.created_s);
+    if (!record.remote) record.id = new_id(record.created_s);
     record.folder = folder_ / "runs" / record.id;
     // Creating the folder decides: only one process can do that, even if a deleted run left something.
     std::error_code error;
@@ -261,6 +306,9 @@ RunRecord SqliteStore::create_run(RunRecord record) {
     if (error)
       throw core::UnavailableError(
           {.message = "the folder of the run cannot be created: " + error.message(), .file = record.folder});
+    if (record.remote)
+      throw core::UsageError(
+          {.message = fmt::format("run {} is already recorded", record.id), .file = folder_});
     if (attempt == 1000)
       throw core::UnavailableError({.message = "there is no unused id for a run", .file = folder_});
   }
@@ -285,7 +333,7 @@ void SqliteStore::write_run(const RunRecord& record) {
       record.pipeline, record.name, to_string(record.state), record.created_s, record.finished_s,
       to_text(record.parameters, "parameters"), record.program_version, record.spec_sha256,
       stored(record.folder), record.runner_pid, record.runner_start, record.error,
-      to_text(record.options, "options"), record.id);
+      to_text(options_with_place(record), "options"), record.id);
   if (changed == 0) no_such_run(record.id, folder_, {});
 }
 
@@ -300,6 +348,9 @@ RunRecord SqliteStore::claim_run(const std::string& id) {
   const std::lock_guard lock(mutex_);
   SqliteTransaction transaction(database_);
   RunRecord record = find_run(id);
+  if (record.remote)
+    throw core::UsageError(
+        {.message = fmt::format("run {} is on {}, not on this machine", record.id, record.remote->server)});
   const bool live = record.runner_pid != 0 && process_lives(record.runner_pid, record.runner_start);
   if (live && !is_final(record.state) && record.runner_pid != ::getpid())
     throw core::UsageError(

@@ -29,9 +29,19 @@ State parse_state(const std::string& text);
 /// True if nothing more will happen without a resume.
 bool is_final(State state);
 
+/// Where a run is that another machine runs, and what was last known of it. Never has a login.
+struct RemotePlace {
+  std::string context;  ///< name of the context that the run was started with
+  std::string server;   ///< address of its server
+  std::string state;    ///< last known state, in the server's words: "CANCELING"
+  double seen_s = 0;    ///< time of that state, in seconds since 1970
+  std::string problem;  ///< why the state could not be refreshed just now; not stored
+};
+
 /// One run of a pipeline.
 struct RunRecord {
-  std::string id;  ///< unique id, sortable by time: "20261124-093000-3fa9"
+  /// unique id, sortable by time: "20261124-093000-3fa9"; of a remote run, the server's
+  std::string id;
   std::string pipeline;
   std::string name;  ///< display name
   State state = State::kPending;
@@ -45,7 +55,8 @@ struct RunRecord {
   std::int64_t runner_start = 0;  ///< start time of that process in clock ticks, to detect reused ids
   std::string error;              ///< first failure, in one line
   nlohmann::json options =
-      nlohmann::json::object();  ///< options that a resume needs to continue in the same way
+      nlohmann::json::object();       ///< options that a resume needs to continue in the same way
+  std::optional<RemotePlace> remote;  ///< for a run on a server; such a run has no process here
 };
 
 /// One task of a run; in a loop, one iteration of it. DAGs (conditions, loops, nested pipelines) are tasks,
@@ -97,17 +108,20 @@ class Store {
 
   virtual const std::filesystem::path& folder() const = 0;
 
-  /// Assigns an id and a folder to the run, and records it. @return the record with both
+  /// Assigns an id (unless the run is remote, which has one) and a folder to the run, and records it.
+  /// @return the record with both
+  /// @throws core::InputError if the id of a remote run is not a plain name; core::UsageError if it is known
   virtual RunRecord create_run(RunRecord record) = 0;
   virtual void update_run(const RunRecord& record) = 0;
   /// Takes over a run (resume): sets its runner and state kRunning in one step.
-  /// @throws core::UsageError if another live process runs it
+  /// @throws core::UsageError if another live process runs it, or it is remote
   virtual RunRecord claim_run(const std::string& id) = 0;
 
   /// The run with this id, unique beginning of an id, or "latest".
   /// @throws core::UsageError if there is none, or several (they are listed)
   virtual RunRecord run(const std::string& id) const = 0;
-  /// All runs, newest first. An unfinished run whose runner is dead is reported as kCanceled.
+  /// All runs, newest first. An unfinished run whose runner is dead is reported as kCanceled, unless it is
+  /// remote.
   virtual std::vector<RunRecord> runs() const = 0;
   /// Deletes records and folder. Artifacts that other runs use through the cache are kept: they are moved to
   /// the oldest of those runs, and the records are updated. @throws core::UsageError if it is running

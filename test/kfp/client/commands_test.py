@@ -57,9 +57,10 @@ class Commands(unittest.TestCase):
             self.skipTest('CALOPIPE_PYTHON is not set')
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.server = self.serve()
-        self.environment = {**os.environ, 'XDG_CONFIG_HOME': str(self.folder / 'config')}
+        self.environment = {**os.environ, 'XDG_CONFIG_HOME': str(self.folder / 'config'),
+                            'CALOPIPE_STORE': str(self.folder / 'store')}
         self.environment['NO_PROXY'] = os.environ['NO_PROXY'] = '127.0.0.1'
-        for name in ('CALOPIPE_CONTEXT', 'KF_PIPELINES_ENDPOINT', 'KF_PIPELINES_SA_TOKEN_PATH'):
+        for name in ('CALOPIPE_CONTEXT', 'CALOPIPE_THREADS', 'DISPLAY', 'WAYLAND_DISPLAY', 'KF_PIPELINES_ENDPOINT', 'KF_PIPELINES_SA_TOKEN_PATH'):
             self.environment.pop(name, None)
         self.ok('kubeflow', 'context', 'set', 'test', '--server', self.server.address)
         self.small = self.folder / 'small.yaml'
@@ -305,9 +306,13 @@ class RunOnKubeflow(Commands):
         self.small.write_text(json.dumps(broken), encoding='utf-8')
         self.refused(3, 'small.yaml: root.dag.tasks.a', 'run', self.small, '--on', 'test')
         self.refused(2, 'did you mean test', 'run', '--on', 'tets')
-        for option, value in (('--out', 'x'), ('--store', 'x'), ('--no-cache', None), ('--force', 'train'), ('--cpus', '1'),
-                              ('--memory-gib', '1')):
-            self.refused(2, option, 'run', '--on', 'test', option, *([value] if value else []))
+        for option, value in (('--out', 'x'), ('--no-cache', None), ('--force', 'train'), ('--cpus', '1'),
+                              ('--memory-gib', '1'), ('--threads', '2'), ('--threads=2', None)):
+            self.refused(2, option.split('=')[0] + ': applies only to runs on this machine', 'run', '--on', 'test', option,
+                         *([value] if value else []))
+        self.refused(2, '--on: is empty', 'run', self.small, '--on', '')
+        self.refused(3, 'small.yaml: is a file, but a store is a folder', 'run', self.small, '--on', 'test', '--store',
+                     self.small)
         self.assertEqual(self.call('run', '--detach').returncode, 2)
         self.assertEqual(self.server.seen()['requests'], [])
 
@@ -385,6 +390,145 @@ class RunOnKubeflow(Commands):
         out = self.ok('run', self.small, '--on', 'test', '--detach')
         self.assertRegex(out, r'run: \S+\n.*\nattach: calopipe kubeflow run attach \S+ --context test')
         self.assertEqual(self.server.seen()['runs'][0]['state'], 'PENDING')
+
+    def test_threads_of_the_environment_are_no_option(self):
+        self.environment['CALOPIPE_THREADS'] = '2'
+        self.ok('run', self.small, '--on', 'test', '--detach')
+        self.refused(2, '--threads', 'run', self.small, '--on', 'test', '--detach', '--threads', '3')
+
+
+class RecordedRuns(Commands):
+    def begin(self, *arguments, on='test'):
+        return self.json_of('run', self.small, '--on', on, '--detach', *arguments)['run']
+
+    def requests(self):
+        return self.server.seen()['requests']
+
+    def local_run(self):
+        spec = json.loads(json.dumps(SMALL))
+        spec['deploymentSpec']['executors']['exec-a']['container'].update(command=['true'], args=[])
+        file = self.folder / 'local.yaml'
+        file.write_text(json.dumps(spec), encoding='utf-8')
+        return self.json_of('run', file, '--quiet')['run']
+
+    def test_a_run_is_listed_with_its_last_known_state(self):
+        self.server.control('/_script', [['', 'RUNNING'], ['root', 'RUNNING'], ['a', 'RUNNING'], ['a', 'SUCCEEDED'],
+                                         ['', 'SUCCEEDED']])
+        here = self.local_run()
+        self.assertNotIn('WHERE', self.ok('runs', 'list'))
+        run = self.begin('--set', 'n=3', '--name', 'third')
+        self.server.control('/_forget')
+        first, second = self.json_of('runs', 'list')
+        self.assertEqual((first['id'], first['pipeline'], first['name'], first['state'], first['parameters']),
+                         (run, 'small', 'third', 'PENDING', {'n': 3}))
+        self.assertEqual({key: first['remote'][key] for key in ('context', 'server', 'state', 'problem')},
+                         {'context': 'test', 'server': self.server.address, 'state': 'PENDING', 'problem': ''})
+        self.assertEqual((second['id'], second['remote']), (here, None))
+        self.assertRegex(self.ok('runs', 'list'), rf'(?s)WHERE.*{run} +small +test +PENDING.*{here} +small +here')
+        self.assertEqual(self.requests(), [])
+        self.assertRegex(self.ok('runs', 'list', '--refresh'), rf'{run} +small +test +RUNNING')
+        self.ok('runs', 'show', run)
+        self.assertRegex(self.ok('runs', 'show', run[:8]), r'(?s)context +test.*n +3.*a +RUNNING +20')
+        self.assertNotIn('root', self.ok('runs', 'show', 'latest'))
+        listed = self.json_of('runs', 'list', '--refresh', '--state', 'succeeded', '--limit', '1')
+        self.assertEqual([one['id'] for one in listed], [run])
+        self.assertGreater(listed[0]['finished_s'], listed[0]['created_s'])
+        # A run that is over is not asked for by the list.
+        self.server.control('/_forget')
+        self.ok('runs', 'list', '--refresh')
+        self.assertEqual(self.requests(), [])
+        shown = self.json_of('runs', 'show', run)
+        self.assertEqual([(task['path'], task['state']) for task in shown['tasks']], [('a', 'SUCCEEDED')])
+        self.assertNotIn('memory', self.ok('runs', 'show', run, '--task', 'a'))
+
+    def test_what_was_watched_is_known_without_the_server(self):
+        other = self.serve()
+        self.ok('kubeflow', 'context', 'set', 'other', '--server', other.address)
+        other.control('/_script', [['', 'RUNNING'], ['a', 'RUNNING'], ['a', 'FAILED'], ['', 'FAILED']])
+        self.refused(3, 'exit code 3', 'run', self.small, '--on', 'other')
+        other.control('/_script', [['', 'RUNNING'], ['a', 'RUNNING']] + [['a', 'RUNNING']] * 3 +
+                      [['a', 'SUCCEEDED'], ['', 'SUCCEEDED']])
+        run = self.start('run', self.small, '--on', 'other')
+        for line in run.stderr:
+            if '[a] running' in line:
+                break
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=30)
+        second, first = self.json_of('runs', 'list')
+        self.assertEqual((first['state'], first['error'], second['state']),
+                         ('FAILED', 'a task of the run failed', 'RUNNING'))
+        done = self.call('runs', 'attach', second['id'])
+        self.assertEqual((done.returncode, done.stdout), (0, f'run: {second["id"]}\n'), done.stderr)
+        self.assertIn('[a] done', done.stderr)
+        self.assertEqual(self.json_of('runs', 'list')[0]['state'], 'SUCCEEDED')
+        unfinished = self.begin(on='other')
+        other.close()
+        self.assertEqual(other.process.returncode, 0)
+        # The last known states remain, with a mark.
+        mark = r'state of 20\S+ \S+, not refreshed: .*cannot be reached'
+        lines = {line.split()[0]: line for line in self.ok('runs', 'list', '--refresh').splitlines()}
+        self.assertRegex(lines[unfinished], 'other +PENDING.*' + mark)
+        self.assertNotIn('not refreshed', lines[second['id']])
+        self.assertRegex(self.ok('runs', 'show', first['id']), rf'(?s)state +FAILED.*note +{mark}.*a +FAILED.*exit code 3')
+        self.assertIn('cannot be reached', self.json_of('runs', 'show', first['id'])['remote']['problem'])
+
+    def test_contexts_and_runs_that_are_gone(self):
+        run = self.begin()
+        self.ok('kubeflow', 'run', 'delete', run, '--yes')
+        self.assertRegex(self.ok('runs', 'list', '--refresh'), 'PENDING.*not refreshed: the server no longer has this run')
+        self.refused(2, 'no such object', 'runs', 'attach', run)
+        self.ok('kubeflow', 'context', 'set', 'test', '--server', 'http://127.0.0.1:1')
+        self.assertIn('context test now names http://127.0.0.1:1', self.ok('runs', 'show', run))
+        self.refused(2, 'now names', 'runs', 'attach', run)
+        (self.folder / 'config/calopipe/contexts.yaml').write_text('tset: {server: "http://127.0.0.1:1"}\n',
+                                                                   encoding='utf-8')
+        self.assertRegex(self.ok('runs', 'list', '--refresh'), 'PENDING.*not refreshed: .*did you mean tset')
+        self.refused(2, 'did you mean tset', 'runs', 'attach', run)
+
+    def test_no_token_is_recorded(self):
+        secured = self.serve('--token', TOKEN)
+        token = self.folder / 'token'
+        token.write_text(TOKEN, encoding='utf-8')
+        self.ok('kubeflow', 'context', 'set', 'secured', '--server', secured.address, '--token-file', token)
+        run = self.begin(on='secured')
+        self.assertIn('RUNNING', self.ok('runs', 'list', '--refresh'))
+        secured.control('/_login', {'token': 'another'})
+        text = self.ok('runs', 'list', '--refresh') + self.ok('runs', 'show', run, '--json')
+        self.assertRegex(text, 'RUNNING.*not refreshed: .*expired')
+        self.assertNotIn('geheim', text)
+        for file in (self.folder / 'store').rglob('*'):
+            if file.is_file():
+                self.assertNotIn(b'geheim', file.read_bytes(), file)
+
+    def test_what_the_server_cannot_give(self):
+        self.server.control('/_script', [['', 'RUNNING'], ['a', 'RUNNING'], ['a', 'FAILED'], ['', 'FAILED']])
+        self.refused(3, 'exit code 3', 'run', self.small, '--on', 'test')
+        run = self.json_of('runs', 'list')[0]['id']
+        self.refused(2, rf'API has no logs .*runs show {run}', 'runs', 'logs', run, 'a')
+        self.assertEqual(self.ok('runs', 'open', run), f'{self.server.address}/#/runs/details/{run}\n')
+        self.assertEqual(self.json_of('runs', 'open', run)['opened'], False)
+        self.refused(2, 'store of the cluster', 'runs', 'open', run, 'a/model')
+        advice = self.refused(2, 'is not resumed from here', 'runs', 'resume', 'latest').stderr
+        retry = re.search(r'calopipe (kubeflow run retry \S+ --context test)', advice)
+        self.ok(*retry[1].split())
+        self.assertIn('SUCCEEDED', self.ok('runs', 'show', run))
+        here = self.local_run()
+        self.refused(2, 'on this machine, not on Kubeflow .*runs logs', 'runs', 'attach', here)
+        self.refused(2, 'there is no run', 'runs', 'attach', 'f00d')
+
+    def test_comparing_and_deleting(self):
+        here, run = self.local_run(), self.begin('--set', 'n=3')
+        done = self.call('runs', 'compare', here, run)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r'(?s)where +here +test.*state +SUCCEEDED +RUNNING.*n +1 +3')
+        self.assertIn(f'run {run} is on Kubeflow: its metrics and artifacts are not fetched', done.stderr)
+        # An unfinished run is deleted only by its name.
+        self.assertEqual(self.json_of('runs', 'delete', '--keep', '0', '--yes'), {'deleted': [here]})
+        done = self.call('runs', 'delete', run, '--yes')
+        self.assertEqual((done.returncode, done.stdout), (0, f'deleted {run}\n'))
+        self.assertIn(f'stays on the server: calopipe kubeflow run delete {run} --context test', done.stderr)
+        self.assertEqual(self.ok('runs', 'list'), 'no runs\n')
+        self.assertEqual(self.json_of('kubeflow', 'run', 'get', run)['run_id'], run)
 
 
 if __name__ == '__main__':

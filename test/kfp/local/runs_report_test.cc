@@ -247,4 +247,33 @@ TEST_F(RunsReport, Compares) {
   EXPECT_FALSE(compare({report(first.id), report(second.id)}).artifacts.back().equal);
 }
 
+TEST_F(RunsReport, SaysWhatIsKnownOfARemoteRun) {
+  RunRecord run{
+      .id = "abc",
+      .pipeline = "training",
+      .state = State::kRunning,
+      .created_s = kThen,
+      .remote = RemotePlace{
+          .context = "cern", .server = "https://ml.example.org", .state = "CANCELING", .seen_s = kThen + 60}};
+  EXPECT_EQ(state_text(run), "CANCELING");
+  // What has happened since is unknown.
+  EXPECT_EQ(duration_s(run, kThen + 1000), 60);
+  EXPECT_EQ(state_note(run, kThen + 61), "");
+  const std::string seen = "state of " + local_time_text(kThen + 60);
+  EXPECT_EQ(state_note(run, kThen + 1000), seen);
+  const std::string local_only = list_text({{.id = "here", .state = State::kFailed}}, {});
+  EXPECT_THAT(local_only, AllOf(Not(HasSubstr("WHERE")), HasSubstr("ERROR")));
+  const std::string both = list_text({run, {.id = "there"}}, {.now_s = kThen + 1000});
+  EXPECT_THAT(both, AllOf(HasSubstr("WHERE"), HasSubstr("cern"), HasSubstr("here"), HasSubstr(seen)));
+  run.remote->problem = "it cannot be reached";
+  EXPECT_EQ(state_note(run, kThen + 61), seen + ", not refreshed: it cannot be reached");
+  EXPECT_EQ(to_json(run, kThen).at("remote").at("problem"), "it cannot be reached");
+  // Unfinished remote runs are never chosen for deletion by age or number.
+  EXPECT_TRUE(to_delete({run}, {.keep = 0}, kThen + 1000).empty());
+  run.state = State::kSucceeded;
+  run.remote->problem.clear();
+  EXPECT_EQ(state_note(run, kThen + 1000), "");
+  EXPECT_EQ(to_delete({run}, {.keep = 0}, kThen + 1000).size(), 1u);
+}
+
 }  // namespace

@@ -377,4 +377,57 @@ TEST(State, HasTheNamesOfKfp) {
   EXPECT_THROW(kfp::local::parse_state("succeeded"), core::InputError);
 }
 
+RunRecord remote_run(const std::string& id) {
+  return {.id = id,
+          .pipeline = "training",
+          .state = State::kRunning,
+          .created_s = 1.7e9,
+          .options = {{"cache", true}},
+          .remote = kfp::local::RemotePlace{.context = "cern",
+                                            .server = "https://ml.example.org/pipeline",
+                                            .state = "CANCELING",
+                                            .seen_s = 1.7e9 + 5,
+                                            .problem = "not stored"}};
+}
+
+TEST(Store, KeepsARemoteRunAndItsState) {
+  const test::TempFolder folder;
+  const std::string id = "33d5d5f7-4ae6-4e54-9bfe-30d0bd8d8b02";
+  Store::open(folder / "store")->create_run(remote_run(id));
+  const auto store = Store::open(folder / "store");
+  RunRecord run = store->run("33d5");
+  EXPECT_EQ(run.id, id);
+  // It has no process here, and is not canceled by the lack of one.
+  EXPECT_EQ(run.state, State::kRunning);
+  EXPECT_EQ(run.runner_pid, 0);
+  EXPECT_EQ(run.options, json({{"cache", true}}));
+  ASSERT_TRUE(run.remote);
+  EXPECT_EQ(run.remote->context, "cern");
+  EXPECT_EQ(run.remote->server, "https://ml.example.org/pipeline");
+  EXPECT_EQ(run.remote->state, "CANCELING");
+  EXPECT_EQ(run.remote->seen_s, 1.7e9 + 5);
+  EXPECT_EQ(run.remote->problem, "");
+  run.state = State::kCanceled;
+  run.remote->state = "CANCELED";
+  store->update_run(run);
+  EXPECT_EQ(store->runs().at(0).remote->state, "CANCELED");
+  EXPECT_FALSE(store->run(store->create_run({.pipeline = "here"}).id).remote);
+  EXPECT_THAT(message_of<core::UsageError>([&] { store->claim_run(id); }), HasSubstr("not on this machine"));
+  EXPECT_THAT(message_of<core::UsageError>([&] { store->create_run(remote_run(id)); }),
+              HasSubstr("is already recorded"));
+  store->delete_run(id);
+  EXPECT_EQ(store->runs().size(), 1u);
+}
+
+TEST(Store, IdsFromServersStayInTheStore) {
+  const test::TempFolder folder;
+  const auto store = Store::open(folder / "store");
+  for (const std::string id : {"", "..", "../../x", "a/b", "latest", "-x", "a.b", "a b"})
+    EXPECT_THAT(message_of<core::InputError>([&] { store->create_run(remote_run(id)); }),
+                HasSubstr("cannot be the id of a run"));
+  EXPECT_THROW(store->create_run(remote_run(std::string(129, 'a'))), core::InputError);
+  EXPECT_TRUE(store->runs().empty());
+  EXPECT_TRUE(fs::is_empty(folder / "store/runs"));
+}
+
 }  // namespace
