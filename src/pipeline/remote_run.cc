@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -273,8 +274,13 @@ class Recorder {
 // The given parameters and the defaults of the others, as local runs record them.
 json all_parameters(const kfp::ir::PipelineSpec& spec, json parameters) {
   if (!spec.root || !spec.root->input_definitions) return parameters;
-  for (const auto& [name, definition] : spec.root->input_definitions->parameters)
-    if (definition.default_value && !parameters.contains(name)) parameters[name] = *definition.default_value;
+  for (const auto& [name, definition] : spec.root->input_definitions->parameters) {
+    if (!definition.default_value || parameters.contains(name)) continue;
+    json& value = parameters[name] = *definition.default_value;
+    // Compiled pipelines may have integers as 5.0.
+    if (definition.parameter_type == kfp::ir::ParameterType::kNumberInteger && value.is_number_float())
+      value = static_cast<std::int64_t>(value.get<double>());
+  }
   return parameters;
 }
 

@@ -286,6 +286,8 @@ class RunOnKubeflow(Commands):
         # The same content: the version that is there.
         again = self.json_of(*arguments, '--detach', '--name', 'second', '-q')
         self.assertFalse(again['uploaded'])
+        recorded = self.json_of('runs', 'list')[0]['parameters']
+        self.assertEqual((recorded['train_epochs'], repr(recorded['latent_dim'])), (7, '10'))
         self.assertEqual(again['name'], 'second')
         self.assertEqual(len(self.server.seen()['versions']), 1)
         # Another site: another version.
