@@ -510,6 +510,14 @@ class RecordedRuns(Commands):
         self.assertEqual(self.ok('runs', 'open', run), f'{self.server.address}/#/runs/details/{run}\n')
         self.assertEqual(self.json_of('runs', 'open', run)['opened'], False)
         self.refused(2, 'store of the cluster', 'runs', 'open', run, 'a/model')
+        browser = self.folder / 'bin/xdg-open'
+        browser.parent.mkdir()
+        browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {self.folder}/opened\n', encoding='utf-8')
+        browser.chmod(0o755)
+        path = self.environment['PATH']
+        self.environment.update(DISPLAY=':0', PATH=f'{browser.parent}:{path}')
+        self.assertEqual(self.json_of('runs', 'open', run)['opened'], True)
+        self.assertTrue((self.folder / 'opened').read_text(encoding='utf-8').endswith('/#/runs/details/' + run))
         advice = self.refused(2, 'is not resumed from here', 'runs', 'resume', 'latest').stderr
         retry = re.search(r'calopipe (kubeflow run retry \S+ --context test)', advice)
         self.ok(*retry[1].split())
@@ -517,6 +525,20 @@ class RecordedRuns(Commands):
         here = self.local_run()
         self.refused(2, 'on this machine, not on Kubeflow .*runs logs', 'runs', 'attach', here)
         self.refused(2, 'there is no run', 'runs', 'attach', 'f00d')
+
+    def test_a_record_that_is_lost_does_not_end_the_watching(self):
+        self.server.control('/_script', [['', 'RUNNING'], ['a', 'RUNNING']] + [['a', 'RUNNING']] * 2 +
+                            [['a', 'SUCCEEDED'], ['', 'SUCCEEDED']])
+        run = self.start('run', self.small, '--on', 'test')
+        for line in run.stderr:
+            if '[a] running' in line:
+                break
+        self.ok('runs', 'delete', 'latest', '--yes')
+        out, err = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 0, err)
+        self.assertRegex(err, 'warning: the run continues, but its record is incomplete: .*there is no run')
+        self.assertIn(self.server.seen()['runs'][0]['run_id'], out)
+        self.assertEqual(self.ok('runs', 'list'), 'no runs\n')
 
     def test_comparing_and_deleting(self):
         here, run = self.local_run(), self.begin('--set', 'n=3')

@@ -300,6 +300,12 @@ TEST(StoreRobust, TellsDamage) {
   EXPECT_THROW(Store::open(folder / "json")->runs(), core::InputError);
   sql(folder / "json/runs.db", "UPDATE runs SET parameters = '{}', state = 'LOST'");
   EXPECT_THROW(Store::open(folder / "json")->runs(), core::InputError);
+  // Remote runs without a complete place.
+  for (const std::string place :
+       {"{}", "7", "null", R"({"context":"c","server":"s","state":1,"seen_s":2})"}) {
+    sql(folder / "json/runs.db", "UPDATE runs SET state = 'RUNNING', options = '{\"remote\":" + place + "}'");
+    EXPECT_THROW(Store::open(folder / "json")->runs(), core::InputError) << place;
+  }
 }
 
 TEST(StoreRobust, RefusesPlacesThatCannotBeWritten) {
