@@ -97,6 +97,7 @@ TEST_P(StoreJournal, ProcessesAndThreadsWriteAtOnce) {
         const std::string run = store.create_run({.name = std::to_string(process)}).id;
         std::atomic<int> failed{0};
         std::vector<std::thread> threads;
+        threads.reserve(kThreads);
         for (int thread = 0; thread < kThreads; ++thread)
           threads.emplace_back([&, thread] {
             try {
