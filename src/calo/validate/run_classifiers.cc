@@ -30,6 +30,7 @@ std::vector<SampleSizeAuc> by_sample_size(const Classifier& classifier, const Cl
 
 std::vector<double> of_rows(const std::vector<double>& values, const std::vector<std::size_t>& rows) {
   std::vector<double> result;
+  result.reserve(rows.size());
   for (const std::size_t row : rows) result.push_back(values.at(row));
   return result;
 }
