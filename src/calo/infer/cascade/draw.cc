@@ -131,7 +131,8 @@ bool SplitDrawer::add_spectra(const float* first, const float* odds, std::array<
 namespace {
 
 // Chooses among odds[begin] to odds[end − 1], and leaves in `u` what is left of it, uniform again.
-int chosen_of(const float* odds, int begin, int end, double rest, double& u) {
+template <class Number>
+int chosen_of(const Number* odds, int begin, int end, double rest, double& u) {
   while (begin + 1 < end && rest >= odds[begin]) rest -= odds[begin++];
   u = odds[begin] > 0 ? std::clamp(rest / odds[begin], 0.0, 1.0) : 0.5;
   return begin;
@@ -205,8 +206,7 @@ double draw_total(const float* out, SplitNoise noise) {
   double u = noise.choice, sum = 0, odds[kCount];
   const double top = *std::max_element(out, out + kCount);
   for (int k = 0; k < kCount; ++k) sum += odds[k] = std::exp(out[k] - top);
-  int k = 0;
-  for (double rest = u * sum; k + 1 < kCount && rest >= odds[k]; ++k) rest -= odds[k];
+  const int k = chosen_of(odds, 0, kCount, u * sum, u);
   return out[kCount + k] +
          std::exp(std::clamp(out[2 * kCount + k], -4.0f, 2.0f)) * normal_quantile(noise.place);
 }
