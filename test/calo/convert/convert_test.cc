@@ -14,6 +14,7 @@
 #include "calo/onnx/graph_builder.h"
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "support/error_of.h"
 #include "support/random_model.h"
 #include "support/random_showers.h"
 #include "support/temp_folder.h"
@@ -36,17 +37,7 @@ calo::ModelFolder small_model(const calo::Transform& transform = siw_transform()
   return test::random_model({.intermediate_dims = {9, 7}, .latent_dim = 3}, transform);
 }
 
-// Details of the error that `body` throws.
-template <class Error, class Body>
-core::ErrorDetails error_of(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.details();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
+using test::error_of;
 
 std::vector<float> contract_row(const calo::ContractMapping& mapping, const calo::Conditions& condition,
                                 double phi_rad, const std::string& geometry) {

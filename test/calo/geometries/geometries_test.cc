@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "core/json_file.h"
 #include "core/staged_output.h"
+#include "support/error_of.h"
 #include "support/temp_folder.h"
 #include "support/toy_cascade.h"
 
@@ -56,17 +57,7 @@ calo::Showers showers_of(const std::string& geometry, std::size_t count, double 
   return showers;
 }
 
-// Error of the type that `body` throws.
-template <class Error, class Body>
-core::ErrorDetails error_of(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.details();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
+using test::error_of;
 
 class Geometries : public testing::Test {
  protected:
