@@ -52,7 +52,7 @@ fs::path RemoteCopies::local(const fs::path& path) {
   if (!folder_) folder_.emplace("copies");
   // Each in a folder of its own, under its own name: some readers look at the name.
   const fs::path folder = folder_->path() / std::to_string(urls_.size());
-  const fs::path copy = folder / fs::path(shown(path)).filename();
+  fs::path copy = folder / fs::path(shown(path)).filename();
   fs::create_directories(folder);
   if (status->is_folder) {
     fs::create_directory(copy);

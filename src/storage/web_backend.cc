@@ -143,7 +143,8 @@ class WebBackend final : public Backend {
  private:
   HttpRequest request_for(const std::string& url) const {
     HttpRequest request{.url = url, .follow_redirects = true};
-    const bool is_secret = url.starts_with("https:") || url.starts_with("http://127.0.0.1");
+    const bool is_secret = url.starts_with("https://") || url.starts_with("http://127.0.0.1:") ||
+                           url.starts_with("http://127.0.0.1/");
     if (url.find('?') == std::string::npos && is_secret)
       if (const std::string token = bearer_token(); !token.empty())
         request.headers.push_back("Authorization: Bearer " + token);

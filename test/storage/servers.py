@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import socketserver
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,8 @@ def wait_for_port(port, process, log, seconds=30):
 class Xrootd:
     """A server of the folder `data`. It can be killed and started again on the same port."""
 
-    def __init__(self, folder, keytab=None, principal=None, environment=None, disk=None, checksums=True):
+    def __init__(self, folder, keytab=None, principal=None, environment=None, disk=None, checksums=True,
+                 checksum_program=''):
         self.folder = folder
         self.data = os.path.join(folder, 'data')
         self.port = free_port()
@@ -49,7 +51,7 @@ class Xrootd:
                  f'all.adminpath {folder}/admin', f'all.pidpath {folder}/admin', 'xrd.network nodnr',
                  'xrd.allow host *']
         if checksums:
-            lines.append('xrootd.chksum max 2 adler32')
+            lines.append(f'xrootd.chksum max 2 adler32 {checksum_program}')
         if keytab:
             lines += ['xrootd.seclib libXrdSec.so', f'sec.protocol krb5 {keytab} {principal}',
                       'sec.protbind * only krb5']
@@ -230,7 +232,7 @@ class Relay:
 class Web:
     """HTTP with ranges, WebDAV's PROPFIND, and, if wanted, a token. Counts the bytes of files that it sends."""
 
-    def __init__(self, folder, token=None, webdav=True, ranges=True):
+    def __init__(self, folder, token=None, webdav=True, ranges=True, certificate=None):
         web = self
         self.bytes = 0
         self.requests = []
@@ -320,11 +322,16 @@ class Web:
                 pass  # a client that has read enough
 
         self.server = Server(('127.0.0.1', 0), Handler)
+        self.scheme = 'https' if certificate else 'http'
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def url(self, name):
-        return f'http://127.0.0.1:{self.port}/{name}'
+        return f'{self.scheme}://127.0.0.1:{self.port}/{name}'
 
     def close(self):
         self.server.shutdown()
@@ -351,6 +358,15 @@ class S3:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+
+def make_certificate(folder):
+    """A certificate of 127.0.0.1 that signs itself, and its key."""
+    names = os.path.join(folder, 'certificate.pem'), os.path.join(folder, 'key.pem')
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=test',
+                    '-addext', 'subjectAltName=IP:127.0.0.1', '-out', names[0], '-keyout', names[1]],
+                   check=True, capture_output=True)
+    return names
 
 
 def temporary_folder():

@@ -356,6 +356,52 @@ class XrootdWriting(Urls):
             self.assertEqual(a.read(), b.read())
         self.assertNotIn('out.h5', self.all_on_server())
 
+    def test_server_that_starts_again_is_written_on(self):
+        relay = servers.Relay(self.server.port)
+
+        def restart_at_first_byte():
+            while not any(os.path.getsize(path) for path in glob.glob(self.on_server('.out*'), include_hidden=True)):
+                time.sleep(0.001)
+            self.server.kill()
+            time.sleep(1)
+            self.server.start()
+        restarter = threading.Thread(target=restart_at_first_byte)
+        restarter.start()
+        self.convert(self.server.url('out.h5', relay.port))
+        restarter.join()
+        relay.close()
+        self.convert(self.path('local.h5'))
+        with open(self.path('local.h5'), 'rb') as a, open(self.on_server('out.h5'), 'rb') as b:
+            self.assertEqual(a.read(), b.read())
+
+    def test_wrong_checksum_keeps_the_output_here(self):
+        folder = servers.temporary_folder()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        program = os.path.join(folder, 'wrong.sh')
+        with open(program, 'w') as file:
+            file.write('#!/bin/sh\necho 00000bad\n')
+        os.chmod(program, 0o755)
+        server = servers.Xrootd(folder, checksum_program=program)
+        self.addCleanup(server.kill)
+        url = server.url('out.h5')
+        error = self.convert(url, code=4, CALOPIPE_REMOTE_TIMEOUT_S='2')
+        self.assertIn(url + ': cannot be written: ', error)
+        self.assertIn('00000bad', error)
+        self.assertTrue(os.path.exists(re.search(r'the complete output is kept in (\S+out\.h5)', error)[1]))
+        self.assertEqual(os.listdir(server.data), [])
+
+    def test_interruption_while_it_is_written(self):
+        process = self.start('showers', 'convert', FILE, self.server.url('out.h5'), '--layout', 'par04')
+        while not any(os.path.getsize(path) for path in glob.glob(self.on_server('.out*'), include_hidden=True)):
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+        if process.returncode == 0:
+            self.skipTest('the last byte was sent before')
+        self.assertEqual(process.returncode, 130, error)
+        self.assertIn('the complete output is kept in', error)
+        self.assertEqual(self.all_on_server(), [])
+
     def test_killed_program_leaves_nothing_under_the_final_name(self):
         process = self.start('showers', 'convert', FILE, self.server.url('out.h5'), '--layout', 'par04')
         while not glob.glob(self.on_server('.out*'), include_hidden=True) and process.poll() is None:
@@ -475,11 +521,22 @@ class Https(Urls):
         error = self.calopipe('showers', 'convert', FILE, server.url('out.h5'), '--layout', 'par04', code=2)
         self.assertIn('can only be read', error)
 
-    def test_certificate_of_an_unknown_authority_is_refused(self):
-        # Not ours: a server that speaks no TLS at all.
+    def test_certificates_are_checked(self):
+        certificate = servers.make_certificate(self.folder)
+        server = self.serve('data', certificate=certificate, token='geheim-7391')
+        url = server.url('mlfastsim/SiW/SiW_angle_90.h5')
+        error = self.calopipe('inspect', url, code=4, BEARER_TOKEN='geheim-7391')
+        self.assertIn(url + ': cannot be ', error)
+        self.assertIn('not trusted', error)
+        self.assertEqual(server.requests, [])
+        self.environment.update(SSL_CERT_FILE=certificate[0], BEARER_TOKEN='geheim-7391')
+        self.assertEqual(self.inspected(url), self.inspected(FILE))
+
+    def test_tokens_are_not_sent_in_plain_text(self):
         server = self.serve('data')
-        url = server.url('mlfastsim/SiW/SiW_angle_90.h5').replace('http:', 'https:')
-        self.assertIn(url + ': cannot be ', self.calopipe('inspect', url, code=4, CALOPIPE_REMOTE_TIMEOUT_S='2'))
+        url = server.url('mlfastsim/SiW/SiW_angle_90.h5').replace('127.0.0.1', 'localhost')
+        self.calopipe('inspect', url, BEARER_TOKEN='geheim-7391')
+        self.assertFalse([headers for _, _, headers in server.requests if 'Authorization' in headers])
 
 
 class S3(Urls):

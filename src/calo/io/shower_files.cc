@@ -23,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kHidden = "is hidden (its name starts with a dot)";
 constexpr const char* kOtherName = "is HDF5, but its name does not end in .h5 or .hdf5";
 
 bool has_hdf5_name(const fs::path& path) {
@@ -107,13 +108,11 @@ ShowerFiles shower_files_at_url(const fs::path& url) {
     const fs::path name = entry.name;
     const bool is_hidden = std::any_of(name.begin(), name.end(),
                                        [](const fs::path& part) { return part.string().starts_with('.'); });
-    if (is_hidden && has_hdf5_name(file))
-      found.not_read.push_back({.file = file, .text = "is hidden (its name starts with a dot)"});
-    else if (is_hidden)
-      found.others.push_back(file);
-    else if (has_hdf5_name(file))
+    if (has_hdf5_name(file) && !is_hidden)
       found.files.push_back(file);
-    else if (has_hdf5_signature(file))
+    else if (has_hdf5_name(file))
+      found.not_read.push_back({.file = file, .text = kHidden});
+    else if (!is_hidden && has_hdf5_signature(file))
       found.not_read.push_back({.file = file, .text = kOtherName});
     else
       found.others.push_back(file);
@@ -160,7 +159,7 @@ ShowerFiles shower_files(const fs::path& path, bool tolerant) {
   }
   for (const fs::path& hidden : contents.hidden) {
     if (fs::is_directory(hidden, error) || has_hdf5_name(hidden))
-      found.not_read.push_back({.file = hidden, .text = "is hidden (its name starts with a dot)"});
+      found.not_read.push_back({.file = hidden, .text = kHidden});
     else
       found.others.push_back(hidden);
   }
