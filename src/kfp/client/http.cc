@@ -11,10 +11,10 @@
 #include <random>
 #include <thread>
 
+#include "core/curl_library.h"
 #include "core/interrupt.h"
 #include "core/provenance.h"
 #include "core/staged_output.h"
-#include "kfp/client/detail/curl_library.h"
 #include "kfp/client/oidc.h"
 
 namespace kfp::client {
@@ -159,10 +159,10 @@ Refused::Refused(int status, core::ErrorDetails details, std::string code)
       code_(std::move(code)) {}
 
 std::string escaped(const std::string& text) {
-  char* encoded = curl().easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
+  char* encoded = core::curl().easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
   if (encoded == nullptr) throw std::bad_alloc();
   std::string result = encoded;
-  curl().free(encoded);
+  core::curl().free(encoded);
   return result;
 }
 
@@ -175,12 +175,12 @@ double wait_before(const Retries& retries, int attempt) {
 
 Http::Http(HttpOptions options) : options_(std::move(options)), handle_(nullptr) {
   options_.server = server_of(options_.server);
-  handle_ = curl().easy_init();
+  handle_ = core::curl().easy_init();
   if (handle_ == nullptr) throw core::UnavailableError({.message = "libcurl cannot be initialised"});
 }
 
 Http::~Http() {
-  curl().easy_cleanup(handle_);
+  core::curl().easy_cleanup(handle_);
 }
 
 void Http::wait(double seconds) const {
@@ -246,7 +246,7 @@ Http::Secrets Http::secrets() const {
 }
 
 Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
-  const CurlLibrary& lib = curl();
+  const core::CurlLibrary& lib = core::curl();
   CURL* handle = handle_;
   // Discards the cookies of an earlier reading of the jar. A reset alone would forget only its name.
   lib.easy_setopt(handle, CURLOPT_COOKIEFILE, static_cast<const char*>(nullptr));
@@ -303,9 +303,9 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
 
   struct List {
     curl_slist* head = nullptr;
-    ~List() { curl().slist_free_all(head); }
+    ~List() { core::curl().slist_free_all(head); }
     void add(const std::string& line) {
-      curl_slist* longer = curl().slist_append(head, line.c_str());
+      curl_slist* longer = core::curl().slist_append(head, line.c_str());
       if (longer == nullptr) throw std::bad_alloc();
       head = longer;
     }
@@ -317,7 +317,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   struct Form {
     curl_mime* form = nullptr;
     ~Form() {
-      if (form != nullptr) curl().mime_free(form);
+      if (form != nullptr) core::curl().mime_free(form);
     }
   } form;
   std::string body;
