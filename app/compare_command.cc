@@ -13,6 +13,7 @@
 #include "core/hash.h"
 #include "core/json_file.h"
 #include "core/provenance.h"
+#include "core/remote.h"
 #include "core/staged_output.h"
 
 namespace app {
@@ -22,10 +23,10 @@ using nlohmann::json;
 
 // Path of a validation's plots: `path` itself, or plots.json in the folder of a validation or a run.
 std::filesystem::path plots_file(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) throw core::InputError({.message = "does not exist", .file = path});
-  if (!std::filesystem::is_directory(path)) return path;
+  if (!core::path_exists(path)) throw core::InputError({.message = "does not exist", .file = path});
+  if (!core::is_folder(path)) return path;
   std::filesystem::path file = path / "plots.json";
-  if (!std::filesystem::exists(file))
+  if (!core::path_exists(file))
     throw core::InputError(
         {.message = "contains no plots.json",
          .file = path,

@@ -9,8 +9,10 @@
 #include <iostream>
 #include <utility>
 
+#include "app/desktop.h"
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "kfp/client/oidc.h"
 #include "kfp/client/submit.h"
 #include "kfp/client/wire.h"
 #include "kfp/ir/document.h"
@@ -153,6 +155,7 @@ KubeflowCommand::KubeflowCommand(CLI::App& app, Attach attach)
                        {"users", health.multi_user ? "several" : "one"},
                        {"pipelines in", health.pipeline_store}});
        });
+  add_login();
   add_contexts();
   add_pipelines();
   add_versions();
@@ -160,6 +163,50 @@ KubeflowCommand::KubeflowCommand(CLI::App& app, Attach attach)
   add_runs();
   add_recurring_runs();
   subcommand_->group("Tools");  // last, because subcommands inherit it
+}
+
+void KubeflowCommand::log_in() {
+  const client::Context chosen = context();
+  if (chosen.login.kind != client::Login::Kind::kOidc)
+    throw core::UsageError(
+        {.message = fmt::format("logs in with {}, and needs no command for it",
+                                chosen.login.kind == client::Login::Kind::kNone ? "nothing" : "a file"),
+         .field = chosen.name,
+         .hint = "calopipe kubeflow context set NAME --server URL --oidc-issuer URL --oidc-client-id ID"});
+  const auto show = [&](const std::string& address, const std::string& code) {
+    if (code.empty())
+      fmt::print(stderr, "Open this address in a browser:\n\n  {}\n\n", address);
+    else
+      fmt::print(stderr, "Open this address in a browser, and enter the code {}:\n\n  {}\n\n", code, address);
+    if (!device_ && !no_browser_ && has_display()) open_on_desktop(address);
+  };
+  const client::OidcIdentity identity =
+      client::oidc_log_in(chosen.login.oidc, client::http_options(chosen), {.device = device_, .show = show});
+  if (json_)
+    print(json{{"context", chosen.name},
+               {"who", identity.who},
+               {"expires_s", identity.expires_s},
+               {"renewable", identity.renewable}});
+  else
+    print_fields(
+        {{"logged in", identity.who},
+         {"context", chosen.name},
+         {"until", identity.renewable ? "renewed automatically" : time_of(double(identity.expires_s))}});
+}
+
+void KubeflowCommand::add_login() {
+  CLI::App* login = leaf(
+      subcommand_, "login", "Logs in with OIDC: in a browser, or with a code on another device",
+      "calopipe kubeflow login\n  calopipe kubeflow login --context cern --device", [this] { log_in(); });
+  login->add_flag("--device", device_, "Show a code that is entered on another device");
+  login->add_flag("--no-browser", no_browser_, "Print the address, without opening a browser");
+  leaf(subcommand_, "logout", "Deletes the tokens of an OIDC login",
+       "calopipe kubeflow logout --context cern", [this] {
+         const client::Context chosen = context();
+         const bool was_there =
+             chosen.login.kind == client::Login::Kind::kOidc && client::oidc_log_out(chosen.login.oidc);
+         done(was_there ? "logged out" : "not logged in", chosen.name);
+       });
 }
 
 CLI::App* KubeflowCommand::group(const char* name, const char* what) {
@@ -323,11 +370,10 @@ void KubeflowCommand::add_contexts() {
        [this] {
          const auto file = client::contexts_file();
          const std::string current = client::current_context(file);
-         static const char* const kKinds[] = {"none", "token", "cookies"};
          json list = json::array();
          TextTable table({{""}, {"NAME"}, {"SERVER"}, {"NAMESPACE"}, {"EXPERIMENT"}, {"LOGIN"}});
          for (const auto& [name, one] : client::read_contexts(file)) {
-           const char* login = kKinds[static_cast<int>(one.login.kind)];
+           const char* login = client::to_string(one.login.kind);
            table.add(
                {name == current ? "*" : "", name, one.server, one.namespace_name, one.experiment, login});
            list.push_back({{"name", name},
@@ -365,6 +411,12 @@ void KubeflowCommand::add_contexts() {
                context.login = {client::Login::Kind::kToken, absolute(token_file_)};
              else if (!cookie_file_.empty())
                context.login = {client::Login::Kind::kCookies, absolute(cookie_file_)};
+             else if (!oidc_issuer_.empty())
+               context.login = {.kind = client::Login::Kind::kOidc,
+                                .oidc = {.issuer = oidc_issuer_,
+                                         .client_id = oidc_client_,
+                                         .client_secret_file = absolute(oidc_secret_file_)}};
+             if (!oidc_redirect_.empty()) context.login.oidc.redirect_uri = oidc_redirect_;
              context.says_login = context.login.kind != client::Login::Kind::kNone;
              client::set_context(client::contexts_file(), context);
              done("context", id_);
@@ -375,10 +427,29 @@ void KubeflowCommand::add_contexts() {
   set->add_option("--experiment", experiment_, "Experiment of new runs, by name");
   CLI::Option* token =
       set->add_option("--token-file", token_file_, "File with a bearer token")->type_name("FILE");
-  set->add_option("--cookie-file", cookie_file_,
-                  "File with cookies: a Netscape jar, or name=value; name=value")
+  CLI::Option* cookies = set->add_option("--cookie-file", cookie_file_,
+                                         "File with cookies: a Netscape jar, or name=value; name=value")
+                             ->type_name("FILE")
+                             ->excludes(token);
+  CLI::Option* client_id =
+      set->add_option("--oidc-client-id", oidc_client_, "Name of the client at the provider")
+          ->type_name("ID");
+  CLI::Option* issuer =
+      set->add_option("--oidc-issuer", oidc_issuer_, "Provider of OIDC logins (calopipe kubeflow login)")
+          ->type_name("URL")
+          ->needs(client_id)
+          ->excludes(token)
+          ->excludes(cookies);
+  client_id->needs(issuer);
+  set->add_option("--oidc-client-secret-file", oidc_secret_file_,
+                  "File with the client's secret, if it has one")
       ->type_name("FILE")
-      ->excludes(token);
+      ->needs(issuer);
+  set->add_option(
+         "--oidc-redirect-uri", oidc_redirect_,
+         "Address on this machine that the provider knows [default: http://127.0.0.1/callback, any port]")
+      ->type_name("URL")
+      ->needs(issuer);
   set->add_option("--ca-file", ca_file_, "Certificates to trust (PEM)")->type_name("FILE");
 }
 

@@ -36,6 +36,8 @@ class KubeflowCommand {
   void add_run_options(CLI::App& command);
   void add_delete_option(CLI::App& command);
 
+  void add_login();
+  void log_in();
   void add_contexts();
   void add_pipelines();
   void add_versions();
@@ -63,11 +65,13 @@ class KubeflowCommand {
   std::string sort_by_, state_, contains_;
   std::vector<std::string> parameters_;
   std::string parameter_file_, pipeline_root_, service_account_, cron_;
-  std::string server_, token_file_, cookie_file_, ca_file_;
+  std::string server_, token_file_, cookie_file_, ca_file_, oidc_issuer_, oidc_client_, oidc_secret_file_;
+  std::string oidc_redirect_;
   std::size_t limit_ = 20;
   std::int64_t interval_s_ = 0;
   int concurrency_ = 1;
   bool json_ = false, yes_ = false, all_ = false, cascade_ = false, detach_ = false, quiet_ = false;
+  bool device_ = false, no_browser_ = false;
   bool no_catchup_ = false, disabled_ = false, with_archived_ = false;
 };
 

@@ -28,6 +28,7 @@
 #include "kfp/component/command_line.h"
 #include "pipeline/components.h"
 #include "pipeline/remote_run.h"
+#include "storage/storage.h"
 
 namespace {
 
@@ -140,6 +141,7 @@ int run(int argc, char** argv) {
     return code == 0 ? 0 : static_cast<int>(core::ExitCode::kUsage);
   }
   apply_global(global);
+  storage::provide();
   core::catch_interrupts();
   if (docs->parsed()) {
     kfp::write_reference(registry, docs_folder);

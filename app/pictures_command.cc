@@ -14,6 +14,8 @@
 
 #include "calo/report/page.h"
 #include "core/error.h"
+#include "core/remote.h"
+#include "core/remote_copies.h"
 #include "core/staged_output.h"
 #include "core/temp_folder.h"
 #include "kfp/local/process.h"
@@ -139,14 +141,16 @@ void PicturesCommand::run() {
   if (png_.empty() && pdf_.empty())
     throw core::UsageError(
         {.message = "no output is given", .hint = "give --png FOLDER, --pdf FILE or both"});
-  const nlohmann::json data = calo::page_data(report_);
+  core::RemoteCopies copies;
+  const fs::path report = copies.local(report_);
+  const nlohmann::json data = calo::page_data(report);
   const auto conditions = static_cast<int>(data.at("conditions").size());
   if (condition_ >= conditions)
     throw core::UsageError({.message = fmt::format("there are {} conditions, counted from 0", conditions),
                             .field = "condition"});
   const Browser browser(browser_);
   const auto address = [&](const std::string& figures) {
-    return fmt::format("{}#only={}&condition={}&theme={}", address_of(report_), figures, condition_, theme_);
+    return fmt::format("{}#only={}&condition={}&theme={}", address_of(report), figures, condition_, theme_);
   };
   std::vector<std::string> of_condition;
   for (const nlohmann::json& figure :
@@ -162,7 +166,7 @@ void PicturesCommand::run() {
            .hint = fmt::format("figures of this condition: {}", fmt::join(of_condition, ", "))});
   }
   if (!png_.empty()) {
-    fs::create_directories(png_);
+    if (!core::is_url(png_)) fs::create_directories(png_);
     for (const std::string& name : figures_.empty() ? of_condition : figures_) {
       std::string file_name = name;
       std::replace(file_name.begin(), file_name.end(), ':', '_');

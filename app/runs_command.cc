@@ -1,9 +1,7 @@
 #include "app/runs_command.h"
 
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "app/desktop.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "kfp/local/run_logs.h"
@@ -43,27 +42,6 @@ kfp::local::TextStyle terminal_style() {
 
 void print(const json& value) {
   fmt::print("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace));
-}
-
-bool has_display() {
-  const auto is_set = [](const char* name) {
-    const char* value = std::getenv(name);
-    return value != nullptr && *value != '\0';
-  };
-  return is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
-}
-
-// @param place a path, or an address
-// @return false if there is no xdg-open, or it found no program for it
-bool open_on_desktop(std::string place) {
-  std::string program = "xdg-open";
-  char* arguments[] = {program.data(), place.data(), nullptr};
-  pid_t child = 0;
-  if (posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments, environ) != 0) return false;
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 bool is_live(const RunRecord& run) {

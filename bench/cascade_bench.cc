@@ -60,8 +60,7 @@ void measure(const std::filesystem::path& folder) {
   constexpr int kRounds = 3;
   const std::vector<calo::cascade::WantedShower> wanted =
       showers_of(kShowers, static_cast<std::uint32_t>(trained - model->geometries.begin()));
-  fmt::print("{}: {} cells\n", folder.filename().string(),
-             model->shape.n_r * model->shape.n_phi * model->shape.n_z);
+  fmt::print("{}: {} cells\n", folder.filename().string(), model->shape.mesh.num_cells());
   std::map<std::pair<Isa, Precision>, double> rates;
   for (const Isa isa : bench::instruction_sets())
     for (const Precision precision : calo::infer::kPrecisions)

@@ -6,7 +6,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(SQLite3 REQUIRED)
-# Only the headers are used: the library is loaded when needed (src/kfp/client/detail/curl_library.h).
+# Only the headers are used: the library is loaded when needed (src/core/curl_library.h).
 find_package(CURL REQUIRED)
 
 # calopipe_prefer_static(<imported target> <library> [<further libraries> …]): links static libraries if possible. Each task
@@ -47,6 +47,10 @@ if(NOT CALOPIPE_ONLY_KFP OR CALOPIPE_FUZZ)
   pkg_check_modules(liblzf REQUIRED IMPORTED_TARGET liblzf)
 endif()
 if(NOT CALOPIPE_ONLY_KFP)
+  # XRootD's client, of which only src/storage/xrootd knows.
+  find_path(CALOPIPE_XROOTD_INCLUDE XrdCl/XrdClFile.hh PATH_SUFFIXES xrootd REQUIRED)
+  find_library(CALOPIPE_XRDCL XrdCl REQUIRED)
+  find_package(ZLIB REQUIRED)
   find_package(Protobuf REQUIRED)
   find_package(ONNX REQUIRED)
   include(CalopipeTorch)

@@ -18,3 +18,4 @@ for name in read stream features train generate infer cascade conv compile local
   if [[ $name == infer ]]; then arguments=("$folder/siw-lowgran.onnx"); fi
   "build/release/bin/${name}_bench" "${arguments[@]}"
 done
+"$CALOPIPE_PYTHON" test/storage/with_server.py 1000 build/release/bin/storage_bench

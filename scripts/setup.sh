@@ -8,11 +8,12 @@ packages=(
   g++ cmake ninja-build pkg-config git ca-certificates
   libtorch-dev libonnx-dev libprotobuf-dev libopenblas-dev libdnnl-dev libhdf5-dev libdeflate-dev liblzf-dev zlib1g-dev
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
-  libssl-dev libpugixml-dev libsqlite3-dev libcurl4-openssl-dev
+  libssl-dev libpugixml-dev libsqlite3-dev libcurl4-openssl-dev libxrootd-client-dev
 )
 case "${1:-build}" in
   build) ;;
-  test) packages+=(libgtest-dev libgmock-dev python3 python3-venv ccache) ;;
+  test) packages+=(libgtest-dev libgmock-dev python3 python3-venv ccache
+                  xrootd-server xrootd-client xrootd-plugins krb5-kdc krb5-admin-server krb5-user) ;;
   cuda) packages+=(python3 python3-venv) ;;
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev doxygen) ;;
   *) echo "usage: $0 build|test|lint|cuda" >&2; exit 2 ;;

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/folder_walk.h"
+#include "core/remote.h"
 
 namespace core {
 namespace fs = std::filesystem;
@@ -53,6 +54,23 @@ std::vector<fs::path> files_in(const fs::path& folder) {
   return files;
 }
 
+bool is_hidden(const std::string& name) {
+  return fs::path(name).filename().string().starts_with('.');
+}
+
+// describe(status, url) is called for the file, or for each file of the folder.
+template <class Describe>
+std::string hash_of_url(const fs::path& url, const Describe& describe) {
+  const auto status = remote_storage().status(url);
+  if (!status) throw InputError({.message = "does not exist", .file = url});
+  if (!status->is_folder) return sha256(describe(*status, url));
+  Digest digest;
+  for (const RemoteEntry& entry : remote_storage().files_in(url))
+    if (!is_hidden(entry.name))
+      digest.add(entry.name + '\0' + describe(entry.status, url / entry.name) + '\n');
+  return digest.hex();
+}
+
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
@@ -62,6 +80,9 @@ std::string sha256(std::string_view bytes) {
 }
 
 std::string sha256_of_path(const fs::path& path) {
+  if (is_url(path))
+    return hash_of_url(
+        path, [](const RemoteStatus&, const fs::path& url) { return remote_storage().content_id(url); });
   if (!fs::exists(path)) throw InputError({.message = "does not exist", .file = path});
   if (!fs::is_directory(path)) return sha256_of_file(path);
   Digest digest;
@@ -71,6 +92,10 @@ std::string sha256_of_path(const fs::path& path) {
 }
 
 std::string fingerprint_of_path(const fs::path& path) {
+  if (is_url(path))
+    return hash_of_url(path, [](const RemoteStatus& status, const fs::path&) {
+      return std::to_string(status.size_bytes) + ' ' + status.version;
+    });
   if (!fs::exists(path)) throw InputError({.message = "does not exist", .file = path});
   Digest digest;
   const auto add = [&](const std::string& name, const fs::path& file) {

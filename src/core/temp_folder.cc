@@ -21,6 +21,7 @@ TempFolder::TempFolder(const std::string& purpose) {
 }
 
 TempFolder::~TempFolder() {
+  if (kept_) return;
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }

@@ -47,6 +47,9 @@ struct Simulate {
 
   /// Command line of calopipe-fullsim. @param parts folder of finished parts; empty = next to the output
   std::vector<std::string> arguments(const std::filesystem::path& parts) const;
+
+ private:
+  void run_for_url(kfp::RunContext& context);
 };
 
 /// Data, ranges and encoding that all components share, checked once.

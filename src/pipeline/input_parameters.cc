@@ -3,6 +3,7 @@
 #include "calo/geometry/binning_file.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/remote.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
 
@@ -70,7 +71,7 @@ void InputParameters::describe(kfp::Visitor& v) {
 }
 
 void InputParameters::run(kfp::RunContext& context) {
-  if (!std::filesystem::exists(data))
+  if (!core::path_exists(data))
     throw core::InputError({.message = "does not exist", .file = data, .field = "data"});
   data_fingerprint = core::fingerprint_of_path(data);
   if (min_energy_gev > max_energy_gev)

@@ -9,6 +9,7 @@
 #include "core/hash.h"
 #include "core/json_file.h"
 #include "core/provenance.h"
+#include "core/remote.h"
 #include "core/staged_output.h"
 #include "kfp/compile/compile.h"
 #include "kfp/ir/document.h"
@@ -274,7 +275,8 @@ PreparedPipeline prepare_pipeline(const kfp::Registry& registry, const std::stri
 
 json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, kfp::local::Store& store) {
   PreparedPipeline prepared = prepare_pipeline(registry, options.pipeline, options.config, options.settings);
-  json delivery = {{"out", options.out.empty() ? "" : fs::absolute(options.out).string()},
+  const bool is_place = options.out.empty() || core::is_url(options.out);
+  json delivery = {{"out", is_place ? options.out.string() : fs::absolute(options.out).string()},
                    {"products", json::array()}};
   for (const ProjectPipeline::Product& product : prepared.products)
     delivery["products"].push_back(

@@ -129,6 +129,7 @@ std::vector<std::string> Simulate::arguments(const std::filesystem::path& parts)
 }
 
 void Simulate::run(kfp::RunContext& context) {
+  if (core::is_url(showers.path)) return run_for_url(context);
   const std::filesystem::path program = find_full_sim();
   // Resume from the parts that an earlier, failed attempt of the same task left behind.
   const std::filesystem::path parts =
@@ -139,6 +140,17 @@ void Simulate::run(kfp::RunContext& context) {
   all.insert(all.end(), {"--threads", std::to_string(context.pool.size())});
   all.insert(all.end(), {"--provenance", context.provenance.dump()});
   showers.metadata = run_full_sim(program, all);
+}
+
+// calopipe-fullsim writes local files only.
+void Simulate::run_for_url(kfp::RunContext& context) {
+  const bool is_file = layout != "mlfastsim" || showers.path.has_extension();
+  core::StagedOutput output(showers.path,
+                            is_file ? core::StagedOutput::Kind::kFile : core::StagedOutput::Kind::kFolder);
+  const std::filesystem::path url = std::exchange(showers.path, output.path());
+  run(context);
+  output.commit();
+  showers.path = url;
 }
 
 }  // namespace pipeline

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/json_file.h"
+#include "core/remote.h"
 #include "core/staged_output.h"
 #include "pipeline/components.h"
 #include "pipeline/known_models.h"
@@ -90,6 +91,11 @@ void Train::run(kfp::RunContext& context) {
     });
   }
   calo::architecture(wanted.architecture).device(device);  // before the showers are read
+  if (core::is_url(checkpoints))
+    throw core::UsageError({.message = "must be a local folder, not a URL",
+                            .file = checkpoints,
+                            .field = "checkpoints",
+                            .hint = "on a cluster, a volume that outlives the task"});
   if (resume && checkpoints.empty())
     throw core::UsageError({.message = "requires the folder to resume from",
                             .field = "resume",
@@ -145,8 +151,7 @@ void Train::run(kfp::RunContext& context) {
   if (start && wanted.validation_split > 0) summary["start_validation_loss"] = result.start_validation_loss;
   if (!result.fold_losses.empty()) summary["fold_losses"] = result.fold_losses;
   // The validation showers chose the best epochs; the held-out ones did not.
-  if (const std::filesystem::path held_out = prepared.path / "holdout.h5";
-      std::filesystem::exists(held_out)) {
+  if (const std::filesystem::path held_out = prepared.path / "holdout.h5"; core::path_exists(held_out)) {
     const auto held_reader = calo::ShowerReader::open(held_out, {}, context.pool);
     const calo::TrainingData held(*held_reader, static_cast<std::size_t>(memory_mb) << 20);
     if (held.size() > 0) {

@@ -337,6 +337,27 @@ def main(program, modules=None):
                          says=['regular meshes', f'{cells} cells'])
                 assert not (work / 'no.h5').exists()
 
+            # A cascade: trained, as ONNX, and its showers.
+            calopipe('preprocess', '--showers', full, '--max-bad-fraction', 0.5, '--threshold-mev', 0.05, '--holdout-fraction', 0.3, '--geometry', 'ATLAS',
+                     '--out', work / 'cut', '-q', *binning)
+            calopipe('model-parameters', '--cascade-width', 16, '--epochs', 2, '--out', work / 'small.json', '-q')
+            calopipe('train', '--prepared', work / 'cut', '--description', work / 'small.json', '--out', work / 'trained', '-q')
+            calopipe('convert', '--model', work / 'trained' / 'model', '--out', work / 'model.onnx', '-q')
+            calopipe('convert', '--model', work / 'trained' / 'model', '--contract', 'par04-vae', '--out', work / 'no.onnx', '-q', code=2,
+                     says=['regular meshes', f'{cells} cells'])
+            showers = {}
+            for model, layout in ((work / 'trained' / 'model', 'calochallenge'), (work / 'model.onnx', 'calochallenge'), (work / 'model.onnx', 'calopipe')):
+                made = work / f'made-{model.suffix}-{layout}.h5'
+                calopipe('generate', '--model', model, '--like', work / 'cut', '--layout', layout, '--out', made, '-q')
+                if layout == 'calochallenge':
+                    with h5py.File(made) as file:
+                        showers[model.suffix] = file['showers'][:]
+            assert np.array_equal(*showers.values())
+            assert showers['.onnx'].shape[1] == cells and (showers['.onnx'] > 0).sum() > 0
+            assert showers['.onnx'][showers['.onnx'] > 0].min() >= 0.05
+            calopipe('validate', '--full', work / 'cut', '--fast', made, '--out', work / 'modelled', *light, '--classifiers', 'trees,expert-trees')
+            assert read_json(work / 'modelled' / 'metrics.json')['classifiers']
+
             # Energies of a spectrum.
             for seed in (1, 2):
                 write_showers(work / f'spectrum-{seed}.h5', mesh, seed, 200, continuous=True)

@@ -19,9 +19,12 @@ std::unique_ptr<Classifier> network(const ClassifierSettings& settings) {
                                                                   .threshold_mev = settings.threshold_mev});
 }
 
+template <bool Expert>
 std::unique_ptr<Classifier> trees(const ClassifierSettings& settings) {
-  return std::make_unique<TreeClassifier>(
-      TreeClassifierOptions{.seed = settings.seed, .trainings = settings.trainings});
+  return std::make_unique<TreeClassifier>(TreeClassifierOptions{.seed = settings.seed,
+                                                                .trainings = settings.trainings,
+                                                                .expert = Expert,
+                                                                .threshold_mev = settings.threshold_mev});
 }
 
 // A classifier that can be asked for by name.
@@ -33,7 +36,8 @@ struct Row {
 
 constexpr Row kClassifiers[] = {
     {"features", "a network on high-level features", network<NetworkKind::kHighLevel>},
-    {"trees", "boosted trees on high-level features", trees},
+    {"trees", "boosted trees on high-level features", trees<false>},
+    {"expert-trees", "boosted trees on features of single cells and their neighbours", trees<true>},
     {"voxels", "a network on the cells", network<NetworkKind::kVoxels>},
     {"normalised-voxels", "a network on the cells' shares of their layers",
      network<NetworkKind::kNormalisedVoxels>},

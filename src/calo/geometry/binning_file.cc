@@ -15,6 +15,7 @@
 #include "calo/geometry/detail/particle_names.h"
 #include "core/error.h"
 #include "core/json_reader.h"
+#include "core/staged_output.h"
 
 namespace calo {
 namespace {
@@ -87,11 +88,8 @@ class Reader {
 
   std::vector<ParticleBinning> read(const std::string& particle) {
     pugi::xml_document document;
-    std::error_code error;
-    if (!fs::exists(file_, error)) throw core::InputError({.message = "does not exist", .file = file_});
-    if (fs::is_directory(file_, error))
-      throw core::InputError({.message = "is a folder, not a binning file (XML)", .file = file_});
-    const pugi::xml_parse_result parsed = document.load_file(file_.c_str());
+    const std::string text = core::read_file(file_);
+    const pugi::xml_parse_result parsed = document.load_buffer(text.data(), text.size());
     if (!parsed)
       fail("", fmt::format("is not a binning file: {} at byte {}", parsed.description(), parsed.offset));
     const pugi::xml_node root =

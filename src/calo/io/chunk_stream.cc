@@ -36,7 +36,12 @@ void ChunkStream::append(std::span<const std::uint8_t> rows) {
 
 void ChunkStream::finish() {
   write_chunks(pending_.size() / chunk_bytes_);
-  if (pending_.empty()) return;
+  if (!pending_.empty()) write_rest();
+  // HDF5 completes a file only when all of its objects are closed.
+  dataset_ = hdf5::Handle();
+}
+
+void ChunkStream::write_rest() {
   const hsize_t rows = pending_.size() / row_bytes_;
   pending_.resize(chunk_bytes_);
   write_chunks(1);

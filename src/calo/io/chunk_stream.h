@@ -27,11 +27,12 @@ class ChunkStream {
   std::size_t row_bytes() const { return row_bytes_; }
   /// Appends whole rows, as bytes. @throws core::UnavailableError (disk full)
   void append(std::span<const std::uint8_t> rows);
-  /// Writes the remaining rows. @throws core::UnavailableError
+  /// Writes the remaining rows, and closes the dataset. @throws core::UnavailableError
   void finish();
 
  private:
   void write_chunks(std::size_t count);
+  void write_rest();
 
   hdf5::File& file_;
   std::string name_;

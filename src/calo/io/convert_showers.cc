@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "core/remote.h"
 
 namespace calo {
 namespace {
@@ -36,7 +37,7 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
 // Rejects an output that would replace an input file, or that lies in the input folder, where it would be
 // read as input next time.
 void check_place(const DatasetInfo& info, const fs::path& out) {
-  if (fs::is_directory(info.path) && is_inside(out, info.path))
+  if (core::is_folder(info.path) && is_inside(out, info.path))
     throw core::UsageError({.message = fmt::format("is in {}, which is the input", info.path.string()),
                             .file = out,
                             .field = "out",

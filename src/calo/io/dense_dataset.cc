@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "calo/io/detail/hdf5_filters.h"
+#include "calo/io/detail/hdf5_remote.h"
 #include "calo/io/detail/hdf5_types.h"
 #include "core/error.h"
 
@@ -248,10 +249,11 @@ std::vector<DenseDataset::RowHits> DenseDataset::read_by_chunks(std::int64_t beg
   std::vector<std::size_t> band_begin;
   std::vector<hsize_t> offset(rank, 0);
   const hsize_t first_row = static_cast<hsize_t>(begin) / chunk_[0] * chunk_[0];
+  hdf5::CollectedReads reads(file_);
   for (offset[0] = first_row; offset[0] < static_cast<hsize_t>(end);) {
     if (std::all_of(offset.begin() + 1, offset.end(), [](hsize_t o) { return o == 0; }))
       band_begin.push_back(chunks.size());
-    if (auto chunk = chunk_at(offset)) chunks.push_back(std::move(*chunk));
+    if (auto chunk = chunk_at(offset)) chunks.push_back(std::move(*chunk));  // its bytes do not move
     std::size_t axis = rank;
     while (axis-- > 0) {
       offset[axis] += chunk_[axis];
@@ -260,6 +262,7 @@ std::vector<DenseDataset::RowHits> DenseDataset::read_by_chunks(std::int64_t beg
     }
   }
   band_begin.push_back(chunks.size());
+  reads.finish();
 
   std::vector<RowHits> parts(chunks.size());
   pool.for_each(chunks.size(), [&](std::size_t index) { parts[index] = hits_of(chunks[index], begin, end); });

@@ -6,9 +6,11 @@
 #include <mutex>
 
 #include "calo/io/detail/hdf5_filters.h"
+#include "calo/io/detail/hdf5_remote.h"
 #include "calo/io/detail/hdf5_storage.h"
 #include "calo/io/detail/hdf5_types.h"
 #include "core/error.h"
+#include "core/remote.h"
 
 namespace calo::hdf5 {
 namespace {
@@ -35,7 +37,7 @@ H5T_conv_ret_t refuse_out_of_range(H5T_conv_except_t kind, hid_t, hid_t, void*, 
 }
 
 // "is a link to detector.h5:/showers, which does not exist"; empty if the name is not a link.
-std::string broken_link(hid_t group, const std::string& name) {
+std::string broken_link(hid_t group, const std::string& name, bool is_remote) {
   H5L_info_t info{};
   if (H5Lget_info(group, name.c_str(), &info, H5P_DEFAULT) < 0 || info.type == H5L_TYPE_HARD) return "";
   std::vector<char> value(info.u.val_size + 1, '\0');
@@ -46,7 +48,8 @@ std::string broken_link(hid_t group, const std::string& name) {
   if (info.type != H5L_TYPE_EXTERNAL ||
       H5Lunpack_elink_val(value.data(), info.u.val_size, &flags, &file, &object) < 0)
     return "is a link of an unknown kind";
-  return fmt::format("is a link to {} in the file {}, which does not exist", object, file);
+  return fmt::format("is a link to {} in the file {}, which {}", object, file,
+                     is_remote ? "is not followed at a URL" : "does not exist");
 }
 
 void check_class(const File& file, const std::string& name, hid_t type, H5T_class_t wanted) {
@@ -84,14 +87,18 @@ hid_t exact_integers() {
 
 File File::open(const std::filesystem::path& path) {
   set_up();
-  std::error_code error;
-  if (!std::filesystem::exists(path, error))
-    throw core::InputError({.message = "does not exist", .file = path});
-  if (!std::filesystem::is_regular_file(path, error))
-    throw core::InputError({.message = "is not a regular file", .file = path});
   File file;
   file.path_ = path;
-  file.id_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+  if (core::is_url(path)) {
+    file.id_ = open_remote(path);
+  } else {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error))
+      throw core::InputError({.message = "does not exist", .file = path});
+    if (!std::filesystem::is_regular_file(path, error))
+      throw core::InputError({.message = "is not a regular file", .file = path});
+    file.id_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+  }
   if (!file.id_.valid()) file.fail_hdf5("", "cannot be opened as HDF5");
   return file;
 }
@@ -107,7 +114,10 @@ File File::create(const std::filesystem::path& path) {
 }
 
 bool File::has(const std::string& name) const {
-  return !name.empty() && H5Lexists(id_, name.c_str(), H5P_DEFAULT) > 0;
+  if (name.empty()) return false;
+  const htri_t exists = H5Lexists(id_, name.c_str(), H5P_DEFAULT);
+  rethrow_remote_failure();
+  return exists > 0;
 }
 
 std::vector<std::string> File::names() const {
@@ -124,7 +134,7 @@ Handle File::dataset(const std::string& name) const {
   Handle object(H5Oopen(id_, name.c_str(), H5P_DEFAULT), H5Oclose);
   if (!object.valid()) {
     const Failure failure = last_failure(path_);
-    const std::string link = broken_link(id_, name);
+    const std::string link = broken_link(id_, name, core::is_url(path_));
     throw core::InputError({.message = link.empty() ? "cannot be opened: " + failure.message : link,
                             .file = path_,
                             .field = name,
@@ -185,6 +195,7 @@ void File::close() {
 }
 
 void File::fail_reading(const std::string& object, const std::string& message) const {
+  rethrow_remote_failure();
   throw core::InputError({.message = message, .file = path_, .field = object});
 }
 

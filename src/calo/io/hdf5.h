@@ -41,10 +41,11 @@ class Handle {
 };
 
 /// A file, open for reading or new. All calls must come from one thread at a time (Debian builds HDF5 without
-/// thread safety). Every failure is a core::InputError (reading) or core::UnavailableError (writing) with
-/// file, object and HDF5's own innermost message.
+/// thread safety). Every failure is a core::InputError (reading) or core::UnavailableError (writing, or a
+/// server that fails) with file, object and HDF5's own innermost message or the server's reason.
 class File {
  public:
+  /// @param path  a local file, or one at a URL, of which only what is needed is transferred
   static File open(const std::filesystem::path& path);
   static File create(const std::filesystem::path& path);
 

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "calo/io/detail/hdf5_remote.h"
+
 namespace calo::hdf5 {
 namespace {
 
@@ -19,8 +21,9 @@ herr_t add_description(unsigned, const H5E_error2_t* error, void* list) {
   return 0;
 }
 
-// Error stack, from the outermost call to the innermost.
+// Error stack, from the outermost call to the innermost. Throws the error of a server that failed.
 std::vector<std::string> take_stack() {
+  rethrow_remote_failure();
   std::vector<std::string> stack;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, add_description, &stack);
   H5Eclear2(H5E_DEFAULT);

@@ -14,6 +14,7 @@ struct Failure {
 /// Reads and clears the error stack. If this program's HDF5 does not know a version in the file, the message
 /// says that the file is for a newer HDF5, or, if its headers have no checksums, that it may also be damaged.
 /// @param path  the file that was read
+/// @throws core::UnavailableError if the reason is a server that failed
 Failure last_failure(const std::filesystem::path& path);
 
 /// Innermost message of the error stack. Clears the stack.

@@ -12,6 +12,7 @@
 
 #include "calo/io/axes.h"
 #include "calo/io/dense_dataset.h"
+#include "calo/io/detail/hdf5_remote.h"
 #include "calo/io/layouts/opened_folder.h"
 #include "core/error.h"
 
@@ -69,6 +70,11 @@ class Hdf5Reader final : public ShowerReader {
   const std::vector<Conditions>& conditions() const override { return conditions_; }
 
   Showers read(std::int64_t begin, std::int64_t count) override {
+    return hdf5::with_remote_failures([&] { return read_rows(begin, count); });
+  }
+
+ private:
+  Showers read_rows(std::int64_t begin, std::int64_t count) {
     Showers out(info_.mesh.num_cells(), info_.geometries);
     const std::int64_t end = std::min(begin + std::max<std::int64_t>(count, 0), info_.num_showers);
     for (Segment& segment : segments_) {
@@ -79,7 +85,6 @@ class Hdf5Reader final : public ShowerReader {
     return out;
   }
 
- private:
   // Number of rows of a block: whole bands, about 64 MiB dense, so that every thread has chunks to expand.
   std::int64_t block_rows(const DenseDataset& dense) const {
     const std::int64_t row_bytes = dense.cells() * static_cast<std::int64_t>(sizeof(float));
@@ -88,17 +93,29 @@ class Hdf5Reader final : public ShowerReader {
     return bands * dense.rows_per_band();
   }
 
+  // Rows of the block with this row: of the whole block, those bands that are between kept rows.
+  std::pair<std::int64_t, std::int64_t> block_of(const Segment& segment, std::int64_t row) const {
+    const std::int64_t rows = block_rows(*segment.dense), band = segment.dense->rows_per_band();
+    std::int64_t begin = row / rows * rows;
+    std::int64_t end = std::min(begin + rows, segment.dense->rows());
+    if (!segment.rows.empty()) {
+      const auto first = std::lower_bound(segment.rows.begin(), segment.rows.end(), begin);
+      const auto last = std::lower_bound(first, segment.rows.end(), end);
+      begin = *first / band * band;
+      end = std::min(end, (*std::prev(last) / band + 1) * band);
+    }
+    return {begin, end};
+  }
+
   std::int64_t row_of(const Segment& segment, std::int64_t index) const {
     return segment.rows.empty() ? index : segment.rows[static_cast<std::size_t>(index)];
   }
 
   void read_segment(Segment& segment, std::int64_t from, std::int64_t to, Showers& out) {
     if (!segment.dense) return read_sparse(segment, from, to, out);
-    const std::int64_t rows = block_rows(*segment.dense);
     while (from < to) {
       const std::int64_t row = row_of(segment, from);
-      const std::int64_t block_begin = row / rows * rows;
-      const std::int64_t block_end = std::min(block_begin + rows, segment.dense->rows());
+      const auto [block_begin, block_end] = block_of(segment, row);
       if (cached_ != &segment || cached_begin_ != block_begin) {
         cached_ = nullptr;
         cache_ = Showers(info_.mesh.num_cells(), info_.geometries);
@@ -270,7 +287,7 @@ class Hdf5Reader final : public ShowerReader {
 
 std::unique_ptr<ShowerReader> ShowerReader::open(const fs::path& path, const ReadOptions& options,
                                                  core::ThreadPool& pool) {
-  return std::make_unique<Hdf5Reader>(path, options, pool);
+  return hdf5::with_remote_failures([&] { return std::make_unique<Hdf5Reader>(path, options, pool); });
 }
 
 std::int64_t ShowerReader::batch_within(std::size_t bytes) const {

@@ -19,6 +19,7 @@
 #include "core/json_file.h"
 #include "core/philox.h"
 #include "core/progress.h"
+#include "core/remote.h"
 #include "core/staged_output.h"
 
 namespace calo {
@@ -315,7 +316,7 @@ std::vector<std::string> default_encoding(const DatasetInfo& info) {
 
 Transform read_transform(const std::filesystem::path& prepared_folder) {
   const std::filesystem::path file = prepared_folder / "transform.json";
-  if (!std::filesystem::exists(file))
+  if (!core::path_exists(file))
     throw core::InputError({.message = "is not a prepared data set: transform.json is missing",
                             .file = prepared_folder,
                             .hint = "make one with calopipe preprocess"});
@@ -325,7 +326,7 @@ Transform read_transform(const std::filesystem::path& prepared_folder) {
 }
 
 std::filesystem::path held_out_showers(const std::filesystem::path& path) {
-  const bool prepared = std::filesystem::exists(path / "transform.json");
+  const bool prepared = core::is_folder(path) && core::path_exists(path / "transform.json");
   return prepared ? path / "holdout.h5" : path;
 }
 

@@ -4,10 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
+#include <functional>
 #include <vector>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/json_reader.h"
 #include "core/staged_output.h"
 #include "kfp/yaml/yaml.h"
@@ -54,13 +57,22 @@ struct FileName {
   place.fail(message, hint);
 }
 
-Login read_login(const json& value, core::JsonPlace& place) {
-  std::string kind;
-  FileName token_file, cookie_file;
+Login read_login(const std::string& context, const json& value, core::JsonPlace& place) {
+  std::string kind, send = "id_token";
+  FileName token_file, cookie_file, secret_file;
+  OidcLogin oidc;
   core::JsonFields fields(value, place);
-  fields("kind", kind, {.choices = {"none", "token", "cookies"}, .required = true});
+  fields("kind", kind, {.choices = {"none", "token", "cookies", "oidc"}, .required = true});
   fields("token_file", token_file);
   fields("cookie_file", cookie_file);
+  if (kind == "oidc") {
+    fields("issuer", oidc.issuer, {.required = true});
+    fields("client_id", oidc.client_id, {.required = true});
+    fields("client_secret_file", secret_file);
+    fields("scopes", oidc.scopes);
+    fields("redirect_uri", oidc.redirect_uri);
+    fields("send", send, {.choices = {"id_token", "access_token"}});
+  }
   fields.done();
   const auto file = [&, kind = kind](const char* name, const FileName& named, bool belongs) {
     if (belongs && named.path.empty()) fail_at(place, name, "is required", "kind: " + kind + " needs it");
@@ -70,7 +82,11 @@ Login read_login(const json& value, core::JsonPlace& place) {
   file("cookie_file", cookie_file, kind == "cookies");
   if (kind == "token") return {Login::Kind::kToken, token_file.path};
   if (kind == "cookies") return {Login::Kind::kCookies, cookie_file.path};
-  return {};
+  if (kind != "oidc") return {};
+  oidc.client_secret_file = secret_file.path;
+  oidc.send_access_token = send == "access_token";
+  oidc.tokens_file = tokens_file(fs::absolute(place.source()), context);
+  return {.kind = Login::Kind::kOidc, .oidc = std::move(oidc)};
 }
 
 Context read_context(const std::string& name, const json& value, core::JsonPlace& place) {
@@ -82,12 +98,22 @@ Context read_context(const std::string& name, const json& value, core::JsonPlace
   fields("experiment", context.experiment);
   fields("ca_file", ca_file);
   context.says_login = fields.by_hand(
-      "login", [&](const json& login, core::JsonPlace& at) { context.login = read_login(login, at); });
+      "login", [&](const json& login, core::JsonPlace& at) { context.login = read_login(name, login, at); });
   fields.done();
   if (context.server.empty())
     fail_at(place, "server", "is required", "https://kubeflow.example.org/pipeline");
   context.ca_file = ca_file.path;
   return context;
+}
+
+json to_json(const OidcLogin& login) {
+  const OidcLogin usual;
+  json written = {{"kind", "oidc"}, {"issuer", login.issuer}, {"client_id", login.client_id}};
+  if (!login.client_secret_file.empty()) written["client_secret_file"] = login.client_secret_file.string();
+  if (login.scopes != usual.scopes) written["scopes"] = login.scopes;
+  if (login.redirect_uri != usual.redirect_uri) written["redirect_uri"] = login.redirect_uri;
+  if (login.send_access_token) written["send"] = "access_token";
+  return written;
 }
 
 json to_json(const Context& context) {
@@ -99,6 +125,8 @@ json to_json(const Context& context) {
     written["login"] = {{"kind", "token"}, {"token_file", context.login.file.string()}};
   else if (context.login.kind == Login::Kind::kCookies)
     written["login"] = {{"kind", "cookies"}, {"cookie_file", context.login.file.string()}};
+  else if (context.login.kind == Login::Kind::kOidc)
+    written["login"] = to_json(context.login.oidc);
   else if (context.says_login)
     written["login"] = {{"kind", "none"}};
   return written;
@@ -121,6 +149,16 @@ const Context& named(const std::map<std::string, Context>& contexts, const std::
 }
 
 }  // namespace
+
+fs::path tokens_file(const fs::path& contexts, const std::string& context) {
+  std::string name = context;
+  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; };
+  if (!std::all_of(name.begin(), name.end(), is_plain)) {
+    std::replace_if(name.begin(), name.end(), std::not_fn(is_plain), '_');
+    name += "-" + core::sha256(context).substr(0, 8);
+  }
+  return contexts.parent_path() / "logins" / (name + ".json");
+}
 
 fs::path contexts_file() {
   if (const std::string config = environment("XDG_CONFIG_HOME"); !config.empty())

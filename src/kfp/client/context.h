@@ -30,7 +30,9 @@ std::filesystem::path contexts_file();
 ///       server: https://ml.example.org/pipeline
 ///       namespace: jdoe
 ///       experiment: calorimeters
-///       login: {kind: cookies, cookie_file: ~/cookies.txt}   # none; token, token_file; cookies, cookie_file
+///       login: {kind: cookies, cookie_file: ~/cookies.txt}   # none; token, token_file; cookies,
+///       cookie_file;
+///                                                            # oidc, issuer, client_id … (OidcLogin)
 ///       ca_file: /etc/ssl/site.pem
 ///
 /// Paths are relative to the folder of the contexts' file; `~/` is the home folder. There are no contexts if
@@ -38,6 +40,9 @@ std::filesystem::path contexts_file();
 /// @throws core::InputError with file, line or field: not YAML, unknown fields, wrong types, a login without
 ///         its file
 std::map<std::string, Context> read_contexts(const std::filesystem::path& file);
+
+/// Where the tokens of a context's OIDC login are kept: `logins/NAME.json` next to the contexts' file.
+std::filesystem::path tokens_file(const std::filesystem::path& contexts, const std::string& context);
 
 /// The name chosen by `context use`; empty = none. It is stored in `current-context` next to the file.
 std::string current_context(const std::filesystem::path& file);

@@ -6,13 +6,16 @@
 #include <cctype>
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <iterator>
 #include <random>
 #include <thread>
 
+#include "core/curl_library.h"
 #include "core/interrupt.h"
 #include "core/provenance.h"
 #include "core/staged_output.h"
-#include "kfp/client/detail/curl_library.h"
+#include "kfp/client/oidc.h"
 
 namespace kfp::client {
 namespace fs = std::filesystem;
@@ -84,6 +87,11 @@ bool printable(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
 }
 
+// Short secrets are not hidden: "a=1" would hide every 1.
+bool is_worth_hiding(const std::string& secret) {
+  return secret.size() >= 4;
+}
+
 const char* status_words(int status) {
   switch (status) {
     case 429:
@@ -141,19 +149,20 @@ struct Http::Answer {
   double retry_after_s = -1;
 };
 
-Refused::Refused(int status, core::ErrorDetails details)
+Refused::Refused(int status, core::ErrorDetails details, std::string code)
     : core::Error(status == 401 || status == 403 || (status >= 300 && status < 400)
                       ? core::ExitCode::kUnavailable
                   : status == 404 || status == 409 ? core::ExitCode::kUsage
                                                    : core::ExitCode::kInput,
                   std::move(details)),
-      status_(status) {}
+      status_(status),
+      code_(std::move(code)) {}
 
 std::string escaped(const std::string& text) {
-  char* encoded = curl().easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
+  char* encoded = core::curl().easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
   if (encoded == nullptr) throw std::bad_alloc();
   std::string result = encoded;
-  curl().free(encoded);
+  core::curl().free(encoded);
   return result;
 }
 
@@ -166,12 +175,12 @@ double wait_before(const Retries& retries, int attempt) {
 
 Http::Http(HttpOptions options) : options_(std::move(options)), handle_(nullptr) {
   options_.server = server_of(options_.server);
-  handle_ = curl().easy_init();
+  handle_ = core::curl().easy_init();
   if (handle_ == nullptr) throw core::UnavailableError({.message = "libcurl cannot be initialised"});
 }
 
 Http::~Http() {
-  curl().easy_cleanup(handle_);
+  core::curl().easy_cleanup(handle_);
 }
 
 void Http::wait(double seconds) const {
@@ -191,6 +200,11 @@ void Http::wait(double seconds) const {
 Http::Secrets Http::secrets() const {
   Secrets secrets;
   if (options_.login.kind == Login::Kind::kNone) return secrets;
+  if (options_.login.kind == Login::Kind::kOidc) {
+    secrets.token = oidc_token(options_.login.oidc, options_);
+    secrets.all = {secrets.token};
+    return secrets;
+  }
   const fs::path& file = options_.login.file;
   const std::string text = trimmed(core::read_file(file));
   const auto fail = [&](const char* message, const char* hint) {
@@ -227,13 +241,12 @@ Http::Secrets Http::secrets() const {
       at = end + 1;
     }
   }
-  // Short cookies are not hidden: "a=1" would hide every 1.
-  std::erase_if(secrets.all, [](const std::string& secret) { return secret.size() < 4; });
+  std::erase_if(secrets.all, std::not_fn(is_worth_hiding));
   return secrets;
 }
 
 Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
-  const CurlLibrary& lib = curl();
+  const core::CurlLibrary& lib = core::curl();
   CURL* handle = handle_;
   // Discards the cookies of an earlier reading of the jar. A reset alone would forget only its name.
   lib.easy_setopt(handle, CURLOPT_COOKIEFILE, static_cast<const char*>(nullptr));
@@ -290,9 +303,9 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
 
   struct List {
     curl_slist* head = nullptr;
-    ~List() { curl().slist_free_all(head); }
+    ~List() { core::curl().slist_free_all(head); }
     void add(const std::string& line) {
-      curl_slist* longer = curl().slist_append(head, line.c_str());
+      curl_slist* longer = core::curl().slist_append(head, line.c_str());
       if (longer == nullptr) throw std::bad_alloc();
       head = longer;
     }
@@ -304,7 +317,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   struct Form {
     curl_mime* form = nullptr;
     ~Form() {
-      if (form != nullptr) curl().mime_free(form);
+      if (form != nullptr) core::curl().mime_free(form);
     }
   } form;
   std::string body;
@@ -319,6 +332,8 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
       throw std::bad_alloc();
     set(CURLOPT_MIMEPOST, form.form);
   } else if (request.method == "POST") {
+    for (const auto& [name, value] : request.form)
+      body += fmt::format("{}{}={}", body.empty() ? "" : "&", escaped(name), escaped(value));
     if (!request.body.is_null()) {
       try {
         body = request.body.dump();
@@ -332,6 +347,11 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
     set(CURLOPT_POSTFIELDS, body.c_str());
   } else if (!safe) {
     set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+  const std::string user = request.user.first + ":" + request.user.second;
+  if (!request.user.first.empty()) {
+    set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    set(CURLOPT_USERPWD, user.c_str());
   }
   set(CURLOPT_HTTPHEADER, headers.head);
 
@@ -390,15 +410,17 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
 void Http::refuse(const Request& request, const Answer& answer, const Secrets& secrets) const {
   // {"code", "message", "details"}, {"error_message", "error_details"}, or plain text; HTML pages are
   // ignored.
-  std::string reason;
+  std::string reason, code;
   const json body = json::parse(answer.body, nullptr, false);
   if (body.is_object()) {
-    for (const char* name : {"message", "error_message", "error"})
+    if (body.contains("error") && body["error"].is_string()) code = body["error"];
+    for (const char* name : {"message", "error_message", "error_description", "error"})
       if (reason.empty() && body.contains(name) && body[name].is_string()) reason = body[name];
   } else if (answer.body.find('<') == std::string::npos) {
     reason = answer.body;
   }
   reason = secrets.hidden(one_line(reason));
+  code = secrets.hidden(one_line(code));
   const std::string behind = reason.empty() ? "" : ": " + reason;
   const int status = answer.status;
   core::ErrorDetails details{.file = options_.server};
@@ -410,8 +432,9 @@ void Http::refuse(const Request& request, const Answer& answer, const Secrets& s
   }
   const bool logged_in = options_.login.kind != Login::Kind::kNone;
   const std::string login_hint =
-      logged_in ? fmt::format("log in again: {} is read for every call", options_.login.file.string())
-                : "the server requires a login: set token_file or cookie_file of the context";
+      options_.login.kind == Login::Kind::kOidc ? "log in again: calopipe kubeflow login"
+      : logged_in ? fmt::format("log in again: {} is read for every call", options_.login.file.string())
+                  : "the server requires a login: set the login of the context (doc/kubeflow.md)";
   switch (status) {
     case 401:
       details.message =
@@ -444,12 +467,14 @@ void Http::refuse(const Request& request, const Answer& answer, const Secrets& s
         details.message = fmt::format("answers with {}{}", status, behind);
       }
   }
-  throw Refused(status, std::move(details));
+  throw Refused(status, std::move(details), code);
 }
 
 json Http::attempt(const Request& request, bool& may_try_again) {
   const bool safe = request.method == "GET";
-  const Secrets secrets = this->secrets();
+  Secrets secrets = this->secrets();
+  std::copy_if(request.hidden.begin(), request.hidden.end(), std::back_inserter(secrets.all),
+               is_worth_hiding);
   Answer answer;
   try {
     answer = perform(request, secrets);

@@ -9,21 +9,10 @@
 #include <vector>
 
 #include "core/error.h"
+#include "kfp/client/login.h"
 
 /// Client of Kubeflow Pipelines' REST API (v2beta1).
 namespace kfp::client {
-
-/// How the client logs in. Files are read again for every call, so that a renewed token is used.
-struct Login {
-  enum class Kind {
-    kNone,
-    kToken,   ///< a bearer token in a file
-    kCookies  ///< cookies in a file: a Netscape jar, as written by browsers and curl, or "name=value;
-              ///< name=value"
-  };
-  Kind kind = Kind::kNone;
-  std::filesystem::path file;
-};
 
 /// Number of attempts for a call, and the waits between them.
 struct Retries {
@@ -55,11 +44,14 @@ struct HttpOptions {
 /// 404 and 409, "input" for others.
 class Refused : public core::Error {
  public:
-  Refused(int status, core::ErrorDetails details);
+  Refused(int status, core::ErrorDetails details, std::string code = {});
   int status() const { return status_; }
+  /// The server's word for the error, as in OAuth 2.0 ("access_denied"); else empty.
+  const std::string& code() const { return code_; }
 
  private:
   int status_;
+  std::string code_;
 };
 
 /// The server cannot be reached, answered with an error (5xx, 429), or its answer was cut off.
@@ -92,7 +84,10 @@ struct Request {
   nlohmann::json body;                                     ///< null = none
   std::string upload;       ///< content of a file to send as the form field "uploadfile"; empty = none
   std::string upload_name;  ///< name of that file; the server uses its extension (.yaml)
-  bool try_again = true;    ///< false = only one attempt
+  std::vector<std::pair<std::string, std::string>> form;  ///< sent as a form (POST) instead of `body`
+  std::pair<std::string, std::string> user;               ///< name and password of basic authentication
+  std::vector<std::string> hidden;                        ///< texts that no error shows
+  bool try_again = true;                                  ///< false = only one attempt
 };
 
 /// Calls over one connection that is kept open. Only one thread may use it at a time.

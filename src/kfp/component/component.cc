@@ -8,6 +8,8 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/provenance.h"
+#include "core/remote.h"
+#include "core/remote_copies.h"
 #include "core/staged_output.h"
 
 namespace kfp {
@@ -76,6 +78,7 @@ void Component::check() const {
                .field = field.name,
                .hint = fmt::format("give --{} PATH ({})", field.option_name(), field.type_name())});
         }
+        if (core::is_url(field.input->path)) break;  // execute() asks the server
         if (std::filesystem::exists(field.input->path)) break;
         if (field.artifact_spec.find)
           field.input->path = field.artifact_spec.find(field.input->path);
@@ -97,6 +100,18 @@ void Component::check() const {
 
 void Component::execute(core::ThreadPool& pool, const std::filesystem::path& scratch) {
   check();
+  core::RemoteCopies copies;
+  for (const Field& field : fields_)
+    if (field.kind == Field::Kind::kInput && field.artifact_spec.type != ArtifactType::kDataset)
+      field.input->path = copies.local(field.input->path);
+  try {
+    execute_locally(pool, scratch);
+  } catch (const core::Error& error) {
+    throw copies.with_urls(error);
+  }
+}
+
+void Component::execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch) {
   core::Provenance provenance{.component = info_.name};
   for (const Field& field : fields_) {
     if (field.is_parameter() && !field.parameter_spec.operational)

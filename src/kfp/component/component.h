@@ -75,7 +75,8 @@ class Component {
   void check() const;
 
   /// Checks, runs with a provenance made of the parameters and the inputs' hashes, and writes output
-  /// parameters.
+  /// parameters. Inputs at URLs are replaced by local copies for the run, except for data sets, which are
+  /// read where they are.
   /// @param scratch a folder that survives a failed or interrupted attempt of the same task; empty = none
   /// @throws the exceptions of check() and of the component
   void execute(core::ThreadPool& pool, const std::filesystem::path& scratch = {});
@@ -103,6 +104,8 @@ class Component {
   std::vector<Field> fields_;
 
  private:
+  void execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch);
+
   std::vector<std::string> given_;
   std::map<std::string, std::filesystem::path> output_parameter_files_;
 };

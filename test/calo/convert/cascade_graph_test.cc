@@ -60,6 +60,12 @@ std::size_t differing(const calo::Showers& expected, const std::vector<float>& c
   return count;
 }
 
+// Par04 has regular meshes only.
+std::vector<Contract> contracts_of(const VoxelMesh& mesh) {
+  if (!mesh.is_cylinder()) return {Contract::kPlain};
+  return {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit};
+}
+
 class CascadeGraph : public testing::Test {
  protected:
   void SetUp() override {
@@ -80,7 +86,7 @@ class CascadeGraph : public testing::Test {
 };
 
 TEST_F(CascadeGraph, MakesTheSamplersShowersInEveryContract) {
-  for (const VoxelMesh& mesh : {test::uneven_mesh(), test::small_mesh()}) {
+  for (const VoxelMesh& mesh : {test::uneven_mesh(), test::small_mesh(), test::layered_mesh()}) {
     const calo::ModelFolder model = test::trained_cascade(mesh, 12);
     constexpr std::size_t kShowers = 40;
     core::ThreadPool pool(1);
@@ -94,7 +100,7 @@ TEST_F(CascadeGraph, MakesTheSamplersShowersInEveryContract) {
           calo::cascade::split_latents({.seed = kSeed, .event = kFirst + i}, latent_dim / 2);
       latents.insert(latents.end(), of_shower.begin(), of_shower.end());
     }
-    for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit}) {
+    for (const Contract contract : contracts_of(mesh)) {
       SCOPED_TRACE(fmt::format("{}, {}", mesh.to_string(), calo::to_string(contract)));
       const calo::ContractMapping mapping = calo::map_contract(contract, model.transform, "");
       core::write_file(folder_ / "model.onnx", calo::generator_graph(model, mapping, {}));
@@ -151,7 +157,7 @@ TEST_F(CascadeGraph, MakesTheSamplersShowersInEveryContract) {
 template <class Body>
 void for_each_contract(const calo::ModelFolder& model, const Body& body) {
   const test::TempFolder folder;
-  for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit}) {
+  for (const Contract contract : contracts_of(model.transform.mesh)) {
     const auto file = folder / "model.onnx";
     calo::convert(model, {.contract = contract}, file);
     body(file, calo::to_string(contract));
@@ -159,7 +165,7 @@ void for_each_contract(const calo::ModelFolder& model, const Body& body) {
 }
 
 TEST(CascadeFile, MakesTheFoldersShowersToTheBit) {
-  for (const VoxelMesh& mesh : {test::uneven_mesh(), test::small_mesh()}) {
+  for (const VoxelMesh& mesh : {test::uneven_mesh(), test::small_mesh(), test::layered_mesh()}) {
     const calo::ModelFolder model = test::trained_cascade(mesh);
     core::ThreadPool pool(2);
     const auto wanted = conditions(50);
@@ -181,33 +187,34 @@ TEST(CascadeFile, MakesTheFoldersShowersToTheBit) {
 }
 
 TEST(CascadeFile, DenseAndSparseShowersAreTheSameAndNothingIsAllocatedAfterAWarmUp) {
-  for_each_contract(
-      test::trained_cascade(), [](const std::filesystem::path& file, const std::string& contract) {
-        const auto generator = calo::infer::Generator::load(file);
-        std::vector<calo::infer::Particle> particles;
-        for (std::uint32_t i = 0; i < 40; ++i)
-          particles.push_back({.energy_mev = 2000, .theta_rad = 1.57f, .event = i / 2, .particle = i % 2});
-        calo::infer::Workspace workspace;
-        calo::infer::SparseShowers sparse;
-        std::vector<float> dense(particles.size() * static_cast<std::size_t>(generator.num_cells()));
-        generator.generate_dense(particles, kSeed, workspace, dense);
-        generator.generate(particles, kSeed, 0, workspace, sparse);
-        double sum = 0, sum_of_hits = 0;
-        for (const float energy : dense) sum += energy;
-        for (std::size_t i = 0; i < particles.size(); ++i)
-          for (std::size_t k = 0; k < sparse.cells_of(i).size(); ++k) {
-            sum_of_hits += sparse.energies_of(i)[k];
-            EXPECT_EQ(dense[i * static_cast<std::size_t>(generator.num_cells()) + sparse.cells_of(i)[k]],
-                      sparse.energies_of(i)[k]);
-          }
-        EXPECT_EQ(sum, sum_of_hits) << contract;
-        // Particles of one event have separate noise.
-        EXPECT_NE(std::vector<float>(sparse.energies_of(0).begin(), sparse.energies_of(0).end()),
-                  std::vector<float>(sparse.energies_of(1).begin(), sparse.energies_of(1).end()));
-        const std::int64_t before = test::allocations();
-        generator.generate(particles, kSeed, 0, workspace, sparse);
-        EXPECT_EQ(test::allocations() - before, 0) << contract;
-      });
+  for (const VoxelMesh& mesh : {test::uneven_mesh(), test::layered_mesh()})
+    for_each_contract(
+        test::trained_cascade(mesh), [](const std::filesystem::path& file, const std::string& contract) {
+          const auto generator = calo::infer::Generator::load(file);
+          std::vector<calo::infer::Particle> particles;
+          for (std::uint32_t i = 0; i < 40; ++i)
+            particles.push_back({.energy_mev = 2000, .theta_rad = 1.57f, .event = i / 2, .particle = i % 2});
+          calo::infer::Workspace workspace;
+          calo::infer::SparseShowers sparse;
+          std::vector<float> dense(particles.size() * static_cast<std::size_t>(generator.num_cells()));
+          generator.generate_dense(particles, kSeed, workspace, dense);
+          generator.generate(particles, kSeed, 0, workspace, sparse);
+          double sum = 0, sum_of_hits = 0;
+          for (const float energy : dense) sum += energy;
+          for (std::size_t i = 0; i < particles.size(); ++i)
+            for (std::size_t k = 0; k < sparse.cells_of(i).size(); ++k) {
+              sum_of_hits += sparse.energies_of(i)[k];
+              EXPECT_EQ(dense[i * static_cast<std::size_t>(generator.num_cells()) + sparse.cells_of(i)[k]],
+                        sparse.energies_of(i)[k]);
+            }
+          EXPECT_EQ(sum, sum_of_hits) << contract;
+          // Particles of one event have separate noise.
+          EXPECT_NE(std::vector<float>(sparse.energies_of(0).begin(), sparse.energies_of(0).end()),
+                    std::vector<float>(sparse.energies_of(1).begin(), sparse.energies_of(1).end()));
+          const std::int64_t before = test::allocations();
+          generator.generate(particles, kSeed, 0, workspace, sparse);
+          EXPECT_EQ(test::allocations() - before, 0) << contract;
+        });
 }
 
 // A workspace serves several models, one after another.
@@ -262,7 +269,8 @@ TEST(CascadeFile, IsRefusedIfItsPropertyOrItsTensorsAreNotAsTheyShouldBe) {
   EXPECT_THAT(with_property([](auto& said) { said["width"] = 25; }), HasSubstr("another shape"));
   EXPECT_THAT(with_property([](auto& said) { said["layer_cuts"][0] = 99; }), HasSubstr("layer_cuts"));
   EXPECT_THAT(with_property([](auto& said) { said["geometries"][1] = "ODD"; }), HasSubstr("SiW"));
-  EXPECT_THAT(with_property([](auto& said) { said["format_version"] = 2; }), HasSubstr("later version"));
+  EXPECT_THAT(with_property([](auto& said) { said["format_version"] = 3; }), HasSubstr("later version"));
+  EXPECT_THAT(with_property([](auto& said) { said["format_version"] = 2; }), HasSubstr("layers"));
   EXPECT_THAT(message_of([](onnx::ModelProto& proto) {
                 for (auto& property : *proto.mutable_metadata_props())
                   if (property.key() == "calopipe.cascade") property.set_value("{");
@@ -276,6 +284,36 @@ TEST(CascadeFile, IsRefusedIfItsPropertyOrItsTensorsAreNotAsTheyShouldBe) {
                   }
               }),
               HasSubstr("threshold_mev"));
+}
+
+TEST(CascadeFile, OfLayersThatDifferIsRefusedIfTheyAreNotAsTheyShouldBe) {
+  const calo::ModelFolder model = test::trained_cascade(test::layered_mesh(), 1);
+  const auto mapping = calo::map_contract(Contract::kPlain, model.transform, "");
+  const auto with_layers = [&](const std::function<void(nlohmann::json&)>& change) -> std::string {
+    onnx::ModelProto proto;
+    proto.ParseFromString(calo::generator_graph(model, mapping, {}));
+    for (auto& property : *proto.mutable_metadata_props())
+      if (property.key() == "calopipe.cascade") {
+        nlohmann::json said = nlohmann::json::parse(property.value());
+        change(said.at("layers"));
+        property.set_value(said.dump());
+      }
+    const std::string bytes = proto.SerializeAsString();
+    try {
+      const calo::infer::Generator generator(calo::infer::Model::from_bytes(std::as_bytes(std::span(bytes))));
+      return "no error";
+    } catch (const core::Error& error) {
+      return error.what();
+    }
+  };
+  using testing::HasSubstr;
+  EXPECT_EQ(with_layers([](nlohmann::json&) {}), "no error");
+  EXPECT_THAT(with_layers([](auto& layers) { layers.erase(1); }), HasSubstr("shape"));
+  EXPECT_THAT(with_layers([](auto& layers) { layers = nlohmann::json::array(); }), HasSubstr("two layers"));
+  EXPECT_THAT(with_layers([](auto& layers) { layers[1]["n_phi"] = 0; }), HasSubstr("n_phi"));
+  EXPECT_THAT(with_layers([](auto& layers) { layers[1]["r_edges_mm"] = {1}; }), HasSubstr("without cells"));
+  EXPECT_THAT(with_layers([](auto& layers) { layers[1]["r_edges_mm"][1] = 7; }), HasSubstr("ascend"));
+  EXPECT_THAT(with_layers([](auto& layers) { layers[0]["r_edges_mm"][0] = -1; }), HasSubstr("ascend"));
 }
 
 TEST(CascadeFile, TheMacroForPar04SaysHowMuchNoiseAShowerTakes) {

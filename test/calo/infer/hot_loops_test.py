@@ -30,6 +30,7 @@ PRODUCTS = {
         for rows in ROWS
     },
     **{rf"layer<{rows}, \(calo::cascade::Layer\)[012]>": 3 for rows in ROWS},
+    **{rf"wide_layer<{rows}, \(calo::cascade::Layer\)[012], (true|false)>": 6 for rows in ROWS},
     **{rf"heads_{isa}<{rows}>": 1 for isa in ("plain", "avx2", "avx512") for rows in range(1, 4)},
     r"products_(plain|avx2)": 2,
     **{rf"moments_{isa}": 1 for isa in ("plain", "avx2", "avx512")},

@@ -26,8 +26,10 @@ struct Network {
 // The network of a level of halves in phi: tables by layer and position, and spectra.
 Network random_network(std::int64_t width, std::int64_t depth, std::uint64_t seed) {
   Network made;
-  made.model.shape = CascadeShape{
-      .n_r = 3, .n_phi = 4, .n_z = 5, .size_r_mm = 4.65, .width = width, .depth = depth, .geometries = 2};
+  made.model.shape = CascadeShape{.mesh = calo::cascade::CascadeMesh::cylinder(3, 4, 5, 4.65),
+                                  .width = width,
+                                  .depth = depth,
+                                  .geometries = 2};
   core::Philox random(seed, 0);
   for (const auto& [name, shape] : calo::cascade::cascade_shapes(made.model.shape)) {
     std::size_t size = 1;

@@ -28,10 +28,9 @@ SMALL = {'pipelineInfo': {'name': 'small'}, 'schemaVersion': '2.1.0', 'sdkVersio
 
 
 class Server:
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, script='server.py'):
         port_file = folder / 'port'
-        self.process = subprocess.Popen([sys.executable, HERE / 'server.py', port_file, *arguments],
-                                        stdin=subprocess.PIPE)
+        self.process = subprocess.Popen([sys.executable, HERE / script, port_file, *arguments], stdin=subprocess.PIPE)
         for _ in range(3000):
             if port_file.exists():
                 break
@@ -66,9 +65,9 @@ class Commands(unittest.TestCase):
         self.small = self.folder / 'small.yaml'
         self.small.write_text(yaml.safe_dump(SMALL), encoding='utf-8')
 
-    def serve(self, *arguments):
+    def serve(self, *arguments, **options):
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
-        server = Server(folder, *arguments)
+        server = Server(folder, *arguments, **options)
         self.addCleanup(server.close)
         return server
 
@@ -98,6 +97,61 @@ class Commands(unittest.TestCase):
     def start(self, *arguments):
         return subprocess.Popen([PROGRAM, *map(str, arguments)], env=self.environment, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
+
+
+class Login(Commands):
+    def set_up(self, *arguments):
+        provider = self.serve(script='oidc_server.py')
+        self.ok('kubeflow', 'context', 'set', 'site', '--server', self.server.address, '--oidc-issuer', provider.address,
+                '--oidc-client-id', 'calopipe', *arguments)
+        self.ok('kubeflow', 'context', 'use', 'site')
+        return provider
+
+    def test_in_a_browser(self):
+        self.set_up()
+        self.refused(4, 'nobody is logged in .*calopipe kubeflow login', 'kubeflow', 'health')
+        login = self.start('kubeflow', 'login')
+        address = next(line.strip() for line in login.stderr if 'authorize?' in line)
+        with urllib.request.urlopen(address, timeout=20) as page:
+            self.assertIn(b'You are logged in', page.read())
+        out, err = login.communicate(timeout=60)
+        self.assertEqual(login.returncode, 0, err)
+        self.assertRegex(out, r'logged in: +jdoe@example.org\n(?s:.*)renewed automatically')
+        self.ok('kubeflow', 'health')
+        self.assertEqual({one['name']: one['login'] for one in self.json_of('kubeflow', 'context', 'list')},
+                         {'site': 'oidc', 'test': 'none'})
+        [tokens] = (self.folder / 'config' / 'calopipe' / 'logins').glob('*.json')
+        for secret in ('id_token', 'refresh_token'):
+            self.assertNotIn(json.loads(tokens.read_text())[secret], out + err)
+        self.assertEqual(self.ok('kubeflow', 'logout'), 'logged out: site\n')
+        self.assertEqual(self.ok('kubeflow', 'logout'), 'not logged in: site\n')
+        self.refused(4, 'nobody is logged in', 'kubeflow', 'health')
+
+    def test_with_a_code(self):
+        provider = self.set_up()
+        provider.control('/_orders', {'pending': 1})
+        done = self.call('kubeflow', 'login', '--device', '--json')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)['who'], 'jdoe@example.org')
+        self.assertIn('/activate?user_code=', done.stderr)
+
+    def test_mistakes(self):
+        self.refused(2, 'logs in with nothing, and needs no command', 'kubeflow', 'login', '--context', 'test')
+        for wrong, message in ((('--oidc-issuer', 'http://y'), 'requires --oidc-client-id'),
+                               (('--oidc-issuer', 'http://y', '--oidc-client-id', 'a', '--token-file', 'b'), 'excludes')):
+            done = self.call('kubeflow', 'context', 'set', 'x', '--server', 'http://x', *wrong)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(message, done.stderr)
+        self.set_up('--oidc-redirect-uri', 'http://example.org/')
+        self.refused(3, 'redirect_uri: .*no address on the loopback', 'kubeflow', 'login')
+
+    def test_ctrl_c(self):
+        self.set_up()
+        login = self.start('kubeflow', 'login')
+        next(line for line in login.stderr if 'authorize?' in line)
+        login.send_signal(signal.SIGINT)
+        login.communicate(timeout=60)
+        self.assertEqual(login.returncode, 130)
 
 
 class Contexts(Commands):

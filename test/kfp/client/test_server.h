@@ -21,14 +21,15 @@
 
 namespace test {
 
-/// The server of server.py, on a port of its own on the loopback, until the object goes.
-class KubeflowServer {
+/// A server of the tests, on a port of its own on the loopback, until the object goes.
+class LoopbackServer {
  public:
-  explicit KubeflowServer(const std::vector<std::string>& arguments = {},
-                          const std::string& scheme = "http") {
+  /// @param script  in the folder of these tests
+  LoopbackServer(const std::string& script, const std::vector<std::string>& arguments,
+                 const std::string& scheme) {
     ::setenv("NO_PROXY", "127.0.0.1", 1);
     const std::string port_file = (folder_ / "port").string();
-    std::vector<std::string> words = {python(), CALOPIPE_SOURCE_DIR "/test/kfp/client/server.py", port_file};
+    std::vector<std::string> words = {python(), CALOPIPE_SOURCE_DIR "/test/kfp/client/" + script, port_file};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
@@ -49,12 +50,12 @@ class KubeflowServer {
     }
     address_ = scheme + "://127.0.0.1:" + core::read_file(port_file);
   }
-  ~KubeflowServer() {
+  ~LoopbackServer() {
     ::close(stdin_);
     ::waitpid(pid_, nullptr, 0);
   }
-  KubeflowServer(const KubeflowServer&) = delete;
-  KubeflowServer& operator=(const KubeflowServer&) = delete;
+  LoopbackServer(const LoopbackServer&) = delete;
+  LoopbackServer& operator=(const LoopbackServer&) = delete;
 
   const std::string& address() const { return address_; }
 
@@ -64,17 +65,35 @@ class KubeflowServer {
     kfp::client::Http http({.server = address_, .ca_file = ca_file});
     return http.call({.method = "POST", .path = path, .body = body});
   }
-  void faults(const nlohmann::json& list) const { control("/_faults", list); }
-  /// What runs that are started from now on go through, a step for each time somebody asks: task (empty: the
-  /// run) and state.
-  void script(const std::vector<std::vector<std::string>>& steps) const { control("/_script", steps); }
-  nlohmann::json seen() const { return control("/_seen"); }
 
  private:
   TempFolder folder_;
   pid_t pid_ = 0;
   int stdin_ = -1;
   std::string address_;
+};
+
+/// The server of server.py.
+class KubeflowServer : public LoopbackServer {
+ public:
+  explicit KubeflowServer(const std::vector<std::string>& arguments = {}, const std::string& scheme = "http")
+      : LoopbackServer("server.py", arguments, scheme) {}
+
+  void faults(const nlohmann::json& list) const { control("/_faults", list); }
+  /// What runs that are started from now on go through, a step for each time somebody asks: task (empty: the
+  /// run) and state.
+  void script(const std::vector<std::vector<std::string>>& steps) const { control("/_script", steps); }
+  nlohmann::json seen() const { return control("/_seen"); }
+};
+
+/// The provider of logins of oidc_server.py.
+class OidcServer : public LoopbackServer {
+ public:
+  OidcServer() : LoopbackServer("oidc_server.py", {}, "http") {}
+  /// @return the requests until now, as "POST /token refresh_token"
+  std::vector<std::string> order(const nlohmann::json& orders) const {
+    return control("/_orders", orders).at("seen");
+  }
 };
 
 }  // namespace test

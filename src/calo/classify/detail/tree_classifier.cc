@@ -4,14 +4,21 @@
 
 #include <algorithm>
 
+#include "calo/classify/detail/expert_features.h"
 #include "calo/classify/detail/trainings.h"
 #include "core/error.h"
 
 namespace calo {
 
 Classification TreeClassifier::classify(const ClassifiedShowers& showers, core::ThreadPool& pool) const {
-  const FeatureTable& full = showers.full.features;
-  const FeatureTable& fast = showers.fast.features;
+  if (!options_.expert) return classify_tables(showers.full.features, showers.fast.features, showers, pool);
+  const ExpertFeatures expert(showers.mesh, showers.full.showers, options_.threshold_mev);
+  return classify_tables(expert.table(showers.full, pool), expert.table(showers.fast, pool), showers, pool);
+}
+
+Classification TreeClassifier::classify_tables(const FeatureTable& full, const FeatureTable& fast,
+                                               const ClassifiedShowers& showers,
+                                               core::ThreadPool& pool) const {
   if (options_.trainings < 1)
     throw core::UsageError(
         {.message = fmt::format("is {}; must be at least 1", options_.trainings), .field = "trainings"});

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
 #include "core/error.h"
 
 namespace calo::cascade {
@@ -25,13 +29,82 @@ PhiTree::PhiTree(int n_phi) {
   }
 }
 
+CascadeMesh CascadeMesh::cylinder(int n_r, int n_phi, int n_z, double size_r_mm) {
+  Segmentation all{.r_edges_mm = {}, .n_phi = n_phi};
+  for (int edge = 0; edge <= n_r; ++edge) all.r_edges_mm.push_back(edge * size_r_mm);
+  return {.segmentations = {std::move(all)},
+          .of_layer = std::vector<std::size_t>(static_cast<std::size_t>(std::max(n_z, 0))),
+          .is_cylinder = true};
+}
+
+CascadeMesh CascadeMesh::of_layers(const std::vector<Segmentation>& layers) {
+  CascadeMesh mesh;
+  for (const Segmentation& layer : layers) {
+    const auto found = std::find(mesh.segmentations.begin(), mesh.segmentations.end(), layer);
+    mesh.of_layer.push_back(static_cast<std::size_t>(found - mesh.segmentations.begin()));
+    if (found == mesh.segmentations.end()) mesh.segmentations.push_back(layer);
+  }
+  return mesh;
+}
+
+int CascadeMesh::most_rings() const {
+  int most = 0;
+  for (const Segmentation& segmentation : segmentations) most = std::max(most, segmentation.n_r());
+  return most;
+}
+
+std::int64_t CascadeMesh::rings_before(std::size_t segmentation) const {
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < segmentation; ++i) sum += segmentations[i].n_r();
+  return sum;
+}
+
+std::int64_t CascadeMesh::num_cells() const {
+  std::int64_t sum = 0;
+  for (const std::size_t segmentation : of_layer)
+    sum += static_cast<std::int64_t>(segmentations[segmentation].cells());
+  return sum;
+}
+
+std::vector<std::uint32_t> CascadeMesh::cells_of(int layer) const {
+  const Segmentation& own = this->layer(layer);
+  std::size_t begin = 0;
+  for (int before = 0; before < layer; ++before) begin += this->layer(before).cells();
+  const auto n_r = static_cast<std::size_t>(own.n_r()), n_phi = static_cast<std::size_t>(own.n_phi);
+  std::vector<std::uint32_t> cells;
+  for (std::size_t r = 0; r < n_r; ++r)
+    for (std::size_t phi = 0; phi < n_phi; ++phi)
+      cells.push_back(static_cast<std::uint32_t>(is_cylinder ? (r * n_phi + phi) * of_layer.size() +
+                                                                   static_cast<std::size_t>(layer)
+                                                             : begin + phi * n_r + r));
+  return cells;
+}
+
+namespace {
+
+void check(const CascadeShape& shape) {
+  const auto refuse = [](const char* message, const char* field) {
+    throw core::InputError({.message = message, .field = field});
+  };
+  if (shape.width < 1 || shape.depth < 1 || shape.geometries < 0)
+    refuse("a cascade needs networks with a width and a depth", "cascade");
+  for (const Segmentation& segmentation : shape.mesh.segmentations) {
+    if (segmentation.n_r() < 1 || segmentation.n_phi < 1) refuse("a layer of a cascade needs cells", "mesh");
+    const std::vector<double>& edges = segmentation.r_edges_mm;
+    const bool ascend = std::adjacent_find(edges.begin(), edges.end(), std::greater_equal<>()) == edges.end();
+    if (!(edges.front() >= 0) || !std::isfinite(edges.back()) || !ascend)
+      refuse("the radii of a cascade's rings must ascend from 0 or more", "mesh");
+  }
+  if (shape.mesh.n_z() < 2 || shape.mesh.most_rings() < 2)
+    refuse("a cascade needs at least two layers, one of them with two rings", "mesh");
+}
+
+}  // namespace
+
 std::vector<CascadeNet> cascade_nets(const CascadeShape& shape) {
-  if (shape.n_r < 2 || shape.n_phi < 1 || shape.n_z < 2)
-    throw core::InputError({.message = "a cascade needs two rings and two layers at least", .field = "mesh"});
-  if (shape.width < 1 || shape.depth < 1 || shape.geometries < 0 || !(shape.size_r_mm > 0))
-    throw core::InputError(
-        {.message = "a cascade needs networks with a width and a depth, and rings with a size",
-         .field = "cascade"});
+  check(shape);
+  const CascadeMesh& mesh = shape.mesh;
+  const std::int64_t layers = mesh.n_z(), most_rings = mesh.most_rings(), rings = mesh.rings();
   // Angle and geometry, which every network sees beside the energy.
   const std::int64_t others = 1 + shape.geometries;
   constexpr std::int64_t kParametric = CascadeSizes::kNormals + 2 * CascadeSizes::kLogistics;
@@ -44,29 +117,36 @@ std::vector<CascadeNet> cascade_nets(const CascadeShape& shape) {
                   .depth = depth,
                   .outputs = 3 * CascadeSizes::kTotalComponents});
   nets.push_back({.name = "layers",
-                  .inputs = 2 * shape.n_z + 6 + others,
+                  .inputs = 2 * layers + 6 + others,
                   .width = width,
                   .depth = depth + 1,
                   .outputs = kWithout,
-                  .positions = shape.n_z - 1});
+                  .positions = layers - 1});
   nets.push_back({.name = "rings",
-                  .inputs = 6 * shape.n_r + 9 + others,
+                  .inputs = 6 * most_rings + 9 + others,
                   .width = width,
                   .depth = depth,
                   .outputs = kWithSpectra,
-                  .layers = shape.n_z,
-                  .positions = shape.n_r - 1,
-                  .spectra = shape.n_r});
-  const PhiTree tree(shape.n_phi);
-  for (int level = 0; level < tree.depth(); ++level)
+                  .layers = layers,
+                  .positions = rings - static_cast<std::int64_t>(mesh.segmentations.size()),
+                  .spectra = rings});
+  std::vector<std::int64_t> positions;  // by level
+  for (const Segmentation& segmentation : mesh.segmentations) {
+    const PhiTree tree(segmentation.n_phi);
+    const auto levels = static_cast<std::size_t>(tree.depth());
+    if (positions.size() < levels) positions.resize(levels);
+    for (std::size_t level = 0; level < levels; ++level)
+      positions[level] += std::int64_t{segmentation.n_r()} * tree.nodes(static_cast<int>(level));
+  }
+  for (std::size_t level = 0; level < positions.size(); ++level)
     nets.push_back({.name = fmt::format("phi{}", level),
                     .inputs = 89 + others,
                     .width = width,
                     .depth = depth,
                     .outputs = kWithSpectra,
-                    .layers = shape.n_z,
-                    .positions = static_cast<std::int64_t>(shape.n_r) * tree.nodes(level),
-                    .spectra = shape.n_r});
+                    .layers = layers,
+                    .positions = positions[level],
+                    .spectra = rings});
   return nets;
 }
 
@@ -86,7 +166,7 @@ std::map<std::string, std::vector<std::int64_t>> cascade_shapes(const CascadeSha
   }
   shapes["threshold_mev"] = {1};
   shapes["response"] = {2};
-  shapes["layer_cuts"] = {shape.n_z - 1};
+  shapes["layer_cuts"] = {shape.mesh.n_z() - 1};
   return shapes;
 }
 

@@ -48,17 +48,54 @@ struct CascadeSizes {
   static constexpr std::int64_t kSpectrumBins = 160;   ///< of a learned hit spectrum
 };
 
-/// What the networks of a cascade follow from.
-struct CascadeShape {
-  int n_r = 0, n_phi = 0, n_z = 0;  ///< of the mesh
-  double size_r_mm = 0;             ///< of a ring
-  std::int64_t width = 0;           ///< of hidden layers
-  std::int64_t depth = 0;           ///< hidden layers
-  std::int64_t geometries = 0;      ///< places of the one-hot
+/// Division of a layer into rings, each in equal parts in phi.
+struct Segmentation {
+  std::vector<double> r_edges_mm;  ///< ascending
+  int n_phi = 0;
+
+  int n_r() const { return static_cast<int>(r_edges_mm.size()) - 1; }
+  std::size_t cells() const { return static_cast<std::size_t>(n_r()) * static_cast<std::size_t>(n_phi); }
+  bool operator==(const Segmentation&) const = default;
 };
 
-/// The networks of a cascade, in the order of the splits.
-/// @throws core::InputError if the mesh has no two layers and rings, or a size is not positive
+/// The layers of a mesh that have cells, in order of depth.
+struct CascadeMesh {
+  std::vector<Segmentation> segmentations;  ///< all different
+  std::vector<std::size_t> of_layer;        ///< segmentation of each layer
+  /// True for a regular cylinder, whose cells are in order [r, phi, z]. Otherwise they are in order
+  /// (layer, phi, r).
+  bool is_cylinder = false;
+
+  static CascadeMesh cylinder(int n_r, int n_phi, int n_z, double size_r_mm);
+  static CascadeMesh of_layers(const std::vector<Segmentation>& layers);
+
+  int n_z() const { return static_cast<int>(of_layer.size()); }
+  const Segmentation& layer(int layer) const {
+    return segmentations[of_layer[static_cast<std::size_t>(layer)]];
+  }
+  /// Largest number of rings of a layer.
+  int most_rings() const;
+  /// Rings of all segmentations; and of those before one.
+  std::int64_t rings() const { return rings_before(segmentations.size()); }
+  std::int64_t rings_before(std::size_t segmentation) const;
+  std::int64_t num_cells() const;
+  /// Indices in the mesh of the cells of a layer, `[r, phi]`.
+  std::vector<std::uint32_t> cells_of(int layer) const;
+  bool operator==(const CascadeMesh&) const = default;
+};
+
+/// What the networks of a cascade follow from.
+struct CascadeShape {
+  CascadeMesh mesh;
+  std::int64_t width = 0;       ///< of hidden layers
+  std::int64_t depth = 0;       ///< hidden layers
+  std::int64_t geometries = 0;  ///< places of the one-hot
+};
+
+/// The networks of a cascade, in the order of the splits. The rows of a table by position, and the spectra,
+/// are those of one segmentation after the other.
+/// @throws core::InputError if the mesh has no two layers, or no layer with two rings, or a size is not
+///         positive
 std::vector<CascadeNet> cascade_nets(const CascadeShape& shape);
 
 /// Names and shapes of a cascade's tensors: `NET.I.weight`, `NET.I.bias`, `NET.output.weight`,

@@ -11,27 +11,35 @@ std::size_t size(int n) {
   return static_cast<std::size_t>(n);
 }
 
-// ln(1 + hits), for the few numbers of hits that a node can have.
-float log_hits(int hits) {
+// ln(1 + hits), from a table for the few whole numbers of hits that a node can have.
+float log_hits(float hits) {
   static const std::vector<float> table = [] {
     std::vector<float> values(1024);
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::log1p(static_cast<float>(i));
     return values;
   }();
-  return size(hits) < table.size() ? table[size(hits)] : std::log1p(static_cast<float>(hits));
+  const auto whole = static_cast<std::size_t>(hits);
+  return whole < table.size() && static_cast<float>(whole) == hits ? table[whole] : std::log1p(hits);
 }
 
 }  // namespace
 
-PatternFrame::PatternFrame(const CascadeShape& mesh, float threshold)
-    : n_r(mesh.n_r), n_z(mesh.n_z), threshold_mev(threshold), tree(mesh.n_phi) {
+PatternFrame::PatternFrame(const CascadeMesh& mesh, std::size_t segmentation, float threshold)
+    : n_r(mesh.segmentations[segmentation].n_r()),
+      n_phi(mesh.segmentations[segmentation].n_phi),
+      n_z(mesh.n_z()),
+      most_rings(mesh.most_rings()),
+      threshold_mev(threshold),
+      tree(n_phi),
+      first_ring(static_cast<std::size_t>(mesh.rings_before(segmentation))),
+      first_ring_position(first_ring - segmentation) {
   constexpr double kUnitMm = 9.3;  // about one Molière radius of a sampling calorimeter of tungsten
   splits_of_layer = size(n_r - 1);
   for (int i = 0; i <= tree.depth(); ++i) {
     Level level{.nodes = tree.nodes(i), .stride = size(tree.nodes(i)) + 4, .plane = 0};
     level.plane = size(n_r + 2) * level.stride;
     for (const PhiTree::Node& node : tree.level(i)) {
-      const double phi = std::numbers::pi * (static_cast<double>(node.begin + node.end) / mesh.n_phi - 1);
+      const double phi = std::numbers::pi * (static_cast<double>(node.begin + node.end) / n_phi - 1);
       level.cos.push_back(static_cast<float>(std::cos(phi)));
       level.sin.push_back(static_cast<float>(std::sin(phi)));
     }
@@ -39,10 +47,16 @@ PatternFrame::PatternFrame(const CascadeShape& mesh, float threshold)
       level.split_begin.push_back(splits_of_layer);
       splits_of_layer += size(level.nodes);
     }
+    for (std::size_t before = 0; before < segmentation; ++before) {
+      const Segmentation& other = mesh.segmentations[before];
+      const PhiTree other_tree(other.n_phi);
+      if (i < other_tree.depth()) level.first_position += size(other.n_r()) * size(other_tree.nodes(i));
+    }
     levels.push_back(std::move(level));
   }
-  for (int ring = 0; ring < n_r; ++ring)
-    radius.push_back(static_cast<float>((ring + 0.5) * mesh.size_r_mm / kUnitMm));
+  const std::vector<double>& edges = mesh.segmentations[segmentation].r_edges_mm;
+  for (std::size_t ring = 0; ring < size(n_r); ++ring)
+    radius.push_back(static_cast<float>((edges[ring] + edges[ring + 1]) / 2 / kUnitMm));
 }
 
 PatternWalk::PatternWalk(const PatternFrame& frame)
@@ -51,7 +65,7 @@ PatternWalk::PatternWalk(const PatternFrame& frame)
       before_codes_(size(frame.n_z)),
       after_codes_(size(frame.n_z)),
       hit_codes_(frame.levels.size()),
-      ring_sum_codes_(size(frame.n_r)) {
+      ring_sum_codes_(size(frame.most_rings)) {
   for (std::size_t i = 0; i < frame.levels.size(); ++i) {
     const PatternFrame::Level& level = frame.levels[i];
     const std::size_t cells = size(frame.n_r) * size(level.nodes);
@@ -62,8 +76,8 @@ PatternWalk::PatternWalk(const PatternFrame& frame)
     for (auto& hits : hit_codes_[i]) hits.resize(cells);
   }
   for (std::size_t i = 0; i < kSlots; ++i) {
-    ring_codes_[i].resize(size(frame.n_r));
-    ring_hits_[i].resize(size(frame.n_r));
+    ring_codes_[i].resize(size(frame.most_rings));
+    ring_hits_[i].resize(size(frame.most_rings));
   }
 }
 
@@ -240,6 +254,7 @@ void PatternWalk::set_node(int level, PatternNode at, float a_mev, float b_mev) 
 
 PatternWalk::Vector PatternWalk::centre_of_gravity(std::size_t level) const {
   const PatternFrame::Level& l = frame_.levels[level];
+  if (l.nodes == 1) return {};  // whole rings lie around the axis
   Vector sum;
   float whole = 0;
   const float* energy = energies_[level].data();
@@ -258,9 +273,49 @@ PatternWalk::Vector PatternWalk::centre_of_gravity(std::size_t level) const {
 }
 
 void PatternWalk::end_layer() {
+  const std::vector<float>& cells = energies_.back();
+  hits_.assign(cells.size(), 0);
+  for (int ring = 0; ring < frame_.n_r; ++ring)
+    for (int phi = 0; has_energy(ring) && phi < frame_.n_phi; ++phi) {
+      const std::size_t cell = index(frame_.tree.depth(), {ring, phi});
+      if (cells[cell] > 0) hits_[cell] = 1;
+    }
+  finish_layer();
+}
+
+void PatternWalk::see_layer(int layer, const std::vector<float>& cells_mev, const std::vector<float>& hits) {
+  clear(layer);
+  // A share of a cell's energy that is less than any cell's reads as none.
+  const auto code = [&](float energy_mev) {
+    return std::max(code_of(energy_mev, frame_.threshold_mev), 0.0f);
+  };
+  energies_.back() = cells_mev;
+  for (std::size_t level = energies_.size(); level-- > 0;) {
+    const auto& tree = frame_.tree.level(static_cast<int>(level));
+    for (int ring = 0; ring < frame_.n_r; ++ring)
+      for (int k = 0; k < frame_.levels[level].nodes; ++k) {
+        const PatternNode at{ring, k};
+        float& energy_mev = energies_[level][index(static_cast<int>(level), at)];
+        if (level + 1 < energies_.size()) {
+          const PhiTree::Node& node = tree[size(k)];
+          const float* parts =
+              energies_[level + 1].data() + index(static_cast<int>(level) + 1, {ring, node.first_child});
+          energy_mev = parts[0] + (node.is_split ? parts[1] : 0.0f);
+        }
+        if (energy_mev > 0) put(level, plane(level, slot(0)), at, code(energy_mev));
+      }
+  }
+  for (std::size_t ring = 0; ring < size(frame_.n_r); ++ring)
+    ring_codes_[slot(0)][ring] = code(energies_[0][ring]);
+  hits_ = hits;
+  finish_layer();
+}
+
+// What later layers see of this one. Hits are summed from the cells up; energies and their codes where
+// something was added.
+void PatternWalk::finish_layer() {
   const int depth = frame_.tree.depth();
   const float layer_mev = layer_energies_[size(layer_)];
-  // Hits from the cells up; energies and their codes where something was added.
   for (int level = depth; level >= 0; --level) {
     const auto& tree = frame_.tree.level(level);
     const int nodes = frame_.levels[size(level)].nodes;
@@ -271,8 +326,10 @@ void PatternWalk::end_layer() {
         const float energy_mev = energy(level, at);
         if (!(energy_mev > 0)) continue;
         const std::size_t place = index(level, at);
-        int count = 1;
-        if (level < depth) {
+        float count = 0;
+        if (level == depth) {
+          count = hits_[place];
+        } else {
           const PhiTree::Node& node = tree[size(k)];
           const std::size_t child = index(level + 1, {ring, node.first_child});
           count = hits_[child] + (node.is_split ? hits_[child + 1] : 0);
@@ -281,7 +338,7 @@ void PatternWalk::end_layer() {
         hit_codes_[size(level)][slot(0)][place] = log_hits(count) / 3;
         float& sum = sums_[size(level)][place];
         sum += energy_mev;
-        const float code = code_of(sum, frame_.threshold_mev);
+        const float code = std::max(code_of(sum, frame_.threshold_mev), 0.0f);
         put(size(level), sum_codes_[size(level)].data(), at, code);
         if (level > 0) continue;
         ring_sum_codes_[size(ring)] = code;

@@ -9,18 +9,23 @@
 
 namespace calo::cascade {
 
-/// What all showers of a mesh have in common for PatternWalk.
+/// What all showers have in common for PatternWalk in the layers of one segmentation.
 struct PatternFrame {
-  PatternFrame(const CascadeShape& shape, float threshold);
+  /// @param segmentation  index in the mesh
+  PatternFrame(const CascadeMesh& mesh, std::size_t segmentation, float threshold);
 
-  int n_r, n_z;
+  int n_r, n_phi, n_z;
+  int most_rings;  ///< of any segmentation: places of the rings among the features of the network `rings`
   float threshold_mev;
   PhiTree tree;
+  std::size_t first_ring = 0;           ///< row of the innermost ring's spectrum
+  std::size_t first_ring_position = 0;  ///< its row in the position table of the network `rings`
   struct Level {
     int nodes;
     std::size_t stride, plane;             ///< of a ring, and of all rings, with the cells beyond the edges
     std::vector<float> cos, sin;           ///< of the middle of each node
     std::vector<std::size_t> split_begin;  ///< place of each ring's nodes among the splits of a layer
+    std::size_t first_position = 0;        ///< row of the first node in the network's position table
   };
   std::vector<Level> levels;    ///< depth + 1
   std::vector<float> radius;    ///< of the middle of each ring, in units of 9.3 mm
@@ -68,6 +73,10 @@ class PatternWalk {
 
   void end_layer();
   void skip_layer(int layer);
+  /// Takes in a layer that was split with another segmentation.
+  /// @param cells_mev  its energies in the cells of this one, `[r, phi]`
+  /// @param hits  its hits there, which need not be whole numbers
+  void see_layer(int layer, const std::vector<float>& cells_mev, const std::vector<float>& hits);
   /// Energies of the layer's cells, `[r, phi]`.
   const std::vector<float>& cells() const { return energies_.back(); }
 
@@ -77,6 +86,15 @@ class PatternWalk {
     return frame_.levels[static_cast<std::size_t>(level)].split_begin[static_cast<std::size_t>(at.ring)] +
            static_cast<std::size_t>(at.node);
   }
+  /// Its row in the network's position table.
+  std::size_t position_of_ring() const {
+    return frame_.first_ring_position + static_cast<std::size_t>(ring_);
+  }
+  std::size_t position_of_node(int level, PatternNode at) const {
+    return frame_.levels[static_cast<std::size_t>(level)].first_position + index(level, at);
+  }
+  /// Row of a ring's hit spectrum.
+  int spectrum_of(int ring) const { return static_cast<int>(frame_.first_ring) + ring; }
 
  private:
   static constexpr int kBefore = 3;  // layers that are seen behind the current one
@@ -101,6 +119,7 @@ class PatternWalk {
   // If not, none of the ring's nodes has.
   bool has_energy(int ring) const { return energies_[0][static_cast<std::size_t>(ring)] > 0; }
   void clear(int layer);
+  void finish_layer();
   void put(std::size_t level, float* plane, PatternNode at, float code) const;
   void set(std::size_t level, PatternNode at, float energy_mev);
   Vector centre_of_gravity(std::size_t level) const;
@@ -117,7 +136,7 @@ class PatternWalk {
   std::array<std::vector<float>, kSlots> ring_codes_, ring_hits_;
   std::vector<float> ring_sum_codes_;
   float before_mev_ = 0;
-  std::vector<int> hits_, upper_hits_;
+  std::vector<float> hits_, upper_hits_;  // by node of two levels; of a layer of another segmentation, shares
   Vector centre_1_, centre_2_, centre_before_, centre_level_, moment_;
 };
 

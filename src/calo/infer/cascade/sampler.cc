@@ -26,7 +26,7 @@ const Trained& checked(const Trained& model) {
 }  // namespace
 
 struct Sampler::Work::Shower {
-  Shower(const Frame& frame, const PatternFrame& pattern) : layers(frame, pattern.n_z), walk(pattern) {}
+  Shower(const Frame& frame, const MeshFrame& mesh) : layers(frame, mesh.n_z()), walk(mesh) {}
   SplitNoise noise(std::size_t split) const {
     return latents != nullptr ? split_noise(latents + 2 * split) : split_noise(key, split);
   }
@@ -34,8 +34,8 @@ struct Sampler::Work::Shower {
   const float* latents = nullptr;
   ConditionFeatures conditions;
   LayerWalk layers;
-  PatternWalk walk;
-  std::vector<float> cells;  // [r, phi, z], of the mesh
+  MeshWalk walk;
+  std::vector<float> cells;  // in the order of the mesh
 };
 
 Sampler::Work::Work() = default;
@@ -55,22 +55,23 @@ Sampler::Sampler(const Trained& model, const infer::PackedLayer::Options& option
       shape_(checked(model).shape),
       geometries_(model.geometries),
       frame_(model.frame()),
-      pattern_(shape_, frame_.threshold_mev),
+      mesh_(shape_.mesh, frame_.threshold_mev),
       drawer_(options.isa) {
   for (const CascadeNet& net : cascade_nets(shape_)) {
     networks_.emplace_back(net, model, options);
     spectra_.push_back(net.spectra > 0 ? Spectra(model.tensor(net.name + ".spectra")) : Spectra());
   }
+  for (int layer = 0; layer < mesh_.n_z(); ++layer) cells_.push_back(shape_.mesh.cells_of(layer));
 }
 
 Sampler::~Sampler() = default;
 
 std::int64_t Sampler::num_cells() const {
-  return std::int64_t{shape_.n_r} * shape_.n_phi * shape_.n_z;
+  return shape_.mesh.num_cells();
 }
 
 std::size_t Sampler::num_splits() const {
-  return 1 + frame_.intervals.size() + static_cast<std::size_t>(shape_.n_z) * pattern_.splits_of_layer;
+  return 1 + frame_.intervals.size() + mesh_.splits_before(mesh_.n_z());
 }
 
 std::size_t Sampler::weight_bytes() const {
@@ -150,8 +151,7 @@ Parts Sampler::draw(const Work::Lane& lane, std::size_t net, std::size_t row, fl
 
 void Sampler::run(Work::Lane& lane, std::span<const WantedShower> wanted) const {
   const std::size_t count = wanted.size();
-  while (lane.showers.size() < count)
-    lane.showers.push_back(std::make_unique<Work::Shower>(frame_, pattern_));
+  while (lane.showers.size() < count) lane.showers.push_back(std::make_unique<Work::Shower>(frame_, mesh_));
   lane.rows.clear();
   for (std::size_t i = 0; i < count; ++i) {
     Work::Shower& shower = *lane.showers[i];
@@ -175,17 +175,18 @@ void Sampler::run(Work::Lane& lane, std::span<const WantedShower> wanted) const 
   split_layers(lane, count);
   for (std::size_t i = 0; i < count; ++i)
     lane.showers[i]->walk.start(lane.showers[i]->conditions, lane.showers[i]->layers.layer_energies());
-  for (int layer = 0; layer < pattern_.n_z; ++layer) {
+  for (int layer = 0; layer < mesh_.n_z(); ++layer) {
     split_rings(lane, count, layer);
-    for (int level = 0; level < pattern_.tree.depth(); ++level) split_level(lane, count, layer, level);
-    const auto n_z = static_cast<std::size_t>(pattern_.n_z);
+    const int depth = mesh_.of_layer(layer).tree.depth();
+    for (int level = 0; level < depth; ++level) split_level(lane, count, layer, level);
+    const std::vector<std::uint32_t>& cells = cells_[static_cast<std::size_t>(layer)];
     for (std::size_t i = 0; i < count; ++i) {
       Work::Shower& shower = *lane.showers[i];
       if (!(shower.walk.layer_energy(layer) > 0)) continue;
-      shower.walk.end_layer();
-      const std::vector<float>& from = shower.walk.cells();
+      shower.walk.end_layer(layer);
+      const std::vector<float>& from = shower.walk.of_layer(layer).cells();
       for (std::size_t column = 0; column < from.size(); ++column)
-        if (from[column] > 0) shower.cells[column * n_z + static_cast<std::size_t>(layer)] = from[column];
+        if (from[column] > 0) shower.cells[cells[column]] = from[column];
     }
   }
 }
@@ -210,59 +211,58 @@ void Sampler::split_layers(Work::Lane& lane, std::size_t count) const {
 }
 
 void Sampler::split_rings(Work::Lane& lane, std::size_t count, int layer) const {
-  const std::size_t first_split =
-      1 + frame_.intervals.size() + static_cast<std::size_t>(layer) * pattern_.splits_of_layer;
+  const std::size_t first_split = 1 + frame_.intervals.size() + mesh_.splits_before(layer);
   for (std::size_t i = 0; i < count; ++i) {
-    PatternWalk& walk = lane.showers[i]->walk;
+    MeshWalk& walk = lane.showers[i]->walk;
     if (walk.layer_energy(layer) > 0)
-      walk.begin_layer(layer);
+      walk.of_layer(layer).begin_layer(layer);
     else
       walk.skip_layer(layer);
   }
-  for (int ring = 0; ring + 1 < pattern_.n_r; ++ring) {
+  for (int ring = 0; ring + 1 < mesh_.of_layer(layer).n_r; ++ring) {
     lane.rows.clear();
     lane.of_row.clear();
     for (std::size_t i = 0; i < count; ++i) {
-      PatternWalk& walk = lane.showers[i]->walk;
+      const PatternWalk& walk = lane.showers[i]->walk.of_layer(layer);
       if (!(walk.layer_energy(layer) > 0) || !(walk.ring_energy() > 0)) continue;
       walk.ring_features(
-          networks_[2].add_row(lane.rows, static_cast<std::size_t>(layer), static_cast<std::size_t>(ring)));
+          networks_[2].add_row(lane.rows, static_cast<std::size_t>(layer), walk.position_of_ring()));
       lane.of_row.push_back({i, {}});
     }
     if (lane.of_row.empty()) break;
     networks_[2].forward(lane.rows);
     for (std::size_t row = 0; row < lane.of_row.size(); ++row) {
       Work::Shower& shower = *lane.showers[lane.of_row[row].shower];
-      const Parts parts = draw(lane, 2, row, shower.walk.ring_energy(), ring,
-                               shower.noise(first_split + shower.walk.split_of_ring()));
-      shower.walk.set_ring(parts.a_mev, parts.b_mev);
+      PatternWalk& walk = shower.walk.of_layer(layer);
+      const Parts parts = draw(lane, 2, row, walk.ring_energy(), walk.spectrum_of(ring),
+                               shower.noise(first_split + walk.split_of_ring()));
+      walk.set_ring(parts.a_mev, parts.b_mev);
     }
   }
   for (std::size_t i = 0; i < count; ++i) {
-    PatternWalk& walk = lane.showers[i]->walk;
+    PatternWalk& walk = lane.showers[i]->walk.of_layer(layer);
     if (walk.layer_energy(layer) > 0) walk.end_rings();
   }
 }
 
 void Sampler::split_level(Work::Lane& lane, std::size_t count, int layer, int level) const {
-  const std::size_t first_split =
-      1 + frame_.intervals.size() + static_cast<std::size_t>(layer) * pattern_.splits_of_layer;
+  const std::size_t first_split = 1 + frame_.intervals.size() + mesh_.splits_before(layer);
   const std::size_t net = 3 + static_cast<std::size_t>(level);
-  const auto nodes_of_ring = static_cast<std::size_t>(pattern_.levels[static_cast<std::size_t>(level)].nodes);
-  for (std::size_t i = 0; i < count; ++i)
-    if (lane.showers[i]->walk.layer_energy(layer) > 0) lane.showers[i]->walk.begin_level(level);
+  for (std::size_t i = 0; i < count; ++i) {
+    PatternWalk& walk = lane.showers[i]->walk.of_layer(layer);
+    if (walk.layer_energy(layer) > 0) walk.begin_level(level);
+  }
   for (int colour = 0; colour < 2; ++colour) {
     lane.rows.clear();
     lane.of_row.clear();
     for (std::size_t i = 0; i < count; ++i) {
-      const PatternWalk& walk = lane.showers[i]->walk;
+      const PatternWalk& walk = lane.showers[i]->walk.of_layer(layer);
       if (!(walk.layer_energy(layer) > 0)) continue;
       walk.nodes(level, colour, lane.nodes);
       for (const PatternNode& at : lane.nodes) {
-        const std::size_t position =
-            static_cast<std::size_t>(at.ring) * nodes_of_ring + static_cast<std::size_t>(at.node);
         walk.node_features(level, at,
-                           networks_[net].add_row(lane.rows, static_cast<std::size_t>(layer), position));
+                           networks_[net].add_row(lane.rows, static_cast<std::size_t>(layer),
+                                                  walk.position_of_node(level, at)));
         lane.of_row.push_back({i, at});
       }
     }
@@ -271,9 +271,10 @@ void Sampler::split_level(Work::Lane& lane, std::size_t count, int layer, int le
     for (std::size_t row = 0; row < lane.of_row.size(); ++row) {
       const auto& [index, at] = lane.of_row[row];
       Work::Shower& shower = *lane.showers[index];
-      const Parts parts = draw(lane, net, row, shower.walk.energy(level, at), at.ring,
-                               shower.noise(first_split + shower.walk.split_of_node(level, at)));
-      shower.walk.set_node(level, at, parts.a_mev, parts.b_mev);
+      PatternWalk& walk = shower.walk.of_layer(layer);
+      const Parts parts = draw(lane, net, row, walk.energy(level, at), walk.spectrum_of(at.ring),
+                               shower.noise(first_split + walk.split_of_node(level, at)));
+      walk.set_node(level, at, parts.a_mev, parts.b_mev);
     }
   }
 }

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "calo/infer/cascade/draw.h"
+#include "calo/infer/cascade/mesh_walk.h"
 #include "calo/infer/cascade/packed_network.h"
-#include "calo/infer/cascade/pattern_walk.h"
 #include "calo/infer/cascade/trained.h"
 #include "calo/infer/sparse_showers.h"
 #include "core/thread_pool.h"
@@ -102,7 +102,8 @@ class Sampler {
   CascadeShape shape_;
   std::vector<std::string> geometries_;
   Frame frame_;
-  PatternFrame pattern_;
+  MeshFrame mesh_;
+  std::vector<std::vector<std::uint32_t>> cells_;  // of each layer, [r, phi]
   std::vector<PackedNetwork> networks_;
   SplitDrawer drawer_;
   std::vector<Spectra> spectra_;

@@ -11,18 +11,34 @@ namespace calo::cascade {
 
 using nlohmann::json;
 
+namespace {
+
+// Versions of the property's format.
+constexpr int kRegular = 1, kLayered = 2;
+
+}  // namespace
+
 std::string describe(const Trained& model) {
   const CascadeShape& shape = model.shape;
-  return json({{"format_version", 1},
-               {"n_r", shape.n_r},
-               {"n_phi", shape.n_phi},
-               {"n_z", shape.n_z},
-               {"size_r_mm", shape.size_r_mm},
-               {"width", shape.width},
-               {"depth", shape.depth},
-               {"geometries", model.geometries},
-               {"layer_cuts", model.tensor("layer_cuts")}})
-      .dump();
+  json all = {{"format_version", kRegular},
+              {"width", shape.width},
+              {"depth", shape.depth},
+              {"geometries", model.geometries},
+              {"layer_cuts", model.tensor("layer_cuts")}};
+  const CascadeMesh& mesh = shape.mesh;
+  if (mesh.is_cylinder) {
+    const Segmentation& every = mesh.segmentations.at(0);
+    all.update({{"n_r", every.n_r()},
+                {"n_phi", every.n_phi},
+                {"n_z", mesh.n_z()},
+                {"size_r_mm", every.r_edges_mm.at(1)}});
+  } else {
+    all["format_version"] = kLayered;
+    for (int layer = 0; layer < mesh.n_z(); ++layer)
+      all["layers"].push_back(
+          {{"r_edges_mm", mesh.layer(layer).r_edges_mm}, {"n_phi", mesh.layer(layer).n_phi}});
+  }
+  return all.dump();
 }
 
 std::optional<Trained> stored_cascade(const infer::OnnxGraph& graph) {
@@ -31,24 +47,34 @@ std::optional<Trained> stored_cascade(const infer::OnnxGraph& graph) {
   Trained model;
   try {
     const json said = json::parse(property->second);
-    if (said.at("format_version") != 1)
+    const json& version = said.at("format_version");
+    if (version != kRegular && version != kLayered)
       throw core::InputError({.message = "is of a later version of calopipe", .field = kProperty});
     CascadeShape& shape = model.shape;
     // Of hostile files: nothing is as large as the product of what they say.
     constexpr std::int64_t kMost = 100'000;
-    const auto extent = [&](const char* name) {
-      const json& value = said.at(name);
+    const auto extent = [&](const char* name, const json& of) {
+      const json& value = of.at(name);
       if (!value.is_number_integer() || value < 1 || value > kMost)
         throw core::InputError(
             {.message = fmt::format("has the {} {}", name, value.dump()), .field = kProperty});
       return value.get<int>();
     };
-    shape.n_r = extent("n_r");
-    shape.n_phi = extent("n_phi");
-    shape.n_z = extent("n_z");
-    said.at("size_r_mm").get_to(shape.size_r_mm);
-    shape.width = extent("width");
-    shape.depth = extent("depth");
+    if (version == kRegular) {
+      shape.mesh = CascadeMesh::cylinder(extent("n_r", said), extent("n_phi", said), extent("n_z", said),
+                                         said.at("size_r_mm").get<double>());
+    } else {
+      std::vector<Segmentation> layers;
+      for (const json& layer : said.at("layers")) {
+        layers.push_back({.r_edges_mm = layer.at("r_edges_mm").get<std::vector<double>>(),
+                          .n_phi = extent("n_phi", layer)});
+        if (layers.back().r_edges_mm.size() < 2)
+          throw core::InputError({.message = "has a layer without cells", .field = kProperty});
+      }
+      shape.mesh = CascadeMesh::of_layers(layers);
+    }
+    shape.width = extent("width", said);
+    shape.depth = extent("depth", said);
     said.at("geometries").get_to(model.geometries);
     shape.geometries = static_cast<std::int64_t>(model.geometries.size());
     said.at("layer_cuts").get_to(model.tensors["layer_cuts"]);

@@ -33,7 +33,7 @@ Frame Trained::frame() const {
   return {.threshold_mev = positive("threshold_mev", 0),
           .mean_response = positive("response", 0),
           .response_width = positive("response", 1),
-          .intervals = Frame::tree_of(tensor("layer_cuts"), shape.n_z)};
+          .intervals = Frame::tree_of(tensor("layer_cuts"), shape.mesh.n_z())};
 }
 
 }  // namespace calo::cascade

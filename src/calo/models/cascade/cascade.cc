@@ -38,7 +38,7 @@ struct Shared {
   const Transform& transform;
   const std::vector<CascadeNet>& nets;
   const Frame& frame;
-  const PatternFrame& pattern;
+  const MeshFrame& mesh;
   std::vector<NetTensors<const float>> tensors;
   std::vector<Spectra> spectra;  // by network; empty if it has none
   std::vector<bool> is_frozen;   // by network: training leaves all its tensors as they are
@@ -51,8 +51,8 @@ class Lane {
       : shared_(shared),
         places_(places),
         parameters_(parameters),
-        teacher_(shared.frame, shared.pattern),
-        shower_(shared.transform.mesh.cylinder()),
+        teacher_(shared.frame, shared.mesh),
+        shower_(shared.mesh.mesh()),
         loss_(shared.nets.size()) {
     for (const Parameter& parameter : parameters) gradients_.emplace_back(parameter.values.size());
     for (std::size_t net = 0; net < shared.nets.size(); ++net) {
@@ -76,7 +76,9 @@ class Lane {
     for (auto& gradient : gradients_) std::fill(gradient.begin(), gradient.end(), 0.0f);
   }
 
-  void add(const Showers& showers, std::uint32_t index, bool mirror, int turn) {
+  bool can_turn() const { return shower_.can_turn(); }
+
+  void add(const Showers& showers, std::uint32_t index, bool mirror, bool turn) {
     shower_.read(showers, index, mirror, turn);
     if (!(shower_.total_mev() > 0)) return;
     const Conditions& condition = showers.conditions[index];
@@ -93,7 +95,7 @@ class Lane {
       Rows& rows = rows_[split.net];
       rows.a_mev.back() = split.a_mev;
       rows.b_mev.back() = split.b_mev;
-      rows.ring.back() = static_cast<std::uint16_t>(split.ring);
+      rows.ring.back() = static_cast<std::uint16_t>(split.spectrum);
       return x;
     });
   }
@@ -183,15 +185,14 @@ class Cascade : public TrainableModel {
         seed_(seed),
         mirror_(description.mirror_phi),
         pool_(pool) {
-    parameters_ =
-        initial_parameters(description, transform_, fit(showers, training, transform_.mesh.cylinder()), seed);
+    parameters_ = initial_parameters(description, transform_, fit(showers, training, shape_.mesh), seed);
     frame_ = frame();
-    pattern_ = std::make_unique<PatternFrame>(shape_, frame_.threshold_mev);
+    mesh_ = std::make_unique<MeshFrame>(shape_.mesh, frame_.threshold_mev);
     for (const CascadeNet& net : nets_) places_.push_back(places_of(net));
     shared_ = std::make_unique<Shared>(Shared{.transform = transform_,
                                               .nets = nets_,
                                               .frame = frame_,
-                                              .pattern = *pattern_,
+                                              .mesh = *mesh_,
                                               .tensors = {},
                                               .spectra = {},
                                               .is_frozen = {}});
@@ -228,7 +229,7 @@ class Cascade : public TrainableModel {
   void set_parameters(const std::function<void(std::vector<Parameter>&)>& change) override {
     change(parameters_);
     frame_ = frame();
-    pattern_->threshold_mev = frame_.threshold_mev;
+    mesh_->set_threshold(frame_.threshold_mev);
     look();
   }
   Weights weights() override {
@@ -302,14 +303,12 @@ class Cascade : public TrainableModel {
       Lane& lane = *lanes_[i];
       lane.begin(learn);
       for (const std::uint32_t shower : shares[i]) {
-        bool mirror = false;
-        int turn = 0;
+        bool mirror = false, turn = false;
         if (learn && mirror_ && is_perpendicular(showers.conditions[shower])) {
           core::Philox random(seed_ ^ (epoch * 0x9e3779b97f4a7c15ull), batch.number(shower), kMirrorStream);
           const std::uint32_t bits = random.next_u32();
-          const int n_phi = transform_.mesh.cylinder().n_phi;
           mirror = (bits & 1) != 0;
-          if ((bits & 2) != 0 && n_phi % 2 == 0) turn = n_phi / 2;
+          turn = (bits & 2) != 0 && lane.can_turn();
         }
         lane.add(showers, shower, mirror, turn);
       }
@@ -337,7 +336,7 @@ class Cascade : public TrainableModel {
   std::vector<Parameter> parameters_;
   std::vector<Places> places_;
   Frame frame_;
-  std::unique_ptr<PatternFrame> pattern_;
+  std::unique_ptr<MeshFrame> mesh_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };

@@ -47,9 +47,13 @@ Weights cascade_starting_weights(const ModelFolder& from, const ModelDescription
   const CascadeShape there = cascade_shape(from.description, from.transform),
                      here = cascade_shape(description, transform);
   constexpr const char* kMeshHint = "prepare the showers on the model's mesh, or train without --from";
-  require_same(there.n_r, here.n_r, "transform.mesh.n_r", kMeshHint);
-  require_same(there.n_phi, here.n_phi, "transform.mesh.n_phi", kMeshHint);
-  require_same(there.n_z, here.n_z, "transform.mesh.n_z", kMeshHint);
+  require_same(there.mesh.n_z(), here.mesh.n_z(), "transform.mesh.n_z", kMeshHint);
+  for (int layer = 0; layer < here.mesh.n_z(); ++layer) {
+    require_same(there.mesh.layer(layer).n_r(), here.mesh.layer(layer).n_r(), "transform.mesh.n_r",
+                 kMeshHint);
+    require_same(there.mesh.layer(layer).n_phi, here.mesh.layer(layer).n_phi, "transform.mesh.n_phi",
+                 kMeshHint);
+  }
   constexpr const char* kSizeHint =
       "omit --description, so that the sizes are the model's, or train without --from";
   require_same(there.width, here.width, "description.cascade_width", kSizeHint);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace calo::cascade {
@@ -95,6 +96,100 @@ template <int kRows, Layer kLayer>
   }
 }
 
+// With AVX-512, 16 outputs are in a vector, and a whole panel has its sums in registers. If there are few
+// rows, each output has two sums that do not wait for one another: sums of integers are the same in any
+// order.
+template <int kRows, Layer kLayer>
+struct Wide {
+  static constexpr int kVectors = kLayer == Layer::kHeads ? 1 : 4;
+  static constexpr int kSums = kRows * kVectors <= 12 ? 2 : 1;
+  static constexpr std::size_t kPanel = kLayer == Layer::kHeads ? WordTile::kHeads : WordTile::kPanel;
+};
+
+// (Instructions by name: one kernel serves processors with and without VNNI, and g++ 12 would make all products
+// before it adds one.)
+template <bool kVnni>
+[[gnu::target("avx512f,avx512bw"), gnu::always_inline]] inline void add_words(__m512i& sum, __m512i weights,
+                                                                              __m512i inputs) {
+  if constexpr (kVnni) {
+    asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(weights), "v"(inputs));
+  } else {
+    __m512i product;
+    asm("vpmaddwd %3, %2, %1\n\t"
+        "vpaddd %1, %0, %0"
+        : "+v"(sum), "=&v"(product)
+        : "v"(weights), "v"(inputs));
+  }
+}
+
+template <int kRows, int kVectors, bool kVnni>
+[[gnu::target("avx512f,avx512bw"), gnu::always_inline]] inline void add_wide_pair(
+    __m512i (&sum)[kRows][kVectors], const std::int16_t* weight, const std::int16_t* x, std::size_t stride) {
+  __m512i weights[kVectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) weights[v] = _mm512_loadu_si512(weight + 32 * v);
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    std::int32_t pair;
+    std::memcpy(&pair, x + static_cast<std::size_t>(r) * stride, sizeof pair);
+    const __m512i inputs = _mm512_set1_epi32(pair);
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) add_words<kVnni>(sum[r][v], weights[v], inputs);
+  }
+}
+
+template <int kRows, Layer kLayer, bool kVnni>
+[[gnu::target("avx512f,avx512bw")]] void wide_layer(const WordTile& t) {
+  using W = Wide<kRows, kLayer>;
+  for (std::size_t column = 0; column < t.out; column += W::kPanel) {
+    const std::int16_t* const weight = t.weight + 2 * column * t.pairs;
+    __m512i sum[W::kSums][kRows][W::kVectors];
+#pragma GCC unroll 2
+    for (int s = 0; s < W::kSums; ++s)
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < W::kVectors; ++v) sum[s][r][v] = _mm512_setzero_si512();
+    const std::uint32_t *pair = t.used, *const end = pair + t.count;
+    const std::int16_t* const x = t.x;
+    const std::size_t stride = t.x_stride;
+    for (; end - pair >= W::kSums; pair += W::kSums)
+#pragma GCC unroll 2
+      for (int s = 0; s < W::kSums; ++s)
+        add_wide_pair<kRows, W::kVectors, kVnni>(sum[s], weight + std::size_t{pair[s]} * 2 * W::kPanel,
+                                                 x + std::size_t{pair[s]} * 2, stride);
+    if (pair != end)
+      add_wide_pair<kRows, W::kVectors, kVnni>(sum[0], weight + std::size_t{*pair} * 2 * W::kPanel,
+                                               x + std::size_t{*pair} * 2, stride);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const __m512 factor = _mm512_set1_ps(t.x_factor[r]);
+#pragma GCC unroll 4
+      for (int v = 0; v < W::kVectors; ++v) {
+        const std::size_t at = column + static_cast<std::size_t>(v) * 16;
+        __m512i whole = sum[0][r][v];
+        if constexpr (W::kSums == 2) whole = _mm512_add_epi32(whole, sum[1][r][v]);
+        __m512 z = _mm512_loadu_ps(t.start[r] + at);
+        if constexpr (kLayer == Layer::kFirst) z = _mm512_add_ps(z, _mm512_loadu_ps(t.more[r] + at));
+        z = _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole), _mm512_mul_ps(factor, _mm512_loadu_ps(t.factors + at)),
+                            z);
+        const std::size_t to = static_cast<std::size_t>(r) * t.h_stride + at;
+        if constexpr (kLayer != Layer::kHeads) {
+          const __m512 gate = _mm512_min_ps(
+              _mm512_set1_ps(6), _mm512_max_ps(_mm512_setzero_ps(), _mm512_add_ps(z, _mm512_set1_ps(3))));
+          z = _mm512_mul_ps(z, gate);
+          const __m512 sixth = _mm512_set1_ps(1.0f / 6.0f);
+          if constexpr (kLayer == Layer::kResidual)
+            z = _mm512_fmadd_ps(z, sixth, _mm512_loadu_ps(t.before + to));
+          else
+            z = _mm512_mul_ps(z, sixth);
+        }
+        _mm512_storeu_ps(t.h + to, z);
+      }
+    }
+  }
+}
+
 constexpr int kLargest = std::numeric_limits<std::int16_t>::max();
 
 [[gnu::target("avx2,fma")]] float integers(const float* x, std::size_t count, std::int16_t* out) {
@@ -130,17 +225,29 @@ constexpr int kLargest = std::numeric_limits<std::int16_t>::max();
 }
 
 template <Layer kLayer>
-constexpr WordKernel kTable[] = {layer<1, kLayer>, layer<2, kLayer>, layer<3, kLayer>,
-                                 layer<4, kLayer>, layer<5, kLayer>, layer<6, kLayer>};
+constexpr WordKernel kAvx2[] = {layer<1, kLayer>, layer<2, kLayer>, layer<3, kLayer>,
+                                layer<4, kLayer>, layer<5, kLayer>, layer<6, kLayer>};
+template <bool kVnni, Layer kLayer>
+constexpr WordKernel kAvx512[] = {wide_layer<1, kLayer, kVnni>, wide_layer<2, kLayer, kVnni>,
+                                  wide_layer<3, kLayer, kVnni>, wide_layer<4, kLayer, kVnni>,
+                                  wide_layer<5, kLayer, kVnni>, wide_layer<6, kLayer, kVnni>};
+
+template <bool kVnni>
+constexpr WordKernels kWide = {.first = kAvx512<kVnni, Layer::kFirst>,
+                               .residual = kAvx512<kVnni, Layer::kResidual>,
+                               .heads = kAvx512<kVnni, Layer::kHeads>,
+                               .integers = integers};
+constexpr WordKernels kNarrow = {.first = kAvx2<Layer::kFirst>,
+                                 .residual = kAvx2<Layer::kResidual>,
+                                 .heads = kAvx2<Layer::kHeads>,
+                                 .integers = integers};
 
 }  // namespace
 
 const WordKernels* word_kernels(infer::Isa isa) {
-  static const WordKernels avx2 = {.first = kTable<Layer::kFirst>,
-                                   .residual = kTable<Layer::kResidual>,
-                                   .heads = kTable<Layer::kHeads>,
-                                   .integers = integers};
-  return isa >= infer::Isa::kAvx2 ? &avx2 : nullptr;
+  if (isa >= infer::Isa::kAvx512Narrow) return &kWide<true>;
+  if (isa >= infer::Isa::kAvx512) return &kWide<false>;
+  return isa >= infer::Isa::kAvx2 ? &kNarrow : nullptr;
 }
 
 }  // namespace calo::cascade

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "calo/infer/cascade/draw.h"
-#include "calo/infer/cascade/pattern_walk.h"
+#include "calo/infer/cascade/mesh_walk.h"
 #include "calo/infer/cascade/stored.h"
 #include "calo/models/cascade/detail/cascade_shape.h"
 #include "calo/onnx/contract_graph.h"
@@ -20,6 +20,7 @@ namespace {
 using cascade::CascadeNet;
 using cascade::CascadeSizes;
 using cascade::Frame;
+using cascade::MeshFrame;
 using cascade::PatternFrame;
 using cascade::PatternNode;
 using cascade::PhiTree;
@@ -124,17 +125,16 @@ class CascadeGraph {
         trained_(trained_cascade(model.description, model.transform, model.weights)),
         nets_(cascade::cascade_nets(trained_.shape)),
         frame_(trained_.frame()),
-        pattern_(trained_.shape, frame_.threshold_mev),
-        n_r_(pattern_.n_r),
-        n_z_(pattern_.n_z),
-        depth_(pattern_.tree.depth()) {}
+        mesh_(trained_.shape.mesh, frame_.threshold_mev),
+        n_z_(mesh_.n_z()),
+        most_rings_(mesh_.mesh().most_rings()) {}
 
   void build() {
     input();
     tensors();
     const std::string total = split_total();
     const std::string layers = split_layers(total);
-    output(split_patterns(layers));
+    add_contract_output(graph_, mapping_, model_.transform.mesh, inputs_, split_patterns(layers));
     graph_.metadata(cascade::kProperty, cascade::describe(trained_));
   }
 
@@ -165,11 +165,35 @@ class CascadeGraph {
     std::string moments;  // [nodes, 3]: x, y and 1
     std::string first_child, second_child;
   };
+  // A segmentation, and the parts of the graph that are the same for all its layers.
+  struct Segment {
+    explicit Segment(const PatternFrame& pattern)
+        : frame(pattern), n_r(pattern.n_r), depth(pattern.tree.depth()) {}
+    std::int64_t nodes(int level) const { return frame.tree.nodes(level); }
+    std::int64_t plane(int level) const { return n_r * nodes(level); }
 
-  std::int64_t splits_of_layer() const { return extent(pattern_.splits_of_layer); }
+    const PatternFrame& frame;
+    std::int64_t n_r;
+    int depth;
+    std::vector<Level> levels;
+    Values moments;                                                 // by level, from 1 on
+    Values positions_of_rings, probability, below, noise_of_rings;  // by ring, without the outermost
+  };
+  // What the splits of a layer see of the layers before it, in the cells of one segmentation.
+  struct History {
+    Values codes, hits, sums;  // by level; codes and hits from level 1 on
+    std::string ring_codes, ring_hits, centre_1, centre_2, moment;
+  };
+  struct HistoryPart {
+    std::string name;
+    std::string* value;
+    std::int64_t width;
+  };
+  struct LayerInputs {
+    std::string index, mev, around, behind, ahead, noise, before_mev;
+  };
+
   std::int64_t first_splits() const { return 1 + extent(frame_.intervals.size()); }
-  std::int64_t nodes(int level) const { return pattern_.tree.nodes(level); }
-  std::int64_t plane(int level) const { return n_r_ * nodes(level); }
   std::int64_t others() const { return nets_[0].inputs - 3; }
 
   // Inputs of the contract: noise, and the conditions as one matrix; then the features of the conditions.
@@ -461,30 +485,30 @@ class CascadeGraph {
                  ring_hits = 0, e = 0, around = 0, behind = 0, ahead = 0, vectors = 0, others = 0;
   };
 
-  Source source_of(int level) const {
-    const std::int64_t below = plane(level + 1);
+  Source source_of(const Segment& segment, int level) const {
+    const std::int64_t below = segment.plane(level + 1);
     Source s;
     s.own = s.before + kBefore * below;
-    s.sums = s.own + plane(level);
+    s.sums = s.own + segment.plane(level);
     s.made = s.sums + below;
     s.hits = s.made + below;
     s.rings = s.hits + 2 * below;
-    s.rings_before = s.rings + n_r_;
-    s.ring_hits = s.rings_before + n_r_;
-    s.e = s.ring_hits + 2 * n_r_;
+    s.rings_before = s.rings + most_rings_;
+    s.ring_hits = s.rings_before + most_rings_;
+    s.e = s.ring_hits + 2 * most_rings_;
     s.around = s.e + 1;
     s.behind = s.around + 5;
     s.ahead = s.behind + 1;
     s.vectors = s.ahead + 1;
-    s.others = s.vectors + 4 * 2 * nodes(level);
+    s.others = s.vectors + 4 * 2 * segment.nodes(level);
     return s;
   }
 
   // Index of a node in a plane [r, node], counted from the first node of its ring, around the ring. Ring −1
   // is the innermost ring seen across the axis; beyond the outermost ring there is nothing (−1).
-  std::int64_t seen_at(int level, std::int64_t ring, std::int64_t node) const {
-    const std::int64_t n = nodes(level);
-    if (ring >= n_r_) return -1;
+  static std::int64_t seen_at(const Segment& segment, int level, std::int64_t ring, std::int64_t node) {
+    const std::int64_t n = segment.nodes(level);
+    if (ring >= segment.n_r) return -1;
     if (ring < 0) {
       ring = 0;
       node -= n / 2;
@@ -493,18 +517,18 @@ class CascadeGraph {
   }
 
   // Features of PatternWalk::node_features, as indices in the source.
-  Shape features_of(int level, const Source& s, PatternNode at) const {
+  Shape features_of(const Segment& segment, int level, const Source& s, PatternNode at) const {
     Shape x;
     const int below = level + 1;
-    const std::int64_t child = pattern_.tree.level(level)[place(at.node)].first_child, ring = at.ring;
+    const std::int64_t child = segment.frame.tree.level(level)[place(at.node)].first_child, ring = at.ring;
     const auto see = [&](std::int64_t begin, int of_level, std::int64_t r, std::int64_t node) {
-      const std::int64_t found = seen_at(of_level, r, node);
+      const std::int64_t found = seen_at(segment, of_level, r, node);
       x.push_back(found < 0 ? s.zero : begin + found);
     };
     for (int before = 0; before < kBefore; ++before)
       for (std::int64_t r = ring - 1; r <= ring + 1; ++r)
         for (std::int64_t k = child - 1; k <= child + 2; ++k)
-          see(s.before + before * plane(below), below, r, k);
+          see(s.before + before * segment.plane(below), below, r, k);
     for (std::int64_t r = ring - 1; r <= ring + 1; ++r)
       for (std::int64_t k = at.node - 1; k <= at.node + 1; ++k) see(s.own, level, r, k);
     for (std::int64_t k = child - 1; k <= child + 2; ++k) see(s.sums, below, ring, k);
@@ -514,14 +538,15 @@ class CascadeGraph {
     for (const std::int64_t r : {ring - 1, ring + 1})
       for (std::int64_t k = child; k <= child + 1; ++k) see(s.made, below, r, k);
     for (int before = 0; before < 2; ++before)
-      for (std::int64_t k = child; k <= child + 1; ++k) see(s.hits + before * plane(below), below, ring, k);
+      for (std::int64_t k = child; k <= child + 1; ++k)
+        see(s.hits + before * segment.plane(below), below, ring, k);
     const auto of_ring = [&](std::int64_t begin, std::int64_t r) {
-      x.push_back(r >= 0 && r < n_r_ ? begin + r : s.zero);
+      x.push_back(r >= 0 && r < segment.n_r ? begin + r : s.zero);
     };
     of_ring(s.rings, ring);
     for (std::int64_t r = ring - 1; r <= ring + 1; ++r) of_ring(s.rings_before, r);
     of_ring(s.ring_hits, ring);
-    of_ring(s.ring_hits + n_r_, ring);
+    of_ring(s.ring_hits + most_rings_, ring);
     of_ring(s.ring_hits, ring - 1);
     of_ring(s.ring_hits, ring + 1);
     x.push_back(s.e);
@@ -529,21 +554,23 @@ class CascadeGraph {
     x.push_back(s.behind);
     x.push_back(s.ahead);
     for (std::int64_t i = 0; i < 4; ++i)
-      for (std::int64_t j = 0; j < 2; ++j) x.push_back(s.vectors + (i * nodes(level) + at.node) * 2 + j);
+      for (std::int64_t j = 0; j < 2; ++j)
+        x.push_back(s.vectors + (i * segment.nodes(level) + at.node) * 2 + j);
     for (std::int64_t i = 0; i < others(); ++i) x.push_back(s.others + i);
     return x;
   }
 
   // Prepares the parts of a level that are the same for all layers.
-  Level prepare(int level) {
+  Level prepare(const Segment& segment, int level) {
     Level made;
-    const auto& tree = pattern_.tree.level(level);
-    const std::int64_t n = nodes(level), n_below = nodes(level + 1);
+    const auto& tree = segment.frame.tree.level(level);
+    const PatternFrame::Level& own = segment.frame.levels[place(level)];
+    const std::int64_t n = segment.nodes(level), n_below = segment.nodes(level + 1);
     const std::size_t net = 3 + place(level);
-    const Source source = source_of(level);
+    const Source source = source_of(segment, level);
     // Index of each node of the next level in the concatenation of parts a and b of each group, this level,
     // and a zero.
-    Shape place_of(place(plane(level + 1)), -1);
+    Shape place_of(place(segment.plane(level + 1)), -1);
     const std::string tables = o_.add(made_[net].position_table, made_[net].bias[0]);
     std::int64_t parts = 0;
     std::vector<std::pair<Shape, std::int64_t>> stages;
@@ -552,17 +579,17 @@ class CascadeGraph {
     for (int colour = 0; colour < 2; ++colour) {
       Group group;
       Shape features, noise, positions, energies, rings;
-      for (int ring = 0; ring < n_r_; ++ring)
+      for (int ring = 0; ring < segment.n_r; ++ring)
         for (int k = (ring + colour) % 2; k < n; k += 2) {
           if (!tree[place(k)].is_split) continue;
           const PatternNode at{ring, k};
           group.nodes.push_back(at);
-          const Shape x = features_of(level, source, at);
+          const Shape x = features_of(segment, level, source, at);
           features.insert(features.end(), x.begin(), x.end());
-          noise.push_back(extent(pattern_.levels[place(level)].split_begin[place(ring)]) + k);
-          positions.push_back(ring * n + k);
+          noise.push_back(extent(own.split_begin[place(ring)]) + k);
+          positions.push_back(extent(own.first_position) + ring * n + k);
           energies.push_back(ring * n + k);
-          rings.push_back(ring);
+          rings.push_back(extent(segment.frame.first_ring) + ring);
         }
       const std::int64_t count = extent(group.nodes.size());
       if (count > 0) {
@@ -585,18 +612,17 @@ class CascadeGraph {
       }
     }
     for (auto& [places, begin] : stages) {
-      for (std::int64_t ring = 0; ring < n_r_; ++ring)
+      for (std::int64_t ring = 0; ring < segment.n_r; ++ring)
         for (std::int64_t k = 0; k < n; ++k)
           if (!tree[place(k)].is_split)
             places[place(ring * n_below + tree[place(k)].first_child)] = begin + ring * n + k;
       for (std::int64_t& at : places)
-        if (at < 0) at = begin + plane(level);
+        if (at < 0) at = begin + segment.plane(level);
       made.gather.push_back(o_.indices(places));
     }
     std::vector<float> turn(place(2 * 2 * n));
     for (std::int64_t k = 0; k < n; ++k) {
-      const float c = pattern_.levels[place(level)].cos[place(k)],
-                  s = pattern_.levels[place(level)].sin[place(k)];
+      const float c = own.cos[place(k)], s = own.sin[place(k)];
       turn[place(2 * k)] = c;
       turn[place(2 * k + 1)] = -s;
       turn[place(2 * n + 2 * k)] = s;
@@ -604,10 +630,10 @@ class CascadeGraph {
     }
     made.cos_sin = o_.constant({2, 2 * n}, turn);
     Shape first, second;
-    for (std::int64_t ring = 0; ring < n_r_; ++ring)
+    for (std::int64_t ring = 0; ring < segment.n_r; ++ring)
       for (const PhiTree::Node& node : tree) {
         first.push_back(ring * n_below + node.first_child);
-        second.push_back(node.is_split ? ring * n_below + node.first_child + 1 : plane(level + 1));
+        second.push_back(node.is_split ? ring * n_below + node.first_child + 1 : segment.plane(level + 1));
       }
     made.first_child = o_.indices(first);
     made.second_child = o_.indices(second);
@@ -615,15 +641,15 @@ class CascadeGraph {
   }
 
   // x, y and 1 of each node, for centres of gravity.
-  std::string moments(int level) {
+  std::string moments(const Segment& segment, int level) {
     std::vector<float> values;
-    const PatternFrame::Level& l = pattern_.levels[place(level)];
-    for (std::int64_t ring = 0; ring < n_r_; ++ring)
-      for (std::int64_t k = 0; k < nodes(level); ++k) {
-        const float radius = pattern_.radius[place(ring)];
+    const PatternFrame::Level& l = segment.frame.levels[place(level)];
+    for (std::int64_t ring = 0; ring < segment.n_r; ++ring)
+      for (std::int64_t k = 0; k < segment.nodes(level); ++k) {
+        const float radius = segment.frame.radius[place(ring)];
         values.insert(values.end(), {radius * l.cos[place(k)], radius * l.sin[place(k)], 1.0f});
       }
-    return o_.constant({plane(level), 3}, values);
+    return o_.constant({segment.plane(level), 3}, values);
   }
 
   std::string centre_of_gravity(const std::string& energies, const std::string& of_moments) {
@@ -637,68 +663,75 @@ class CascadeGraph {
     return o_.times(zero_, o_.constant({width}, std::vector<float>(place(width), 1.0f)));
   }
 
-  // Splits the layers' energies [N, layers] into those of cells [layers, N, r * phi].
-  std::string split_patterns(const std::string& layers) {
-    const std::string count_before = o_.constant({n_z_, n_z_}, before_matrix(place(n_z_))),
-                      count_after = o_.constant({n_z_, n_z_}, before_matrix(place(n_z_), true));
-    const std::string all_behind = code(o_.product(layers, count_before)),
-                      all_ahead = code(o_.product(layers, count_after));
-    const std::string padded = o_.concat({zero_, zero_, code(layers), zero_, zero_}, 1);
-    const std::string reach = o_.indices({0, 1, 2, 3, 4});
-    const std::string patterns =
-        o_.reshape(o_.node("Slice", {noise_, o_.axis(first_splits()),
-                                     o_.axis(first_splits() + n_z_ * splits_of_layer()), o_.axis(1)}),
-                   {0, n_z_, splits_of_layer(), 2});
-    std::vector<Level> levels;
-    std::vector<std::string> level_moments = {""};
-    levels.reserve(place(depth_));
-    for (int level = 0; level < depth_; ++level) levels.push_back(prepare(level));
-    for (int level = 1; level <= depth_; ++level) level_moments.push_back(moments(level));
-    const std::string ring_tables = o_.add(made_[2].position_table, made_[2].bias[0]);
-    std::vector<std::string> ring_positions, ring_probability, ring_below, ring_places;
-    for (std::int64_t ring = 0; ring + 1 < n_r_; ++ring) {
-      ring_places.push_back(o_.indices({ring}));
-      ring_positions.push_back(o_.gather(ring_tables, ring_places.back(), 0));
-      ring_probability.push_back(o_.gather(made_[2].probability, ring_places.back(), 0));
-      ring_below.push_back(o_.gather(made_[2].below, ring_places.back(), 0));
+  Segment segment_of(const PatternFrame& frame) {
+    Segment segment(frame);
+    for (int level = 0; level < segment.depth; ++level) segment.levels.push_back(prepare(segment, level));
+    segment.moments.resize(1);
+    for (int level = 1; level <= segment.depth; ++level) segment.moments.push_back(moments(segment, level));
+    if (ring_tables_.empty()) ring_tables_ = o_.add(made_[2].position_table, made_[2].bias[0]);
+    for (std::int64_t ring = 0; ring + 1 < segment.n_r; ++ring) {
+      const auto row = [&](std::size_t first) { return o_.indices({extent(first) + ring}); };
+      segment.noise_of_rings.push_back(row(0));
+      segment.positions_of_rings.push_back(o_.gather(ring_tables_, row(frame.first_ring_position), 0));
+      const std::string spectrum = row(frame.first_ring);
+      segment.probability.push_back(o_.gather(made_[2].probability, spectrum, 0));
+      segment.below.push_back(o_.gather(made_[2].below, spectrum, 0));
     }
+    return segment;
+  }
 
-    std::vector<GraphBuilder::Carried> carried;
-    const auto carry = [&](const std::string& name, std::int64_t width) {
-      carried.push_back({name, zeros(width)});
+  std::vector<HistoryPart> parts_of(const Segment& segment, History& history) const {
+    const auto levels = place(segment.depth) + 1;
+    for (Values* of_levels : {&history.codes, &history.hits, &history.sums}) of_levels->resize(levels);
+    std::vector<HistoryPart> parts;
+    const auto add_levels = [&](const char* name, Values& values, std::size_t first, std::int64_t planes) {
+      for (std::size_t level = first; level < levels; ++level)
+        parts.push_back({fmt::format("{}{}", name, level), &values[level],
+                         planes * segment.plane(static_cast<int>(level))});
     };
-    for (int level = 1; level <= depth_; ++level)
-      carry(fmt::format("codes{}", level), kBefore * plane(level));
-    for (int level = 1; level <= depth_; ++level) carry(fmt::format("hits{}", level), 2 * plane(level));
-    for (int level = 0; level <= depth_; ++level) carry(fmt::format("sums{}", level), plane(level));
-    carry("ring_codes", kBefore * n_r_);
-    carry("ring_hits", 2 * n_r_);
-    for (const char* vector : {"centre_1", "centre_2", "moment"}) carry(vector, 2);
-    carry("before_mev", 1);
-    graph_.begin_loop("layer", carried);
+    add_levels("codes", history.codes, 1, kBefore);
+    add_levels("hits", history.hits, 1, 2);
+    add_levels("sums", history.sums, 0, 1);
+    parts.push_back({"ring_codes", &history.ring_codes, kBefore * most_rings_});
+    parts.push_back({"ring_hits", &history.ring_hits, 2 * most_rings_});
+    parts.push_back({"centre_1", &history.centre_1, 2});
+    parts.push_back({"centre_2", &history.centre_2, 2});
+    parts.push_back({"moment", &history.moment, 2});
+    return parts;
+  }
 
-    const std::string layer_mev = o_.unsqueeze(o_.gather(layers, "layer", 1), 1);
-    const std::string around = o_.gather(padded, o_.add(reach, "layer"), 1);
-    const std::string behind = o_.unsqueeze(o_.gather(all_behind, "layer", 1), 1),
-                      ahead = o_.unsqueeze(o_.gather(all_ahead, "layer", 1), 1);
-    const std::string noise = o_.gather(patterns, "layer", 1);
-    const auto layer_row = [&](std::size_t net) { return o_.gather(made_[net].layer_table, "layer", 0); };
+  // Values of the rings of a segmentation, with zeros in place of those that others have.
+  std::string padded_rings(const Segment& segment, const std::string& values) {
+    return segment.n_r == most_rings_ ? values : o_.concat({values, zeros(most_rings_ - segment.n_r)}, 1);
+  }
 
+  // The code of energies, of which other segmentations' shares may be less than a cell's: they read as none.
+  std::string code_of_shares(const std::string& energies) {
+    const std::string exact = code(energies);
+    return mesh_.frames().size() == 1 ? exact : o_.node("Max", {exact, o_.number(0)});
+  }
+
+  // Splits the energy of a layer. Returns the energies by level, [N, r * nodes]; adds their codes.
+  Values split_layer(const Segment& segment, const History& history, const LayerInputs& layer,
+                     Values& level_codes) {
+    const auto layer_row = [&](std::size_t net) { return o_.gather(made_[net].layer_table, layer.index, 0); };
     // Rings, from the inside out.
-    const std::string sum_codes = code("sums0"), ring_row = layer_row(2);
-    const std::string hits_before = o_.slice_last("ring_hits", 0, n_r_);
-    std::string remaining = layer_mev;
+    const std::string sum_codes = padded_rings(segment, code_of_shares(history.sums[0])),
+                      ring_row = layer_row(2);
+    const std::string hits_before = o_.slice_last(history.ring_hits, 0, most_rings_);
+    std::string remaining = layer.mev;
     Values ring_energies, codes;
-    for (std::size_t ring = 0; ring + 1 < place(n_r_); ++ring) {
+    for (std::size_t ring = 0; ring + 1 < place(segment.n_r); ++ring) {
       Values seen = codes;
-      seen.resize(place(n_r_), zero_);
-      Values parts = {"ring_codes", sum_codes, hits_before};
+      seen.resize(place(most_rings_), zero_);
+      Values parts = {history.ring_codes, sum_codes, hits_before};
       parts.insert(parts.end(), seen.begin(), seen.end());
-      parts.insert(parts.end(), {code(remaining), e_, around, behind, ahead, others_});
+      parts.insert(parts.end(), {code(remaining), e_, layer.around, layer.behind, layer.ahead, others_});
       const std::string out =
-          apply(2, o_.unsqueeze(o_.concat(parts, 1), 1), o_.add(ring_positions[ring], ring_row));
-      const Halves halves = draw(out, o_.unsqueeze(remaining, 1), o_.gather(noise, ring_places[ring], 1),
-                                 ring_probability[ring], ring_below[ring]);
+          apply(2, o_.unsqueeze(o_.concat(parts, 1), 1), o_.add(segment.positions_of_rings[ring], ring_row));
+      const Halves halves =
+          draw(out, o_.unsqueeze(remaining, 1), o_.gather(layer.noise, segment.noise_of_rings[ring], 1),
+               segment.probability[ring], segment.below[ring]);
       ring_energies.push_back(o_.squeeze(halves.a, 1));
       codes.push_back(code(ring_energies.back()));
       remaining = o_.squeeze(halves.b, 1);
@@ -707,23 +740,24 @@ class CascadeGraph {
     codes.push_back(code(remaining));
 
     // Halves in phi, level by level.
-    Values energies = {o_.concat(ring_energies, 1)}, level_codes = {o_.concat(codes, 1)};
-    const std::string some_before = o_.is_positive("before_mev");
-    const std::string centre_before = o_.where(
-        some_before, o_.over("moment", o_.where(some_before, "before_mev", o_.number(1))), o_.number(0));
-    for (int level = 0; level < depth_; ++level) {
-      const Level& l = levels[place(level)];
+    Values energies = {o_.concat(ring_energies, 1)};
+    level_codes = {o_.concat(codes, 1)};
+    const std::string ring_codes = padded_rings(segment, level_codes[0]);
+    const std::string some_before = o_.is_positive(layer.before_mev);
+    const std::string centre_before =
+        o_.where(some_before, o_.over(history.moment, o_.where(some_before, layer.before_mev, o_.number(1))),
+                 o_.number(0));
+    for (int level = 0; level < segment.depth; ++level) {
+      const Level& l = segment.levels[place(level)];
+      const std::size_t below = place(level) + 1;
       const std::string own = energies.back();
-      const std::string centre = level > 0 ? centre_of_gravity(own, level_moments[place(level)])
-                                           : o_.times("centre_1", o_.number(0));
+      const std::string centre = level > 0 ? centre_of_gravity(own, segment.moments[place(level)])
+                                           : o_.times(history.centre_1, o_.number(0));
       Values vectors;
-      for (const std::string& vector :
-           {std::string("centre_1"), std::string("centre_2"), centre_before, centre})
+      for (const std::string& vector : {history.centre_1, history.centre_2, centre_before, centre})
         vectors.push_back(o_.clip(o_.product(vector, l.cos_sin), -4, 4));
-      const std::string seen_codes = fmt::format("codes{}", level + 1),
-                        seen_hits = fmt::format("hits{}", level + 1);
-      const std::string sums = code(fmt::format("sums{}", level + 1));
-      const std::string ring_codes = level_codes[0], rings_before = o_.slice_last("ring_codes", 0, n_r_);
+      const std::string sums = code_of_shares(history.sums[below]);
+      const std::string rings_before = o_.slice_last(history.ring_codes, 0, most_rings_);
       const std::string row = layer_row(3 + place(level));
       Values parts;
       const auto next_energies = [&](std::size_t stage) {
@@ -733,70 +767,199 @@ class CascadeGraph {
       };
       for (std::size_t i = 0; i < l.groups.size(); ++i) {
         const Group& group = l.groups[i];
-        Values source = {zero_,
-                         seen_codes,
-                         level_codes.back(),
-                         sums,
-                         code(next_energies(i)),
-                         seen_hits,
-                         ring_codes,
-                         rings_before,
-                         "ring_hits",
-                         e_,
-                         around,
-                         behind,
-                         ahead};
+        Values source = {zero_,      history.codes[below],   level_codes.back(),
+                         sums,       code(next_energies(i)), history.hits[below],
+                         ring_codes, rings_before,           history.ring_hits,
+                         e_,         layer.around,           layer.behind,
+                         layer.ahead};
         source.insert(source.end(), vectors.begin(), vectors.end());
         source.push_back(others_);
         const std::string x = o_.gather(o_.concat(source, 1), group.features, 1);
         const std::string out = apply(3 + place(level), x, o_.add(group.positions, row));
         const Halves halves = draw(out, o_.unsqueeze(o_.gather(own, group.energies, 1), 2),
-                                   o_.gather(noise, group.noise, 1), group.probability, group.below);
+                                   o_.gather(layer.noise, group.noise, 1), group.probability, group.below);
         parts.push_back(o_.squeeze(halves.a, 2));
         parts.push_back(o_.squeeze(halves.b, 2));
       }
       energies.push_back(next_energies(l.groups.size()));
       level_codes.push_back(code(energies.back()));
     }
+    return energies;
+  }
 
-    // Values of this layer that the next layers use.
-    Values hits(place(depth_ + 1));
-    hits[place(depth_)] = o_.to_float(o_.is_positive(energies.back()));
-    for (int level = depth_ - 1; level >= 0; --level) {
-      const std::string below = hits[place(level + 1)];
-      hits[place(level)] =
-          o_.add(o_.gather(below, levels[place(level)].first_child, 1),
-                 o_.gather(o_.concat({below, zero_}, 1), levels[place(level)].second_child, 1));
-    }
-    const auto log_hits = [&](int level, double times) {
-      return o_.times(o_.node("Log", {o_.add(hits[place(level)], o_.number(1))}), o_.number(times));
+  // Sums of a level's nodes over their children.
+  std::string sum_children(const Segment& segment, int level, const std::string& children) {
+    return o_.add(o_.gather(children, segment.levels[place(level)].first_child, 1),
+                  o_.gather(o_.concat({children, zero_}, 1), segment.levels[place(level)].second_child, 1));
+  }
+
+  // What the next layers see after a layer with these energies and codes by level, and hits in its cells.
+  History after_layer(const Segment& segment, const History& history, const Values& energies,
+                      const Values& codes, const std::string& cell_hits, const std::string& layer_mev) {
+    Values hits(energies.size());
+    hits.back() = cell_hits;
+    for (int level = segment.depth - 1; level >= 0; --level)
+      hits[place(level)] = sum_children(segment, level, hits[place(level) + 1]);
+    const auto log_hits = [&](std::size_t level, double times) {
+      return o_.times(o_.node("Log", {o_.add(hits[level], o_.number(1))}), o_.number(times));
     };
     const auto shift = [&](const std::string& now, const std::string& before, std::int64_t kept) {
       return o_.concat({now, o_.slice_last(before, 0, kept)}, 1);
     };
-    Values next;
-    for (int level = 1; level <= depth_; ++level)
-      next.push_back(
-          shift(level_codes[place(level)], fmt::format("codes{}", level), (kBefore - 1) * plane(level)));
-    for (int level = 1; level <= depth_; ++level)
-      next.push_back(shift(log_hits(level, 1.0 / 3), fmt::format("hits{}", level), plane(level)));
-    for (int level = 0; level <= depth_; ++level)
-      next.push_back(o_.add(fmt::format("sums{}", level), energies[place(level)]));
-    next.push_back(shift(level_codes[0], "ring_codes", (kBefore - 1) * n_r_));
-    next.push_back(shift(log_hits(0, 0.25), "ring_hits", n_r_));
-    const std::string centre = centre_of_gravity(energies.back(), level_moments[place(depth_)]);
-    next.push_back(centre);
-    next.push_back("centre_1");
-    next.push_back(o_.add("moment", o_.times(centre, layer_mev)));
-    next.push_back(o_.add("before_mev", layer_mev));
-    return graph_.end_loop(scalar(n_z_), next, {energies.back()}, "layers_in_order").back();
+    History next;
+    parts_of(segment, next);  // sizes
+    for (std::size_t level = 0; level < energies.size(); ++level) {
+      const std::int64_t plane = segment.plane(static_cast<int>(level));
+      if (level > 0) {
+        next.codes[level] = shift(codes[level], history.codes[level], (kBefore - 1) * plane);
+        next.hits[level] = shift(log_hits(level, 1.0 / 3), history.hits[level], plane);
+      }
+      next.sums[level] = o_.add(history.sums[level], energies[level]);
+    }
+    next.ring_codes = shift(padded_rings(segment, codes[0]), history.ring_codes, (kBefore - 1) * most_rings_);
+    next.ring_hits = shift(padded_rings(segment, log_hits(0, 0.25)), history.ring_hits, most_rings_);
+    next.centre_1 = segment.depth > 0
+                        ? centre_of_gravity(energies.back(), segment.moments[place(segment.depth)])
+                        : o_.times(history.centre_1, o_.number(0));
+    next.centre_2 = history.centre_1;
+    next.moment = o_.add(history.moment, o_.times(next.centre_1, layer_mev));
+    return next;
   }
 
-  void output(const std::string& cells) {
-    // Transposes [layers, N, r * phi] to [N, r * phi, layers].
-    std::string energies = o_.node("Transpose", {cells}, {{"perm", Shape{1, 2, 0}}});
-    add_contract_output(graph_, mapping_, model_.transform.mesh, inputs_,
-                        o_.reshape(energies, {0, model_.transform.mesh.num_cells()}));
+  // Share of each cell of a segmentation in those of another, [from, to].
+  std::string shares(std::size_t from, std::size_t to) {
+    const PatternFrame &source = mesh_.frames()[from], &target = mesh_.frames()[to];
+    const MeshFrame::Shares& of = mesh_.shares(from, to);
+    const auto rings = place(source.n_r), parts = place(source.n_phi), n_r = place(target.n_r),
+               n_phi = place(target.n_phi);
+    std::vector<float> matrix;
+    for (std::size_t ring = 0; ring < rings; ++ring)
+      for (std::size_t part = 0; part < parts; ++part)
+        for (std::size_t r = 0; r < n_r; ++r)
+          for (std::size_t phi = 0; phi < n_phi; ++phi)
+            matrix.push_back(of.r[r * rings + ring] * of.phi[phi * parts + part]);
+    return o_.constant({extent(rings * parts), extent(n_r * n_phi)}, matrix);
+  }
+
+  // Features of the layers' energies [N, layers] for the splits within layers.
+  struct Profile {
+    std::string mev, codes, behind, ahead, reach;
+  };
+
+  LayerInputs inputs_of_layer(const Profile& profile, const std::string& index, const std::string& noise,
+                              const std::string& before_mev) {
+    const auto at_layer = [&](const std::string& values) {
+      return o_.unsqueeze(o_.gather(values, index, 1), 1);
+    };
+    return {.index = index,
+            .mev = at_layer(profile.mev),
+            .around = o_.gather(profile.codes, o_.add(profile.reach, index), 1),
+            .behind = at_layer(profile.behind),
+            .ahead = at_layer(profile.ahead),
+            .noise = noise,
+            .before_mev = before_mev};
+  }
+
+  std::string noise_of(std::int64_t begin, std::int64_t count) {
+    return o_.node("Slice", {noise_, o_.axis(begin), o_.axis(begin + count), o_.axis(1)});
+  }
+
+  std::string hits_of(const std::string& cells) { return o_.to_float(o_.is_positive(cells)); }
+
+  // Splits the layers' energies [N, layers] into those of cells [N, cells].
+  std::string split_patterns(const std::string& layers) {
+    const std::string count_before = o_.constant({n_z_, n_z_}, before_matrix(place(n_z_))),
+                      count_after = o_.constant({n_z_, n_z_}, before_matrix(place(n_z_), true));
+    const Profile profile = {.mev = layers,
+                             .codes = o_.concat({zero_, zero_, code(layers), zero_, zero_}, 1),
+                             .behind = code(o_.product(layers, count_before)),
+                             .ahead = code(o_.product(layers, count_after)),
+                             .reach = o_.indices({0, 1, 2, 3, 4})};
+    std::vector<Segment> segments;
+    segments.reserve(mesh_.frames().size());
+    for (const PatternFrame& frame : mesh_.frames()) segments.push_back(segment_of(frame));
+    return segments.size() == 1 ? in_a_loop(profile, segments[0]) : one_by_one(profile, segments);
+  }
+
+  // The layers, if all are alike.
+  std::string in_a_loop(const Profile& profile, const Segment& segment) {
+    const std::int64_t splits = extent(segment.frame.splits_of_layer);
+    const std::string noise = o_.reshape(noise_of(first_splits(), n_z_ * splits), {0, n_z_, splits, 2});
+    History history;
+    std::vector<GraphBuilder::Carried> carried;
+    for (const HistoryPart& part : parts_of(segment, history)) {
+      *part.value = part.name;
+      carried.push_back({part.name, zeros(part.width)});
+    }
+    carried.push_back({"before_mev", zeros(1)});
+    graph_.begin_loop("layer", carried);
+    const LayerInputs layer = inputs_of_layer(profile, "layer", o_.gather(noise, "layer", 1), "before_mev");
+    Values codes;
+    const Values energies = split_layer(segment, history, layer, codes);
+    History after = after_layer(segment, history, energies, codes, hits_of(energies.back()), layer.mev);
+    Values next;
+    for (const HistoryPart& part : parts_of(segment, after)) next.push_back(*part.value);
+    next.push_back(o_.add("before_mev", layer.mev));
+    const std::string cells =
+        graph_.end_loop(scalar(n_z_), next, {energies.back()}, "layers_in_order").back();
+    // [layers, N, r * phi]
+    if (trained_.shape.mesh.is_cylinder)
+      return o_.reshape(o_.node("Transpose", {cells}, {{"perm", Shape{1, 2, 0}}}),
+                        {0, trained_.shape.mesh.num_cells()});
+    const std::string in_order = o_.gather(cells, phi_before_r(segment), 2);
+    return o_.reshape(o_.node("Transpose", {in_order}, {{"perm", Shape{1, 0, 2}}}),
+                      {0, trained_.shape.mesh.num_cells()});
+  }
+
+  // The layers, if they differ.
+  std::string one_by_one(const Profile& profile, const std::vector<Segment>& segments) {
+    std::vector<History> histories(segments.size());
+    for (std::size_t i = 0; i < segments.size(); ++i)
+      for (const HistoryPart& part : parts_of(segments[i], histories[i])) *part.value = zeros(part.width);
+    std::map<std::pair<std::size_t, std::size_t>, std::string> matrices;
+    Values orders(segments.size()), cells;
+    std::string before_mev = zeros(1);
+    for (int number = 0; number < n_z_; ++number) {
+      const std::size_t own = mesh_.segmentation_of(number);
+      const Segment& segment = segments[own];
+      const LayerInputs layer = inputs_of_layer(profile, scalar(number),
+                                                noise_of(first_splits() + extent(mesh_.splits_before(number)),
+                                                         extent(segment.frame.splits_of_layer)),
+                                                before_mev);
+      Values codes;
+      const Values energies = split_layer(segment, histories[own], layer, codes);
+      const std::string& made = energies.back();
+      if (orders[own].empty()) orders[own] = phi_before_r(segment);
+      cells.push_back(o_.gather(made, orders[own], 1));
+      if (number + 1 == n_z_) break;
+      const std::string hits = hits_of(made);
+      histories[own] = after_layer(segment, histories[own], energies, codes, hits, layer.mev);
+      for (std::size_t other = 0; other < segments.size(); ++other) {
+        if (other == own) continue;
+        std::string& matrix = matrices[{own, other}];
+        if (matrix.empty()) matrix = shares(own, other);
+        const Segment& to = segments[other];
+        Values seen(place(to.depth) + 1), seen_codes(seen.size());
+        seen.back() = o_.product(made, matrix);
+        for (int level = to.depth - 1; level >= 0; --level)
+          seen[place(level)] = sum_children(to, level, seen[place(level) + 1]);
+        for (std::size_t level = 0; level < seen.size(); ++level)
+          seen_codes[level] = code_of_shares(seen[level]);
+        histories[other] =
+            after_layer(to, histories[other], seen, seen_codes, o_.product(hits, matrix), layer.mev);
+      }
+      before_mev = o_.add(before_mev, layer.mev);
+    }
+    return o_.concat(cells, 1);
+  }
+
+  // Indices of the cells [phi, r] in [r, phi].
+  std::string phi_before_r(const Segment& segment) {
+    const std::int64_t n_phi = segment.frame.n_phi;
+    Shape order;
+    for (std::int64_t phi = 0; phi < n_phi; ++phi)
+      for (std::int64_t ring = 0; ring < segment.n_r; ++ring) order.push_back(ring * n_phi + phi);
+    return o_.indices(order);
   }
 
   GraphBuilder& graph_;
@@ -806,22 +969,21 @@ class CascadeGraph {
   cascade::Trained trained_;
   std::vector<CascadeNet> nets_;
   Frame frame_;
-  PatternFrame pattern_;
-  std::int64_t n_r_, n_z_;
-  int depth_;
+  MeshFrame mesh_;
+  std::int64_t n_z_, most_rings_;
   std::vector<Net> made_;  // in the order of nets_
   ContractInputs inputs_;
   std::map<std::int64_t, std::pair<std::string, std::string>> choices_;
   std::string noise_, e_, others_, zero_, zero_3_, threshold_, log_threshold_, total_code_, bins_,
-      below_matrix_;
+      below_matrix_, ring_tables_;
 };
 
 }  // namespace
 
 std::int64_t cascade_latent_dim(const ModelFolder& model) {
   const cascade::CascadeShape shape = cascade_shape(model.description, model.transform);
-  const PatternFrame pattern(shape, 1);
-  return 2 * (1 + (shape.n_z - 1) + shape.n_z * extent(pattern.splits_of_layer));
+  const MeshFrame mesh(shape.mesh, 1);
+  return 2 * (1 + (mesh.n_z() - 1) + extent(mesh.splits_before(mesh.n_z())));
 }
 
 void cascade_graph(GraphBuilder& graph, const ModelFolder& model, const ContractMapping& mapping) {

@@ -14,7 +14,8 @@ std::int64_t cascade_latent_dim(const ModelFolder& model);
 
 /// Adds the generator of a splitting cascade (doc/cascade.md) to a graph: the split in depth as a Loop over
 /// the intervals of layers, then a Loop over the layers in order of depth, whose steps split rings and halves
-/// in phi. Every split is computed, even without energy. Constants have the names of the model's tensors with
+/// in phi. If the layers differ, their steps follow one another without a Loop. Every split is computed, even
+/// without energy. Constants have the names of the model's tensors with
 /// `_` instead of `.`; weights are `[in, out]`.
 ///
 /// If the normal numbers are the quantiles of the sampler's uniform numbers, the graph makes the sampler's

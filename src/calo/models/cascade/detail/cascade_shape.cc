@@ -1,20 +1,22 @@
 #include "calo/models/cascade/detail/cascade_shape.h"
 
-#include "core/error.h"
-
 namespace calo {
 
+cascade::CascadeMesh cascade_mesh(const VoxelMesh& mesh) {
+  if (mesh.is_cylinder()) {
+    const VoxelMesh::Cylinder& c = mesh.cylinder();
+    return cascade::CascadeMesh::cylinder(c.n_r, c.n_phi, c.n_z, c.size_r_mm);
+  }
+  std::vector<cascade::Segmentation> layers;
+  for (int layer = 0; layer < mesh.num_layers(); ++layer) {
+    const LayerBinning& binning = mesh.layer(layer);
+    if (binning.num_cells() > 0) layers.push_back({.r_edges_mm = binning.r_edges_mm, .n_phi = binning.n_phi});
+  }
+  return cascade::CascadeMesh::of_layers(layers);
+}
+
 cascade::CascadeShape cascade_shape(const ModelDescription& description, const Transform& transform) {
-  if (!transform.mesh.is_cylinder())
-    throw core::InputError(
-        {.message = "a cascade needs a regular cylinder, but the layers of this mesh differ",
-         .field = "mesh",
-         .hint = "train a VAE: calopipe model-parameters --architecture vae"});
-  const VoxelMesh::Cylinder& mesh = transform.mesh.cylinder();
-  return {.n_r = mesh.n_r,
-          .n_phi = mesh.n_phi,
-          .n_z = mesh.n_z,
-          .size_r_mm = mesh.size_r_mm,
+  return {.mesh = cascade_mesh(transform.mesh),
           .width = description.cascade_width,
           .depth = description.cascade_depth,
           .geometries = static_cast<std::int64_t>(transform.one_hot_order.size())};

@@ -7,8 +7,10 @@
 
 namespace calo {
 
+/// A mesh as a cascade sees it: without the layers that have no cells.
+cascade::CascadeMesh cascade_mesh(const VoxelMesh& mesh);
+
 /// Shape of a cascade for a description and a mesh.
-/// @throws core::InputError if the mesh is not a regular cylinder
 cascade::CascadeShape cascade_shape(const ModelDescription& description, const Transform& transform);
 
 /// A stored cascade in the form that the sampler uses.

@@ -27,17 +27,18 @@ double each_hit(const Showers& showers, std::size_t shower, const Body& body) {
 
 }  // namespace
 
-Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const VoxelMesh::Cylinder& mesh) {
+Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const CascadeMesh& mesh) {
+  const CellPlaces places(mesh);
   Fit result;
   float least = std::numeric_limits<float>::max();
   double sum = 0, responses = 0;
   std::size_t hits = 0, filled = 0;
-  std::vector<double> layers(static_cast<std::size_t>(mesh.n_z));
+  std::vector<double> layers(static_cast<std::size_t>(mesh.n_z()));
   for (const std::uint32_t shower : training) {
     const double total = each_hit(showers, shower, [&](std::uint32_t cell, float energy) {
       least = std::min(least, energy);
       ++hits;
-      layers[cell % static_cast<std::uint32_t>(mesh.n_z)] += energy;
+      layers[places[cell].layer] += energy;
     });
     if (!(total > 0)) continue;
     ++filled;
@@ -59,12 +60,15 @@ Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const V
   result.layer_cuts = Frame::cuts_of(layers);
 
   double squares = 0;
-  result.spectra.assign(static_cast<std::size_t>(mesh.n_r) * Spectra::kBins, 0.0);
-  const auto column = static_cast<std::uint32_t>(mesh.n_phi * mesh.n_z);
+  result.spectra.assign(static_cast<std::size_t>(mesh.rings()) * Spectra::kBins, 0.0);
+  std::vector<std::size_t> first_ring;  // of each layer
+  for (const std::size_t segmentation : mesh.of_layer)
+    first_ring.push_back(static_cast<std::size_t>(mesh.rings_before(segmentation)));
   for (const std::uint32_t shower : training) {
     const double total = each_hit(showers, shower, [&](std::uint32_t cell, float energy) {
       const float bin = std::log(energy / least) / Spectra::kBinWidth;
-      result.spectra[cell / column * Spectra::kBins +
+      const std::size_t ring = first_ring[places[cell].layer] + places[cell].ring;
+      result.spectra[ring * Spectra::kBins +
                      std::min<std::size_t>(static_cast<std::size_t>(bin), Spectra::kBins - 1)] += 1;
     });
     if (!(total > 0)) continue;
@@ -77,23 +81,39 @@ Fit fit(const Showers& showers, std::span<const std::uint32_t> training, const V
   return result;
 }
 
-LayeredShower::LayeredShower(const VoxelMesh::Cylinder& mesh)
-    : mesh_(mesh),
-      columns_(static_cast<std::size_t>(mesh.n_r) * static_cast<std::size_t>(mesh.n_phi)),
-      cells_(columns_ * static_cast<std::size_t>(mesh.n_z)),
-      layer_energies_(static_cast<std::size_t>(mesh.n_z)) {}
+CellPlaces::CellPlaces(const CascadeMesh& mesh) : places_(static_cast<std::size_t>(mesh.num_cells())) {
+  for (int layer = 0; layer < mesh.n_z(); ++layer) {
+    const std::vector<std::uint32_t> cells = mesh.cells_of(layer);
+    const auto n_phi = static_cast<std::uint32_t>(mesh.layer(layer).n_phi);
+    for (std::uint32_t i = 0; i < cells.size(); ++i)
+      places_[cells[i]] = {.layer = static_cast<std::uint32_t>(layer), .ring = i / n_phi, .phi = i % n_phi};
+  }
+}
 
-void LayeredShower::read(const Showers& showers, std::size_t shower, bool mirror, int turn) {
+LayeredShower::LayeredShower(const CascadeMesh& mesh)
+    : places_(mesh),
+      cells_(static_cast<std::size_t>(mesh.num_cells())),
+      layer_energies_(static_cast<std::size_t>(mesh.n_z())) {
+  std::size_t begin = 0;
+  for (int layer = 0; layer < mesh.n_z(); ++layer) {
+    const Segmentation& segmentation = mesh.layer(layer);
+    n_phi_.push_back(static_cast<std::uint32_t>(segmentation.n_phi));
+    begin_.push_back(begin);
+    begin += segmentation.cells();
+    can_turn_ = can_turn_ && (segmentation.n_phi == 1 || segmentation.n_phi % 2 == 0);
+  }
+}
+
+void LayeredShower::read(const Showers& showers, std::size_t shower, bool mirror, bool turn) {
   std::fill(cells_.begin(), cells_.end(), 0.0f);
   std::fill(layer_energies_.begin(), layer_energies_.end(), 0.0f);
-  const auto n_z = static_cast<std::uint32_t>(mesh_.n_z), n_phi = static_cast<std::uint32_t>(mesh_.n_phi);
   total_mev_ = static_cast<float>(each_hit(showers, shower, [&](std::uint32_t cell, float energy) {
-    const std::uint32_t layer = cell % n_z, column = cell / n_z, ring = column / n_phi;
-    std::uint32_t phi = column % n_phi;
-    if (mirror) phi = n_phi - 1 - phi;
-    phi = (phi + static_cast<std::uint32_t>(turn)) % n_phi;
-    cells_[layer * columns_ + ring * n_phi + phi] = energy;
-    layer_energies_[layer] += energy;
+    const CellPlaces::Place& at = places_[cell];
+    const std::uint32_t n_phi = n_phi_[at.layer];
+    std::uint32_t phi = mirror ? n_phi - 1 - at.phi : at.phi;
+    if (turn) phi = (phi + n_phi / 2) % n_phi;
+    cells_[begin_[at.layer] + at.ring * n_phi + phi] = energy;
+    layer_energies_[at.layer] += energy;
   }));
 }
 

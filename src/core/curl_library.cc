@@ -1,4 +1,4 @@
-#include "kfp/client/detail/curl_library.h"
+#include "core/curl_library.h"
 
 #include <dlfcn.h>
 
@@ -10,7 +10,7 @@
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
 
-namespace kfp::client {
+namespace core {
 namespace {
 
 template <class Function>
@@ -59,4 +59,4 @@ const CurlLibrary& curl() {
   return library;
 }
 
-}  // namespace kfp::client
+}  // namespace core

@@ -2,7 +2,7 @@
 
 #include <curl/curl.h>
 
-namespace kfp::client {
+namespace core {
 
 /// The functions of libcurl used here. The library is loaded on first use: it maps 30 other libraries, which
 /// every task of a pipeline would pay for although few processes talk to a server.
@@ -31,4 +31,4 @@ struct CurlLibrary {
 /// @throws core::UnavailableError if libcurl is not installed
 const CurlLibrary& curl();
 
-}  // namespace kfp::client
+}  // namespace core
