@@ -128,21 +128,37 @@ void CachedFile::note(std::uint64_t begin, std::uint64_t end) {
 void CachedFile::read_ahead(Stream& stream) {
   stream.is_continued = false;
   std::deque<Ahead>& ahead = stream.ahead;
-  while (!ahead.empty() && ahead.front().end <= stream.next) ahead.pop_front();
+  while (!ahead.empty() && ahead.front().end <= stream.next) {
+    if (ahead.front().ready.size() == kAheadRequest) spare_.push_back(std::move(ahead.front().ready));
+    ahead.pop_front();
+  }
   const std::uint64_t wanted = std::min(size_bytes_, stream.next + std::min(kMostAhead, stream.in_order / 2));
   std::uint64_t from = ahead.empty() ? stream.next : ahead.back().end;
   // Not in many small requests.
   const std::uint64_t least = std::min(kAheadRequest, stream.in_order / 4);
   while (from < wanted && (wanted - from >= least || wanted == size_bytes_)) {
     const std::uint64_t to = std::min(wanted, from + kAheadRequest);
-    ahead.push_back({.begin = from, .end = to, .bytes = std::async(std::launch::async, [this, from, to] {
-                                                 Bytes bytes(to - from);
-                                                 const core::RemotePiece piece{.offset = from, .into = bytes};
-                                                 fetch({&piece, 1});
-                                                 return bytes;
-                                               })});
+    ahead.push_back(fetch_ahead(from, to));
     from = to;
   }
+  if (from >= size_bytes_) spare_.clear();  // many files may be open
+}
+
+// Fresh memory costs more than it does to fill it: memory is used again.
+CachedFile::Ahead CachedFile::fetch_ahead(std::uint64_t begin, std::uint64_t end) {
+  Bytes bytes;
+  if (!spare_.empty() && end - begin == kAheadRequest) {
+    bytes = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  bytes.resize(end - begin);
+  return {.begin = begin,
+          .end = end,
+          .bytes = std::async(std::launch::async, [=, this, bytes = std::move(bytes)]() mutable {
+            const core::RemotePiece piece{.offset = begin, .into = bytes};
+            fetch({&piece, 1});
+            return std::move(bytes);
+          })};
 }
 
 void CachedFile::fetch(std::span<const core::RemotePiece> pieces) {

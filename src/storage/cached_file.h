@@ -63,6 +63,7 @@ class CachedFile final : public core::RemoteFile {
   Stream& stream_at(std::uint64_t begin);
   void note(std::uint64_t begin, std::uint64_t end);
   void read_ahead(Stream& stream);
+  Ahead fetch_ahead(std::uint64_t begin, std::uint64_t end);
   void fetch(std::span<const core::RemotePiece> pieces);
   std::shared_ptr<Source> source();
   void reopen(const std::shared_ptr<Source>& failed);
@@ -75,7 +76,8 @@ class CachedFile final : public core::RemoteFile {
   std::map<std::uint64_t, Page> pages_;
   std::list<std::uint64_t> use_;  // page numbers, the last used first
   std::array<Stream, 4> streams_;
-  std::uint64_t uses_ = 0;  // of streams
+  std::uint64_t uses_ = 0;    // of streams
+  std::vector<Bytes> spare_;  // memory of what was read ahead and is read
 };
 
 }  // namespace storage
