@@ -28,8 +28,9 @@ const TorchModule& load() {
     refuse(
         "the part of calopipe that uses LibTorch is missing",
         fmt::format(
-            "training and the neural-network classifiers need it; if it is elsewhere, give its path in the "
-            "environment variable {}",
+            "training a variational autoencoder and the neural-network classifiers need it: in a container, use "
+            "the image calopipe-train (components.<name>.image in the site file); if it is elsewhere, give its path "
+            "in the environment variable {}",
             kTorchModuleVariable));
   void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) refuse(fmt::format("cannot be loaded: {}", ::dlerror()), "is LibTorch installed?");
