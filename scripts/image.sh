@@ -56,7 +56,7 @@ unpack_torch() {
     unzip -q "$wheel" 'torch/include/*' torch/lib/libtorch_cpu.so torch/lib/libc10.so '*/licenses/*' '*/METADATA' -d "$folder"
   done
   for wheel in "$wheels"/nvidia_*.whl; do
-    unzip -q "$wheel" '*/libcupti.so.12' '*/libcudart.so.12' '*/License.txt' '*/METADATA' -d "$folder" || [ $? -eq 11 ]
+    unzip -q "$wheel" '*/lib/libcu*.so.12' '*/License.txt' '*/METADATA' -d "$folder"
   done
   cp deploy/image/torch-wheels.txt "$folder/unpacked.txt"
 }

@@ -85,7 +85,7 @@ unpack() {
   digest=$(cat "build/images/$1.digest")
   ctr --address "$work/containerd.sock" images import "build/images/$1.tar" >/dev/null
   mkdir -p "$work/root" "$work/bundle"
-  ctr --address "$work/containerd.sock" images mount "localhost/$1:$version" "$work/root" >/dev/null
+  ctr --address "$work/containerd.sock" images mount --rw "localhost/$1:$version" "$work/root" >/dev/null
   local config
   config=$(ctr --address "$work/containerd.sock" content get "$digest" |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["config"]["digest"])')
@@ -147,8 +147,10 @@ check_runs() {
 }
 
 run_pipeline() {
-  in_image run --set input-parameters.data=/data/mlfastsim --set model-parameters.epochs=1 --store /tmp/store --out /out/run --quiet ||
-    fail "$1: the pipeline"
+  local options=()
+  [ "$1" != calopipe ] || options=(--set 'validate.classifiers=["trees"]')  # the other default needs LibTorch
+  in_image run --set input-parameters.data=/data/mlfastsim --set model-parameters.epochs=1 "${options[@]}" \
+    --store /tmp/store --out /out/run --quiet >/dev/null || fail "$1: the pipeline"
   [ -s "$work/out/run/report.html" ] || fail "$1: no report"
   pass "$1: the training pipeline runs"
 }
