@@ -25,13 +25,13 @@ const TorchModule& load() {
     throw core::UnavailableError({.message = message, .file = file, .hint = hint});
   };
   if (!std::filesystem::exists(file))
-    refuse(
-        "the part of calopipe that uses LibTorch is missing",
-        fmt::format(
-            "training a variational autoencoder and the neural-network classifiers need it: in a container, use "
-            "the image calopipe-train (components.<name>.image in the site file); if it is elsewhere, give its path "
-            "in the environment variable {}",
-            kTorchModuleVariable));
+    refuse("the part of calopipe that uses LibTorch is missing",
+           fmt::format("training a variational autoencoder and the neural-network classifiers need it: in a "
+                       "container, use "
+                       "the image calopipe-train (components.<name>.image in the site file); if it is "
+                       "elsewhere, give its path "
+                       "in the environment variable {}",
+                       kTorchModuleVariable));
   void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) refuse(fmt::format("cannot be loaded: {}", ::dlerror()), "is LibTorch installed?");
   const auto entry = reinterpret_cast<TorchModuleEntry>(::dlsym(library, kTorchModuleEntry));
