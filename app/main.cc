@@ -79,10 +79,19 @@ void print_result(const kfp::Component& component, bool json) {
   }
 }
 
+// "0.1.0", and in container images the commit of the sources, too.
+std::string version_line() {
+#ifdef CALOPIPE_SOURCE_ID
+  return fmt::format("{} (source {})", core::version(), CALOPIPE_SOURCE_ID);
+#else
+  return core::version();
+#endif
+}
+
 int run(int argc, char** argv) {
   CLI::App app("calopipe: from Geant4 showers to a validated fast simulation");
   app.require_subcommand(1);
-  app.set_version_flag("--version", core::version());
+  app.set_version_flag("--version", version_line());
   app.footer(
       "calopipe COMMAND --help lists the options of a command.\nExit codes: 0 done, 1 internal error, 2 "
       "usage, "

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that calopipe needs (Debian 12, as root or with sudo).
-# Usage: setup.sh build|test|lint|cuda
+# Usage: setup.sh build|test|lint|image|cuda
 # cuda also installs LibTorch with CUDA from PyPI into build/torch (6.5 GB; no CUDA toolkit is needed; doc/gpu.md).
 set -euo pipefail
 
@@ -15,8 +15,10 @@ case "${1:-build}" in
   test) packages+=(libgtest-dev libgmock-dev python3 python3-venv ccache
                   xrootd-server xrootd-client xrootd-plugins krb5-kdc krb5-admin-server krb5-user) ;;
   cuda) packages+=(python3 python3-venv) ;;
+  # For scripts/image.sh and scripts/test-image.sh.
+  image) packages+=(binutils python3 python3-venv unzip libcurl4 netbase containerd runc) ;;
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev doxygen) ;;
-  *) echo "usage: $0 build|test|lint|cuda" >&2; exit 2 ;;
+  *) echo "usage: $0 build|test|lint|image|cuda" >&2; exit 2 ;;
 esac
 # Programs that may be installed without Debian packages.
 need_program() { command -v "$1" >/dev/null || packages+=("$2"); }

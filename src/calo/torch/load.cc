@@ -11,7 +11,9 @@ const TorchModule& load() {
                                  .variable = kTorchModuleVariable,
                                  .entry = kTorchModuleEntry,
                                  .uses = "LibTorch",
-                                 .missing = "training and the neural-network classifiers need it"};
+                                 .missing = "training a variational autoencoder and the neural-network "
+                                            "classifiers need it: in a container, use the image calopipe-train "
+                                            "(components.<name>.image in the site file)"};
   const TorchModule& module = *reinterpret_cast<TorchModuleEntry>(core::entry_of(library))();
   core::check_version(library, module.calopipe_version());
   return module;
