@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
     const double seconds = bench::best_seconds([&] { size = read_in_order(url, piece); });
     report(fmt::format("calopipe, {} KiB pieces", piece >> 10), seconds);
   }
-  // By default, xrdcp asks for a checksum of each page; calopipe does not: HDF5's compressed chunks have their own.
+  // By default, xrdcp asks for a checksum of each page; calopipe does not: HDF5's compressed chunks have
+  // their own.
   for (const char* pages : {"1", "0"}) {
     const std::string peer = fmt::format("XRD_CPUSEPGWRTRD={} xrdcp -f -s '{}' /dev/null", pages, url);
     const double seconds = bench::best_seconds([&] {

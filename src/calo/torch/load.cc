@@ -11,9 +11,10 @@ const TorchModule& load() {
                                  .variable = kTorchModuleVariable,
                                  .entry = kTorchModuleEntry,
                                  .uses = "LibTorch",
-                                 .missing = "training a variational autoencoder and the neural-network "
-                                            "classifiers need it: in a container, use the image calopipe-train "
-                                            "(components.<name>.image in the site file)"};
+                                 .missing =
+                                     "training a variational autoencoder and the neural-network "
+                                     "classifiers need it: in a container, use the image calopipe-train "
+                                     "(components.<name>.image in the site file)"};
   const TorchModule& module = *reinterpret_cast<TorchModuleEntry>(core::entry_of(library))();
   core::check_version(library, module.calopipe_version());
   return module;

@@ -106,8 +106,8 @@ struct Wide {
   static constexpr std::size_t kPanel = kLayer == Layer::kHeads ? WordTile::kHeads : WordTile::kPanel;
 };
 
-// (Instructions by name: one kernel serves processors with and without VNNI, and g++ 12 would make all products
-// before it adds one.)
+// (Instructions by name: one kernel serves processors with and without VNNI, and g++ 12 would make all
+// products before it adds one.)
 template <bool kVnni>
 [[gnu::target("avx512f,avx512bw"), gnu::always_inline]] inline void add_words(__m512i& sum, __m512i weights,
                                                                               __m512i inputs) {
