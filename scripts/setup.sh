@@ -32,17 +32,19 @@ for package in "${packages[@]}"; do
 done
 
 install_packages() {
-  [ ${#missing[@]} -eq 0 ] && return
+  # An image has the newest packages, so that it needs a new index.
+  [ ${#missing[@]} -eq 0 ] && [ "${1:-}" != image ] && return
   local sudo=(sudo)
   if [ "$(id -u)" -eq 0 ]; then sudo=(); elif ! command -v sudo >/dev/null; then
     echo "setup: run as root, or install: ${missing[*]}" >&2
     exit 4
   fi
-  echo "setup: installing ${missing[*]}"
   "${sudo[@]}" apt-get update -qq
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "setup: installing ${missing[*]}"
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
-install_packages
+install_packages "${1:-build}"
 
 if [ "${1:-build}" = cuda ]; then
   cd "$(dirname "$0")/.."

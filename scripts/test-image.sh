@@ -157,8 +157,9 @@ run_pipeline() {
 
 train_vae() {
   local image=$1 code=0
-  [ -e "$work/out/prepared" ] || in_image preprocess --showers /data/mlfastsim --out /out/prepared --quiet >/dev/null
-  in_image train --prepared /out/prepared --architecture vae --epochs 1 --checkpoints /tmp/checkpoints --out /out/vae --quiet \
+  in_image preprocess --showers /data/mlfastsim --out /out/prepared --quiet >/dev/null
+  in_image model-parameters --architecture vae --epochs 1 --out /out/vae.json --quiet >/dev/null
+  in_image train --prepared /out/prepared --description /out/vae.json --checkpoints /tmp/checkpoints --out /out/vae --quiet \
     >/dev/null 2>"$work/error" || code=$?
   if [ "$image" = calopipe ]; then
     [ "$code" -eq 4 ] && grep -q calopipe-train "$work/error" || fail "$image: code $code without LibTorch: $(cat "$work/error")"
