@@ -83,6 +83,11 @@ class Urls(unittest.TestCase):
     def inspected(self, path):
         return json.loads(self.calopipe('inspect', path, '--json').replace(path, 'PATH'))
 
+    def few_showers(self):
+        few = self.path('few.h5')
+        self.calopipe('showers', 'convert', FILE, few, '--layout', 'calopipe', '--energies-gev', '64')
+        return few
+
     def assert_same_showers(self, a, b):
         with h5py.File(a) as first, h5py.File(b) as second:
             self.assertEqual(sorted(first), sorted(second))
@@ -193,7 +198,8 @@ class XrootdReading(Urls):
 
     def test_prepared_showers_are_trained_on_and_models_are_used(self):
         prepared, trained = self.path('prepared'), self.path('trained')
-        self.calopipe('preprocess', '--showers', self.server.url('sample'), '--out', prepared)
+        self.server.put(self.few_showers(), 'few.h5')
+        self.calopipe('preprocess', '--showers', self.server.url('few.h5'), '--out', prepared)
         self.server.put(prepared, 'prepared')
         self.calopipe('train', '--prepared', self.server.url('prepared'), '--epochs', '1', '--out', trained)
         self.server.put(trained, 'trained')
@@ -279,7 +285,7 @@ class XrootdWriting(Urls):
 
     def test_a_component_with_several_outputs(self):
         prepared = self.path('prepared')
-        self.calopipe('preprocess', '--showers', FILE, '--out', prepared)
+        self.calopipe('preprocess', '--showers', self.few_showers(), '--out', prepared)
         out = self.calopipe('train', '--prepared', prepared, '--epochs', '1', '--out', self.server.url('trained'))
         self.assertIn('model: ' + self.server.url('trained/model'), out)
         written = self.all_on_server()
@@ -289,9 +295,10 @@ class XrootdWriting(Urls):
         self.assertFalse([name for name in written if 'partial' in name])
 
     def test_a_local_pipeline_delivers_to_a_url(self):
-        self.server.put(SAMPLE, 'sample')
+        self.server.put(self.few_showers(), 'few.h5')
         self.calopipe('run', '--config', 'data/demo.yaml', '--set', 'train.epochs=1', '--set',
-                      'input-parameters.data=' + self.server.url('sample'), '--out', self.server.url('products'),
+                      'validate.classifiers=features', '--set', 'validate.replicas=2', '--set',
+                      'input-parameters.data=' + self.server.url('few.h5'), '--out', self.server.url('products'),
                       '--store', self.path('store'))
         written = self.all_on_server()
         self.assertIn('products/report.html', written)
