@@ -274,7 +274,7 @@ class S3Sender final : public Sender {
     const HttpAnswer answer = client_.checked(client_.request(
         "PUT", file.place, {{"partNumber", std::to_string(number)}, {"uploadId", file.upload}}, bytes,
         {{"content-md5", base64(digest)}}));
-    const std::string tag = answer.header("etag");
+    std::string tag = answer.header("etag");
     // Of parts that the server encrypts, the tag is something else.
     std::string expected = "\"";
     for (const char c : digest) expected += fmt::format("{:02x}", static_cast<unsigned char>(c));

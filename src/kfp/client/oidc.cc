@@ -113,7 +113,7 @@ class Provider {
   }
 
   std::string endpoint(const char* name) const {
-    const std::string address = text_of(found_, name);
+    std::string address = text_of(found_, name);
     if (address.empty())
       throw core::UnavailableError(
           {.message = fmt::format("has no {}", name), .file = login_.issuer, .hint = hint_without(name)});

@@ -171,8 +171,8 @@ class XrootdSender final : public Sender {
   // For servers that do not rename onto something that exists, and for folders.
   XrdCl::XRootDStatus replace() {
     const std::string old = temporary_ + ".old";
-    if (const XrdCl::XRootDStatus status = server_.Mv(final_, old, limit_s_); !status.IsOK()) return status;
-    const XrdCl::XRootDStatus moved = server_.Mv(temporary_, final_, limit_s_);
+    if (XrdCl::XRootDStatus status = server_.Mv(final_, old, limit_s_); !status.IsOK()) return status;
+    XrdCl::XRootDStatus moved = server_.Mv(temporary_, final_, limit_s_);
     if (!moved.IsOK()) {
       static_cast<void>(server_.Mv(old, final_, limit_s_).IsOK());
       return moved;
