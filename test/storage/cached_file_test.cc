@@ -67,7 +67,9 @@ storage::Retry retry(Memory& memory) {
 }
 
 void expect_same(const Memory& memory, std::uint64_t offset, std::span<const std::byte> read) {
-  ASSERT_EQ(std::memcmp(memory.bytes.data() + offset, read.data(), read.size()), 0) << "at " << offset;
+  ASSERT_TRUE(
+      std::equal(read.begin(), read.end(), memory.bytes.begin() + static_cast<std::ptrdiff_t>(offset)))
+      << "at " << offset;
 }
 
 TEST(CachedFile, GivesTheBytesOfTheFileInAnyOrder) {
