@@ -2,6 +2,9 @@
 
 #include <curl/curl.h>
 
+#include <new>
+#include <string>
+
 namespace core {
 
 /// The functions of libcurl used here. The library is loaded on first use: it maps 30 other libraries, which
@@ -30,5 +33,25 @@ struct CurlLibrary {
 
 /// @throws core::UnavailableError if libcurl is not installed
 const CurlLibrary& curl();
+
+/// Lines of a request's header.
+class CurlHeaders {
+ public:
+  CurlHeaders() = default;
+  ~CurlHeaders() { curl().slist_free_all(list_); }
+  CurlHeaders(const CurlHeaders&) = delete;
+  CurlHeaders& operator=(const CurlHeaders&) = delete;
+
+  /// @param line  "Accept: application/json"; "Expect:" leaves out libcurl's own
+  void add(const std::string& line) {
+    curl_slist* const longer = curl().slist_append(list_, line.c_str());
+    if (longer == nullptr) throw std::bad_alloc();
+    list_ = longer;
+  }
+  curl_slist* list() const { return list_; }
+
+ private:
+  curl_slist* list_ = nullptr;
+};
 
 }  // namespace core

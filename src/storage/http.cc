@@ -169,18 +169,10 @@ HttpAnswer Http::perform(const HttpRequest& request) {
     set(CURLOPT_CAINFO, file);
   if (const char* folder = environment({"X509_CERT_DIR", "SSL_CERT_DIR"})) set(CURLOPT_CAPATH, folder);
 
-  struct List {
-    curl_slist* head = nullptr;
-    ~List() { core::curl().slist_free_all(head); }
-    void add(const std::string& line) {
-      curl_slist* longer = core::curl().slist_append(head, line.c_str());
-      if (longer == nullptr) throw std::bad_alloc();
-      head = longer;
-    }
-  } headers;
+  core::CurlHeaders headers;
   for (const std::string& line : request.headers) headers.add(line);
   headers.add("Expect:");
-  set(CURLOPT_HTTPHEADER, headers.head);
+  set(CURLOPT_HTTPHEADER, headers.list());
   if (request.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
   } else if (request.method == "PUT" || request.method == "POST") {

@@ -301,15 +301,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   if (!secrets.cookies.empty()) set(CURLOPT_COOKIE, secrets.cookies.c_str());
   if (!secrets.jar.empty()) set(CURLOPT_COOKIEFILE, secrets.jar.c_str());
 
-  struct List {
-    curl_slist* head = nullptr;
-    ~List() { core::curl().slist_free_all(head); }
-    void add(const std::string& line) {
-      curl_slist* longer = core::curl().slist_append(head, line.c_str());
-      if (longer == nullptr) throw std::bad_alloc();
-      head = longer;
-    }
-  } headers;
+  core::CurlHeaders headers;
   headers.add("Accept: application/json");
   headers.add("Expect:");  // do not wait for "100 Continue"
   if (!secrets.token.empty()) headers.add("Authorization: Bearer " + secrets.token);
@@ -353,7 +345,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
     set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
     set(CURLOPT_USERPWD, user.c_str());
   }
-  set(CURLOPT_HTTPHEADER, headers.head);
+  set(CURLOPT_HTTPHEADER, headers.list());
 
   const CURLcode code = lib.easy_perform(handle);
   if (code != CURLE_OK) {

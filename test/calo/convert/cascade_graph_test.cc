@@ -235,32 +235,42 @@ TEST(CascadeFile, AWorkspaceServesSeveralModels) {
             std::vector<float>(again.energies_of(0).begin(), again.energies_of(0).end()));
 }
 
+// What is said of a cascade's file after a change; "no error" if it is taken.
+std::string message_of(const calo::ModelFolder& model, const std::function<void(onnx::ModelProto&)>& change) {
+  onnx::ModelProto proto;
+  proto.ParseFromString(
+      calo::generator_graph(model, calo::map_contract(Contract::kPlain, model.transform, ""), {}));
+  change(proto);
+  const std::string bytes = proto.SerializeAsString();
+  try {
+    const calo::infer::Generator generator(calo::infer::Model::from_bytes(std::as_bytes(std::span(bytes))));
+    return "no error";
+  } catch (const core::Error& error) {
+    return error.what();
+  }
+}
+
+// The same after a change of the property calopipe.cascade.
+std::string message_with(const calo::ModelFolder& model, const std::function<void(nlohmann::json&)>& change) {
+  return message_of(model, [&](onnx::ModelProto& proto) {
+    for (auto& property : *proto.mutable_metadata_props())
+      if (property.key() == "calopipe.cascade") {
+        nlohmann::json said = nlohmann::json::parse(property.value());
+        change(said);
+        property.set_value(said.dump());
+      }
+  });
+}
+
 TEST(CascadeFile, IsRefusedIfItsPropertyOrItsTensorsAreNotAsTheyShouldBe) {
   const calo::ModelFolder model = test::trained_cascade();
-  const auto mapping = calo::map_contract(Contract::kPlain, model.transform, "");
-  const auto message_of = [&](const std::function<void(onnx::ModelProto&)>& change) -> std::string {
-    onnx::ModelProto proto;
-    proto.ParseFromString(calo::generator_graph(model, mapping, {}));
-    change(proto);
-    const std::string bytes = proto.SerializeAsString();
-    try {
-      const calo::infer::Generator generator(calo::infer::Model::from_bytes(std::as_bytes(std::span(bytes))));
-      return "no error";
-    } catch (const core::Error& error) {
-      return error.what();
-    }
+  const auto changed = [&](const std::function<void(onnx::ModelProto&)>& change) {
+    return message_of(model, change);
   };
-  EXPECT_EQ(message_of([](onnx::ModelProto&) {}), "no error");
   const auto with_property = [&](const std::function<void(nlohmann::json&)>& change) {
-    return message_of([&](onnx::ModelProto& proto) {
-      for (auto& property : *proto.mutable_metadata_props())
-        if (property.key() == "calopipe.cascade") {
-          nlohmann::json said = nlohmann::json::parse(property.value());
-          change(said);
-          property.set_value(said.dump());
-        }
-    });
+    return message_with(model, change);
   };
+  EXPECT_EQ(changed([](onnx::ModelProto&) {}), "no error");
   using testing::HasSubstr;
   EXPECT_THAT(with_property([](auto& said) { said.erase("width"); }), HasSubstr("width"));
   EXPECT_THAT(with_property([](auto& said) { said["n_r"] = "five"; }), HasSubstr("calopipe.cascade"));
@@ -271,12 +281,12 @@ TEST(CascadeFile, IsRefusedIfItsPropertyOrItsTensorsAreNotAsTheyShouldBe) {
   EXPECT_THAT(with_property([](auto& said) { said["geometries"][1] = "ODD"; }), HasSubstr("SiW"));
   EXPECT_THAT(with_property([](auto& said) { said["format_version"] = 3; }), HasSubstr("later version"));
   EXPECT_THAT(with_property([](auto& said) { said["format_version"] = 2; }), HasSubstr("layers"));
-  EXPECT_THAT(message_of([](onnx::ModelProto& proto) {
+  EXPECT_THAT(changed([](onnx::ModelProto& proto) {
                 for (auto& property : *proto.mutable_metadata_props())
                   if (property.key() == "calopipe.cascade") property.set_value("{");
               }),
               HasSubstr("calopipe.cascade"));
-  EXPECT_THAT(message_of([](onnx::ModelProto& proto) {
+  EXPECT_THAT(changed([](onnx::ModelProto& proto) {
                 for (auto& tensor : *proto.mutable_graph()->mutable_initializer())
                   if (tensor.name() == "threshold_mev") {
                     const float zero = 0;
@@ -288,23 +298,8 @@ TEST(CascadeFile, IsRefusedIfItsPropertyOrItsTensorsAreNotAsTheyShouldBe) {
 
 TEST(CascadeFile, OfLayersThatDifferIsRefusedIfTheyAreNotAsTheyShouldBe) {
   const calo::ModelFolder model = test::trained_cascade(test::layered_mesh(), 1);
-  const auto mapping = calo::map_contract(Contract::kPlain, model.transform, "");
-  const auto with_layers = [&](const std::function<void(nlohmann::json&)>& change) -> std::string {
-    onnx::ModelProto proto;
-    proto.ParseFromString(calo::generator_graph(model, mapping, {}));
-    for (auto& property : *proto.mutable_metadata_props())
-      if (property.key() == "calopipe.cascade") {
-        nlohmann::json said = nlohmann::json::parse(property.value());
-        change(said.at("layers"));
-        property.set_value(said.dump());
-      }
-    const std::string bytes = proto.SerializeAsString();
-    try {
-      const calo::infer::Generator generator(calo::infer::Model::from_bytes(std::as_bytes(std::span(bytes))));
-      return "no error";
-    } catch (const core::Error& error) {
-      return error.what();
-    }
+  const auto with_layers = [&](const std::function<void(nlohmann::json&)>& change) {
+    return message_with(model, [&](nlohmann::json& said) { change(said.at("layers")); });
   };
   using testing::HasSubstr;
   EXPECT_EQ(with_layers([](nlohmann::json&) {}), "no error");
