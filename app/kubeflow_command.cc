@@ -1,7 +1,6 @@
 #include "app/kubeflow_command.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "app/desktop.h"
+#include "app/output.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "kfp/client/oidc.h"
@@ -26,15 +26,6 @@ namespace client = kfp::client;
 using kfp::local::TextTable;
 using nlohmann::json;
 using Align = TextTable::Align;
-
-void print(const json& value) {
-  fmt::print("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace));
-}
-
-int terminal_width() {
-  winsize size{};
-  return isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
 
 void print(const TextTable& table, const char* none) {
   if (table.empty())

@@ -1,7 +1,6 @@
 #include "app/runs_command.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <set>
 
 #include "app/desktop.h"
+#include "app/output.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "kfp/local/run_logs.h"
@@ -35,13 +35,8 @@ double now_s() {
 
 kfp::local::TextStyle terminal_style() {
   kfp::local::TextStyle style{.now_s = now_s()};
-  winsize size{};
-  if (isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) style.width = size.ws_col;
+  if (const int width = terminal_width()) style.width = width;
   return style;
-}
-
-void print(const json& value) {
-  fmt::print("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
 bool is_live(const RunRecord& run) {

@@ -3,6 +3,7 @@ option(CALOPIPE_TESTS "Build the tests" ON)
 option(CALOPIPE_FUZZ "Build the fuzzers of the readers (clang only)" OFF)
 option(CALOPIPE_BENCHMARKS "Build the benchmarks" OFF)
 option(CALOPIPE_WERROR "Treat warnings as errors (the default if the environment has CI=true)" "$ENV{CI}")
+option(CALOPIPE_UNITY "Compile several sources at once: fastest from nothing, slower after a change" OFF)
 set(CALOPIPE_SANITIZE "" CACHE STRING "Sanitizers, in the form for -fsanitize: address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -34,6 +35,13 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initial
                     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)
 if(CALOPIPE_WERROR)
   add_compile_options(-Werror)
+endif()
+if(CALOPIPE_UNITY)
+  set(CMAKE_UNITY_BUILD ON)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
+  # A name of one source's anonymous namespace may stand in a function of the next, and g++ takes a source that is
+  # included for a header.
+  add_compile_options(-Wno-shadow $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
 endif()
 if(CALOPIPE_SANITIZE)
   # g++ 12 wrongly reports uninitialised variables in instrumented code (std::regex, std::function).

@@ -30,7 +30,7 @@ Overloaded(Ts...) -> Overloaded<Ts...>;
                     .hint = hint.empty() ? "" : "allowed: " + hint});
 }
 
-std::string shown(const json& value) {
+std::string shown_value(const json& value) {
   std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
   if (text.size() > 60) text = text.substr(0, 57) + "...";
   return text;
@@ -54,13 +54,13 @@ void check_choice(const ParameterField& field, const std::string& value) {
 }
 
 std::string as_string(const ParameterField& field, const json& value) {
-  if (!value.is_string()) refuse(field, shown(value));
+  if (!value.is_string()) refuse(field, shown_value(value));
   check_choice(field, value.get<std::string>());
   return value.get<std::string>();
 }
 
 double as_double(const ParameterField& field, const json& value) {
-  if (!value.is_number()) refuse(field, shown(value));
+  if (!value.is_number()) refuse(field, shown_value(value));
   const double number = value.get<double>();
   check_number(field, number);
   return number;
@@ -69,7 +69,7 @@ double as_double(const ParameterField& field, const json& value) {
 std::int64_t as_integer(const ParameterField& field, const json& value) {
   std::int64_t number = 0;
   if (value.is_number_unsigned()) {
-    if (value.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) refuse(field, shown(value));
+    if (value.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) refuse(field, shown_value(value));
     number = value.get<std::int64_t>();
   } else if (value.is_number_integer()) {
     number = value.get<std::int64_t>();
@@ -77,7 +77,7 @@ std::int64_t as_integer(const ParameterField& field, const json& value) {
              std::trunc(value.get<double>()) == value.get<double>()) {
     number = static_cast<std::int64_t>(value.get<double>());
   } else {
-    refuse(field, shown(value));
+    refuse(field, shown_value(value));
   }
   check_number(field, static_cast<double>(number));
   return number;
@@ -85,7 +85,7 @@ std::int64_t as_integer(const ParameterField& field, const json& value) {
 
 template <class T, class Convert>
 std::vector<T> as_list(const ParameterField& field, const json& value, const Convert& convert) {
-  if (!value.is_array()) refuse(field, shown(value));
+  if (!value.is_array()) refuse(field, shown_value(value));
   std::vector<T> list;
   for (const json& element : value) list.push_back(convert(field, element));
   return list;
@@ -175,7 +175,7 @@ void ParameterField::set(const json& value) const {
           [&](std::int64_t* target) { *target = as_integer(*this, value); },
           [&](double* target) { *target = as_double(*this, value); },
           [&](bool* target) {
-            if (!value.is_boolean()) refuse(*this, shown(value));
+            if (!value.is_boolean()) refuse(*this, shown_value(value));
             *target = value.get<bool>();
           },
           [&](std::vector<std::string>* target) { *target = as_list<std::string>(*this, value, as_string); },
@@ -184,7 +184,7 @@ void ParameterField::set(const json& value) const {
           },
           [&](std::vector<double>* target) { *target = as_list<double>(*this, value, as_double); },
           [&](json* target) {
-            if (!value.is_object()) refuse(*this, shown(value));
+            if (!value.is_object()) refuse(*this, shown_value(value));
             *target = value;
           },
       },
@@ -194,12 +194,12 @@ void ParameterField::set(const json& value) const {
 void ParameterField::set_text(const std::string& text) const {
   if (std::holds_alternative<std::string*>(parameter)) return set(text);
   if (is_bool()) {
-    if (text != "true" && text != "false") refuse(*this, shown(text));
+    if (text != "true" && text != "false") refuse(*this, shown_value(text));
     return set(text == "true");
   }
   if (std::holds_alternative<json*>(parameter) || (is_list() && text.starts_with('['))) {
     const json parsed = json::parse(text, nullptr, false);
-    if (parsed.is_discarded()) refuse(*this, shown(text));
+    if (parsed.is_discarded()) refuse(*this, shown_value(text));
     return set(parsed);
   }
   if (is_list()) {
@@ -213,7 +213,7 @@ void ParameterField::set_text(const std::string& text) const {
     return set(list);
   }
   const auto number = parse_number(text);
-  if (!number) refuse(*this, shown(text));
+  if (!number) refuse(*this, shown_value(text));
   set(*number);
 }
 

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/staged_output.h"
+#include "core/text.h"
 #include "storage/http.h"
 
 namespace storage {
@@ -19,19 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Values = std::map<std::string, std::string>;
-
-std::string environment(std::initializer_list<const char*> names) {
-  for (const char* name : names)
-    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
-  return "";
-}
-
-std::string trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
-    text.remove_suffix(1);
-  return std::string(text);
-}
 
 // Sections of an INI file, by name; those of ~/.aws/config are called "profile NAME".
 std::map<std::string, Values> read_ini(const fs::path& file) {
@@ -44,19 +32,19 @@ std::map<std::string, Values> read_ini(const fs::path& file) {
     // Indented lines belong to nested settings, of which none is used here.
     if (line.empty() || line[0] == '#' || line[0] == ';' || line[0] == ' ' || line[0] == '\t') continue;
     if (line[0] == '[') {
-      section = trimmed(std::string_view(line).substr(1, line.find(']') - 1));
-      if (section.starts_with("profile ")) section = trimmed(section.substr(8));
+      section = core::trimmed(std::string_view(line).substr(1, line.find(']') - 1));
+      if (section.starts_with("profile ")) section = core::trimmed(section.substr(8));
       sections[section];
     } else if (const std::size_t equals = line.find('='); equals != std::string::npos) {
-      sections[section][trimmed(line.substr(0, equals))] = trimmed(line.substr(equals + 1));
+      sections[section][core::trimmed(line.substr(0, equals))] = core::trimmed(line.substr(equals + 1));
     }
   }
   return sections;
 }
 
 fs::path file_of(const char* variable, const char* name) {
-  if (const std::string given = environment({variable}); !given.empty()) return given;
-  const std::string home = environment({"HOME"});
+  if (const std::string given = core::environment({variable}); !given.empty()) return given;
+  const std::string home = core::environment({"HOME"});
   return home.empty() ? fs::path() : fs::path(home) / ".aws" / name;
 }
 
@@ -77,7 +65,7 @@ std::string hex(std::string_view bytes) {
 }  // namespace
 
 AwsSettings AwsSettings::read() {
-  const std::string wanted = environment({"AWS_PROFILE", "AWS_DEFAULT_PROFILE"});
+  const std::string wanted = core::environment({"AWS_PROFILE", "AWS_DEFAULT_PROFILE"});
   const std::string profile = wanted.empty() ? "default" : wanted;
   Values values;
   bool is_known = false;
@@ -95,11 +83,11 @@ AwsSettings AwsSettings::read() {
                                 file_of("AWS_CONFIG_FILE", "config").string(),
                                 file_of("AWS_SHARED_CREDENTIALS_FILE", "credentials").string()),
          .field = "AWS_PROFILE"});
-  AwsSettings settings{.access_key = environment({"AWS_ACCESS_KEY_ID"}),
-                       .secret_key = environment({"AWS_SECRET_ACCESS_KEY"}),
-                       .session_token = environment({"AWS_SESSION_TOKEN"}),
-                       .region = environment({"AWS_REGION", "AWS_DEFAULT_REGION"}),
-                       .endpoint = environment({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"})};
+  AwsSettings settings{.access_key = core::environment({"AWS_ACCESS_KEY_ID"}),
+                       .secret_key = core::environment({"AWS_SECRET_ACCESS_KEY"}),
+                       .session_token = core::environment({"AWS_SESSION_TOKEN"}),
+                       .region = core::environment({"AWS_REGION", "AWS_DEFAULT_REGION"}),
+                       .endpoint = core::environment({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"})};
   if (settings.access_key.empty()) {
     settings.access_key = values["aws_access_key_id"];
     settings.secret_key = values["aws_secret_access_key"];

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/provenance.h"
+#include "core/text.h"
 #include "storage/fault.h"
 
 namespace storage {
@@ -22,19 +23,6 @@ constexpr std::size_t kMostAnswerBytes = std::size_t{64} << 20;
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
-}
-
-std::string trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return std::string(text);
-}
-
-const char* environment(std::initializer_list<const char*> names) {
-  for (const char* name : names)
-    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
-  return nullptr;
 }
 
 // State of one request, for libcurl's callbacks.
@@ -62,7 +50,7 @@ void take_header(std::string_view line, HttpAnswer& answer) {
     const std::size_t space = line.find(' ');
     answer.status = space == std::string_view::npos ? 0 : std::atoi(std::string(line.substr(space)).c_str());
   } else if (const std::size_t colon = line.find(':'); colon != std::string_view::npos) {
-    answer.headers[lower(std::string(line.substr(0, colon)))] = trimmed(line.substr(colon + 1));
+    answer.headers[lower(std::string(line.substr(0, colon)))] = core::trimmed(line.substr(colon + 1));
   }
 }
 
@@ -165,9 +153,10 @@ HttpAnswer Http::perform(const HttpRequest& request) {
   set(CURLOPT_NOPROGRESS, 0L);
   set(CURLOPT_XFERINFOFUNCTION, &calopipe_storage_progress);
   // The certificates of the grid's authorities are in none of the places that libcurl knows.
-  if (const char* file = environment({"SSL_CERT_FILE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"}))
-    set(CURLOPT_CAINFO, file);
-  if (const char* folder = environment({"X509_CERT_DIR", "SSL_CERT_DIR"})) set(CURLOPT_CAPATH, folder);
+  const std::string authorities = core::environment({"SSL_CERT_FILE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"});
+  if (!authorities.empty()) set(CURLOPT_CAINFO, authorities.c_str());
+  const std::string folder = core::environment({"X509_CERT_DIR", "SSL_CERT_DIR"});
+  if (!folder.empty()) set(CURLOPT_CAPATH, folder.c_str());
 
   core::CurlHeaders headers;
   for (const std::string& line : request.headers) headers.add(line);

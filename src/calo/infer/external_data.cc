@@ -23,7 +23,7 @@ constexpr const char* kTogether =
     "the model and its weights file belong together: copy both, or store the "
     "model in one file (onnx.save without external data)";
 
-[[noreturn]] void refuse(std::string message, std::string field = {}, const char* hint = kTogether) {
+[[noreturn]] void refuse_location(std::string message, std::string field = {}, const char* hint = kTogether) {
   throw core::InputError({.message = std::move(message), .field = std::move(field), .hint = hint});
 }
 
@@ -94,9 +94,9 @@ std::uint64_t bytes_in(const ExternalPlace& place, const char* key, std::uint64_
   std::uint64_t value = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (status != std::errc() || end != text.data() + text.size())
-    refuse(fmt::format("has the {} \"{}\" in its weights file, which is no number of bytes", key,
-                       printable(text)),
-           where);
+    refuse_location(fmt::format("has the {} \"{}\" in its weights file, which is no number of bytes", key,
+                                printable(text)),
+                    where);
   return value;
 }
 
@@ -113,23 +113,25 @@ std::span<const std::byte> ExternalFiles::bytes_of(const std::string& location) 
   if (file == nullptr) {
     const std::string name = printable(location, kLongestName);
     if (const std::string fault = fault_of(location); !fault.empty())
-      refuse(fmt::format("names the weights file \"{}\", which {}", name, fault), {},
-             "only a plain relative name inside the model's folder is followed");
+      refuse_location(fmt::format("names the weights file \"{}\", which {}", name, fault), {},
+                      "only a plain relative name inside the model's folder is followed");
     std::error_code error;
     const fs::path folder = fs::canonical(folder_, error);
     const fs::path path = error ? fs::path() : fs::canonical(folder_ / location, error);
     if (error)
-      refuse(fmt::format("the weights file \"{}\" beside the model {}", name,
-                         error == std::errc::no_such_file_or_directory
-                             ? "is missing"
-                             : "cannot be read: " + error.message()));
+      refuse_location(fmt::format("the weights file \"{}\" beside the model {}", name,
+                                  error == std::errc::no_such_file_or_directory
+                                      ? "is missing"
+                                      : "cannot be read: " + error.message()));
     if (!is_inside(path, folder))
-      refuse(fmt::format("names the weights file \"{}\", which a link leads out of the model's folder", name),
-             {}, "put the file itself beside the model");
+      refuse_location(
+          fmt::format("names the weights file \"{}\", which a link leads out of the model's folder", name),
+          {}, "put the file itself beside the model");
     try {
       file = std::make_unique<MappedFile>(path, MappedFile::Kind::kData);
     } catch (const core::InputError& fault) {
-      refuse(fmt::format("the weights file \"{}\" beside the model {}", name, fault.details().message));
+      refuse_location(
+          fmt::format("the weights file \"{}\" beside the model {}", name, fault.details().message));
     }
   }
   return file->bytes();
@@ -145,18 +147,19 @@ std::span<const std::byte> external_bytes(ExternalData* data, const ExternalPlac
                                           const std::string& where) {
   for (const auto& [key, value] : place)
     if (key != "location" && key != "offset" && key != "length" && key != "checksum")
-      refuse(
+      refuse_location(
           fmt::format("lies outside of the file, at a place with \"{}\", which is not known", printable(key)),
           where);
   const auto location = place.find("location");
-  if (location == place.end()) refuse("lies outside of the file, and no location says where", where);
+  if (location == place.end()) refuse_location("lies outside of the file, and no location says where", where);
   const std::string name = printable(location->second, kLongestName);
   if (data == nullptr)
-    refuse(fmt::format(
-               "lies outside of the file, in \"{}\", and the model came from memory, without files beside "
-               "it",
-               name),
-           where, "load it from its file, or store it in one file (onnx.save without external data)");
+    refuse_location(
+        fmt::format(
+            "lies outside of the file, in \"{}\", and the model came from memory, without files beside "
+            "it",
+            name),
+        where, "load it from its file, or store it in one file (onnx.save without external data)");
   std::span<const std::byte> bytes;
   try {
     bytes = data->bytes_of(location->second);
@@ -168,23 +171,26 @@ std::span<const std::byte> external_bytes(ExternalData* data, const ExternalPlac
   const std::uint64_t offset = bytes_in(place, "offset", 0, where);
   const std::uint64_t length = bytes_in(place, "length", size, where);
   if (length != size)
-    refuse(fmt::format("has {} bytes in \"{}\", and its shape asks for {}", length, name, size), where);
+    refuse_location(fmt::format("has {} bytes in \"{}\", and its shape asks for {}", length, name, size),
+                    where);
   if (offset > bytes.size() || length > bytes.size() - offset)
-    refuse(fmt::format(
-               "lies at bytes {} to {} of \"{}\", which has {}: it was cut off, or belongs to another model",
-               offset, offset + length, name, bytes.size()),
-           where);
+    refuse_location(
+        fmt::format(
+            "lies at bytes {} to {} of \"{}\", which has {}: it was cut off, or belongs to another model",
+            offset, offset + length, name, bytes.size()),
+        where);
   if (const auto checksum = place.find("checksum"); checksum != place.end()) {
     std::string wanted = checksum->second;
     std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) {
       return static_cast<char>(c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c);
     });
     if (sha1(bytes) != wanted)
-      refuse(fmt::format(
-                 "has the checksum {} (SHA-1) for \"{}\", which is another one: the file was changed, or "
-                 "belongs to another model",
-                 printable(wanted), name),
-             where);
+      refuse_location(
+          fmt::format(
+              "has the checksum {} (SHA-1) for \"{}\", which is another one: the file was changed, or "
+              "belongs to another model",
+              printable(wanted), name),
+          where);
   }
   return bytes.subspan(offset, length);
 }

@@ -21,7 +21,7 @@ constexpr std::pair<Kind, const char*> kQuantities[] = {{Kind::kEnergyMev, "inci
                                                         {Kind::kPhiRad, "phi"},
                                                         {Kind::kGeometry, "one-hot"}};
 
-[[noreturn]] void refuse(const std::string& name, std::string message) {
+[[noreturn]] void refuse_property(const std::string& name, std::string message) {
   throw core::InputError({.message = std::move(message), .field = kPrefix + name});
 }
 
@@ -50,10 +50,10 @@ ConditionNumber number_of(const json& object) {
     }
     number.times = object.at("times");
     if (!std::isfinite(static_cast<float>(number.times)))
-      refuse("conditions", fmt::format("has a factor of {}", number.times));
+      refuse_property("conditions", fmt::format("has a factor of {}", number.times));
     return number;
   }
-  refuse("conditions", fmt::format("has the quantity \"{}\", which is not known", quantity));
+  refuse_property("conditions", fmt::format("has the quantity \"{}\", which is not known", quantity));
 }
 
 json to_json(const TrainedRange& trained) {
@@ -92,11 +92,11 @@ TrainedRange trained_of(const json& object) {
 template <class Read>
 void read_json(const std::string& name, const std::string& text, const Read& read) {
   const json parsed = json::parse(text, nullptr, false);
-  if (parsed.is_discarded()) refuse(name, "is no JSON");
+  if (parsed.is_discarded()) refuse_property(name, "is no JSON");
   try {
     read(parsed);
   } catch (const json::exception& error) {
-    refuse(name, fmt::format("is not as it is written: {}", error.what()));
+    refuse_property(name, fmt::format("is not as it is written: {}", error.what()));
   }
 }
 
@@ -109,7 +109,7 @@ const char* output_times_gives_mev(Contract contract) {
 Contract contract_of(const std::string& name) {
   for (const Contract contract : {Contract::kPlain, Contract::kPar04Vae, Contract::kPar04CaloDit})
     if (to_string(contract) == name) return contract;
-  refuse("contract", "is none of plain, par04-vae, par04-calodit");
+  refuse_property("contract", "is none of plain, par04-vae, par04-calodit");
 }
 
 }  // namespace
@@ -129,7 +129,7 @@ std::string to_string(Contract contract) {
 MeshInfo MeshInfo::parse(const std::string& text) {
   MeshInfo mesh;
   read_json("mesh", text, [&](const nlohmann::json& object) {
-    if (!object.is_object()) refuse("mesh", "is no JSON object");
+    if (!object.is_object()) refuse_property("mesh", "is no JSON object");
     mesh = {.n_r = object.value("n_r", std::int64_t{0}),
             .n_phi = object.value("n_phi", std::int64_t{0}),
             .n_z = object.value("n_z", std::int64_t{0}),
@@ -198,7 +198,7 @@ GeneratorProperties GeneratorProperties::read(const std::map<std::string, std::s
     return found == properties.end() ? std::string() : found->second;
   };
   const auto property = [&](const std::string& name) {
-    if (!properties.contains(kPrefix + name)) refuse(name, "is missing in the properties");
+    if (!properties.contains(kPrefix + name)) refuse_property(name, "is missing in the properties");
     return optional(name);
   };
   const auto parse = [&](const std::string& name, const auto& read) {
@@ -212,7 +212,7 @@ GeneratorProperties GeneratorProperties::read(const std::map<std::string, std::s
   try {
     result.latent_dim = std::stoll(property("latent_dim"));
   } catch (const std::logic_error&) {
-    refuse("latent_dim", "is no number");
+    refuse_property("latent_dim", "is no number");
   }
   parse("geometries", [&](const json& list) { list.get_to(result.geometries); });
   parse("conditions", [&](const json& list) {
@@ -221,11 +221,11 @@ GeneratorProperties GeneratorProperties::read(const std::map<std::string, std::s
   result.mesh = MeshInfo::parse(property("mesh"));
   if (properties.contains(std::string(kPrefix) + "geometry_meshes"))
     parse("geometry_meshes", [&](const json& meshes) {
-      if (!meshes.is_object()) refuse("geometry_meshes", "is no JSON object");
+      if (!meshes.is_object()) refuse_property("geometry_meshes", "is no JSON object");
       for (const auto& [name, own] : meshes.items()) {
         const MeshInfo mesh = MeshInfo::parse(own.dump());
         if (!mesh.has_cells_of(result.mesh))
-          refuse("geometry_meshes", fmt::format("has other cells for {} than calopipe.mesh", name));
+          refuse_property("geometry_meshes", fmt::format("has other cells for {} than calopipe.mesh", name));
         result.geometry_meshes[name] = mesh;
       }
     });

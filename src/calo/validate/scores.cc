@@ -75,17 +75,17 @@ struct Row {
   const char* help_of_layered_mesh = help;
 };
 
-constexpr const char* kDistances = "Distances of features";
+constexpr const char* kFeatureDistances = "Distances of features";
 constexpr const char* kNeighbourhoods = "Neighbourhoods";
 constexpr const char* kSeparations = "Separation powers";
 constexpr const char* kMeans = "Means over conditions";
 
 constexpr Row kScores[] = {
-    {"fpd", "Fréchet physics distance × 10³", kDistances, Better::kLow,
+    {"fpd", "Fréchet physics distance × 10³", kFeatureDistances, Better::kLow,
      "Of the CaloChallenge's high-level features, extrapolated to large samples (arXiv:2211.10295). Samples "
      "below 50 000 showers leave a bias that the floor has too.",
      [](const ScoreInputs& in) { return feature_distance(in, frechet_physics_distance); }},
-    {"kpd", "Kernel physics distance × 10³", kDistances, Better::kLow,
+    {"kpd", "Kernel physics distance × 10³", kFeatureDistances, Better::kLow,
      "Maximum mean discrepancy of the same features with a polynomial kernel; 0 within its error for equal "
      "samples (arXiv:2211.10295).",
      [](const ScoreInputs& in) { return feature_distance(in, kernel_physics_distance); }},

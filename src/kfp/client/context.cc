@@ -13,6 +13,7 @@
 #include "core/hash.h"
 #include "core/json_reader.h"
 #include "core/staged_output.h"
+#include "core/text.h"
 #include "kfp/yaml/yaml.h"
 
 namespace kfp::client {
@@ -23,11 +24,6 @@ using nlohmann::json;
 
 // Path at which Kubeflow mounts the token for its API in pods that request it.
 constexpr const char* kPodToken = "/var/run/secrets/kubeflow/pipelines/token";
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 fs::path current_file(const fs::path& file) {
   return file.parent_path() / "current-context";
@@ -42,7 +38,7 @@ struct FileName {
     core::read_json(text, value, place);
     if (text.empty()) return;
     if (text.starts_with("~/")) {
-      const std::string home = environment("HOME");
+      const std::string home = core::environment({"HOME"});
       if (home.empty()) place.fail("is in the home folder, which is not known", "set HOME");
       path = fs::path(home) / text.substr(2);
     } else {
@@ -161,9 +157,9 @@ fs::path tokens_file(const fs::path& contexts, const std::string& context) {
 }
 
 fs::path contexts_file() {
-  if (const std::string config = environment("XDG_CONFIG_HOME"); !config.empty())
+  if (const std::string config = core::environment({"XDG_CONFIG_HOME"}); !config.empty())
     return fs::path(config) / "calopipe" / "contexts.yaml";
-  const std::string home = environment("HOME");
+  const std::string home = core::environment({"HOME"});
   if (home.empty())
     throw core::UsageError({.message = "the home folder is unknown", .hint = "set HOME or XDG_CONFIG_HOME"});
   return fs::path(home) / ".config" / "calopipe" / "contexts.yaml";
@@ -194,8 +190,8 @@ std::string current_context(const fs::path& file) {
 
 Context choose_context(const std::string& name, const fs::path& file) {
   const std::map<std::string, Context> contexts = read_contexts(file);
-  const std::string endpoint = environment("KF_PIPELINES_ENDPOINT");
-  std::string wanted = name.empty() ? environment("CALOPIPE_CONTEXT") : name;
+  const std::string endpoint = core::environment({"KF_PIPELINES_ENDPOINT"});
+  std::string wanted = name.empty() ? core::environment({"CALOPIPE_CONTEXT"}) : name;
   Context context;
   if (wanted.empty() && !endpoint.empty()) {
     context = {.name = "KF_PIPELINES_ENDPOINT", .server = endpoint};
@@ -212,7 +208,7 @@ Context choose_context(const std::string& name, const fs::path& file) {
   }
   if (!context.says_login) {
     std::error_code error;
-    if (const std::string token = environment("KF_PIPELINES_SA_TOKEN_PATH"); !token.empty())
+    if (const std::string token = core::environment({"KF_PIPELINES_SA_TOKEN_PATH"}); !token.empty())
       context.login = {Login::Kind::kToken, token};
     else if (fs::exists(kPodToken, error))
       context.login = {Login::Kind::kToken, kPodToken};

@@ -15,6 +15,7 @@
 #include "core/interrupt.h"
 #include "core/provenance.h"
 #include "core/staged_output.h"
+#include "core/text.h"
 #include "kfp/client/oidc.h"
 
 namespace kfp::client {
@@ -24,14 +25,7 @@ namespace {
 using nlohmann::json;
 
 // More than any list of runs with their pipelines, so that an endless answer does not fill the memory.
-constexpr std::size_t kMostBytes = 256U << 20;
-
-std::string trimmed(std::string text) {
-  const auto space = [](unsigned char c) { return std::isspace(c) != 0; };
-  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), space));
-  text.erase(std::find_if_not(text.rbegin(), text.rend(), space).base(), text.end());
-  return text;
-}
+constexpr std::size_t kLongestAnswer = 256U << 20;
 
 // Text from a server, on one line and shortened.
 std::string one_line(const std::string& text) {
@@ -43,7 +37,7 @@ std::string one_line(const std::string& text) {
     else if (!line.empty() && line.back() != ' ')
       line += ' ';
   }
-  line = trimmed(line);
+  line = core::trimmed(line);
   constexpr std::size_t kLongest = 600;
   if (line.size() > kLongest) {
     std::size_t end = kLongest;
@@ -55,7 +49,7 @@ std::string one_line(const std::string& text) {
 }
 
 std::string server_of(const std::string& address) {
-  std::string server = trimmed(address);
+  std::string server = core::trimmed(address);
   while (!server.empty() && server.back() == '/') server.pop_back();
   const auto wrong = [&](const char* message) {
     // The part before the @ may be a password.
@@ -112,7 +106,7 @@ const char* status_words(int status) {
 extern "C" std::size_t kfp_client_append(char* data, std::size_t size, std::size_t count, void* target) {
   auto* body = static_cast<std::string*>(target);
   const std::size_t bytes = size * count;
-  if (body->size() + bytes > kMostBytes) return 0;
+  if (body->size() + bytes > kLongestAnswer) return 0;
   try {
     body->append(data, bytes);
   } catch (const std::bad_alloc&) {
@@ -206,7 +200,7 @@ Http::Secrets Http::secrets() const {
     return secrets;
   }
   const fs::path& file = options_.login.file;
-  const std::string text = trimmed(core::read_file(file));
+  const std::string text = core::trimmed(core::read_file(file));
   const auto fail = [&](const char* message, const char* hint) {
     throw core::InputError({.message = message, .file = file, .hint = hint});
   };
@@ -225,7 +219,7 @@ Http::Secrets Http::secrets() const {
       const std::size_t end = std::min(text.find('\n', at), text.size());
       const std::string line = text.substr(at, end - at);
       if (const std::size_t tab = line.rfind('\t'); tab != std::string::npos)
-        secrets.all.push_back(trimmed(line.substr(tab + 1)));
+        secrets.all.push_back(core::trimmed(line.substr(tab + 1)));
       at = end + 1;
     }
   } else {
@@ -235,7 +229,7 @@ Http::Secrets Http::secrets() const {
     secrets.all.push_back(text);
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t end = std::min(text.find(';', at), text.size());
-      const std::string pair = trimmed(text.substr(at, end - at));
+      const std::string pair = core::trimmed(text.substr(at, end - at));
       if (const std::size_t equals = pair.find('='); equals != std::string::npos)
         secrets.all.push_back(pair.substr(equals + 1));
       at = end + 1;
@@ -373,7 +367,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
              .hint = "set ca_file of the context to the certificates of the site's authority"});
       case CURLE_WRITE_ERROR:
         throw core::UnavailableError(
-            {.message = fmt::format("answers with more than {} MiB", kMostBytes >> 20),
+            {.message = fmt::format("answers with more than {} MiB", kLongestAnswer >> 20),
              .file = options_.server});
       case CURLE_OPERATION_TIMEDOUT:
         throw Unreachable(
@@ -480,7 +474,7 @@ json Http::attempt(const Request& request, bool& may_try_again) {
     may_try_again = asks_to_come_back || (safe && (answer.status >= 500 || answer.status == 429));
     refuse(request, answer, secrets);
   }
-  if (trimmed(answer.body).empty()) return json::object();
+  if (core::trimmed(answer.body).empty()) return json::object();
   json body = json::parse(answer.body, nullptr, false);
   if (!body.is_discarded()) return body;
   if (answer.type.find("json") == std::string::npos)

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "kfp/component/field.h"
+#include "kfp/dsl/detail/refuse.h"
 #include "kfp/ir/placeholder.h"
 
 namespace kfp::dsl {
@@ -12,8 +13,8 @@ namespace {
 using nlohmann::json;
 using Kind = ir::Placeholder::Kind;
 
-[[noreturn]] void refuse(const ContainerComponent& component, const std::string& where, std::string message,
-                         std::string hint = "") {
+[[noreturn]] void refuse_component(const ContainerComponent& component, const std::string& where,
+                                   std::string message, std::string hint = "") {
   throw core::UsageError(
       {.message = std::move(message),
        .field = fmt::format("component {}{}", component.name, where.empty() ? "" : ": " + where),
@@ -28,13 +29,6 @@ std::string metadata_of(const std::string& key) {
   return key.empty() ? ".metadata" : fmt::format(".metadata['{}']", key);
 }
 
-std::string suggestion(const std::string& name, const Ports& ports) {
-  std::vector<std::string> names;
-  for (const auto& [other, port] : ports) names.push_back(other);
-  const std::string near = nearest(name, names);
-  return near.empty() ? "" : fmt::format("did you mean {}?", near);
-}
-
 // The object if the whole string is {"Concat": …} or {"IfPresent": …}; else null.
 json structured(const std::string& text) {
   if (!text.starts_with("{\"")) return nullptr;
@@ -47,8 +41,8 @@ json structured(const std::string& text) {
 std::string folded(const ContainerComponent& component, const std::string& where, const json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_object() || !value.contains("Concat") || !value["Concat"].is_array())
-    refuse(component, where, "has an IfPresent inside a Concat, which the backend does not resolve",
-           "make it a separate argument with if_present");
+    refuse_component(component, where, "has an IfPresent inside a Concat, which the backend does not resolve",
+                     "make it a separate argument with if_present");
   std::string text;
   for (const json& part : value["Concat"]) text += folded(component, where, part);
   return text;
@@ -59,12 +53,12 @@ void check_placeholder(const ContainerComponent& component, const std::string& w
   const auto check = [&](const Ports& ports, const char* what, bool artifact) {
     const auto found = ports.find(placeholder.name);
     if (found == ports.end())
-      refuse(component, where,
-             fmt::format("{} names the {} \"{}\", which it does not have", placeholder.text, what,
-                         placeholder.name),
-             suggestion(placeholder.name, ports));
+      refuse_component(component, where,
+                       fmt::format("{} names the {} \"{}\", which it does not have", placeholder.text, what,
+                                   placeholder.name),
+                       suggestion(placeholder.name, ports));
     if (found->second.is_artifact != artifact)
-      refuse(
+      refuse_component(
           component, where,
           fmt::format("{} takes the {} \"{}\" for {}, which is {}", placeholder.text, what, placeholder.name,
                       artifact ? "an artifact" : "a parameter", found->second.type_name()));
@@ -82,13 +76,14 @@ void check_placeholder(const ContainerComponent& component, const std::string& w
     case Kind::kOutputArtifact:
       return check(component.outputs, "output", true);
     case Kind::kOutputFile:
-      refuse(component, where, placeholder.text + " is not replaced by the backend",
-             "pass executor_input() and read outputs.outputFile");
+      refuse_component(component, where, placeholder.text + " is not replaced by the backend",
+                       "pass executor_input() and read outputs.outputFile");
     case Kind::kRun:
-      refuse(component, where, placeholder.text + " is replaced only if it is the whole value of an input",
-             "give the component an input parameter and set it to that value");
+      refuse_component(component, where,
+                       placeholder.text + " is replaced only if it is the whole value of an input",
+                       "give the component an input parameter and set it to that value");
     case Kind::kUnknown:
-      refuse(component, where, placeholder.text + " is unknown to the backend");
+      refuse_component(component, where, placeholder.text + " is unknown to the backend");
   }
 }
 
@@ -96,22 +91,24 @@ void check_if_present(const ContainerComponent& component, const std::string& wh
                       const json& value) {
   if (!value.is_object() || !value.contains("InputName") || !value["InputName"].is_string() ||
       !value.contains("Then"))
-    refuse(component, where, "IfPresent must have InputName and Then");
+    refuse_component(component, where, "IfPresent must have InputName and Then");
   const auto name = value["InputName"].get<std::string>();
   const auto found = component.inputs.find(name);
   if (found == component.inputs.end())
-    refuse(component, where, fmt::format("if_present names the input \"{}\", which it does not have", name),
-           suggestion(name, component.inputs));
+    refuse_component(component, where,
+                     fmt::format("if_present names the input \"{}\", which it does not have", name),
+                     suggestion(name, component.inputs));
   if (found->second.is_artifact)
-    refuse(component, where,
-           fmt::format("if_present of the artifact \"{}\": the backend knows only parameters", name),
-           "use an optional parameter");
+    refuse_component(
+        component, where,
+        fmt::format("if_present of the artifact \"{}\": the backend knows only parameters", name),
+        "use an optional parameter");
   if (!found->second.optional)
-    refuse(component, where, fmt::format("if_present of \"{}\", which is always passed", name),
-           "declare it with .optional = true");
+    refuse_component(component, where, fmt::format("if_present of \"{}\", which is always passed", name),
+                     "declare it with .optional = true");
   if (text.find("$.outputs") != std::string::npos)
-    refuse(component, where, "if_present with an output is skipped by the backend",
-           "pass the output in a separate argument");
+    refuse_component(component, where, "if_present with an output is skipped by the backend",
+                     "pass the output in a separate argument");
 }
 
 std::string checked_argument(const ContainerComponent& component, const std::string& where,
@@ -126,8 +123,8 @@ std::string checked_argument(const ContainerComponent& component, const std::str
   const bool whole = value.is_object() && value.contains("IfPresent");
   if ((!whole && text.find("{\"IfPresent\":") != std::string::npos) ||
       (whole && text.find("\"Concat\"") != std::string::npos))
-    refuse(component, where, "if_present inside a longer string is not resolved by the backend",
-           "make it a separate argument");
+    refuse_component(component, where, "if_present inside a longer string is not resolved by the backend",
+                     "make it a separate argument");
   for (const ir::Placeholder& placeholder : ir::placeholders_in(text))
     check_placeholder(component, where, placeholder);
   return text;
@@ -185,23 +182,24 @@ ContainerComponent checked(ContainerComponent component) {
   if (kubernetes_name(component.name).empty())
     throw core::UsageError({.message = fmt::format("\"{}\" is not a valid component name", component.name),
                             .hint = "use letters or digits"});
-  if (component.image.empty()) refuse(component, "", "has no image");
+  if (component.image.empty()) refuse_component(component, "", "has no image");
   for (const Ports* ports : {&component.inputs, &component.outputs}) {
     for (const auto& [name, port] : *ports) {
       if (name.empty() || name.find_first_of("'\\{}\n") != std::string::npos)
-        refuse(component, "", fmt::format("\"{}\" is not a valid name of an input or output", name));
+        refuse_component(component, "",
+                         fmt::format("\"{}\" is not a valid name of an input or output", name));
       if (!port.is_artifact && port.type.type == ParameterType::kUnspecified)
-        refuse(component, name, "has no type");
+        refuse_component(component, name, "has no type");
     }
   }
   for (const auto& [name, port] : component.outputs) {
     if (component.inputs.contains(name))
-      refuse(component, name, "is the name of both an input and an output");
+      refuse_component(component, name, "is the name of both an input and an output");
     if (port.optional || port.default_value)
-      refuse(component, name, "is an output, which cannot be optional or have a default");
+      refuse_component(component, name, "is an output, which cannot be optional or have a default");
     if (port.is_list)
-      refuse(component, name, "is a list of artifacts, which only pipelines can produce",
-             "collect them from a loop");
+      refuse_component(component, name, "is a list of artifacts, which only pipelines can produce",
+                       "collect them from a loop");
   }
   for (std::size_t i = 0; i < component.command.size(); ++i) {
     const std::string where = fmt::format("command[{}]", i);
@@ -209,8 +207,9 @@ ContainerComponent checked(ContainerComponent component) {
     if (i > 0) continue;
     for (const ir::Placeholder& placeholder : ir::placeholders_in(component.command[0]))
       if (placeholder.kind != Kind::kExecutorInput)
-        refuse(component, where, placeholder.text + " is not replaced in the first word of a command",
-               "pass it as an argument");
+        refuse_component(component, where,
+                         placeholder.text + " is not replaced in the first word of a command",
+                         "pass it as an argument");
   }
   for (std::size_t i = 0; i < component.args.size(); ++i)
     component.args[i] = checked_argument(component, fmt::format("args[{}]", i), component.args[i]);

@@ -14,7 +14,8 @@ namespace {
 
 using graph::Channel;
 
-[[noreturn]] void refuse(const Task& task, const char* setting, std::string message, std::string hint = "") {
+[[noreturn]] void refuse_setting(const Task& task, const char* setting, std::string message,
+                                 std::string hint = "") {
   throw core::UsageError({.message = std::move(message),
                           .field = fmt::format("{} of task {}", setting, task.name()),
                           .hint = std::move(hint)});
@@ -24,17 +25,17 @@ template <std::size_t N>
 void check_choice(const Task& task, const char* setting, const std::string& given,
                   const std::array<const char*, N>& choices) {
   if (std::find(choices.begin(), choices.end(), given) == choices.end())
-    refuse(task, setting, fmt::format("cannot be \"{}\"", given),
-           fmt::format("one of {}", fmt::join(choices, ", ")));
+    refuse_setting(task, setting, fmt::format("cannot be \"{}\"", given),
+                   fmt::format("one of {}", fmt::join(choices, ", ")));
 }
 
 void check_path(const Task& task, const char* setting, const std::string& path) {
   if (!path.starts_with('/'))
-    refuse(task, setting, fmt::format("cannot be mounted at \"{}\"", path), "give an absolute path");
+    refuse_setting(task, setting, fmt::format("cannot be mounted at \"{}\"", path), "give an absolute path");
 }
 
 void check_name(const Task& task, const char* setting, const TextOrValue& name) {
-  if (name.text().empty()) refuse(task, setting, "has no name");
+  if (name.text().empty()) refuse_setting(task, setting, "has no name");
 }
 
 // A reference to a value in the IR, resolved when the pipeline is compiled.
@@ -42,12 +43,12 @@ ir::TaskInputParameter reference(const Task& task, const char* setting, const Va
   const Channel& channel = value.channel();
   const std::string consumer = fmt::format("{} of task {}", setting, task.name());
   if (value.graph() != task.graph())
-    refuse(task, setting,
-           fmt::format("cannot take {} of pipeline {}", channel.described(), value.graph()->name));
+    refuse_setting(task, setting,
+                   fmt::format("cannot take {} of pipeline {}", channel.described(), value.graph()->name));
   if (task.node().exit_of != nullptr && channel.kind != Channel::Kind::kPipelineInput)
-    refuse(task, setting,
-           fmt::format("cannot take {}, because the task is the exit task of {}", channel.described(),
-                       task.node().exit_of->name));
+    refuse_setting(task, setting,
+                   fmt::format("cannot take {}, because the task is the exit task of {}", channel.described(),
+                               task.node().exit_of->name));
   check_visible(*task.graph(), channel, *task.node().parent, consumer);
   return {.component_input_parameter = value.text()};
 }
@@ -56,8 +57,8 @@ ir::TaskInputParameter text_parameter(const Task& task, const char* setting, con
   if (!given.value()) return {.runtime_value = ir::ValueOrRuntimeParameter{.constant = given.text()}};
   const ParameterType type = given.value()->type().type;
   if (type != ParameterType::kString && type != ParameterType::kUnspecified)
-    refuse(task, setting,
-           fmt::format("cannot take {}: it must be a STRING", given.value()->channel().described()));
+    refuse_setting(task, setting,
+                   fmt::format("cannot take {}: it must be a STRING", given.value()->channel().described()));
   return reference(task, setting, *given.value());
 }
 
@@ -66,7 +67,8 @@ ir::TaskInputParameter json_parameter(const Task& task, const char* setting, con
   const ParameterType type = value.type().type;
   if (type != ParameterType::kStruct && type != ParameterType::kUnspecified &&
       !(list_too && type == ParameterType::kList))
-    refuse(task, setting, fmt::format("cannot take {}: it must be a STRUCT", value.channel().described()));
+    refuse_setting(task, setting,
+                   fmt::format("cannot take {}: it must be a STRUCT", value.channel().described()));
   return reference(task, setting, value);
 }
 
@@ -80,10 +82,11 @@ std::vector<Pair> key_pairs(const Task& task, const char* setting, const KeysToE
   std::vector<Pair> pairs;
   for (const auto& [key, variable] : keys) {
     if (key.empty() || variable.empty())
-      refuse(task, setting, "has a key or environment variable without a name");
+      refuse_setting(task, setting, "has a key or environment variable without a name");
     pairs.push_back({key, variable});
   }
-  if (pairs.empty()) refuse(task, setting, "has no keys", "give a key and the environment variable for it");
+  if (pairs.empty())
+    refuse_setting(task, setting, "has no keys", "give a key and the environment variable for it");
   return pairs;
 }
 
@@ -91,7 +94,7 @@ std::vector<ir::SelectorRequirement> requirements(const Task& task, const char* 
                                                   const std::vector<Requirement>& given) {
   std::vector<ir::SelectorRequirement> result;
   for (const Requirement& requirement : given) {
-    if (requirement.key.empty()) refuse(task, setting, "has a requirement without a key");
+    if (requirement.key.empty()) refuse_setting(task, setting, "has a requirement without a key");
     check_choice(task, setting, requirement.operator_,
                  std::array{"In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"});
     result.push_back(
@@ -102,14 +105,14 @@ std::vector<ir::SelectorRequirement> requirements(const Task& task, const char* 
 
 void check_weight(const Task& task, const char* setting, const std::optional<int>& weight) {
   if (weight && (*weight < 1 || *weight > 100))
-    refuse(task, setting, fmt::format("cannot have the weight {}", *weight),
-           "1 to 100, or none if it is required");
+    refuse_setting(task, setting, fmt::format("cannot have the weight {}", *weight),
+                   "1 to 100, or none if it is required");
 }
 
 Task add_pod_affinity(const Task& task, const PodAffinityOptions& options, bool anti) {
   const char* setting = anti ? "pod anti-affinity" : "pod affinity";
   if (options.topology_key.empty())
-    refuse(task, setting, "has no topology key", "for example kubernetes.io/hostname");
+    refuse_setting(task, setting, "has no topology key", "for example kubernetes.io/hostname");
   check_weight(task, setting, options.weight);
   ir::PodAffinityTerm term{.match_pod_expressions = requirements(task, setting, options.expressions),
                            .match_pod_labels = options.labels,
@@ -125,8 +128,8 @@ Task add_pod_affinity(const Task& task, const PodAffinityOptions& options, bool 
 
 ir::KubernetesExecutorConfig& settings(const Task& task) {
   if (!task.node().is_container())
-    refuse(task, "Kubernetes settings", "cannot be set: it does not run a container",
-           "set them on the tasks inside");
+    refuse_setting(task, "Kubernetes settings", "cannot be set: it does not run a container",
+                   "set them on the tasks inside");
   if (!task.node().kubernetes) task.node().kubernetes.emplace();
   return *task.node().kubernetes;
 }
@@ -195,7 +198,7 @@ Task ephemeral_volume(const Task& task, const std::string& volume, const std::st
   check_name(task, "ephemeral volume", volume);
   check_path(task, "ephemeral volume", path);
   if (options.size.empty() || options.access_modes.empty())
-    refuse(task, "ephemeral volume", "has no size or access mode");
+    refuse_setting(task, "ephemeral volume", "has no size or access mode");
   ir::GenericEphemeralVolume mount{.volume_name = volume,
                                    .mount_path = path,
                                    .access_modes = options.access_modes,
@@ -262,7 +265,7 @@ Task config_map_as_volume(const Task& task, const TextOrValue& name, const std::
 
 Task field_path_as_env(const Task& task, const std::string& variable, const std::string& field_path) {
   if (variable.empty() || field_path.empty())
-    refuse(task, "field as environment variable", "has no name or field");
+    refuse_setting(task, "field as environment variable", "has no name or field");
   settings(task).field_path_as_env.push_back({.name = variable, .field_path = field_path});
   return task;
 }
@@ -331,10 +334,11 @@ Task toleration(const Task& task, const TolerationOptions& options) {
     check_choice(task, "toleration", options.effect,
                  std::array{"NoSchedule", "PreferNoSchedule", "NoExecute"});
   if (options.key.empty() && options.operator_ != "Exists")
-    refuse(task, "toleration", "has no key", R"(without one, .operator_ = "Exists" tolerates everything)");
+    refuse_setting(task, "toleration", "has no key",
+                   R"(without one, .operator_ = "Exists" tolerates everything)");
   if (options.operator_ == "Exists" && !options.value.empty())
-    refuse(task, "toleration",
-           fmt::format("cannot have the value \"{}\" with the operator Exists", options.value));
+    refuse_setting(task, "toleration",
+                   fmt::format("cannot have the value \"{}\" with the operator Exists", options.value));
   if (!options.key.empty()) result.key = options.key;
   if (!options.operator_.empty()) result.operator_ = options.operator_;
   if (!options.value.empty()) result.value = options.value;
@@ -351,7 +355,7 @@ Task toleration(const Task& task, const Value& json) {
 Task node_affinity(const Task& task, const NodeAffinityOptions& options) {
   check_weight(task, "node affinity", options.weight);
   if (options.expressions.empty() && options.fields.empty())
-    refuse(task, "node affinity", "has no requirements");
+    refuse_setting(task, "node affinity", "has no requirements");
   settings(task).node_affinity.push_back(
       {.match_expressions = requirements(task, "node affinity", options.expressions),
        .match_fields = requirements(task, "node affinity", options.fields),
@@ -376,16 +380,17 @@ Task pod_anti_affinity(const Task& task, const PodAffinityOptions& options) {
 }
 
 Task timeout(const Task& task, std::int64_t seconds) {
-  if (seconds < 0) refuse(task, "timeout", fmt::format("cannot be {} s", seconds));
+  if (seconds < 0) refuse_setting(task, "timeout", fmt::format("cannot be {} s", seconds));
   auto& limit = settings(task).active_deadline_seconds;
   limit = seconds > 0 ? std::optional(seconds) : std::nullopt;
   return task;
 }
 
 Task security_context(const Task& task, const SecurityOptions& options) {
-  if (!options.user && !options.group && !options.non_root) refuse(task, "security context", "sets nothing");
+  if (!options.user && !options.group && !options.non_root)
+    refuse_setting(task, "security context", "sets nothing");
   if (options.user.value_or(0) < 0 || options.group.value_or(0) < 0)
-    refuse(task, "security context", "has a negative user or group");
+    refuse_setting(task, "security context", "has a negative user or group");
   auto& context = settings(task).security_context;
   if (!context) context.emplace();
   if (options.user) context->run_as_user = options.user;

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "kfp/dsl/detail/graph.h"
+#include "kfp/dsl/detail/refuse.h"
 #include "kfp/ir/placeholder.h"
 
 namespace kfp::dsl {
@@ -17,10 +18,6 @@ using graph::Graph;
 using graph::Group;
 using graph::TaskNode;
 using nlohmann::json;
-
-[[noreturn]] void refuse(const std::string& what, std::string message, std::string hint = "") {
-  throw core::UsageError({.message = std::move(message), .field = what, .hint = std::move(hint)});
-}
 
 ir::PipelineConfig config_of(const std::string& name, const PipelineOptions& options) {
   ir::PipelineConfig config;

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "kfp/component/field.h"
 #include "kfp/dsl/detail/graph.h"
+#include "kfp/dsl/detail/refuse.h"
 #include "kfp/dsl/pipeline.h"
 #include "kfp/ir/placeholder.h"
 
@@ -19,23 +20,11 @@ using graph::Channel;
 using graph::TaskNode;
 using nlohmann::json;
 
-[[noreturn]] void refuse(const std::string& what, std::string message, std::string hint = "") {
-  throw core::UsageError({.message = std::move(message), .field = what, .hint = std::move(hint)});
-}
-
 std::string names(const Ports& ports, bool artifacts) {
   std::vector<std::string> found;
   for (const auto& [name, port] : ports)
     if (port.is_artifact == artifacts) found.push_back(name);
   return found.empty() ? "it has none" : fmt::format("there are {}", fmt::join(found, ", "));
-}
-
-std::string suggestion(const std::string& name, const Ports& ports) {
-  std::vector<std::string> known;
-  for (const auto& [other, port] : ports) known.push_back(other);
-  const std::string near = nearest(name, known);
-  if (!near.empty()) return fmt::format("did you mean {}?", near);
-  return known.empty() ? "it has none" : fmt::format("there are {}", fmt::join(known, ", "));
 }
 
 // The group whose values a task's inputs may use: an exit task runs at the top.

@@ -6,16 +6,13 @@
 
 #include "core/error.h"
 #include "kfp/dsl/detail/graph.h"
+#include "kfp/dsl/detail/refuse.h"
 
 namespace kfp::dsl {
 namespace {
 
 using graph::Channel;
 using graph::Group;
-
-[[noreturn]] void refuse(const std::string& what, std::string message, std::string hint = "") {
-  throw core::UsageError({.message = std::move(message), .field = what, .hint = std::move(hint)});
-}
 
 template <class Handle>
 Handle collect(const Handle& output) {

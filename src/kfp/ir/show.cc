@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxDepth = 60;
+constexpr int kDeepestShown = 60;
 
 std::string artifact_text(const std::optional<ArtifactTypeSchema>& type, const std::optional<bool>& list) {
   std::string text = "artifact";
@@ -151,7 +151,7 @@ class GraphBuilder {
       const auto [first, added] = shown_.emplace(reference, path);
       if (!added)
         entry["same_as"] = first->second;
-      else if (depth < kMaxDepth)
+      else if (depth < kDeepestShown)
         entry["tasks"] = tasks_of(*component.dag, path, depth + 1);
       else
         entry["too_deep"] = true;

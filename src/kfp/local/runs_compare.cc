@@ -29,11 +29,6 @@ bool all_equal(const Values& values, std::size_t runs) {
          });
 }
 
-std::string value_text(const json& value) {
-  return value.is_string() ? value.get<std::string>()
-                           : value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 // One row: a name, then the value of each run.
 template <class Values, class Text>
 std::vector<std::string> cells(const std::string& name, const std::vector<RunRecord>& runs,

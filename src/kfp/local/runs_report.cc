@@ -20,12 +20,6 @@ std::string direction_text(ArtifactRecord::Direction direction) {
   return direction == ArtifactRecord::Direction::kInput ? "input" : "output";
 }
 
-// Strings unchanged, other values as JSON.
-std::string value_text(const json& value) {
-  return value.is_string() ? value.get<std::string>()
-                           : value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 json duration_json(double seconds) {
   return seconds < 0 ? json() : json(seconds);
 }

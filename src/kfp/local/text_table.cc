@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/progress.h"
@@ -148,6 +149,11 @@ std::string TextTable::to_text(int width, int indent) const {
     text += line + '\n';
   }
   return text;
+}
+
+std::string value_text(const nlohmann::json& value) {
+  return value.is_string() ? value.get<std::string>()
+                           : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string duration_text(double seconds) {

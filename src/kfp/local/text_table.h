@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,9 @@ class TextTable {
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+/// A value of a record for a person: strings unchanged, other values as JSON.
+std::string value_text(const nlohmann::json& value);
 
 /// "0.25 s", "41 s", "3 min 20 s"; "-" if negative.
 std::string duration_text(double seconds);

@@ -8,7 +8,7 @@
 namespace calo {
 namespace {
 
-constexpr std::size_t kBins = 32, kRingBins = 16;
+constexpr std::size_t kSpectrumBins = 32, kRingBins = 16;
 constexpr std::uint32_t kSpectrumRings[] = {0, 1, 2, 4};
 
 // Numbers of each layer and each ring, in the order of their columns.
@@ -81,7 +81,7 @@ ExpertFeatures::ExpertFeatures(const VoxelMesh& mesh, const Showers& full, doubl
       if (cells_[full.cells[i]].ring == rings_with_spectra_[k]) hits[k + 1].push_back(energy_mev);
   }
   for (std::size_t i = 0; i < hits.size(); ++i)
-    edges_mev_.push_back(quantiles(hits[i], i == 0 ? kBins : kRingBins));
+    edges_mev_.push_back(quantiles(hits[i], i == 0 ? kSpectrumBins : kRingBins));
   if (!hits[0].empty()) unit_mev_ = hits[0][hits[0].size() / 100];
 
   for (std::uint32_t i = 0; i < layers; ++i)

@@ -80,8 +80,8 @@ std::string place_in(const std::vector<std::int64_t>& shape, std::size_t flat) {
   return fmt::format("[{}]", fmt::join(place, ", "));
 }
 
-[[noreturn]] void refuse(const std::string& where, const Found& found, const std::string& place,
-                         std::size_t of) {
+[[noreturn]] void refuse_constant(const std::string& where, const Found& found, const std::string& place,
+                                  std::size_t of) {
   throw core::InputError(
       {.message = fmt::format("holds {} at {}; {} of its {} numbers are not finite",
                               found.count_nan > 0 ? "NaN" : "an infinity", place, found.count, of),
@@ -216,11 +216,12 @@ class Uses {
 void check(const OnnxGraph& whole, const OnnxGraph& graph, std::optional<Uses>& uses) {
   const auto check_use = [&](const std::string& value, const std::string& where, const Found& found,
                              const std::string& place, std::size_t of) {
-    if (found.count_nan > 0) refuse(where, found, place, of);
+    if (found.count_nan > 0) refuse_constant(where, found, place, of);
     if (!uses) uses.emplace(whole);
     if (const OnnxNode* node = uses->other_use(graph, value))
-      refuse(fmt::format("{}, used by node \"{}\" ({})", where, node->name, printable(node->op_type)), found,
-             place, of);
+      refuse_constant(
+          fmt::format("{}, used by node \"{}\" ({})", where, node->name, printable(node->op_type)), found,
+          place, of);
   };
   for (const OnnxTensor& constant : graph.constants) {
     const Found found = look(constant);
@@ -246,7 +247,7 @@ void check(const OnnxGraph& whole, const OnnxGraph& graph, std::optional<Uses>& 
           attribute.kind == Kind::kFloat ? std::span(&attribute.f, 1) : std::span(attribute.floats);
       const Found found = look(numbers);
       if (found.count > 0 && (found.count_nan > 0 || !is_bound(node.op_type)))
-        refuse(where, found, fmt::format("place {}", found.first), numbers.size());
+        refuse_constant(where, found, fmt::format("place {}", found.first), numbers.size());
     }
 }
 

@@ -11,7 +11,7 @@
 namespace calo::infer {
 namespace {
 
-using Found = std::optional<Shape>;
+using MaybeShape = std::optional<Shape>;
 
 class Analysis {
  public:
@@ -24,19 +24,19 @@ class Analysis {
   void visit(const OnnxNode& node) {
     if (node.op_type == "Split") return split(node);
     if (node.outputs.size() != 1) return;
-    if (Found shape = of(node)) rows[node.outputs[0]] = *shape;
+    if (MaybeShape shape = of(node)) rows[node.outputs[0]] = *shape;
   }
 
  private:
-  Found row(const OnnxNode& node, std::size_t i) const {
+  MaybeShape row(const OnnxNode& node, std::size_t i) const {
     if (i >= node.inputs.size()) return {};
     const auto found = rows.find(node.inputs[i]);
-    return found != rows.end() ? Found(found->second) : Found();
+    return found != rows.end() ? MaybeShape(found->second) : MaybeShape();
   }
-  Found constant(const OnnxNode& node, std::size_t i) const {
+  MaybeShape constant(const OnnxNode& node, std::size_t i) const {
     if (i >= node.inputs.size()) return {};
     const auto found = constants_.find(node.inputs[i]);
-    return found != constants_.end() ? Found(found->second) : Found();
+    return found != constants_.end() ? MaybeShape(found->second) : MaybeShape();
   }
   const std::vector<std::int64_t>* numbers(const OnnxNode& node, std::size_t i) const {
     if (i >= node.inputs.size()) return nullptr;
@@ -44,7 +44,7 @@ class Analysis {
     return found != integers_.end() ? &found->second : nullptr;
   }
 
-  Found of(const OnnxNode& node) const {
+  MaybeShape of(const OnnxNode& node) const {
     static const std::set<std::string> kUnary = {"Abs",         "Acos",     "Acosh",     "Asin",
                                                  "Asinh",       "Atan",     "Atanh",     "Cast",
                                                  "Ceil",        "Celu",     "Clip",      "Cos",
@@ -62,24 +62,24 @@ class Analysis {
         "Less", "Equal", "Greater", "LessOrEqual", "GreaterOrEqual",
         "And",  "Or",    "Xor",     "Where"};
     const std::string& op = node.op_type;
-    if (kUnary.contains(op)) return constants_from(node, 1) ? row(node, 0) : Found();
+    if (kUnary.contains(op)) return constants_from(node, 1) ? row(node, 0) : MaybeShape();
     if (kTogether.contains(op)) return together(node);
-    if (op == "PRelu") return row(node, 0) ? together(node) : Found();
+    if (op == "PRelu") return row(node, 0) ? together(node) : MaybeShape();
     if (op == "Gemm" || op == "MatMul") return product(node);
     if (op == "BatchNormalization" || op == "InstanceNormalization" || op == "GroupNormalization") {
-      const Found in = row(node, 0);
-      return in && in->rank > 1 && constants_from(node, 1) ? in : Found();
+      const MaybeShape in = row(node, 0);
+      return in && in->rank > 1 && constants_from(node, 1) ? in : MaybeShape();
     }
     if (op == "LayerNormalization" || op == "LpNormalization") {
-      return constants_from(node, 1) && along(node, -1) ? row(node, 0) : Found();
+      return constants_from(node, 1) && along(node, -1) ? row(node, 0) : MaybeShape();
     }
     if (op == "Softmax" || op == "LogSoftmax")
-      return along(node, opset_ < 13 ? 1 : -1) ? row(node, 0) : Found();
+      return along(node, opset_ < 13 ? 1 : -1) ? row(node, 0) : MaybeShape();
     if (op == "Conv" || op == "ConvTranspose") return convolution(node);
     if (op == "GlobalAveragePool" || op == "GlobalMaxPool") {
-      Found in = row(node, 0);
+      MaybeShape in = row(node, 0);
       for (std::size_t d = 2; in && d < in->rank; ++d) (*in)[d] = 1;
-      return in && in->rank > 2 ? in : Found();
+      return in && in->rank > 2 ? in : MaybeShape();
     }
     if (op == "Transpose") return transpose(node);
     if (op == "Unsqueeze" || op == "Squeeze") return squeeze(node);
@@ -105,7 +105,7 @@ class Analysis {
     return constant.rank < row.rank || (constant.rank == row.rank && constant.rank > 0 && constant[0] == 1);
   }
 
-  static Found merged(const Shape& row, const Shape& other) {
+  static MaybeShape merged(const Shape& row, const Shape& other) {
     Shape out = row;
     for (std::size_t i = 1; i <= std::min(row.rank, other.rank); ++i) {
       if (i == row.rank) break;  // the batch
@@ -124,7 +124,7 @@ class Analysis {
 
   // Whether the attribute "axis" is one within rows.
   bool along(const OnnxNode& node, std::int64_t otherwise) const {
-    const Found in = row(node, 0);
+    const MaybeShape in = row(node, 0);
     const std::int64_t axis = int_attribute(node, "axis", otherwise);
     return in && in->rank > 1 && axis != 0 && axis > -static_cast<std::int64_t>(in->rank);
   }
@@ -146,24 +146,24 @@ class Analysis {
   }
 
   // Rows and constants, combined element by element.
-  Found together(const OnnxNode& node) const {
-    Found out;
+  MaybeShape together(const OnnxNode& node) const {
+    MaybeShape out;
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
-      if (const Found in = row(node, i)) {
+      if (const MaybeShape in = row(node, i)) {
         if (out && out->rank != in->rank) return {};
         out = out ? merged(*out, *in) : in;
         if (!out) return {};
       }
     for (std::size_t i = 0; out && i < node.inputs.size(); ++i) {
       if (row(node, i)) continue;
-      const Found fixed = constant(node, i);
-      out = fixed && same_for_all(*fixed, *out) ? merged(*out, *fixed) : Found();
+      const MaybeShape fixed = constant(node, i);
+      out = fixed && same_for_all(*fixed, *out) ? merged(*out, *fixed) : MaybeShape();
     }
     return out;
   }
 
-  Found convolution(const OnnxNode& node) const {
-    const Found in = row(node, 0), weights = constant(node, 1);
+  MaybeShape convolution(const OnnxNode& node) const {
+    const MaybeShape in = row(node, 0), weights = constant(node, 1);
     if (!in || !weights || !constants_from(node, 1)) return {};
     try {
       Shape one = *in;
@@ -176,8 +176,8 @@ class Analysis {
     }
   }
 
-  Found transpose(const OnnxNode& node) const {
-    const Found in = row(node, 0);
+  MaybeShape transpose(const OnnxNode& node) const {
+    const MaybeShape in = row(node, 0);
     const std::vector<std::int64_t> order = ints_attribute(node, "perm");
     if (!in || order.size() != in->rank || order[0] != 0) return {};
     Shape out{-1};
@@ -188,8 +188,8 @@ class Analysis {
     return out;
   }
 
-  Found squeeze(const OnnxNode& node) const {
-    const Found in = row(node, 0);
+  MaybeShape squeeze(const OnnxNode& node) const {
+    const MaybeShape in = row(node, 0);
     if (!in) return {};
     const bool adds = node.op_type == "Unsqueeze";
     const std::size_t count = node.inputs.size() > 1 && numbers(node, 1) != nullptr
@@ -216,8 +216,8 @@ class Analysis {
     return out;
   }
 
-  Found reduce(const OnnxNode& node) const {
-    const Found in = row(node, 0);
+  MaybeShape reduce(const OnnxNode& node) const {
+    const MaybeShape in = row(node, 0);
     if (!in) return {};
     const auto axes = axes_of(node, in->rank);
     if (!axes) return {};
@@ -232,8 +232,8 @@ class Analysis {
     return out;
   }
 
-  Found pad(const OnnxNode& node) const {
-    Found in = row(node, 0);
+  MaybeShape pad(const OnnxNode& node) const {
+    MaybeShape in = row(node, 0);
     const std::vector<std::int64_t> attribute = ints_attribute(node, "pads");
     const std::vector<std::int64_t>* pads = opset_ < 11 ? &attribute : numbers(node, 1);
     if (!in || pads == nullptr || pads->size() != 2 * in->rank || !constants_from(node, 1)) return {};
@@ -249,7 +249,7 @@ class Analysis {
   }
 
   void split(const OnnxNode& node) {
-    const Found in = row(node, 0);
+    const MaybeShape in = row(node, 0);
     if (!in || node.outputs.empty()) return;
     std::int64_t axis = int_attribute(node, "axis", 0);
     if (axis < 0) axis += static_cast<std::int64_t>(in->rank);
@@ -274,10 +274,10 @@ class Analysis {
     }
   }
 
-  Found product(const OnnxNode& node) const {
+  MaybeShape product(const OnnxNode& node) const {
     const bool gemm = node.op_type == "Gemm";
-    const Found in = row(node, 0), weight = constant(node, 1);
-    if (const Found other = row(node, 1); !gemm && in && other) {
+    const MaybeShape in = row(node, 0), weight = constant(node, 1);
+    if (const MaybeShape other = row(node, 1); !gemm && in && other) {
       if (in->rank < 3 || other->rank != in->rank || (*in)[in->rank - 1] != (*other)[in->rank - 2]) return {};
       Shape out = *in;
       for (std::size_t i = 1; i + 2 < in->rank; ++i) {
@@ -292,7 +292,7 @@ class Analysis {
     if (gemm && (in->rank != 2 || int_attribute(node, "transA", 0) != 0)) return {};
     const bool turned = gemm && int_attribute(node, "transB", 0) != 0;
     if (gemm && node.inputs.size() > 2 && !node.inputs[2].empty()) {
-      const Found bias = constant(node, 2);
+      const MaybeShape bias = constant(node, 2);
       if (!bias || (bias->rank == 2 && (*bias)[0] != 1)) return {};
     }
     Shape out = *in;
@@ -301,11 +301,11 @@ class Analysis {
     return out;
   }
 
-  Found concat(const OnnxNode& node) const {
-    Found out;
+  MaybeShape concat(const OnnxNode& node) const {
+    MaybeShape out;
     std::int64_t axis = int_attribute(node, "axis", 0);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      const Found in = row(node, i);
+      const MaybeShape in = row(node, i);
       if (!in) return {};
       if (!out) {
         out = in;
@@ -319,8 +319,8 @@ class Analysis {
     return out;
   }
 
-  Found slice(const OnnxNode& node) const {
-    Found in = row(node, 0);
+  MaybeShape slice(const OnnxNode& node) const {
+    MaybeShape in = row(node, 0);
     const auto *starts = numbers(node, 1), *ends = numbers(node, 2), *axes = numbers(node, 3);
     if (!in || starts == nullptr || ends == nullptr || axes == nullptr) return {};
     if (node.inputs.size() > 4) {
@@ -343,8 +343,8 @@ class Analysis {
     return in;
   }
 
-  Found gather(const OnnxNode& node) const {
-    const Found in = row(node, 0), indices = constant(node, 1);
+  MaybeShape gather(const OnnxNode& node) const {
+    const MaybeShape in = row(node, 0), indices = constant(node, 1);
     if (!in || !indices) return {};
     std::int64_t axis = int_attribute(node, "axis", 0);
     if (axis < 0) axis += static_cast<std::int64_t>(in->rank);
@@ -361,8 +361,8 @@ class Analysis {
     return out;
   }
 
-  Found reshape(const OnnxNode& node) const {
-    const Found in = row(node, 0);
+  MaybeShape reshape(const OnnxNode& node) const {
+    const MaybeShape in = row(node, 0);
     if (!in) return {};
     std::int64_t each = 1;
     for (std::size_t i = 1; i < in->rank; ++i) {
@@ -370,7 +370,7 @@ class Analysis {
       each *= (*in)[i];
     }
     if (node.op_type == "Flatten")
-      return int_attribute(node, "axis", 1) == 1 ? Found(Shape{-1, each}) : Found();
+      return int_attribute(node, "axis", 1) == 1 ? MaybeShape(Shape{-1, each}) : MaybeShape();
     const std::vector<std::int64_t>* target = numbers(node, 1);
     if (target == nullptr || target->empty() || target->size() > Shape::kMaxRank) return {};
     if ((*target)[0] < -1 || (*target)[0] > 1) return {};

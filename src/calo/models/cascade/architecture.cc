@@ -9,7 +9,7 @@
 namespace calo::cascade {
 namespace {
 
-class Cascade : public Architecture {
+class CascadeArchitecture : public Architecture {
  public:
   std::string name() const override { return "cascade"; }
 
@@ -75,7 +75,7 @@ class Cascade : public Architecture {
 }  // namespace
 
 const Architecture& cascade_architecture() {
-  static const Cascade cascade;
+  static const CascadeArchitecture cascade;
   return cascade;
 }
 

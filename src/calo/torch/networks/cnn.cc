@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kInputs = 3, kBeside = 2, kChannels = 16, kDeepChannels = 32, kHeadWidth = 64;
 constexpr std::array<int, 3> kPatches = {6, 10, 9};  // maximum in r, phi, z
 constexpr std::int64_t kGroups = 4;
-constexpr double kLearningRate = 1e-3;
+constexpr double kCnnLearningRate = 1e-3;
 // Number of showers that a thread processes together. It is fixed, so that sums and results do not depend on
 // the number of threads.
 constexpr std::size_t kPiece = 16;
@@ -153,7 +153,7 @@ class Cnn : public ClassifierNetwork {
   Cnn(const VoxelMesh::Cylinder& cylinder, const NetworkOptions& options, core::ThreadPool& pool)
       : pool_(pool),
         extents_({cylinder.n_r, cylinder.n_phi, cylinder.n_z}),
-        learning_rate_(options.learning_rate.value_or(kLearningRate)),
+        learning_rate_(options.learning_rate.value_or(kCnnLearningRate)),
         optimizer_(ModelDescription{}),
         parameters_(options.seed),
         layers_(parameters_, extents_) {}

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "calo/torch/networks/detail/add_scaled.h"
 #include "calo/torch/networks/detail/networks.h"
 #include "calo/torch/networks/detail/parameters.h"
 #include "core/philox.h"
@@ -13,16 +14,10 @@ namespace calo {
 namespace {
 
 constexpr std::uint32_t kFirstLayerStream = 0x636c6631;
-constexpr double kLearningRate = 2e-4;
+constexpr double kMlpLearningRate = 2e-4;
 constexpr double kSlope = 0.01;          // slope of LeakyReLU
 constexpr std::size_t kBlockRows = 128;  // rows of the first layer's weights that are one task of a thread
 constexpr std::uint32_t kUnused = 0xffffffff;
-
-CALOPIPE_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
-                                     std::size_t count) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) out[i] += factor * row[i];
-}
 
 // The first layer is by far the largest, [columns, width], and a shower has few columns that are not 0: the
 // layer is a sum over those, and its gradient goes row by row into Adam's update. No thread depends on
@@ -32,7 +27,7 @@ class Mlp : public ClassifierNetwork {
   Mlp(const std::vector<bool>& used, const NetworkOptions& options, core::ThreadPool& pool)
       : pool_(pool),
         width_(static_cast<std::size_t>(options.hidden_width)),
-        learning_rate_(options.learning_rate.value_or(kLearningRate)),
+        learning_rate_(options.learning_rate.value_or(kMlpLearningRate)),
         optimizer_(ModelDescription{}),
         parameters_(options.seed) {
     std::uint32_t rows = 0;

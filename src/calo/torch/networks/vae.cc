@@ -10,6 +10,7 @@
 
 #include "calo/model/output_loss.h"
 #include "calo/torch/networks/detail/activation.h"
+#include "calo/torch/networks/detail/add_scaled.h"
 #include "calo/torch/networks/detail/networks.h"
 #include "calo/torch/networks/detail/optimizer.h"
 #include "core/error.h"
@@ -19,7 +20,7 @@
 namespace calo {
 namespace {
 
-constexpr std::uint32_t kInitStream = 0x696e6974;
+constexpr std::uint32_t kVaeInitStream = 0x696e6974;
 constexpr std::uint32_t kNoiseStream = 0x6e6f6973;
 constexpr std::uint32_t kTurnStream = 0x7475726e;
 constexpr std::uint32_t kEvaluationStream = 0x6576616c;
@@ -37,7 +38,7 @@ void initialize(Parameter& parameter, const std::string& initializer, double in,
                 std::uint64_t seed, std::uint64_t index) {
   const double deviation = initial_deviation(initializer, in, out);
   if (deviation == 0) return;
-  core::Philox random(seed, index, kInitStream);
+  core::Philox random(seed, index, kVaeInitStream);
   const bool uniform = initializer.ends_with("uniform");
   const bool truncated = initializer.ends_with("_normal") && initializer != "random_normal";
   constexpr double kTruncatedDeviation =
@@ -54,12 +55,6 @@ void initialize(Parameter& parameter, const std::string& initializer, double in,
     }
     value = static_cast<float>(x * deviation);
   }
-}
-
-CALOPIPE_SIMD_CLONES void add_scaled(float* __restrict out, const float* __restrict row, float factor,
-                                     std::size_t count) {
-#pragma omp simd
-  for (std::size_t i = 0; i < count; ++i) out[i] += factor * row[i];
 }
 
 // Sparse view of a batch by cell: the showers with a hit in it, and their values.

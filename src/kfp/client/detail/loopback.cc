@@ -20,7 +20,7 @@ namespace kfp::client {
 namespace {
 
 // A browser sends less; it also keeps a connection open without sending anything.
-constexpr std::size_t kMostBytes = 64 << 10;
+constexpr std::size_t kLongestRequest = 64 << 10;
 constexpr int kPatienceForARequest_ms = 2000;
 
 int hex(char c) {
@@ -75,7 +75,7 @@ void answer(int connection, int status, const char* words) {
 // The first line of a request; empty if none comes.
 std::string request_line(int connection) {
   std::string text;
-  while (text.find("\r\n\r\n") == std::string::npos && text.size() < kMostBytes) {
+  while (text.find("\r\n\r\n") == std::string::npos && text.size() < kLongestRequest) {
     pollfd waiting{.fd = connection, .events = POLLIN, .revents = 0};
     if (::poll(&waiting, 1, kPatienceForARequest_ms) <= 0) break;
     char buffer[4096];

@@ -47,7 +47,7 @@ constexpr std::array kFormats = {
     Format{0, "%PDF-"sv, "is a PDF file", kPipelineWanted}};
 
 // An object of Kubernetes, by its group and kind. Longer groups come first.
-struct Kind {
+struct ObjectKind {
   std::string_view group;
   std::string_view kind;  ///< "" = any kind
   const char* what;       ///< message; "{}" is replaced by the kind
@@ -58,24 +58,24 @@ constexpr const char* kSubmit =
     "calopipe reads compiled pipelines of KFP SDK 2; kubectl reads this file directly";
 
 constexpr std::array kKinds = {
-    Kind{"argoproj.io/", "", "is a {} of Argo, not a compiled pipeline of KFP",
-         "calopipe reads compiled pipelines of KFP SDK 2; argo reads this file directly"},
-    Kind{"pipelines.kubeflow.org/", "PipelineVersion",
-         "is a {} of Kubeflow, a Kubernetes object that contains a compiled pipeline",
-         "extract the pipeline: yq .spec.pipelineSpec FILE > pipeline.yaml"},
-    Kind{"pipelines.kubeflow.org/", "",
-         "is a {} of Kubeflow, a Kubernetes object without the pipeline's tasks",
-         "its PipelineVersion has them, under spec.pipelineSpec"},
-    Kind{"trainer.kubeflow.org/", "", "is a {} of Kubeflow Trainer, not a compiled pipeline", kSubmit},
-    Kind{"kubeflow.org/", "Experiment", "is an {} of Katib, not a compiled pipeline", kSubmit},
-    Kind{"kubeflow.org/", "Trial", "is a {} of Katib, not a compiled pipeline", kSubmit},
-    Kind{"kubeflow.org/", "Suggestion", "is a {} of Katib, not a compiled pipeline", kSubmit},
-    Kind{"kubeflow.org/", "TrainJob", "is a {} of Kubeflow Trainer, not a compiled pipeline", kSubmit},
-    Kind{"kubeflow.org/", "ScheduledWorkflow", "is a {} of Kubeflow, not a compiled pipeline", kSubmit},
-    Kind{"kubeflow.org/", "", "is a {} of Kubeflow, not a compiled pipeline", kSubmit},
-    Kind{"serving.kserve.io/", "", "is an {} of KServe, not a compiled pipeline", kSubmit},
-    Kind{"tekton.dev/", "", "is a {} of Tekton, not a compiled pipeline of KFP",
-         "compile it with KFP SDK 2 and without its Tekton backend"}};
+    ObjectKind{"argoproj.io/", "", "is a {} of Argo, not a compiled pipeline of KFP",
+               "calopipe reads compiled pipelines of KFP SDK 2; argo reads this file directly"},
+    ObjectKind{"pipelines.kubeflow.org/", "PipelineVersion",
+               "is a {} of Kubeflow, a Kubernetes object that contains a compiled pipeline",
+               "extract the pipeline: yq .spec.pipelineSpec FILE > pipeline.yaml"},
+    ObjectKind{"pipelines.kubeflow.org/", "",
+               "is a {} of Kubeflow, a Kubernetes object without the pipeline's tasks",
+               "its PipelineVersion has them, under spec.pipelineSpec"},
+    ObjectKind{"trainer.kubeflow.org/", "", "is a {} of Kubeflow Trainer, not a compiled pipeline", kSubmit},
+    ObjectKind{"kubeflow.org/", "Experiment", "is an {} of Katib, not a compiled pipeline", kSubmit},
+    ObjectKind{"kubeflow.org/", "Trial", "is a {} of Katib, not a compiled pipeline", kSubmit},
+    ObjectKind{"kubeflow.org/", "Suggestion", "is a {} of Katib, not a compiled pipeline", kSubmit},
+    ObjectKind{"kubeflow.org/", "TrainJob", "is a {} of Kubeflow Trainer, not a compiled pipeline", kSubmit},
+    ObjectKind{"kubeflow.org/", "ScheduledWorkflow", "is a {} of Kubeflow, not a compiled pipeline", kSubmit},
+    ObjectKind{"kubeflow.org/", "", "is a {} of Kubeflow, not a compiled pipeline", kSubmit},
+    ObjectKind{"serving.kserve.io/", "", "is an {} of KServe, not a compiled pipeline", kSubmit},
+    ObjectKind{"tekton.dev/", "", "is a {} of Tekton, not a compiled pipeline of KFP",
+               "compile it with KFP SDK 2 and without its Tekton backend"}};
 
 std::string text_at(const json& object, const json::json_pointer& place) {
   return object.contains(place) && object[place].is_string() ? object[place].get<std::string>() : "";
@@ -105,7 +105,7 @@ void refuse_objects(const json& document, const std::filesystem::path& source) {
              fmt::format("is a {} of {} (compiled by KFP SDK {}), not a compiled v2 pipeline", kind,
                          version.starts_with("argo") ? "Argo" : "Tekton", sdk),
              "compile it with SDK 2");
-  for (const Kind& known : kKinds)
+  for (const ObjectKind& known : kKinds)
     if (version.starts_with(known.group) && (known.kind.empty() || known.kind == kind))
       refuse(source, fmt::format(fmt::runtime(known.what), kind), known.hint);
   refuse(source,

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "core/text.h"
 #include "kfp/ir/detail/proto_json.h"
 #include "kfp/local/detail/launcher.h"
 #include "kfp/local/detail/parameters.h"
@@ -98,13 +99,6 @@ struct ExecutorOutputMessage {
   }
 };
 
-std::string trimmed(const std::string& text) {
-  constexpr std::string_view kSpace = " \t\r\n\v\f";
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
-}
-
 bool is_inside(const fs::path& path, const fs::path& folder) {
   const fs::path relative = path.lexically_normal().lexically_relative(folder.lexically_normal());
   return !relative.empty() && *relative.begin() != ".." && relative != ".";
@@ -136,7 +130,7 @@ json parse_output_parameter(const std::string& text, ir::ParameterType type, con
          .file = file,
          .field = name});
   };
-  const std::string word = trimmed(text);
+  const std::string word = core::trimmed(text);
   switch (type) {
     case ir::ParameterType::kNumberInteger: {
       std::int64_t value = 0;
