@@ -63,6 +63,9 @@ function(calopipe_test name)
   cmake_parse_arguments(ARG "ALONE" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/test)
+  # g++ would compare its own operator new with free().
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/test/support/counting_new.cc
+                              PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main GTest::gmock)
   if(ARG_ALONE)
     calopipe_compile(${name} ALONE)
@@ -71,7 +74,7 @@ function(calopipe_test name)
   endif()
   target_compile_definitions(${name} PRIVATE
     CALOPIPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CALOPIPE_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
                        PROPERTIES LABELS ${name} TIMEOUT 300)
 endfunction()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs clang-tidy on the sources that build/release compiles. Usage: lint.sh [--all | FILES …]
+# Runs clang-tidy on the sources that build/release has been built of. Usage: lint.sh [--all | FILES …]
 # Without arguments it checks the files that have changed, or include a header that has changed, since the commit in
 # .ci/linted, at which all were clean. If --all finds nothing, it writes the current commit to .ci/linted.
 set -euo pipefail
@@ -7,22 +7,31 @@ cd "$(dirname "$0")/.."
 all=
 [ "${1:-}" != --all ] || { all=1; shift; }
 
-# clang-tidy supports neither the precompiled headers of g++ nor a command before the compiler.
+# Each source by itself, without precompiled headers, which clang-tidy cannot read; the headers that the build makes are those of
+# build/release.
 database=build/lint
-mkdir -p "$database"
-sed -E 's|("command": ")[^"]*/ccache |\1|; s| -include [^ ]*/cmake_pch.hxx||; s/ -Winvalid-pch//; s/ -fpch-preprocess//' build/release/compile_commands.json \
-  >"$database/compile_commands.json"
+cmake --preset release -B "$database" -DCALOPIPE_UNITY=OFF -DCALOPIPE_TESTS=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON \
+  >build/lint-configure.log 2>&1 || { cat build/lint-configure.log >&2; exit 1; }
+sed -E -i "s|(\"command\": \")[^\"]*/ccache |\1|; s| -fpch-preprocess||; s|$PWD/$database/|$PWD/build/release/|g" \
+  "$database/compile_commands.json"
 
 # Prints those sources of standard input that have changed, or include a changed header.
 changed_since() {
   git diff --name-only "$1" >"$database/changed"
-  # The headers of each source, as recorded by the compiler.
-  ninja -C build/release -t deps | awk -v root="$PWD/" '
-    /^[^ ]/ { source = "" }
-    /^ / { sub(/^ +/, ""); if (index($0, root) != 1) next
-           file = substr($0, length(root) + 1); if (source == "") source = file; print source "\t" file }' |
-    awk -F'\t' 'NR == FNR { changed[$1]; next } $2 in changed { print $1 }' "$database/changed" - |
-    sort -u - <(grep '\.cc$' "$database/changed" || true) >"$database/affected"
+  # Who includes what: paths of includes are relative to src/ or to the root.
+  git grep -E '^#include "' -- '*.h' '*.cc' |
+    sed -E 's|^([^:]+):#include "([^"]+)".*|\1 \2|' |
+    awk 'NR == FNR { affected[$1]; next } { source[++n] = $1; header[n] = $2 }
+         END {
+           do {
+             grown = 0
+             for (i = 1; i <= n; ++i)
+               if (!(source[i] in affected) && (header[i] in affected || "src/" header[i] in affected)) {
+                 affected[source[i]]; grown = 1
+               }
+           } while (grown)
+           for (file in affected) print file
+         }' "$database/changed" - >"$database/affected"
   grep -xF -f "$database/affected" || true
 }
 

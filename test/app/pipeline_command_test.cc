@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/captured_run.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "kfp/ir/document.h"
@@ -21,28 +22,13 @@ using testing::HasSubstr;
 
 const std::string kValid = CALOPIPE_SOURCE_DIR "/test/kfp/ir/valid.yaml";
 
-struct Result {
-  int code = 0;
-  std::string out;
-};
-
-Result calopipe_pipeline(std::vector<std::string> arguments) {
+test::CapturedRun calopipe_pipeline(std::vector<std::string> arguments) {
   CLI::App app("calopipe");
   app::PipelineCommand command(app);
   arguments.insert(arguments.begin(), "pipeline");
   std::reverse(arguments.begin(), arguments.end());
   app.parse(arguments);
-  testing::internal::CaptureStdout();
-  Result result;
-  try {
-    result.code = command.run();
-  } catch (...) {
-    testing::internal::GetCapturedStdout();
-    throw;
-  }
-  std::fflush(stdout);
-  result.out = testing::internal::GetCapturedStdout();
-  return result;
+  return test::captured([&] { return command.run(); });
 }
 
 TEST(PipelineCommand, ShowsTheGraph) {
@@ -90,12 +76,12 @@ TEST(PipelineCommand, ShowsEveryGolden) {
 }
 
 TEST(PipelineCommand, ValidateExitsWithThreeWhereThereAreErrors) {
-  const Result valid = calopipe_pipeline({"validate", kValid});
+  const test::CapturedRun valid = calopipe_pipeline({"validate", kValid});
   EXPECT_EQ(valid.code, 0);
   EXPECT_THAT(valid.out, HasSubstr("no errors"));
   const test::TempFolder folder;
   core::write_file(folder / "bad.yaml", "{pipelineInfo: {name: p}, schemaVersion: 2.1.0}");
-  const Result bad = calopipe_pipeline({"validate", (folder / "bad.yaml").string(), "--json"});
+  const test::CapturedRun bad = calopipe_pipeline({"validate", (folder / "bad.yaml").string(), "--json"});
   EXPECT_EQ(bad.code, 3);
   const json report = json::parse(bad.out);
   EXPECT_EQ(report.at("valid"), false);

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/captured_run.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "kfp/local/sample_runs.h"
@@ -27,11 +28,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-struct Result {
-  int code = 0;
-  std::string out;
-};
-
 int parse_and_run(std::vector<std::string> arguments, const app::RunsCommand::Resume& resume = {}) {
   CLI::App app("calopipe");
   app::RunsCommand command(app, resume);
@@ -43,22 +39,14 @@ int parse_and_run(std::vector<std::string> arguments, const app::RunsCommand::Re
   return code;
 }
 
-Result calopipe_runs(const std::vector<std::string>& arguments, const app::RunsCommand::Resume& resume = {}) {
-  testing::internal::CaptureStdout();
-  Result result;
-  try {
-    result.code = parse_and_run(arguments, resume);
-  } catch (...) {
-    std::fflush(stdout);
-    testing::internal::GetCapturedStdout();
-    throw;
-  }
-  result.out = testing::internal::GetCapturedStdout();
-  return result;
+test::CapturedRun calopipe_runs(const std::vector<std::string>& arguments,
+                                const app::RunsCommand::Resume& resume = {}) {
+  return test::captured([&] { return parse_and_run(arguments, resume); });
 }
 
 // The same on a terminal of its own, where `input` is typed.
-Result on_terminal(const std::vector<std::string>& arguments, const std::string& input, int columns = 80) {
+test::CapturedRun on_terminal(const std::vector<std::string>& arguments, const std::string& input,
+                              int columns = 80) {
   int terminal = -1;
   const winsize size{.ws_row = 24, .ws_col = static_cast<unsigned short>(columns)};
   const pid_t child = forkpty(&terminal, nullptr, nullptr, &size);
@@ -73,7 +61,7 @@ Result on_terminal(const std::vector<std::string>& arguments, const std::string&
     _exit(code);
   }
   EXPECT_EQ(write(terminal, input.data(), input.size()), static_cast<ssize_t>(input.size()));
-  Result result;
+  test::CapturedRun result;
   char block[4096];
   for (ssize_t size_read = 0; (size_read = read(terminal, block, sizeof block)) > 0;)
     result.out.append(block, static_cast<std::size_t>(size_read));
@@ -214,12 +202,12 @@ TEST_F(RunsCommand, Compares) {
 TEST_F(RunsCommand, DeletesAfterAYes) {
   const RunRecord first = test::add_training(*store, 1.6e9, 0.5, "m1");
   const RunRecord second = test::add_training(*store, 1.8e9, 0.4, "m2");
-  const Result no = on_terminal({"delete", first.id}, "n\n");
+  const test::CapturedRun no = on_terminal({"delete", first.id}, "n\n");
   EXPECT_EQ(no.code, 0);
   EXPECT_THAT(no.out, AllOf(HasSubstr("delete this run? [y/N]"), HasSubstr("nothing was deleted")));
   EXPECT_EQ(on_terminal({"delete", first.id}, "\n").code, 0);
   EXPECT_EQ(store->runs().size(), 2u);
-  const Result yes = on_terminal({"delete", first.id, first.id}, "y\n");
+  const test::CapturedRun yes = on_terminal({"delete", first.id, first.id}, "y\n");
   EXPECT_THAT(yes.out, HasSubstr("deleted " + first.id));
   ASSERT_EQ(store->runs().size(), 1u);
   EXPECT_FALSE(fs::exists(first.folder));

@@ -32,7 +32,7 @@ using calo::infer::Workspace;
 using testing::HasSubstr;
 using W = test::OnnxWriter;
 
-constexpr std::size_t kCells = 660;
+constexpr std::size_t kMeshCells = 660;
 const char* const kMesh = "6x10x11:2.5x3.4";
 
 TEST(ForeignMesh, IsANameOrNumbers) {
@@ -91,7 +91,7 @@ void write(const fs::path& file, const std::vector<float>& values) {
 
 std::vector<float> cells_of(const Generator& generator, std::uint64_t seed = 9) {
   const std::vector<Particle> all = particles();
-  std::vector<float> out(all.size() * kCells);
+  std::vector<float> out(all.size() * kMeshCells);
   Workspace workspace;
   generator.generate_dense(all, seed, workspace, out);
   return out;
@@ -131,13 +131,13 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
       const Generator generator =
           load(folder / (name + ".onnx"),
                {.contract = is_vae ? "par04-vae" : "par04-calodit2", .mesh = kMesh}, fuse);
-      EXPECT_EQ(generator.num_cells(), static_cast<std::int64_t>(kCells));
+      EXPECT_EQ(generator.num_cells(), static_cast<std::int64_t>(kMeshCells));
       EXPECT_EQ(generator.mesh().n_z, 11);
       EXPECT_EQ(generator.latent_dim(), is_vae ? 10 : 0);
       const std::vector<float> cells = cells_of(generator);
       ASSERT_EQ(outputs.size(), cells.size());
       for (std::size_t i = 0; i < cells.size(); ++i) {
-        const float factor = is_vae ? particles()[i / kCells].energy_mev : 1000;
+        const float factor = is_vae ? particles()[i / kMeshCells].energy_mev : 1000;
         const float made = outputs[i] * factor;
         ASSERT_NEAR(cells[i], made,
                     name == "vae_half" ? 4e-3 * made + 2e-3 * factor : 1e-5 * made + 1e-6 * factor)
@@ -162,15 +162,15 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
   EXPECT_EQ(cells_of(load(folder / "dit_noisy.onnx", contract)), all);
   EXPECT_NE(cells_of(noisy, 10), all);
   Workspace workspace;
-  std::vector<float> alone(kCells);
+  std::vector<float> alone(kMeshCells);
   for (const std::size_t i : {7, 2}) {
     const Particle particle = particles()[i];
     noisy.generate_dense({&particle, 1}, 9, workspace, alone);
     EXPECT_TRUE(
-        std::equal(alone.begin(), alone.end(), all.begin() + static_cast<std::ptrdiff_t>(i * kCells)));
+        std::equal(alone.begin(), alone.end(), all.begin() + static_cast<std::ptrdiff_t>(i * kMeshCells)));
     Particle other = particle;
     other.particle += 1;
-    std::vector<float> others(kCells);
+    std::vector<float> others(kMeshCells);
     noisy.generate_dense({&other, 1}, 9, workspace, others);
     EXPECT_NE(others, alone);
   }
@@ -179,11 +179,11 @@ TEST(ForeignContract, GivesWhatOnnxruntimeGivesToPar04) {
       load(folder / "vae.onnx", {.contract = "par04-vae", .mesh = kMesh, .energy_scale_gev = 512});
   Particle one = particles()[1], twice = one;
   twice.energy_mev *= 2;
-  std::vector<float> a(kCells), b(kCells);
+  std::vector<float> a(kMeshCells), b(kMeshCells);
   half.generate_dense({&one, 1}, 9, workspace, a);
   load(folder / "vae.onnx", {.contract = "par04-vae", .mesh = kMesh})
       .generate_dense({&twice, 1}, 9, workspace, b);
-  for (std::size_t i = 0; i < kCells; ++i) EXPECT_NEAR(2 * a[i], b[i], 1e-5 * b[i]);
+  for (std::size_t i = 0; i < kMeshCells; ++i) EXPECT_NEAR(2 * a[i], b[i], 1e-5 * b[i]);
 }
 
 // A model of somebody else without weights of its own: `shape` of the input and the output.
@@ -200,7 +200,7 @@ std::string bare(const std::vector<std::int64_t>& in, std::int64_t cells, int ou
 }
 
 template <class Exception>
-std::string refusal(const std::string& bytes, const ForeignContract& contract) {
+std::string refused_contract(const std::string& bytes, const ForeignContract& contract) {
   try {
     Generator generator(Model::from_bytes(test::as_bytes(bytes)), contract);
   } catch (const Exception& error) {
@@ -213,10 +213,10 @@ TEST(ForeignContract, RefusesWhatDoesNotFit) {
   const ForeignContract vae{.contract = "par04-vae", .mesh = kMesh},
       dit{.contract = "par04-calodit2", .mesh = kMesh};
   const auto input = [](const std::string& bytes, const ForeignContract& contract) {
-    return refusal<core::InputError>(bytes, contract);
+    return refused_contract<core::InputError>(bytes, contract);
   };
   const auto usage = [](const std::string& bytes, const ForeignContract& contract) {
-    return refusal<core::UsageError>(bytes, contract);
+    return refused_contract<core::UsageError>(bytes, contract);
   };
   EXPECT_EQ(input(bare({1, 14}, 660), vae), "");
   EXPECT_EQ(input(bare({1, 5}, 660), vae), "");
@@ -247,16 +247,17 @@ TEST(ForeignContract, RefusesWhatDoesNotFit) {
 TEST(ForeignContract, MayRepeatWhatTheFileSays) {
   const std::string own =
       test::GeneratorModel{.contract = "par04-vae", .size_r_mm = 2.5, .size_z_mm = 3.4}.bytes();
-  EXPECT_EQ(refusal<core::Error>(own, {.contract = "par04-vae"}), "");
-  EXPECT_EQ(refusal<core::Error>(own, {.contract = "par04-vae", .mesh = kMesh, .energy_scale_gev = 1024}),
-            "");
-  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-calodit2"}),
+  EXPECT_EQ(refused_contract<core::Error>(own, {.contract = "par04-vae"}), "");
+  EXPECT_EQ(
+      refused_contract<core::Error>(own, {.contract = "par04-vae", .mesh = kMesh, .energy_scale_gev = 1024}),
+      "");
+  EXPECT_THAT(refused_contract<core::InputError>(own, {.contract = "par04-calodit2"}),
               HasSubstr("par04-vae, not par04-calodit2"));
-  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-vae", .mesh = "6x11x10:2.5x3.4"}),
+  EXPECT_THAT(refused_contract<core::InputError>(own, {.contract = "par04-vae", .mesh = "6x11x10:2.5x3.4"}),
               HasSubstr("mesh"));
-  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-vae", .mesh = "6x10x11:2.5x3.5"}),
+  EXPECT_THAT(refused_contract<core::InputError>(own, {.contract = "par04-vae", .mesh = "6x10x11:2.5x3.5"}),
               HasSubstr("mesh"));
-  EXPECT_THAT(refusal<core::InputError>(own, {.contract = "par04-vae", .energy_scale_gev = 512}),
+  EXPECT_THAT(refused_contract<core::InputError>(own, {.contract = "par04-vae", .energy_scale_gev = 512}),
               HasSubstr("512"));
 }
 

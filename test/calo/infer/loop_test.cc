@@ -25,7 +25,7 @@ using W = test::OnnxWriter;
 
 constexpr int kFloat = 1, kInt64 = 7, kBool = 9;
 
-std::string refusal(const std::string& bytes, const OnnxLimits& limits = {}) {
+std::string refused_loop(const std::string& bytes, const OnnxLimits& limits = {}) {
   try {
     calo::infer::compile(calo::infer::read_onnx(as_bytes(bytes), limits), {.limits = limits});
   } catch (const core::InputError& error) {
@@ -59,11 +59,11 @@ std::string sound() {
 }
 
 std::string with(const W& inner) {
-  return refusal(around(inner.graph()).model());
+  return refused_loop(around(inner.graph()).model());
 }
 
 TEST(Loop, ASoundOneIsTaken) {
-  EXPECT_EQ(refusal(sound()), "(taken)");
+  EXPECT_EQ(refused_loop(sound()), "(taken)");
 }
 
 TEST(Loop, NamesOfABodyAreChecked) {
@@ -88,7 +88,7 @@ TEST(Loop, NamesOfABodyAreChecked) {
 
 TEST(Loop, InputsAndOutputsAreThoseOfItsBody) {
   const W inner = body().node("Neg", {"v"}, {"w"});
-  EXPECT_THAT(refusal(around(inner.graph(), 3, {"y", "z"}).model()), HasSubstr("2 outputs"));
+  EXPECT_THAT(refused_loop(around(inner.graph(), 3, {"y", "z"}).model()), HasSubstr("2 outputs"));
   EXPECT_THAT(with(body().input(W::value("u", {1})).node("Neg", {"v"}, {"w"})), HasSubstr("4 inputs"));
   EXPECT_THAT(with(W().input(W::value("i", {}, kInt64)).output(W::value("i", {}, kInt64))),
               HasSubstr("1 inputs"));
@@ -114,7 +114,7 @@ TEST(Loop, InputsAndOutputsAreThoseOfItsBody) {
     writer.input(W::value("x", {1, 3}))
         .initializer(int64_tensor("m", 3))
         .node("Loop", inputs, {"y"}, attributes);
-    return refusal(writer.output(W::value("y", {1, 3})).model());
+    return refused_loop(writer.output(W::value("y", {1, 3})).model());
   };
   const std::string attribute = W::graph_attribute("body", inner.graph());
   EXPECT_EQ(node({"m", "", "x"}, {attribute}), "(taken)");
@@ -143,7 +143,7 @@ TEST(Loop, BranchesAreChecked) {
     W writer;
     writer.input(W::value("x", {1, 3})).initializer(W::tensor("zero", {}, std::vector<float>{0}));
     writer.node("IsNaN", {"zero"}, {"q"}).node("If", inputs, {"y"}, attributes);
-    return refusal(writer.output(W::value("y", {1, 3})).model());
+    return refused_loop(writer.output(W::value("y", {1, 3})).model());
   };
   const std::string yes = W::graph_attribute("then_branch", branch("Neg"));
   const auto no = [](const std::string& graph) { return W::graph_attribute("else_branch", graph); };
@@ -175,30 +175,31 @@ TEST(Loop, WhatIsTooMuchIsRefused) {
     }
     return around(inner, 1).model();
   };
-  EXPECT_EQ(refusal(nested(8)), "(taken)");
-  EXPECT_THAT(refusal(nested(9)), HasSubstr("body in more than 7 others"));
-  EXPECT_THAT(refusal(nested(200)), HasSubstr("body in more than 7 others"));
+  EXPECT_EQ(refused_loop(nested(8)), "(taken)");
+  EXPECT_THAT(refused_loop(nested(9)), HasSubstr("body in more than 7 others"));
+  EXPECT_THAT(refused_loop(nested(200)), HasSubstr("body in more than 7 others"));
 
   const OnnxLimits few{.elements = 1 << 10};
   const auto scanned = [](std::int64_t trips) {
     return around(body().node("Neg", {"v"}, {"w"}).output(W::value("w", {1, 3})).graph(), trips, {"y", "z"})
         .model();
   };
-  EXPECT_EQ(refusal(scanned(341), few), "(taken)");
-  EXPECT_THAT(refusal(scanned(342), few), HasSubstr("more than 1024 elements"));
+  EXPECT_EQ(refused_loop(scanned(341), few), "(taken)");
+  EXPECT_THAT(refused_loop(scanned(342), few), HasSubstr("more than 1024 elements"));
   const auto grown =
       around(body().node("Concat", {"v", "v"}, {"w"}, {W::int_attribute("axis", 1)}).graph(), 60);
-  EXPECT_THAT(refusal(grown.model(), few), HasSubstr("more than 1024 elements"));
-  EXPECT_THAT(refusal(sound(), {.nodes = 4}), HasSubstr("4 nodes"));
-  EXPECT_THAT(refusal(sound(), {.constants = 1}), HasSubstr("1 constants"));
-  EXPECT_THAT(refusal(around(body().node("Neg", {"v"}, {"w"}).graph(), 900).model(), {.work = 10'000}),
+  EXPECT_THAT(refused_loop(grown.model(), few), HasSubstr("more than 1024 elements"));
+  EXPECT_THAT(refused_loop(sound(), {.nodes = 4}), HasSubstr("4 nodes"));
+  EXPECT_THAT(refused_loop(sound(), {.constants = 1}), HasSubstr("1 constants"));
+  EXPECT_THAT(refused_loop(around(body().node("Neg", {"v"}, {"w"}).graph(), 900).model(), {.work = 10'000}),
               HasSubstr("more work"));
 }
 
 TEST(Loop, ScansAndCarriesOneType) {
   const auto changing =
       body().node("Concat", {"v", "v"}, {"w"}, {W::int_attribute("axis", 1)}).output(W::value("w", {1, -1}));
-  EXPECT_THAT(refusal(around(changing.graph(), 3, {"y", "z"}).model()), HasSubstr("scans float [1, 12]"));
+  EXPECT_THAT(refused_loop(around(changing.graph(), 3, {"y", "z"}).model()),
+              HasSubstr("scans float [1, 12]"));
   W carried;
   carried.input(W::value("i", {}, kInt64)).input(W::value("c", {}, kBool)).input(W::bytes(1, "v"));
   carried.output(W::value("c", {}, kBool)).output(W::bytes(1, "i"));
@@ -241,7 +242,7 @@ TEST(Loop, NumbersOfABodyAreFinite) {
     const std::string inner = body().node(op, {"v", "x"}, {"w"}).graph();
     writer.node("Loop", {"m", "", "k"}, {"l"}, {W::graph_attribute("body", inner)})
         .node(behind, {"l", "x"}, {"y"});
-    return refusal(writer.output(W::value("y", {1, 3})).model());
+    return refused_loop(writer.output(W::value("y", {1, 3})).model());
   };
   EXPECT_EQ(outer("Max", "Max"), "(taken)");
   EXPECT_THAT(outer("Mul", "Max"), HasSubstr("\"k\", used by node \"node_w\""));
@@ -251,7 +252,7 @@ TEST(Loop, NumbersOfABodyAreFinite) {
     writer.initializer(W::tensor("k", {1, 3}, {1, -infinity, 3})).node("Neg", {"k"}, {"n"});
     const std::string inner = body().node(op, {"v", "n"}, {"w"}).graph();
     writer.node("Loop", {"m", "", "x"}, {"y"}, {W::graph_attribute("body", inner)});
-    return refusal(writer.output(W::value("y", {1, 3})).model());
+    return refused_loop(writer.output(W::value("y", {1, 3})).model());
   };
   EXPECT_EQ(captured("Min"), "(taken)");
   EXPECT_THAT(captured("Mul"), HasSubstr("\"k\", used by node \"node_w\""));
@@ -262,11 +263,11 @@ TEST(Loop, EveryChangedOrMissingByteEndsInAnErrorOrAModel) {
   core::Philox random(7, 0);
   const OnnxLimits limits{.elements = 1 << 16, .work = 1 << 22};
   for (std::size_t at = 0; at < whole.size(); ++at) {
-    refusal(whole.substr(0, at), limits);
+    refused_loop(whole.substr(0, at), limits);
     for (int i = 0; i < 6; ++i) {
       std::string changed = whole;
       changed[at] = static_cast<char>(i == 0 ? 0xff : i == 1 ? 0 : random.next_u32());
-      refusal(changed, limits);
+      refused_loop(changed, limits);
     }
   }
 }

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/staged_output.h"
+#include "support/model_refusal.h"
 #include "support/onnx_writer.h"
 #include "support/temp_folder.h"
 
@@ -30,7 +31,7 @@ using testing::HasSubstr;
 using W = test::OnnxWriter;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinite = std::numeric_limits<float>::infinity();
+constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr std::int64_t kIn = 37, kCells = 301;  // no whole panels or vectors
 
 const Activation kFunctions[] = {{Activation::Kind::kIdentity},
@@ -121,7 +122,7 @@ TEST(NotFinite, InAHiddenRowIsKeptAndCounted) {
     std::vector<float> rows = random_numbers(kIn * kRows, 3);
     for (const float threshold : {0.0f, 400.0f, 1e9f})
       EXPECT_THAT(counts(layer, rows, scale, threshold), testing::Each(0u));
-    for (const float threshold : {0.0f, 400.0f, 1e9f, kInfinite}) {
+    for (const float threshold : {0.0f, 400.0f, 1e9f, kInf}) {
       std::vector<float> spoilt = rows;
       spoilt[3 * kIn + kIn - 1] = kNan;
       std::vector<std::size_t> wanted(kRows, 0);
@@ -140,7 +141,7 @@ TEST(NotFinite, InfiniteRowsAreNoFiniteShowers) {
     using Kind = Activation::Kind;
     const Kind kind = setting.function.kind;
     std::vector<float> rows = random_numbers(kIn * kRows, 3);
-    rows[5 * kIn] = kInfinite;
+    rows[5 * kIn] = kInf;
     const std::vector<std::size_t> found = counts(layer_of(setting, weights, bias), rows, scale, 0.5f);
     EXPECT_EQ(found[4], 0u);
     const auto all = static_cast<std::size_t>(kCells);
@@ -169,7 +170,7 @@ TEST(NotFinite, FactorsOfARowAreSeen) {
   const std::vector<float> rows = random_numbers(kIn * kRows, 3);
   for_each_setting([&](const Setting& setting) {
     const OutputLayer layer = layer_of(setting, weights, bias);
-    for (const float factor : {kNan, kInfinite, -kInfinite}) {
+    for (const float factor : {kNan, kInf, -kInf}) {
       std::vector<float> scale(kRows, 1000);
       scale[2] = factor;
       const std::vector<std::size_t> found = counts(layer, rows, scale, 100);
@@ -183,7 +184,7 @@ TEST(NotFinite, FactorsOfARowAreSeen) {
 TEST(NotFinite, MinusInfinityIsNoSmallCell) {
   const std::vector<float> weights(kIn * kCells, 0.0f);
   std::vector<float> bias(kCells, -3e38f);
-  bias[7] = -kInfinite;
+  bias[7] = -kInf;
   const std::vector<float> rows = random_numbers(kIn, 3);
   for (const Isa isa : instruction_sets()) {
     const OutputLayer layer = layer_of({Precision::kFp32, isa, {Activation::Kind::kIdentity}}, weights, bias);
@@ -198,7 +199,7 @@ TEST(NotFinite, IntegerRowsCarryIt) {
     const std::vector<float> weights = random_numbers(kIn * 64, 1), bias(64, 0.0f);
     const PackedLayer layer({.data = reinterpret_cast<const std::byte*>(weights.data()), .out_stride = kIn},
                             bias, kIn, {.precision = precision, .isa = Isa::kAvx512Narrow});
-    for (const float bad : {kNan, kInfinite, -kInfinite, 0.0f}) {
+    for (const float bad : {kNan, kInf, -kInf, 0.0f}) {
       std::vector<float> row = random_numbers(kIn, 3);
       row[kIn - 1] = bad;
       std::vector<std::byte> prepared(layer.prepared_bytes(1));
@@ -298,15 +299,6 @@ TEST(NotFinite, TheCInterfaceHasACodeForIt) {
 }
 
 // What loading says of a model; empty where it takes it.
-std::string refusal(const std::string& bytes) {
-  try {
-    Model::from_bytes(test::as_bytes(bytes));
-  } catch (const core::InputError& error) {
-    return error.what();
-  }
-  return "";
-}
-
 std::string bytes_of(float x) {
   return {reinterpret_cast<const char*>(&x), sizeof x};
 }
@@ -318,69 +310,74 @@ std::string product(W writer) {
 }
 
 TEST(FiniteWeights, EveryWayToStoreThemIsLookedAt) {
-  for (const float bad : {kNan, -kNan, kInfinite, -kInfinite}) {
+  for (const float bad : {kNan, -kNan, kInf, -kInf}) {
     SCOPED_TRACE(bad);
-    const std::string raw = refusal(product(W().initializer(W::tensor("w", {2, 2}, {1, 2, bad, 4}))));
+    const std::string raw =
+        test::model_refusal(product(W().initializer(W::tensor("w", {2, 2}, {1, 2, bad, 4}))));
     EXPECT_THAT(raw, HasSubstr("tensor \"w\""));
     EXPECT_THAT(raw, HasSubstr("[1, 0]"));
     EXPECT_THAT(raw, HasSubstr("1 of its 4 numbers"));
     const std::string head = W::integer(1, 2) + W::integer(1, 2) + W::bytes(8, "w");
     std::string packed;
     for (const float x : {1.0f, 2.0f, 3.0f, bad}) packed += bytes_of(x);
-    EXPECT_THAT(refusal(product(W().initializer(head + W::integer(2, 1) + W::bytes(4, packed)))),
+    EXPECT_THAT(test::model_refusal(product(W().initializer(head + W::integer(2, 1) + W::bytes(4, packed)))),
                 HasSubstr("[1, 1]"));
-    EXPECT_THAT(refusal(product(W().initializer(head + W::integer(2, 1) + W::real(4, 1) + W::real(4, bad) +
-                                                W::real(4, 1) + W::real(4, 1)))),
-                HasSubstr("[0, 1]"));
-    // As the value of a Constant, whole or in its attributes.
     EXPECT_THAT(
-        refusal(product(W().node("Constant", {}, {"w"},
-                                 {W::bytes(1, "value") + W::bytes(5, W::tensor("", {2, 2}, {1, 2, bad, 4})) +
-                                  W::integer(20, 4)}))),
-        HasSubstr("\"w\""));
-    EXPECT_THAT(refusal(W().input(W::value("x", {1, 2}))
-                            .node("Constant", {}, {"w"},
-                                  {W::bytes(1, "value_floats") + W::bytes(7, packed) + W::integer(20, 6)})
-                            .node("Mul", {"x", "w"}, {"y"})
-                            .output(W::value("y", {1, 4}))
-                            .model()),
+        test::model_refusal(product(W().initializer(head + W::integer(2, 1) + W::real(4, 1) +
+                                                    W::real(4, bad) + W::real(4, 1) + W::real(4, 1)))),
+        HasSubstr("[0, 1]"));
+    // As the value of a Constant, whole or in its attributes.
+    EXPECT_THAT(test::model_refusal(product(
+                    W().node("Constant", {}, {"w"},
+                             {W::bytes(1, "value") + W::bytes(5, W::tensor("", {2, 2}, {1, 2, bad, 4})) +
+                              W::integer(20, 4)}))),
                 HasSubstr("\"w\""));
-    EXPECT_THAT(refusal(W().input(W::value("x", {1, 2}))
-                            .node("Constant", {}, {"w"}, {W::float_attribute("value_float", bad)})
-                            .node("Mul", {"x", "w"}, {"y"})
-                            .output(W::value("y", {1, 2}))
-                            .model()),
+    EXPECT_THAT(
+        test::model_refusal(W().input(W::value("x", {1, 2}))
+                                .node("Constant", {}, {"w"},
+                                      {W::bytes(1, "value_floats") + W::bytes(7, packed) + W::integer(20, 6)})
+                                .node("Mul", {"x", "w"}, {"y"})
+                                .output(W::value("y", {1, 4}))
+                                .model()),
+        HasSubstr("\"w\""));
+    EXPECT_THAT(test::model_refusal(W().input(W::value("x", {1, 2}))
+                                        .node("Constant", {}, {"w"}, {W::float_attribute("value_float", bad)})
+                                        .node("Mul", {"x", "w"}, {"y"})
+                                        .output(W::value("y", {1, 2}))
+                                        .model()),
                 HasSubstr("\"w\""));
     // bfloat16 behind a Cast, and the scale of int8.
     std::string half;
     for (const float x : {1.0f, bad, 3.0f, 4.0f}) half += bytes_of(x).substr(2);
-    EXPECT_THAT(refusal(product(W().initializer(W::integer(1, 2) + W::integer(1, 2) + W::integer(2, 16) +
-                                                W::bytes(8, "h") + W::bytes(9, half))
-                                    .node("Cast", {"h"}, {"w"}, {W::int_attribute("to", 1)}))),
-                HasSubstr("tensor \"h\""));
-    EXPECT_THAT(refusal(product(W().initializer(W::integer(1, 2) + W::integer(1, 2) + W::integer(2, 3) +
-                                                W::bytes(8, "q") + W::bytes(9, "abcd"))
-                                    .initializer(W::tensor("s", {2}, {0.1f, bad}))
-                                    .node("DequantizeLinear", {"q", "s"}, {"w"}))),
-                HasSubstr("tensor \"s\""));
+    EXPECT_THAT(
+        test::model_refusal(product(W().initializer(W::integer(1, 2) + W::integer(1, 2) + W::integer(2, 16) +
+                                                    W::bytes(8, "h") + W::bytes(9, half))
+                                        .node("Cast", {"h"}, {"w"}, {W::int_attribute("to", 1)}))),
+        HasSubstr("tensor \"h\""));
+    EXPECT_THAT(
+        test::model_refusal(product(W().initializer(W::integer(1, 2) + W::integer(1, 2) + W::integer(2, 3) +
+                                                    W::bytes(8, "q") + W::bytes(9, "abcd"))
+                                        .initializer(W::tensor("s", {2}, {0.1f, bad}))
+                                        .node("DequantizeLinear", {"q", "s"}, {"w"}))),
+        HasSubstr("tensor \"s\""));
     // An attribute.
-    EXPECT_THAT(refusal(W().input(W::value("x", {1, 2}))
-                            .node("Elu", {"x"}, {"y"}, {W::float_attribute("alpha", bad)})
-                            .output(W::value("y", {1, 2}))
-                            .model()),
+    EXPECT_THAT(test::model_refusal(W().input(W::value("x", {1, 2}))
+                                        .node("Elu", {"x"}, {"y"}, {W::float_attribute("alpha", bad)})
+                                        .output(W::value("y", {1, 2}))
+                                        .model()),
                 HasSubstr("\"alpha\""));
     // The bias of a layer, in a Gemm or added.
-    EXPECT_THAT(refusal(W().input(W::value("x", {1, 2}))
-                            .initializer(W::tensor("w", {2, 2}, {1, 2, 3, 4}))
-                            .initializer(W::tensor("b", {2}, {1, bad}))
-                            .node("MatMul", {"x", "w"}, {"z"})
-                            .node("Add", {"z", "b"}, {"a"})
-                            .node("Sigmoid", {"a"}, {"y"})
-                            .output(W::value("y", {1, 2}))
-                            .model()),
+    EXPECT_THAT(test::model_refusal(W().input(W::value("x", {1, 2}))
+                                        .initializer(W::tensor("w", {2, 2}, {1, 2, 3, 4}))
+                                        .initializer(W::tensor("b", {2}, {1, bad}))
+                                        .node("MatMul", {"x", "w"}, {"z"})
+                                        .node("Add", {"z", "b"}, {"a"})
+                                        .node("Sigmoid", {"a"}, {"y"})
+                                        .output(W::value("y", {1, 2}))
+                                        .model()),
                 HasSubstr("tensor \"b\""));
   }
-  EXPECT_EQ(refusal(product(W().initializer(W::tensor("w", {2, 2}, {1, 2, 3, 3.4e38f})))), "");
+  EXPECT_EQ(test::model_refusal(product(W().initializer(W::tensor("w", {2, 2}, {1, 2, 3, 3.4e38f})))), "");
 }
 
 TEST(FiniteWeights, MasksAndBoundsMayBeInfinite) {
@@ -388,9 +385,9 @@ TEST(FiniteWeights, MasksAndBoundsMayBeInfinite) {
     W writer;
     writer.input(W::value("x", {1, 3})).initializer(W::tensor("mask", {1, 3}, {0, masked, 0}));
     writer.node("Add", {"x", "mask"}, {"scores"}).node("Softmax", {"scores"}, {"y"});
-    return refusal(writer.output(W::value("y", {1, 3})).model());
+    return test::model_refusal(writer.output(W::value("y", {1, 3})).model());
   };
-  EXPECT_EQ(softmax(-kInfinite), "");
+  EXPECT_EQ(softmax(-kInf), "");
   EXPECT_THAT(softmax(kNan), HasSubstr("\"mask\""));
   // Behind operators that move numbers only.
   const auto where = [](float otherwise) {
@@ -399,23 +396,24 @@ TEST(FiniteWeights, MasksAndBoundsMayBeInfinite) {
     writer.initializer(W::tensor("zero", {1}, std::vector<float>{0})).initializer(W::tensor("shape", {1, 1}));
     writer.node("Greater", {"x", "zero"}, {"above"}).node("Reshape", {"none", "shape"}, {"wide"});
     writer.node("Where", {"above", "x", "wide"}, {"z"}).node("Softmax", {"z"}, {"y"});
-    return refusal(writer.output(W::value("y", {1, 3})).model());
+    return test::model_refusal(writer.output(W::value("y", {1, 3})).model());
   };
-  EXPECT_EQ(where(-kInfinite), "");
+  EXPECT_EQ(where(-kInf), "");
   EXPECT_THAT(where(kNan), HasSubstr("\"none\""));
   const auto clip = [](float least, float most) {
     W writer;
     writer.input(W::value("x", {1, 3})).initializer(W::tensor("least", {}, std::vector<float>{least}));
     writer.initializer(W::tensor("most", {}, std::vector<float>{most}));
-    return refusal(writer.node("Clip", {"x", "least", "most"}, {"y"}).output(W::value("y", {1, 3})).model());
+    return test::model_refusal(
+        writer.node("Clip", {"x", "least", "most"}, {"y"}).output(W::value("y", {1, 3})).model());
   };
-  EXPECT_EQ(clip(0, kInfinite), "");
-  EXPECT_EQ(clip(-kInfinite, 6), "");
+  EXPECT_EQ(clip(0, kInf), "");
+  EXPECT_EQ(clip(-kInf, 6), "");
   EXPECT_THAT(clip(kNan, 6), HasSubstr("\"least\""));
   const auto bound = [](const std::string& op) {
     W writer;
-    writer.input(W::value("x", {1, 3})).initializer(W::tensor("b", {}, std::vector<float>{-kInfinite}));
-    return refusal(writer.node(op, {"x", "b"}, {"y"}).output(W::value("y", {1, 3})).model());
+    writer.input(W::value("x", {1, 3})).initializer(W::tensor("b", {}, std::vector<float>{-kInf}));
+    return test::model_refusal(writer.node(op, {"x", "b"}, {"y"}).output(W::value("y", {1, 3})).model());
   };
   EXPECT_EQ(bound("Max"), "");
   EXPECT_THAT(bound("Mul"), HasSubstr("Mul"));

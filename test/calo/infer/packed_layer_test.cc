@@ -17,14 +17,14 @@ using calo::infer::Isa;
 using calo::infer::PackedLayer;
 using calo::infer::Precision;
 
-struct Case {
+struct LayerCase {
   std::vector<float> weight, bias, rows;
   std::int64_t in, out, count;
 };
 
-Case make_case(std::int64_t in, std::int64_t out, std::int64_t count) {
+LayerCase make_case(std::int64_t in, std::int64_t out, std::int64_t count) {
   core::Philox random(3, static_cast<std::uint64_t>(in * 1000 + out));
-  Case made{.in = in, .out = out, .count = count};
+  LayerCase made{.in = in, .out = out, .count = count};
   for (std::int64_t i = 0; i < in * out; ++i) made.weight.push_back(random.normal());
   for (std::int64_t i = 0; i < out; ++i) made.bias.push_back(random.normal());
   for (std::int64_t i = 0; i < in * count; ++i) made.rows.push_back(2 * random.normal());
@@ -32,7 +32,7 @@ Case make_case(std::int64_t in, std::int64_t out, std::int64_t count) {
 }
 
 // @param at_once  rows of a product, at most those of the layer
-std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_t at_once = 16) {
+std::vector<float> multiply(const PackedLayer& layer, const LayerCase& c, std::int64_t at_once = 16) {
   at_once = std::min(at_once, layer.rows_at_once());
   const std::int64_t width = layer.panels() * PackedLayer::kPanel;
   std::vector<float> z(static_cast<std::size_t>((c.count + layer.rows_at_once()) * width));
@@ -52,7 +52,7 @@ std::vector<float> multiply(const PackedLayer& layer, const Case& c, std::int64_
 // Every precision on every instruction set that this machine has, against double precision.
 TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
   for (const auto& [in, out] : {std::pair{1, 1}, {3, 64}, {14, 65}, {100, 200}, {257, 130}, {1030, 70}}) {
-    const Case c = make_case(in, out, 23);
+    const LayerCase c = make_case(in, out, 23);
     for (const Precision precision : calo::infer::kPrecisions)
       for (const Isa isa : calo::infer::kIsas) {
         if (!calo::infer::has_isa(isa)) continue;
@@ -90,7 +90,7 @@ TEST(PackedLayer, MultipliesWithinTheErrorOfItsPrecision) {
 }
 
 TEST(PackedLayer, GivesTheSameBitsForAnyNumberOfRows) {
-  const Case c = make_case(100, 200, 13);
+  const LayerCase c = make_case(100, 200, 13);
   for (const Precision precision : calo::infer::kPrecisions)
     for (const Isa isa : calo::infer::kIsas) {
       if (!calo::infer::has_isa(isa)) continue;
@@ -104,7 +104,7 @@ TEST(PackedLayer, GivesTheSameBitsForAnyNumberOfRows) {
 
 TEST(PackedLayer, GivesTheSameBitsOnEveryInstructionSetWithFusedProducts) {
   if (calo::infer::best_isa() < Isa::kAvx512) GTEST_SKIP() << "this machine has no AVX-512";
-  const Case c = make_case(100, 200, 13);
+  const LayerCase c = make_case(100, 200, 13);
   const auto on = [&](Isa isa) {
     return multiply(
         PackedLayer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 100}, c.bias,
@@ -116,7 +116,7 @@ TEST(PackedLayer, GivesTheSameBitsOnEveryInstructionSetWithFusedProducts) {
 
 TEST(PackedLayer, GivesTheSameBitsOfIntegersWithAndWithoutVnni) {
   if (!calo::infer::has_isa(Isa::kAvx2Vnni)) GTEST_SKIP() << "this machine has no AVX-VNNI";
-  const Case c = make_case(1030, 70, 13);
+  const LayerCase c = make_case(1030, 70, 13);
   const auto on = [&](Isa isa) {
     return multiply(
         PackedLayer({.data = reinterpret_cast<const std::byte*>(c.weight.data()), .out_stride = 1030}, c.bias,
@@ -128,7 +128,7 @@ TEST(PackedLayer, GivesTheSameBitsOfIntegersWithAndWithoutVnni) {
 
 TEST(PackedLayer, GivesTheSameBitsOfIntegersOnTiles) {
   if (calo::infer::best_isa() < Isa::kAmx) GTEST_SKIP() << "this machine has no AMX";
-  const Case c = make_case(100, 200, 23);
+  const LayerCase c = make_case(100, 200, 23);
   for (const Precision precision : {Precision::kInt8, Precision::kW8a8}) {
     const auto on = [&](Isa isa) {
       return multiply(
@@ -160,7 +160,7 @@ TEST(InstructionSet, IsNoBetterThanTheEnvironmentSays) {
 }
 
 TEST(PackedLayer, TakesWeightsTheOtherWayRound) {
-  const Case c = make_case(30, 70, 2);
+  const LayerCase c = make_case(30, 70, 2);
   std::vector<float> turned(c.weight.size());
   for (std::size_t j = 0; j < 70; ++j)
     for (std::size_t k = 0; k < 30; ++k) turned[k * 70 + j] = -c.weight[j * 30 + k];

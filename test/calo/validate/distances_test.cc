@@ -5,21 +5,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/philox.h"
+#include "support/normals.h"
 #include "support/python_peer.h"
 #include "support/temp_folder.h"
 
 namespace {
 
-std::vector<double> normals(std::size_t count, std::uint64_t seed, double shift = 0) {
-  std::vector<double> values;
-  core::Philox random(seed, 0);
-  for (std::size_t i = 0; i < count; ++i) values.push_back(random.normal() + shift);
-  return values;
-}
-
 TEST(Distances, AreZeroForTheSameSampleInAnyOrder) {
-  const std::vector<double> a = normals(500, 1);
+  const std::vector<double> a = test::normals(500, 1);
   std::vector<double> b = a;
   std::reverse(b.begin(), b.end());
   EXPECT_EQ(calo::kolmogorov_smirnov(a, b).statistic, 0);
@@ -31,15 +24,15 @@ TEST(Distances, KnowTheirLimits) {
   EXPECT_DOUBLE_EQ(calo::jensen_shannon(std::vector<double>{1, 3, 0}, std::vector<double>{2, 6, 0}), 0);
   EXPECT_DOUBLE_EQ(calo::jensen_shannon(std::vector<double>{1, 0}, std::vector<double>{0, 5}), 1);
   EXPECT_DOUBLE_EQ(calo::kolmogorov_smirnov({1, 2, 3}, {4, 5}).statistic, 1);
-  EXPECT_NEAR(calo::wasserstein(normals(300, 2), normals(300, 2, 2.5)), 2.5, 1e-12);
+  EXPECT_NEAR(calo::wasserstein(test::normals(300, 2), test::normals(300, 2, 2.5)), 2.5, 1e-12);
 }
 
 TEST(Distances, PValuesOfEqualSamplesAreUniform) {
   int below_half = 0, below_tenth = 0;
   constexpr int kTrials = 400;
   for (int i = 0; i < kTrials; ++i) {
-    const double p = calo::kolmogorov_smirnov(normals(200, 1000 + 2 * static_cast<std::uint64_t>(i)),
-                                              normals(150, 1001 + 2 * static_cast<std::uint64_t>(i)))
+    const double p = calo::kolmogorov_smirnov(test::normals(200, 1000 + 2 * static_cast<std::uint64_t>(i)),
+                                              test::normals(150, 1001 + 2 * static_cast<std::uint64_t>(i)))
                          .p_value;
     below_half += p < 0.5 ? 1 : 0;
     below_tenth += p < 0.1 ? 1 : 0;
@@ -51,7 +44,7 @@ TEST(Distances, PValuesOfEqualSamplesAreUniform) {
 TEST(Distances, AgreeWithScipy) {
   if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   const test::TempFolder folder;
-  std::vector<double> a = normals(700, 3), b = normals(400, 4, 0.1);
+  std::vector<double> a = test::normals(700, 3), b = test::normals(400, 4, 0.1);
   for (std::size_t i = 0; i < 100; ++i) b[i] = a[i];  // ties
   const auto ks = calo::kolmogorov_smirnov(a, b);
   const std::vector<double> p = {1, 5, 0, 2.5, 9}, q = {2, 4, 3, 0, 8};
@@ -102,8 +95,8 @@ TEST(Distances, ChiSquaredOfEqualSamplesIsUniform) {
   const calo::BinRange bins{.low = -3, .high = 3, .bins = 30};
   for (std::uint64_t i = 0; i < kTrials; ++i) {
     std::vector<double> p(bins.bins), q(bins.bins);
-    for (const double x : normals(300, 5000 + 2 * i)) p[bins.bin(x)] += 1;
-    for (const double x : normals(500, 5001 + 2 * i)) q[bins.bin(x)] += 1;
+    for (const double x : test::normals(300, 5000 + 2 * i)) p[bins.bin(x)] += 1;
+    for (const double x : test::normals(500, 5001 + 2 * i)) q[bins.bin(x)] += 1;
     below_tenth += calo::chi_squared(p, q).p_value < 0.1 ? 1 : 0;
   }
   EXPECT_NEAR(below_tenth, 0.1 * kTrials, 5 * std::sqrt(0.09 * kTrials));
@@ -117,7 +110,7 @@ TEST(Distances, WeightedChiSquaredOfPoissonCountsIsThatOfCounts) {
 }
 
 TEST(Distances, SampleDistancesAreTheExactOnes) {
-  const std::vector<double> a = normals(300, 1), b = normals(200, 2, 0.3);
+  const std::vector<double> a = test::normals(300, 1), b = test::normals(200, 2, 0.3);
   const calo::BinRange bins{.low = -2, .high = 2};
   const calo::SampleDistances d = calo::sample_distances(a, b, bins, {}, {}, {});
   EXPECT_NEAR(d.estimates.of("wasserstein").value, calo::wasserstein(a, b), 1e-12);
@@ -135,7 +128,7 @@ TEST(Distances, BootstrapErrorIsTheSpreadOfTheDistance) {
   const calo::BinRange bins{.low = -3, .high = 4};
   std::vector<double> values, errors;
   for (std::uint64_t i = 0; i < 60; ++i) {
-    const auto d = calo::sample_distances(normals(200, 100 + i), normals(200, 300 + i, 0.8), bins,
+    const auto d = calo::sample_distances(test::normals(200, 100 + i), test::normals(200, 300 + i, 0.8), bins,
                                           calo::poisson_replicas(200, 40, i),
                                           calo::poisson_replicas(200, 40, i + 500), {});
     values.push_back(d.estimates.of("wasserstein").value);
@@ -145,10 +138,10 @@ TEST(Distances, BootstrapErrorIsTheSpreadOfTheDistance) {
 }
 
 TEST(Distances, FloorIsTheDistanceOfHalves) {
-  const std::vector<double> a = normals(400, 1);
+  const std::vector<double> a = test::normals(400, 1);
   const calo::Replicas halves = calo::half_replicas(400, 20, 3);
   for (const auto& half : halves) EXPECT_EQ(std::count(half.begin(), half.end(), 1), 200);
-  const auto d = calo::sample_distances(a, normals(400, 2, 5), {.low = -3, .high = 3}, {}, {}, halves);
+  const auto d = calo::sample_distances(a, test::normals(400, 2, 5), {.low = -3, .high = 3}, {}, {}, halves);
   std::vector<double> expected;
   for (const auto& half : halves) {
     std::vector<double> first, second;
@@ -187,7 +180,10 @@ TEST(Distances, AKnownShiftIsFound) {
   int found = 0;
   for (std::uint64_t i = 0; i < 100; ++i)
     found +=
-        calo::kolmogorov_smirnov(normals(800, 7000 + i), normals(800, 8000 + i, 0.2)).p_value < 0.05 ? 1 : 0;
+        calo::kolmogorov_smirnov(test::normals(800, 7000 + i), test::normals(800, 8000 + i, 0.2)).p_value <
+                0.05
+            ? 1
+            : 0;
   // 4 σ in means: the test of means finds 98 %, this one 90 % or more.
   EXPECT_GE(found, 85);
 }

@@ -6,18 +6,11 @@
 #include <cmath>
 
 #include "calo/validate/classification.h"
-#include "core/philox.h"
+#include "support/normals.h"
 #include "support/python_peer.h"
 #include "support/temp_folder.h"
 
 namespace {
-
-std::vector<double> normals(std::size_t count, std::uint64_t seed, double shift = 0) {
-  std::vector<double> values;
-  core::Philox random(seed, 0);
-  for (std::size_t i = 0; i < count; ++i) values.push_back(random.normal() + shift);
-  return values;
-}
 
 // Scores with many ties.
 std::vector<double> rounded(std::vector<double> values) {
@@ -35,7 +28,7 @@ TEST(RocAuc, OfEqualDistributionsIsAHalfWithinItsError) {
   double sum = 0, squares = 0;
   constexpr int kTrials = 400;
   for (std::uint64_t i = 0; i < kTrials; ++i) {
-    const calo::Auc auc = calo::roc_auc(normals(80, 2 * i), normals(120, 2 * i + 1));
+    const calo::Auc auc = calo::roc_auc(test::normals(80, 2 * i), test::normals(120, 2 * i + 1));
     const double pull = (auc.value - 0.5) / auc.error;
     sum += pull;
     squares += pull * pull;
@@ -45,7 +38,7 @@ TEST(RocAuc, OfEqualDistributionsIsAHalfWithinItsError) {
 }
 
 TEST(RocAuc, OfShiftedNormalsIsTheKnownOne) {
-  const calo::Auc auc = calo::roc_auc(normals(4000, 1), normals(4000, 2, 1.2));
+  const calo::Auc auc = calo::roc_auc(test::normals(4000, 1), test::normals(4000, 2, 1.2));
   const double expected = 0.5 * std::erfc(-1.2 / 2);  // the difference has variance 2
   EXPECT_NEAR(auc.value, expected, 5 * auc.error);
   EXPECT_LT(auc.error, 0.01);
@@ -60,7 +53,7 @@ TEST(RocAuc, OfSeparatedSamplesIsOne) {
 }
 
 TEST(RocAuc, DependsOnTheOrderOfScoresOnly) {
-  const std::vector<double> a = rounded(normals(300, 3)), b = rounded(normals(200, 4, 0.5));
+  const std::vector<double> a = rounded(test::normals(300, 3)), b = rounded(test::normals(200, 4, 0.5));
   const auto transformed = [](std::vector<double> values) {
     for (double& value : values) value = std::exp(3 * value) - 7;
     return values;
@@ -75,7 +68,7 @@ TEST(RocAuc, DependsOnTheOrderOfScoresOnly) {
 
 TEST(RocCurve, RisesFromNothingToEverythingAndTellsTheTruth) {
   for (const bool ties : {false, true}) {
-    std::vector<double> a = normals(700, 5), b = normals(400, 6, 0.8);
+    std::vector<double> a = test::normals(700, 5), b = test::normals(400, 6, 0.8);
     if (ties) a = rounded(a), b = rounded(b);
     for (const std::size_t most : {std::size_t{2}, std::size_t{20}, std::size_t{100}, std::size_t{10000}}) {
       const std::vector<calo::RocPoint> curve = calo::roc_curve(a, b, most);
@@ -110,7 +103,7 @@ TEST(RocCurve, RisesFromNothingToEverythingAndTellsTheTruth) {
 TEST(RocAuc, AgreesWithScipy) {
   if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   const test::TempFolder folder;
-  const std::vector<double> a = rounded(normals(300, 7)), b = rounded(normals(170, 8, 0.4));
+  const std::vector<double> a = rounded(test::normals(300, 7)), b = rounded(test::normals(170, 8, 0.4));
   const calo::Auc auc = calo::roc_auc(a, b);
   EXPECT_EQ(test::run_python(folder.path(), test::python_list("a", a) + test::python_list("b", b) +
                                                 test::python_list("ours", {auc.value, auc.error}) + R"(
@@ -137,7 +130,7 @@ std::vector<double> shares(const std::vector<double>& values) {
 TEST(Judge, AgreesWithScikitLearn) {
   if (test::python() == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
   const test::TempFolder folder;
-  const std::vector<double> a = shares(normals(400, 1)), b = shares(normals(400, 2, 0.8));
+  const std::vector<double> a = shares(test::normals(400, 1)), b = shares(test::normals(400, 2, 0.8));
   std::vector<double> recall, false_positives, predicted, observed;
   for (const calo::RocPoint& point : calo::roc_curve(a, b, 1000)) {
     recall.push_back(point.recall);

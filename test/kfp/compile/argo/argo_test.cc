@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "kfp/compile/argo/source.h"
 #include "kfp/ir/document.h"
 #include "kfp/yaml/yaml.h"
 
@@ -21,14 +22,10 @@ const ArgoOptions kVolume = {.volume = kfp::argo::VolumeStore{.claim = "artifact
 const ArgoOptions kS3 = {
     .s3 = kfp::argo::S3Store{.bucket = "runs", .endpoint = "s3.example.org", .prefix = "x/"}};
 
-std::filesystem::path source(const std::string& name) {
-  return std::filesystem::path(CALOPIPE_SOURCE_DIR) / "test/kfp/compile/argo" / name;
-}
-
 // Pipelines with every feature, broken or changed in single places.
 class Argo : public testing::Test {
  protected:
-  static json spec() { return kfp::parse_yaml(core::read_file(source("features.yaml")))[0]; }
+  static json spec() { return kfp::parse_yaml(core::read_file(test::argo_source("features.yaml")))[0]; }
 
   static json compile(const json& spec, const ArgoOptions& options = kVolume) {
     return kfp::argo::compile({.spec = kfp::ir::pipeline_spec_from_json(spec)}, options);
@@ -297,7 +294,8 @@ TEST_F(Argo, WhatArgoCannotDoIsNamed) {
 }
 
 TEST(ArgoSettings, BecomeFieldsOfTheTemplate) {
-  const json workflow = kfp::argo::compile(kfp::ir::read_pipeline(source("settings.yaml")), kVolume);
+  const json workflow =
+      kfp::argo::compile(kfp::ir::read_pipeline(test::argo_source("settings.yaml")), kVolume);
   std::map<std::string, json> templates;
   for (const json& one : workflow["spec"]["templates"]) templates[one["name"].get<std::string>()] = one;
   const json& train = templates.at("train");

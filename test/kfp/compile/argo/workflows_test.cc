@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "kfp/compile/argo/argo.h"
+#include "kfp/compile/argo/source.h"
 #include "kfp/ir/document.h"
 #include "kfp/ir/goldens.h"
 #include "kfp/yaml/yaml.h"
@@ -29,10 +30,6 @@ const std::map<std::string, ArgoOptions>& stores() {
   return kStores;
 }
 
-std::filesystem::path source(const std::string& name) {
-  return std::filesystem::path(CALOPIPE_SOURCE_DIR) / "test/kfp/compile/argo" / name;
-}
-
 // CALOPIPE_ARGO_KEEP=folder keeps the workflows, for `argo lint` by hand.
 std::filesystem::path folder_for(const test::TempFolder& temporary) {
   const char* keep = std::getenv("CALOPIPE_ARGO_KEEP");
@@ -42,8 +39,8 @@ std::filesystem::path folder_for(const test::TempFolder& temporary) {
 }
 
 int check_by_peer(const std::filesystem::path& folder) {
-  return std::system(fmt::format("'{}' '{}' '{}'", std::getenv("CALOPIPE_PYTHON"), source("peer.py").string(),
-                                 folder.string())
+  return std::system(fmt::format("'{}' '{}' '{}'", std::getenv("CALOPIPE_PYTHON"),
+                                 test::argo_source("peer.py").string(), folder.string())
                          .c_str());
 }
 
@@ -100,10 +97,11 @@ TEST(Workflows, OfPipelinesWithEveryFeature) {
   const test::TempFolder temporary;
   const auto folder = folder_for(temporary);
   for (const char* name : {"features.yaml", "settings.yaml"}) {
-    const kfp::ir::Pipeline pipeline = kfp::ir::read_pipeline(source(name));
+    const kfp::ir::Pipeline pipeline = kfp::ir::read_pipeline(test::argo_source(name));
     for (const auto& [store, options] : stores())
       core::write_file(folder / fmt::format("{}.{}", store, name), kfp::argo::to_yaml(pipeline, options));
-    ArgoOptions site = kfp::argo::options_from_json(kfp::parse_yaml(core::read_file(source("site.yaml")))[0]);
+    ArgoOptions site =
+        kfp::argo::options_from_json(kfp::parse_yaml(core::read_file(test::argo_source("site.yaml")))[0]);
     core::write_file(folder / fmt::format("site.{}", name), kfp::argo::to_yaml(pipeline, site));
   }
   if (std::getenv("CALOPIPE_PYTHON") == nullptr) GTEST_SKIP() << "CALOPIPE_PYTHON is not set";
