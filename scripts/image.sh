@@ -116,6 +116,17 @@ merge_usr() {
   done
 }
 
+# Puts a library without data in the place of ICU's data (deploy/image/icu_without_data.c says why).
+replace_icu_data() {
+  local data symbol
+  for data in "$1/$multiarch"/libicudata.so.*.*; do
+    [ -e "$data" ] || return 0
+    symbol=$(nm -D --defined-only "$data" | awk '$3 ~ /^icudt/ {print $3}')
+    cc -shared -fPIC -s -O1 -DICU_SYMBOL="$symbol" -Wl,-soname,"$(basename "${data%.*}")" -Wl,--build-id=none \
+      deploy/image/icu_without_data.c -o "$data"
+  done
+}
+
 make_base_layer() {
   local layer=$layers/base listed
   new_layer "$layer"
@@ -127,6 +138,7 @@ make_base_layer() {
     packages_of_libraries_in "${listed[@]}"
   } | sort -u)
   unpack_packages "$layer" "${base_packages[@]}"
+  replace_icu_data "$layer"
   # What the maintainer scripts of these packages would do.
   ln -s openblas-pthread/libopenblas.so.0 "$layer/$multiarch/libopenblas.so.0"
   mkdir -p "$layer/etc/ssl/certs"
