@@ -1,4 +1,5 @@
 option(CALOPIPE_ONLY_KFP "Build only the SDK for Kubeflow Pipelines (src/core, src/kfp): no LibTorch, HDF5, npm" OFF)
+option(CALOPIPE_ONLY_INFER "Build only the inference library (src/core, src/calo/infer) and its tests" OFF)
 option(CALOPIPE_TESTS "Build the tests" ON)
 option(CALOPIPE_FUZZ "Build the fuzzers of the readers (clang only)" OFF)
 option(CALOPIPE_BENCHMARKS "Build the benchmarks" OFF)

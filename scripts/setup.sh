@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that calopipe needs (Debian 12, as root or with sudo).
-# Usage: setup.sh build|test|lint|image|cuda
+# Usage: setup.sh build|test|lint|image|arm|cuda
 # cuda also installs LibTorch with CUDA from PyPI into build/torch (6.5 GB; no CUDA toolkit is needed; doc/gpu.md).
 set -euo pipefail
 
@@ -17,13 +17,16 @@ case "${1:-build}" in
   cuda) packages+=(python3 python3-venv) ;;
   # For scripts/image.sh and scripts/test-image.sh.
   image) packages+=(binutils python3 python3-venv unzip libcurl4 netbase containerd runc) ;;
+  # The inference library for 64-bit ARM: a cross compiler, libraries of Debian's arm64, QEMU.
+  arm) packages=(g++ cmake ninja-build ccache nlohmann-json3-dev python3 python3-venv g++-aarch64-linux-gnu qemu-user
+                 {libgtest,libgmock,libssl,libspdlog,libfmt}-dev:arm64) ;;
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev doxygen) ;;
-  *) echo "usage: $0 build|test|lint|image|cuda" >&2; exit 2 ;;
+  *) echo "usage: $0 build|test|lint|image|arm|cuda" >&2; exit 2 ;;
 esac
 # Programs that may be installed without Debian packages.
 need_program() { command -v "$1" >/dev/null || packages+=("$2"); }
-need_program node nodejs
-need_program npm npm
+[ "${1:-build}" = arm ] || need_program node nodejs
+[ "${1:-build}" = arm ] || need_program npm npm
 [ "${1:-build}" != test ] || need_program chromium chromium
 missing=()
 for package in "${packages[@]}"; do
@@ -39,6 +42,7 @@ install_packages() {
     echo "setup: run as root, or install: ${missing[*]}" >&2
     exit 4
   fi
+  if [ "${1:-}" = arm ]; then "${sudo[@]}" dpkg --add-architecture arm64; fi
   "${sudo[@]}" apt-get update -qq
   [ ${#missing[@]} -gt 0 ] || return 0
   echo "setup: installing ${missing[*]}"

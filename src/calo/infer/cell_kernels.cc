@@ -367,7 +367,7 @@ template <Kind kKind, bool kQuick>
 #endif
 
 template <Kind kKind>
-CellKernels by_isa(Isa isa, [[maybe_unused]] bool quick) {
+CellKernels by_isa([[maybe_unused]] Isa isa, [[maybe_unused]] bool quick) {
 #if defined(__x86_64__)
   if (isa >= Isa::kAvx512 && quick)
     return {collect_avx512<kKind, true>, dense_avx512<kKind, true>, stream_avx512<kKind, true>};

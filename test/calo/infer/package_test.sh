@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs calopipe-infer from a build folder into an empty prefix, builds programs in C and C++ on it and runs them on
-# a model. usage: package_test.sh BUILD_FOLDER C_COMPILER CXX_COMPILER MODEL_WRITER [SANITIZERS]
+# a model. usage: package_test.sh BUILD_FOLDER C_COMPILER CXX_COMPILER MODEL_WRITER SANITIZERS [EMULATOR]
 set -euo pipefail
-build=$1 c=$2 cxx=$3 writer=$4 sanitize=${5:-}
+build=$1 c=$2 cxx=$3 writer=$4 sanitize=$5 run=${6:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "infer package: $*" >&2; exit 1; }
@@ -14,13 +14,13 @@ flags="-Wall -Wextra -Werror -Wno-missing-field-initializers ${sanitize:+-fsanit
 quietly cmake -S test/infer_package -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_C_COMPILER="$c" \
   -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_C_FLAGS="$flags -pedantic" -DCMAKE_CXX_FLAGS="$flags"
 quietly cmake --build "$work/build"
-"$writer" "$work/model.onnx"
-"$work/build/consumer_c" "$work/model.onnx" >"$work/by_c" || fail "the C program ends with $?"
-"$work/build/consumer_cc" "$work/model.onnx" >"$work/by_cc" || fail "the C++ program ends with $?"
+$run "$writer" "$work/model.onnx"
+$run "$work/build/consumer_c" "$work/model.onnx" >"$work/by_c" || fail "the C program ends with $?"
+$run "$work/build/consumer_cc" "$work/model.onnx" >"$work/by_cc" || fail "the C++ program ends with $?"
 cmp "$work/by_c" "$work/by_cc" || fail "$(cat "$work/by_c" "$work/by_cc")"
 grep -Eq "^[1-9][0-9]+ hits, [1-9]" "$work/by_c" || fail "$(cat "$work/by_c")"
 code=0
-"$work/build/consumer_cc" "$work/log" 2>"$work/error" || code=$?
+$run "$work/build/consumer_cc" "$work/log" 2>"$work/error" || code=$?
 [ $code -eq 3 ] && grep -q "$work/log" "$work/error" || fail "exit code $code, $(cat "$work/error")"
 
 # Nothing but the C and C++ libraries, and what a sanitizer brings.
