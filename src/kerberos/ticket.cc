@@ -8,11 +8,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <optional>
 
 #include "core/error.h"
-#include "core/staged_output.h"
-#include "core/temp_folder.h"
 #include "kerberos/detail/library.h"
 
 namespace kerberos {
@@ -161,6 +160,12 @@ class NewCacheFile {
   NewCacheFile& operator=(const NewCacheFile&) = delete;
 
   std::string name() const { return "FILE:" + path_.string(); }
+  void write(const std::string& content) const {
+    std::ofstream file(path_, std::ios::binary);
+    file << content;
+    file.close();
+    if (!file) fail("cannot be written");
+  }
   void commit() {
     const int file = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
     if (file < 0) fail("cannot be written");
@@ -238,11 +243,10 @@ Ticket copy_ticket(const std::string& from, const fs::path& to) {
   return ticket;
 }
 
-std::string cache_content(const std::string& cache) {
-  const core::TempFolder folder("ticket");
-  const fs::path file = folder / "cache";
-  copy_ticket(cache, file);
-  return core::read_file(file);
+void write_private_file(const fs::path& to, const std::string& content) {
+  NewCacheFile file(to);
+  file.write(content);
+  file.commit();
 }
 
 Ticket renew_ticket(const std::string& from, const fs::path& to) {

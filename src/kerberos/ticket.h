@@ -34,10 +34,6 @@ std::filesystem::path cache_file(const std::string& cache);
 /// @throws core::UnavailableError (no cache, or no ticket in it; no libkrb5)
 Ticket read_ticket(const std::string& cache);
 
-/// The content of a file that a cache of any kind becomes with all its tickets. It is a secret.
-/// @throws core::UnavailableError
-std::string cache_content(const std::string& cache);
-
 /// Has the KDC renew the ticket in `cache`, and writes it to the file `to` (mode 600, by rename).
 /// @throws core::UnavailableError if the KDC refuses or cannot be reached; `to` is then as before
 Ticket renew_ticket(const std::string& cache, const std::filesystem::path& to);
@@ -47,6 +43,9 @@ Ticket renew_ticket(const std::string& cache, const std::filesystem::path& to);
 /// @throws core::UnavailableError as renew_ticket(); core::InputError (no such keytab, an empty one)
 Ticket ticket_from_keytab(const std::filesystem::path& keytab, const std::string& principal, TicketLife life,
                           const std::filesystem::path& to);
+
+/// Writes a file that only the user can read, by rename. @throws core::UnavailableError
+void write_private_file(const std::filesystem::path& to, const std::string& content);
 
 /// Copies a cache of any kind to the file `to` (mode 600, by rename).
 Ticket copy_ticket(const std::string& cache, const std::filesystem::path& to);

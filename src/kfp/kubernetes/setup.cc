@@ -15,17 +15,6 @@ using nlohmann::json;
 constexpr const char* kManager = "calopipe-setup";
 constexpr const char* kSetupLabel = "calopipe/setup";
 
-json labelled(json object, const std::string& setup) {
-  object["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "calopipe";
-  object["metadata"]["labels"][kSetupLabel] = setup;
-  return object;
-}
-
-bool is_ours(const json& object, const std::string& setup) {
-  const json labels = object.at("metadata").value("labels", json::object());
-  return labels.value("app.kubernetes.io/managed-by", "") == "calopipe" && labels.value(kSetupLabel, "") == setup;
-}
-
 // Without what the server sets by itself.
 json declared(json object) {
   object.erase("status");
@@ -55,7 +44,7 @@ std::vector<json> objects_of(Api& api, const std::string& setup) {
         api.list(kind.name, fmt::format("app.kubernetes.io/managed-by=calopipe,{}={}", kSetupLabel, setup));
     // The server selects by labels; what is deleted is checked once more.
     std::copy_if(found.begin(), found.end(), std::back_inserter(all),
-                 [&](const json& object) { return is_ours(object, setup); });
+                 [&](const json& object) { return belongs_to(object, setup); });
   }
   // What needs others is deleted first.
   std::reverse(all.begin(), all.end());
@@ -71,6 +60,17 @@ bool is_declared(const std::vector<json>& objects, const ObjectName& name) {
 }
 
 }  // namespace
+
+json labelled(json object, const std::string& setup) {
+  object["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "calopipe";
+  object["metadata"]["labels"][kSetupLabel] = setup;
+  return object;
+}
+
+bool belongs_to(const json& object, const std::string& setup) {
+  const json labels = object.at("metadata").value("labels", json::object());
+  return labels.value("app.kubernetes.io/managed-by", "") == "calopipe" && labels.value(kSetupLabel, "") == setup;
+}
 
 const char* to_string(SetupStep::Action action) {
   switch (action) {
@@ -123,7 +123,7 @@ std::vector<SetupStep> plan_setup(Api& api, const SetupRequest& request) {
                    .name = name_of(wanted),
                    .object = labelled(wanted, request.name)};
     const std::optional<json> existing = api.get(step.name);
-    if (existing && !is_ours(*existing, request.name)) {
+    if (existing && !belongs_to(*existing, request.name)) {
       step.action = SetupStep::Action::kForeign;
     } else {
       const json result =

@@ -50,6 +50,11 @@ std::vector<ObjectName> leftovers(Api& api, const SetupRequest& request);
 /// Executes a plan. It may be repeated after an error: what is done is then kept.
 void execute(Api& api, const std::vector<SetupStep>& steps, bool force = false);
 
+/// The object with the labels of a setup.
+nlohmann::json labelled(nlohmann::json object, const std::string& setup_name);
+/// Whether an object of the cluster has these labels.
+bool belongs_to(const nlohmann::json& object, const std::string& setup_name);
+
 /// "create", "change", "unchanged", "not ours", "delete".
 const char* to_string(SetupStep::Action action);
 

@@ -221,6 +221,11 @@ KerberosSecret Site::kerberos() const {
   return kerberos;
 }
 
+double Site::run_limit_s() const {
+  const json limit = pipeline_config_.value("activeDeadlineSeconds", json());
+  return limit.is_number() ? limit.get<double>() : 0;
+}
+
 void Site::lay_over(const Settings& settings, ir::Container& container, json& kubernetes) {
   if (!settings.image.empty()) container.image = settings.image;
   for (const auto& [name, value] : settings.env.items()) {

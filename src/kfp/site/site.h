@@ -42,6 +42,8 @@ class Site {
   std::vector<NeededObject> needed_objects() const;
   /// The secret with the Kerberos ticket: of `setup.kerberos`, else of `argo.kerberos`, else the default.
   KerberosSecret kerberos() const;
+  /// Longest time of a run, `pipeline.activeDeadlineSeconds`; 0 = no limit.
+  double run_limit_s() const;
 
   /// Lays the settings over the executors whose image is `own_image`: those of the program's components.
   /// Lists (volumes, secrets, tolerations) are added to what the pipeline has, maps and single values
