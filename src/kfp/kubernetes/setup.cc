@@ -89,7 +89,7 @@ const char* to_string(SetupStep::Action action) {
 }
 
 std::vector<FieldChange> differences(const json& from, const json& to) {
-  const bool is_secret = to.value("kind", from.value("kind", "")) == "Secret";
+  const bool is_secret = (to.is_null() ? from : to).value("kind", "") == "Secret";
   const json old_fields = flat(from.is_null() ? json::object() : declared(from));
   const json new_fields = flat(to.is_null() ? json::object() : declared(to));
   std::set<std::string> names;
