@@ -18,11 +18,6 @@ client::HttpOptions options_of(const Access& access, client::Retries retries) {
   return options;
 }
 
-std::string text_at(const json& object, const char* place) {
-  const json::json_pointer pointer(place);
-  return object.contains(pointer) && object.at(pointer).is_string() ? object.at(pointer).get<std::string>() : "";
-}
-
 }  // namespace
 
 const std::vector<Kind>& kinds() {
@@ -45,6 +40,11 @@ const Kind& kind_of(const std::string& name) {
   if (found == kinds().end())
     throw core::InputError({.message = fmt::format("calopipe does not handle objects of the kind \"{}\"", name)});
   return *found;
+}
+
+std::string text_at(const json& object, const char* place) {
+  const json::json_pointer pointer(place);
+  return object.contains(pointer) && object.at(pointer).is_string() ? object.at(pointer).get<std::string>() : "";
 }
 
 ObjectName name_of(const json& object) {

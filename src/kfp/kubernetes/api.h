@@ -28,6 +28,8 @@ struct ObjectName {
 };
 /// @throws core::InputError if the object has no kind or name
 ObjectName name_of(const nlohmann::json& object);
+/// The text at a place like "/metadata/uid"; empty if there is none.
+std::string text_at(const nlohmann::json& object, const char* place);
 /// "ConfigMap settings".
 std::string to_string(const ObjectName& name);
 

@@ -55,6 +55,25 @@ SetupStep removal(const json& object) {
   return {.action = SetupStep::Action::kDelete, .name = name_of(object), .object = object};
 }
 
+// Whether a step before makes the role that a binding refers to.
+bool role_is_new(const json& binding, const std::vector<SetupStep>& before) {
+  const ObjectName role{text_at(binding, "/roleRef/kind"), text_at(binding, "/roleRef/name")};
+  return std::any_of(before.begin(), before.end(), [&](const SetupStep& step) {
+    return step.action == SetupStep::Action::kCreate && step.name == role;
+  });
+}
+
+// The object as the server would make it.
+json checked(Api& api, const SetupStep& step, const std::vector<SetupStep>& before, bool force) {
+  try {
+    return api.apply(step.object, {.manager = kManager, .dry_run = true, .force = force});
+  } catch (const client::Refused& error) {
+    // For users who are not administrators of the cluster, the server looks into the role.
+    if (error.status() == 404 && role_is_new(step.object, before)) return step.object;
+    throw;
+  }
+}
+
 bool is_declared(const std::vector<json>& objects, const ObjectName& name) {
   return std::any_of(objects.begin(), objects.end(), [&](const json& object) { return name_of(object) == name; });
 }
@@ -126,8 +145,7 @@ std::vector<SetupStep> plan_setup(Api& api, const SetupRequest& request) {
     if (existing && !belongs_to(*existing, request.name)) {
       step.action = SetupStep::Action::kForeign;
     } else {
-      const json result =
-          api.apply(step.object, {.manager = kManager, .dry_run = true, .force = request.force});
+      const json result = checked(api, step, steps, request.force);
       step.changes = differences(existing ? *existing : json(), result);
       if (existing)
         step.action = step.changes.empty() ? SetupStep::Action::kKeep : SetupStep::Action::kChange;

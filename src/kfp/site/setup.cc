@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <set>
+#include <utility>
 
 #include "core/json_reader.h"
 #include "core/staged_output.h"
@@ -119,7 +123,10 @@ json renewal_object(const KerberosSecret& kerberos, const std::string& account, 
       {"resources",
        {{"requests", {{"cpu", "10m"}, {"memory", "32Mi"}}}, {"limits", {{"memory", "128Mi"}}}}},
       {"securityContext",
-       {{"allowPrivilegeEscalation", false}, {"capabilities", {{"drop", {"ALL"}}}}}},
+       {{"allowPrivilegeEscalation", false},
+        {"runAsNonRoot", true},
+        {"seccompProfile", {{"type", "RuntimeDefault"}}},
+        {"capabilities", {{"drop", {"ALL"}}}}}},
       {"volumeMounts", {{{"name", "tmp"}, {"mountPath", "/tmp"}}}}};
   // The ticket is only in memory.
   json volumes = {{{"name", "tmp"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "16Mi"}}}}};
@@ -169,6 +176,19 @@ void add_kerberos(const KerberosSecret& kerberos, const std::string& site_image,
   objects.push_back(renewal_object(kerberos, account, image));
 }
 
+void check_distinct(const std::vector<json>& objects, const std::filesystem::path& source) {
+  std::set<std::string> names;
+  for (const json& one : objects) {
+    const std::string name =
+        fmt::format("{} {}", one["kind"].get<std::string>(), one["metadata"]["name"].get<std::string>());
+    if (!names.insert(name).second)
+      throw core::InputError({.message = "makes two objects " + name,
+                              .file = source,
+                              .field = "setup",
+                              .hint = "rename a service account or a role"});
+  }
+}
+
 void add_need(std::vector<NeededObject>& needs, const char* kind, const json& name) {
   if (name.is_string() && !name.get_ref<const std::string&>().empty()) needs.push_back({kind, name});
 }
@@ -213,6 +233,7 @@ std::vector<json> setup_objects(const SiteSetup& setup, const std::string& image
     objects.push_back(config_map_object(name, content, source));
   for (const auto& [name, account] : setup.service_accounts) add_account(name, account, objects);
   if (setup.kerberos) add_kerberos(*setup.kerberos, image, source, objects);
+  check_distinct(objects, source);
   return objects;
 }
 

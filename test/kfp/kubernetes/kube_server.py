@@ -267,6 +267,10 @@ class KubeServer:
             raise Refusal(422, 'Invalid', 'PatchOptions.meta.k8s.io is invalid: fieldManager: Required value')
         if space not in self.namespaces:
             raise Refusal(404, 'NotFound', f'namespaces "{space}" not found')
+        if kind == 'RoleBinding' and given['roleRef']['kind'] == 'Role' and \
+                ('Role', space, given['roleRef']['name']) not in self.objects:
+            # What users get who are not administrators of the cluster.
+            raise Refusal(404, 'NotFound', f'roles.rbac.authorization.k8s.io "{given["roleRef"]["name"]}" not found')
         if self.on_apply:
             self.on_apply(key)
         for value in given.get('data', {}).values() if kind == 'Secret' else ():

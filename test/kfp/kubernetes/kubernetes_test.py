@@ -165,6 +165,11 @@ class Setup(WithCluster):
         self.setup('--apply', '--prune', '--yes')
         self.assertEqual(self.made(), [name for name in MADE if name != 'RoleBinding worker-view'])
 
+    def test_binding_to_a_role_that_nobody_makes_is_refused(self):
+        self.write_site({'setup': {'service_accounts': {'w': {'roles': ['gone']}}}})
+        self.assertIn('roles.rbac.authorization.k8s.io "gone" not found', self.setup('--apply', code=2))
+        self.assertEqual(self.made(), [])
+
     def test_two_setups_in_one_namespace_do_not_touch_each_other(self):
         self.setup('--apply')
         other = {'setup': {'name': 'other', 'config_maps': {'more': {'data': {'x': 'y'}}}}}
