@@ -71,9 +71,12 @@ KerberosCommand::KerberosCommand(CLI::App& app)
   for (CLI::App* command : {keep_, show_})
     command->add_option("--cache", cache_, "Cache of the ticket [default: $KRB5CCNAME, as for kinit]")
         ->type_name("FILE");
-  keep_->add_option("--from", source_, "Another cache, such as a mounted secret: copied when its ticket ends later")
+  keep_
+      ->add_option("--from", source_,
+                   "Another cache, such as a mounted secret: copied when its ticket ends later")
       ->type_name("FILE");
-  CLI::Option* keytab = keep_->add_option("--keytab", keytab_, "Keytab that gives new tickets")->type_name("FILE");
+  CLI::Option* keytab =
+      keep_->add_option("--keytab", keytab_, "Keytab that gives new tickets")->type_name("FILE");
   keep_->add_option("--principal", principal_, "Principal [default: the first one in the keytab]")
       ->type_name("NAME")
       ->needs(keytab);
@@ -109,7 +112,8 @@ void KerberosCommand::keep() {
       options,
       [](const kerberos::KeepEvent& event) {
         if (event.kind == kerberos::KeepEvent::Kind::kFailed)
-          spdlog::warn("{} ({}); next attempt in {:.0f} s", event.reason, to_text(event.ticket), event.next_s);
+          spdlog::warn("{} ({}); next attempt in {:.0f} s", event.reason, to_text(event.ticket),
+                       event.next_s);
         else
           spdlog::info("ticket {}: {}", words(event.kind), to_text(event.ticket));
       },

@@ -120,9 +120,10 @@ CLI::App* KubernetesCommands::leaf(CLI::App* parent, const char* name, const cha
   command->footer(fmt::format("Examples:\n  {}", examples));
   command->add_flag("--json", json_, "Print the result as JSON");
   command
-      ->add_option("--kubeconfig", kubeconfig_,
-                   "File with the access to Kubernetes [default: $KUBECONFIG, ~/.kube/config; in a pod its service "
-                   "account]")
+      ->add_option(
+          "--kubeconfig", kubeconfig_,
+          "File with the access to Kubernetes [default: $KUBECONFIG, ~/.kube/config; in a pod its service "
+          "account]")
       ->type_name("FILE");
   command->add_option("--context", context_, "Context of the kubeconfig file [default: its current one]")
       ->type_name("NAME");
@@ -133,12 +134,13 @@ CLI::App* KubernetesCommands::leaf(CLI::App* parent, const char* name, const cha
 }
 
 void KubernetesCommands::add_setup(CLI::App& kubeflow) {
-  CLI::App* setup = leaf(&kubeflow, "setup",
-                         "Makes the objects of Kubernetes that a site file declares: volume claims, config maps, …",
-                         "calopipe kubeflow setup --site site.yaml --dry-run\n"
-                         "  calopipe kubeflow setup --site site.yaml --apply\n"
-                         "  calopipe kubeflow setup --site site.yaml --delete",
-                         [this] { set_up(); });
+  CLI::App* setup =
+      leaf(&kubeflow, "setup",
+           "Makes the objects of Kubernetes that a site file declares: volume claims, config maps, …",
+           "calopipe kubeflow setup --site site.yaml --dry-run\n"
+           "  calopipe kubeflow setup --site site.yaml --apply\n"
+           "  calopipe kubeflow setup --site site.yaml --delete",
+           [this] { set_up(); });
   setup->add_option("--site", site_, "Site file with the section setup (doc/sites.md)")
       ->type_name("FILE")
       ->required();
@@ -162,21 +164,24 @@ void KubernetesCommands::add_ticket_options(CLI::App& command) {
 void KubernetesCommands::add_kerberos(CLI::App& kubeflow) {
   CLI::App* kerberos = kubeflow.add_subcommand("kerberos", "The secret with the Kerberos ticket of pods");
   kerberos->require_subcommand(1);
-  CLI::App* push = leaf(kerberos, "push", "Puts the ticket of kinit, or a new one by a keytab, into the secret",
-                        "kinit alice && calopipe kubeflow kerberos push --site deploy/sites/cern.yaml\n"
-                        "  calopipe kubeflow kerberos push --keytab alice.keytab --run-h 48",
-                        [this] { push_ticket(); });
+  CLI::App* push =
+      leaf(kerberos, "push", "Puts the ticket of kinit, or a new one by a keytab, into the secret",
+           "kinit alice && calopipe kubeflow kerberos push --site deploy/sites/cern.yaml\n"
+           "  calopipe kubeflow kerberos push --keytab alice.keytab --run-h 48",
+           [this] { push_ticket(); });
   add_ticket_options(*push);
   CLI::Option* cache =
       push->add_option("--cache", cache_, "Cache with the ticket [default: $KRB5CCNAME, as for kinit]")
           ->type_name("CACHE");
-  CLI::Option* keytab =
-      push->add_option("--keytab", keytab_, "Keytab that gives a new ticket")->type_name("FILE")->excludes(cache);
+  CLI::Option* keytab = push->add_option("--keytab", keytab_, "Keytab that gives a new ticket")
+                            ->type_name("FILE")
+                            ->excludes(cache);
   push->add_option("--principal", principal_, "Principal [default: the first one in the keytab]")
       ->type_name("NAME")
       ->needs(keytab);
-  push->add_option("--run-h", run_h_,
-                   "Hours that a run takes, for a warning [default: the site's pipeline.activeDeadlineSeconds]")
+  push->add_option(
+          "--run-h", run_h_,
+          "Hours that a run takes, for a warning [default: the site's pipeline.activeDeadlineSeconds]")
       ->check(CLI::PositiveNumber);
   CLI::App* renew =
       leaf(kerberos, "renew", "Renews the ticket in the secret, as the CronJob of setup.kerberos.renew does",
@@ -197,10 +202,8 @@ void KubernetesCommands::set_up() {
   if (apply_ && dry_run_) throw core::UsageError({.message = "--apply and --dry-run exclude each other"});
   const kfp::Site site = kfp::Site::read(site_);
   kfp::argo::options_from_json(site.argo(), site_, "argo");  // mistakes are errors here, too
-  const kubernetes::SetupRequest request{.name = site.setup().name,
-                                         .objects = site.setup_objects(),
-                                         .prune = prune_,
-                                         .force = force_};
+  const kubernetes::SetupRequest request{
+      .name = site.setup().name, .objects = site.setup_objects(), .prune = prune_, .force = force_};
   kubernetes::Api api = connect(site.setup().name_space);
   const std::vector<SetupStep> steps =
       delete_ ? kubernetes::plan_removal(api, request.name) : kubernetes::plan_setup(api, request);
@@ -226,7 +229,8 @@ void KubernetesCommands::set_up() {
   if (!delete_) {
     for (const std::string& name : missing_objects(api, site, request.objects)) {
       result["missing"].push_back(name);
-      spdlog::warn("{} is missing: pods of the site need it, and its section setup does not declare it", name);
+      spdlog::warn("{} is missing: pods of the site need it, and its section setup does not declare it",
+                   name);
     }
     if (!prune_)
       for (const kubernetes::ObjectName& name : kubernetes::leftovers(api, request))
@@ -277,8 +281,8 @@ void KubernetesCommands::push_ticket() {
     result["too_short"] = too_short;
     print(result);
   } else {
-    fmt::print("secret: {}, key {}, namespace {}\nticket: {}\n", secret.name, secret.key, api.namespace_name(),
-               shown(to_text(ticket)));
+    fmt::print("secret: {}, key {}, namespace {}\nticket: {}\n", secret.name, secret.key,
+               api.namespace_name(), shown(to_text(ticket)));
   }
 }
 
@@ -300,8 +304,8 @@ void KubernetesCommands::renew_ticket() {
     result["namespace"] = api.namespace_name();
     print(result);
   } else {
-    fmt::print("secret: {}, key {}, namespace {}\nticket: {}\n", secret.name, secret.key, api.namespace_name(),
-               shown(to_text(ticket)));
+    fmt::print("secret: {}, key {}, namespace {}\nticket: {}\n", secret.name, secret.key,
+               api.namespace_name(), shown(to_text(ticket)));
   }
 }
 

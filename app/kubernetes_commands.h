@@ -9,7 +9,8 @@
 
 namespace app {
 
-/// `calopipe kubeflow setup` and `calopipe kubeflow kerberos …`: the objects of Kubernetes that pipelines need.
+/// `calopipe kubeflow setup` and `calopipe kubeflow kerberos …`: the objects of Kubernetes that pipelines
+/// need.
 class KubernetesCommands {
  public:
   /// @param kubeflow  the command that gets the new ones

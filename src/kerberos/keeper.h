@@ -12,7 +12,8 @@ namespace kerberos {
 /// Where tickets come from and go to.
 struct KeepOptions {
   std::filesystem::path cache;  ///< the file that programs use
-  /// Another cache, such as a file of a secret that is renewed elsewhere: it is copied if its ticket ends later.
+  /// Another cache, such as a file of a secret that is renewed elsewhere: it is copied if its ticket ends
+  /// later.
   std::string source;
   std::filesystem::path keytab;  ///< gives new tickets, if there is one
   std::string principal;         ///< of the keytab; empty = its first
@@ -30,9 +31,9 @@ struct KeepEvent {
   double next_s = 0;   ///< seconds until the next look
 };
 
-/// Keeps a valid ticket in a cache until `stop` says true: renews it at half of its life, copies a newer one from the
-/// source, or gets a new one with the keytab. After a failure it tries again, more often towards the end of the
-/// ticket. The cache appears by rename with mode 600, so that programs never read half of one.
+/// Keeps a valid ticket in a cache until `stop` says true: renews it at half of its life, copies a newer one
+/// from the source, or gets a new one with the keytab. After a failure it tries again, more often towards the
+/// end of the ticket. The cache appears by rename with mode 600, so that programs never read half of one.
 /// @param wait  sleeps, and may return early
 /// @throws core::UnavailableError if the ticket has ended, and nothing gives another one
 void keep_ticket(const KeepOptions& options, const std::function<void(const KeepEvent&)>& report,

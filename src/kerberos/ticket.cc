@@ -27,8 +27,8 @@ class Context {
  public:
   Context() {
     if (krb5().init_context(&context_) != 0)
-      throw core::UnavailableError(
-          {.message = "the configuration of Kerberos cannot be read", .hint = "check /etc/krb5.conf or KRB5_CONFIG"});
+      throw core::UnavailableError({.message = "the configuration of Kerberos cannot be read",
+                                    .hint = "check /etc/krb5.conf or KRB5_CONFIG"});
   }
   ~Context() { krb5().free_context(context_); }
   Context(const Context&) = delete;
@@ -137,9 +137,8 @@ Ticket ticket_in(const Context& context, const Cache& cache) {
   }
   krb5().cc_end_seq_get(context.get(), cache.get(), &cursor);
   if (!found)
-    throw core::UnavailableError({.message = "has no ticket-granting ticket",
-                                  .file = cache.name(),
-                                  .hint = "get one with kinit"});
+    throw core::UnavailableError(
+        {.message = "has no ticket-granting ticket", .file = cache.name(), .hint = "get one with kinit"});
   return *found;
 }
 
@@ -177,7 +176,8 @@ class NewCacheFile {
 
  private:
   [[noreturn]] void fail(const std::string& message) const {
-    throw core::UnavailableError({.message = fmt::format("{}: {}", message, std::strerror(errno)), .file = to_});
+    throw core::UnavailableError(
+        {.message = fmt::format("{}: {}", message, std::strerror(errno)), .file = to_});
   }
 
   fs::path to_, path_;
@@ -186,7 +186,8 @@ class NewCacheFile {
 Ticket store(const Context& context, krb5_creds& credentials, const fs::path& to) {
   NewCacheFile file(to);
   const Cache cache(context, file.name());
-  context.check(krb5().cc_initialize(context.get(), cache.get(), credentials.client), "cannot be written", to);
+  context.check(krb5().cc_initialize(context.get(), cache.get(), credentials.client), "cannot be written",
+                to);
   context.check(krb5().cc_store_cred(context.get(), cache.get(), &credentials), "cannot be written", to);
   file.commit();
   return ticket_of(context, credentials);
@@ -218,9 +219,8 @@ fs::path cache_file(const std::string& cache) {
   if (cache.starts_with("FILE:")) return cache.substr(5);
   if (cache.starts_with('/')) return cache;
   if (cache.find(':') != std::string::npos)
-    throw core::UsageError({.message = "is not a cache in a file",
-                            .field = cache,
-                            .hint = "give a file, as FILE:/tmp/krb5cc"});
+    throw core::UsageError(
+        {.message = "is not a cache in a file", .field = cache, .hint = "give a file, as FILE:/tmp/krb5cc"});
   return fs::absolute(cache);
 }
 
@@ -255,15 +255,15 @@ Ticket renew_ticket(const std::string& from, const fs::path& to) {
   Principal owner(context);
   cache.read_principal(owner);
   Credentials renewed(context);
-  context.check(
-      krb5().get_renewed_creds(context.get(), renewed.get(), owner.get(), cache.get(), nullptr),
-      "the ticket cannot be renewed", from);
+  context.check(krb5().get_renewed_creds(context.get(), renewed.get(), owner.get(), cache.get(), nullptr),
+                "the ticket cannot be renewed", from);
   return store(context, *renewed.get(), to);
 }
 
 Ticket ticket_from_keytab(const fs::path& file, const std::string& principal, TicketLife life,
                           const fs::path& to) {
-  if (!fs::is_regular_file(file)) throw core::InputError({.message = "there is no such keytab", .file = file});
+  if (!fs::is_regular_file(file))
+    throw core::InputError({.message = "there is no such keytab", .file = file});
   const Context context;
   struct Keytab {
     const Context& context;

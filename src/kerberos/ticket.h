@@ -8,7 +8,7 @@ namespace kerberos {
 
 /// A ticket-granting ticket: who has it, and how long it lasts. Times are seconds since 1970.
 struct Ticket {
-  std::string principal;     ///< "alice@CERN.CH"
+  std::string principal;  ///< "alice@CERN.CH"
   double start_s = 0;
   double end_s = 0;          ///< it cannot be used after that
   double renew_until_s = 0;  ///< it can be renewed up to this time; 0 = it is not renewable
@@ -19,7 +19,7 @@ struct Ticket {
 
 /// A renewed or new ticket, for a time that the KDC may shorten.
 struct TicketLife {
-  double life_s = 0;        ///< 0 = what the KDC gives
+  double life_s = 0;  ///< 0 = what the KDC gives
   double renewable_s = 7 * 86400;
 };
 

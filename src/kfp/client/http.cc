@@ -398,9 +398,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
       case CURLE_SSL_CERTPROBLEM:
       case CURLE_SSL_ISSUER_ERROR:
         throw core::UnavailableError(
-            {.message = "is not trusted: " + reason,
-             .file = options_.server,
-             .hint = options_.words.trust});
+            {.message = "is not trusted: " + reason, .file = options_.server, .hint = options_.words.trust});
       case CURLE_WRITE_ERROR:
         throw core::UnavailableError(
             {.message = fmt::format("answers with more than {} MiB", kMostBytes >> 20),
@@ -454,7 +452,7 @@ void Http::refuse(const Request& request, const Answer& answer, const Secrets& s
   }
   const bool logged_in = options_.credentials || options_.login.kind != Login::Kind::kNone;
   const std::string login_hint =
-      !options_.words.login.empty()              ? options_.words.login
+      !options_.words.login.empty()               ? options_.words.login
       : options_.login.kind == Login::Kind::kOidc ? "log in again: calopipe kubeflow login"
       : logged_in ? fmt::format("log in again: {} is read for every call", options_.login.file.string())
                   : "the server requires a login: set the login of the context (doc/kubeflow.md)";
@@ -515,9 +513,10 @@ Http::Answer Http::attempt(const Request& request, bool is_json, bool& may_try_a
   answer.value = trimmed(answer.body).empty() ? json::object() : json::parse(answer.body, nullptr, false);
   if (!answer.value.is_discarded()) return answer;
   if (answer.type.find("json") == std::string::npos)
-    throw core::InputError({.message = "answers with a page, unlike " + options_.words.api,
-                            .file = options_.server,
-                            .hint = "check the login, and the address of the API: " + options_.words.address});
+    throw core::InputError(
+        {.message = "answers with a page, unlike " + options_.words.api,
+         .file = options_.server,
+         .hint = "check the login, and the address of the API: " + options_.words.address});
   may_try_again = safe;
   throw Unreachable(Unreachable::Done::kPerhaps,
                     {.message = "answers with JSON that is cut off", .file = options_.server});

@@ -28,9 +28,9 @@ struct Retries {
 
 /// What a program knows besides a Login, for servers with other logins (kfp::kubernetes).
 struct Credentials {
-  std::string token;            ///< bearer token; empty = none
-  std::string certificate_pem;  ///< certificate of the client, with its chain; empty = none
-  std::string key_pem;          ///< private key of the certificate
+  std::string token;                         ///< bearer token; empty = none
+  std::string certificate_pem;               ///< certificate of the client, with its chain; empty = none
+  std::string key_pem;                       ///< private key of the certificate
   std::pair<std::string, std::string> user;  ///< name and password of basic authentication
 };
 

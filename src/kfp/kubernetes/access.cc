@@ -113,7 +113,8 @@ void add_file(const fs::path& file, Config& config) {
   if (document.is_null()) return;
   if (!document.is_object()) throw core::InputError({.message = "is not a kubeconfig file", .file = file});
   config.files.push_back(file);
-  if (config.current.empty() && document.contains("current-context") && document["current-context"].is_string())
+  if (config.current.empty() && document.contains("current-context") &&
+      document["current-context"].is_string())
     config.current = document["current-context"];
   read_list(document, file, "contexts", "context", config.contexts);
   read_list(document, file, "clusters", "cluster", config.clusters);
@@ -148,9 +149,8 @@ std::optional<Access> in_cluster(const AccessChoice& choice) {
   std::error_code error;
   if (host.empty() || port.empty() || !fs::exists(folder / "token", error)) return std::nullopt;
   Access access{.name = "in-cluster"};
-  access.server =
-      host.find(':') == std::string::npos ? fmt::format("https://{}:{}", host, port)
-                                          : fmt::format("https://[{}]:{}", host, port);
+  access.server = host.find(':') == std::string::npos ? fmt::format("https://{}:{}", host, port)
+                                                      : fmt::format("https://[{}]:{}", host, port);
   access.ca_pem = core::read_file(folder / "ca.crt");
   access.token_file = folder / "token";
   access.namespace_name = choice.namespace_name;
@@ -221,8 +221,7 @@ void read_user(const EntryReader& user, const json& cluster, Access& access) {
   const bool has_certificate = !access.certificate_pem.empty() || !access.certificate_file.empty();
   if (has_certificate && access.key_pem.empty() && access.key_file.empty())
     user.fail("client-key", "is required", "the certificate needs its key");
-  if (user.find("exec") != nullptr)
-    access.exec = read_exec(user.inside("exec"), cluster, access.ca_pem);
+  if (user.find("exec") != nullptr) access.exec = read_exec(user.inside("exec"), cluster, access.ca_pem);
 }
 
 const Entry& named(const std::map<std::string, Entry>& entries, const std::string& name, const char* kind,
@@ -288,9 +287,10 @@ Access choose_access(const AccessChoice& choice) {
   if (config.files.empty()) {
     if (choice.kubeconfig.empty() && choice.context.empty())
       if (std::optional<Access> access = in_cluster(choice)) return *access;
-    throw core::UsageError({.message = "there is no kubeconfig file that names a cluster",
-                            .file = choice.kubeconfig,
-                            .hint = "--kubeconfig FILE, or set KUBECONFIG; the site's administrators provide it"});
+    throw core::UsageError(
+        {.message = "there is no kubeconfig file that names a cluster",
+         .file = choice.kubeconfig,
+         .hint = "--kubeconfig FILE, or set KUBECONFIG; the site's administrators provide it"});
   }
   const std::string name = choice.context.empty() ? config.current : choice.context;
   if (name.empty())

@@ -10,17 +10,18 @@
 /// Client of the Kubernetes API: access by kubeconfig or service account, and the calls that calopipe needs.
 namespace kfp::kubernetes {
 
-/// A program that gives credentials: `users[].user.exec` of a kubeconfig, protocol client.authentication.k8s.io/v1
-/// or v1beta1.
+/// A program that gives credentials: `users[].user.exec` of a kubeconfig, protocol
+/// client.authentication.k8s.io/v1 or v1beta1.
 struct ExecPlugin {
   std::string api_version;
-  std::string command;  ///< a name in PATH, or a path; relative paths with a slash start at the kubeconfig's folder
+  std::string
+      command;  ///< a name in PATH, or a path; relative paths with a slash start at the kubeconfig's folder
   std::vector<std::string> arguments;
   std::vector<std::pair<std::string, std::string>> environment;
   std::string install_hint;
-  bool needs_terminal = false;      ///< interactiveMode: Always
-  nlohmann::json cluster_info;      ///< `spec.cluster` for the plugin; null = not wanted
-  double time_limit_s = 120;        ///< it may ask the user to log in
+  bool needs_terminal = false;  ///< interactiveMode: Always
+  nlohmann::json cluster_info;  ///< `spec.cluster` for the plugin; null = not wanted
+  double time_limit_s = 120;    ///< it may ask the user to log in
 };
 
 /// A cluster, and how to log in there.
@@ -50,8 +51,8 @@ struct AccessChoice {
   std::filesystem::path service_account = "/var/run/secrets/kubernetes.io/serviceaccount";
 };
 
-/// Reads kubeconfig files as kubectl does: in a list, the first file that has a name wins. Without any such file
-/// and without a choice of one, the service account of the pod is used, if this process runs in one.
+/// Reads kubeconfig files as kubectl does: in a list, the first file that has a name wins. Without any such
+/// file and without a choice of one, the service account of the pod is used, if this process runs in one.
 /// @throws core::UsageError (no access is configured, no such context), core::InputError (files, with field)
 Access choose_access(const AccessChoice& choice);
 
@@ -59,8 +60,10 @@ Access choose_access(const AccessChoice& choice);
 /// @throws core::InputError, core::UnavailableError from the credentials, at a call
 client::HttpOptions http_options(const Access& access);
 
-/// Runs a plugin once. @param expires_s  is set to the time at which the credentials expire; infinity if never
-/// @throws core::UnavailableError (it is not installed, fails, or takes too long), core::InputError (its output)
+/// Runs a plugin once. @param expires_s  is set to the time at which the credentials expire; infinity if
+/// never
+/// @throws core::UnavailableError (it is not installed, fails, or takes too long), core::InputError (its
+/// output)
 client::Credentials run_exec_plugin(const ExecPlugin& plugin, double& expires_s);
 
 }  // namespace kfp::kubernetes

@@ -38,13 +38,15 @@ const Kind& kind_of(const std::string& name) {
   const auto found =
       std::find_if(kinds().begin(), kinds().end(), [&](const Kind& kind) { return kind.name == name; });
   if (found == kinds().end())
-    throw core::InputError({.message = fmt::format("calopipe does not handle objects of the kind \"{}\"", name)});
+    throw core::InputError(
+        {.message = fmt::format("calopipe does not handle objects of the kind \"{}\"", name)});
   return *found;
 }
 
 std::string text_at(const json& object, const char* place) {
   const json::json_pointer pointer(place);
-  return object.contains(pointer) && object.at(pointer).is_string() ? object.at(pointer).get<std::string>() : "";
+  return object.contains(pointer) && object.at(pointer).is_string() ? object.at(pointer).get<std::string>()
+                                                                    : "";
 }
 
 ObjectName name_of(const json& object) {
@@ -64,8 +66,9 @@ Api::Api(const Access& access, client::Retries retries)
 std::string Api::path_of(const std::string& kind, const std::string& name) const {
   const Kind& known = kind_of(kind);
   const std::string version = known.api_version;
-  std::string path = fmt::format("/{}/{}/namespaces/{}/{}", version.find('/') == std::string::npos ? "api" : "apis",
-                                 version, client::escaped(access_.namespace_name), known.plural);
+  std::string path =
+      fmt::format("/{}/{}/namespaces/{}/{}", version.find('/') == std::string::npos ? "api" : "apis", version,
+                  client::escaped(access_.namespace_name), known.plural);
   if (!name.empty()) path += "/" + client::escaped(name);
   return path;
 }

@@ -40,9 +40,9 @@ struct ApplyOptions {
   bool force = false;                ///< take fields that another manager owns
 };
 
-/// The calls of the Kubernetes API, in one namespace. Every call has a time limit. Calls that may be repeated are
-/// repeated after temporary failures: all of them here may.
-/// Errors: client::Refused with the status, client::Unreachable, core::UnavailableError, core::InputError.
+/// The calls of the Kubernetes API, in one namespace. Every call has a time limit. Calls that may be repeated
+/// are repeated after temporary failures: all of them here may. Errors: client::Refused with the status,
+/// client::Unreachable, core::UnavailableError, core::InputError.
 class Api {
  public:
   explicit Api(const Access& access, client::Retries retries = {});

@@ -117,9 +117,8 @@ client::Credentials run_exec_plugin(const ExecPlugin& plugin, double& expires_s)
     throw core::UnavailableError({.message = "the program that gives the credentials needs a terminal",
                                   .file = plugin.command,
                                   .hint = plugin.install_hint});
-  json information = {{"apiVersion", plugin.api_version},
-                      {"kind", "ExecCredential"},
-                      {"spec", {{"interactive", terminal}}}};
+  json information = {
+      {"apiVersion", plugin.api_version}, {"kind", "ExecCredential"}, {"spec", {{"interactive", terminal}}}};
   if (!plugin.cluster_info.is_null()) information["spec"]["cluster"] = plugin.cluster_info;
   // The output is never shown, because it has the token.
   const json output = json::parse(Process(plugin, information.dump()).output(), nullptr, false);

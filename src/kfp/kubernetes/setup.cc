@@ -75,7 +75,8 @@ json checked(Api& api, const SetupStep& step, const std::vector<SetupStep>& befo
 }
 
 bool is_declared(const std::vector<json>& objects, const ObjectName& name) {
-  return std::any_of(objects.begin(), objects.end(), [&](const json& object) { return name_of(object) == name; });
+  return std::any_of(objects.begin(), objects.end(),
+                     [&](const json& object) { return name_of(object) == name; });
 }
 
 }  // namespace
@@ -88,7 +89,8 @@ json labelled(json object, const std::string& setup) {
 
 bool belongs_to(const json& object, const std::string& setup) {
   const json labels = object.at("metadata").value("labels", json::object());
-  return labels.value("app.kubernetes.io/managed-by", "") == "calopipe" && labels.value(kSetupLabel, "") == setup;
+  return labels.value("app.kubernetes.io/managed-by", "") == "calopipe" &&
+         labels.value(kSetupLabel, "") == setup;
 }
 
 const char* to_string(SetupStep::Action action) {

@@ -37,7 +37,8 @@ struct SetupRequest {
   bool force = false;  ///< take fields that another manager owns
 };
 
-/// Compares the objects with the cluster, and lets the server check them (dry run), without changing anything.
+/// Compares the objects with the cluster, and lets the server check them (dry run), without changing
+/// anything.
 /// @throws the errors of Api
 std::vector<SetupStep> plan_setup(Api& api, const SetupRequest& request);
 

@@ -53,7 +53,8 @@ json object(const char* api_version, const char* kind, const std::string& name) 
 
 json claim_object(const std::string& name, const VolumeClaim& claim) {
   json made = object("v1", "PersistentVolumeClaim", name);
-  made["spec"] = {{"accessModes", claim.access_modes}, {"resources", {{"requests", {{"storage", claim.size}}}}}};
+  made["spec"] = {{"accessModes", claim.access_modes},
+                  {"resources", {{"requests", {{"storage", claim.size}}}}}};
   if (!claim.storage_class.empty()) made["spec"]["storageClassName"] = claim.storage_class;
   if (!claim.volume.empty()) made["spec"]["volumeName"] = claim.volume;
   return made;
@@ -66,7 +67,8 @@ json config_map_object(const std::string& name, const ConfigMapContent& content,
   std::size_t bytes = 0;
   for (const auto& [key, file] : content.files)
     made["data"][key] = core::read_file(std::filesystem::absolute(source).parent_path() / file);
-  for (const auto& [key, value] : made["data"].items()) bytes += key.size() + value.get_ref<const std::string&>().size();
+  for (const auto& [key, value] : made["data"].items())
+    bytes += key.size() + value.get_ref<const std::string&>().size();
   if (bytes > kMostConfigBytes)
     throw core::InputError({.message = "has more than 1 MiB, which Kubernetes does not store",
                             .file = source,
@@ -120,8 +122,7 @@ json renewal_object(const KerberosSecret& kerberos, const std::string& account, 
       {"name", "renew"},
       {"image", image},
       {"args", {"kubeflow", "kerberos", "renew", "--secret", kerberos.secret, "--key", kerberos.key}},
-      {"resources",
-       {{"requests", {{"cpu", "10m"}, {"memory", "32Mi"}}}, {"limits", {{"memory", "128Mi"}}}}},
+      {"resources", {{"requests", {{"cpu", "10m"}, {"memory", "32Mi"}}}, {"limits", {{"memory", "128Mi"}}}}},
       {"securityContext",
        {{"allowPrivilegeEscalation", false},
         {"runAsNonRoot", true},
@@ -136,22 +137,23 @@ json renewal_object(const KerberosSecret& kerberos, const std::string& account, 
     container["env"] = {{{"name", "KRB5_CONFIG"}, {"value", "/kfp/krb5/krb5.conf"}}};
   }
   json made = object("batch/v1", "CronJob", account);
-  made["spec"] = {
-      {"schedule", renewal.schedule},
-      {"concurrencyPolicy", "Forbid"},
-      {"successfulJobsHistoryLimit", 1},
-      {"failedJobsHistoryLimit", 3},
-      {"jobTemplate",
-       {{"spec",
-         {{"backoffLimit", 3},
-          {"activeDeadlineSeconds", 600},
-          {"template",
-           {{"metadata", {{"labels", {{"app.kubernetes.io/name", account}}}, {"annotations", {{"sidecar.istio.io/inject", "false"}}}}},
-            {"spec",
-             {{"serviceAccountName", account},
-              {"restartPolicy", "Never"},
-              {"containers", json::array({container})},
-              {"volumes", volumes}}}}}}}}}};
+  made["spec"] = {{"schedule", renewal.schedule},
+                  {"concurrencyPolicy", "Forbid"},
+                  {"successfulJobsHistoryLimit", 1},
+                  {"failedJobsHistoryLimit", 3},
+                  {"jobTemplate",
+                   {{"spec",
+                     {{"backoffLimit", 3},
+                      {"activeDeadlineSeconds", 600},
+                      {"template",
+                       {{"metadata",
+                         {{"labels", {{"app.kubernetes.io/name", account}}},
+                          {"annotations", {{"sidecar.istio.io/inject", "false"}}}}},
+                        {"spec",
+                         {{"serviceAccountName", account},
+                          {"restartPolicy", "Never"},
+                          {"containers", json::array({container})},
+                          {"volumes", volumes}}}}}}}}}};
   return made;
 }
 
@@ -168,11 +170,10 @@ void add_kerberos(const KerberosSecret& kerberos, const std::string& site_image,
                             .field = "setup.kerberos.renew",
                             .hint = "set it here, or the image of the site"});
   const std::string account = kerberos.secret + "-renewal";
-  add_account(account,
-              {.rules = {{.resources = {"secrets"},
-                          .resource_names = {kerberos.secret},
-                          .verbs = {"get", "patch"}}}},
-              objects);
+  add_account(
+      account,
+      {.rules = {{.resources = {"secrets"}, .resource_names = {kerberos.secret}, .verbs = {"get", "patch"}}}},
+      objects);
   objects.push_back(renewal_object(kerberos, account, image));
 }
 
@@ -238,17 +239,16 @@ std::vector<json> setup_objects(const SiteSetup& setup, const std::string& image
 }
 
 std::vector<NeededObject> needed_by_executor(const json& kubernetes) {
-  static constexpr std::array<const char*, 3> kReferences[] = {{"secretAsVolume", "secretName", "Secret"},
-                                                               {"secretAsEnv", "secretName", "Secret"},
-                                                               {"imagePullSecret", "secretName", "Secret"},
-                                                               {"configMapAsVolume", "configMapName", "ConfigMap"},
-                                                               {"configMapAsEnv", "configMapName", "ConfigMap"},
-                                                               {"pvcMount", "constant", "PersistentVolumeClaim"}};
+  static constexpr std::array<const char*, 3> kReferences[] = {
+      {"secretAsVolume", "secretName", "Secret"},       {"secretAsEnv", "secretName", "Secret"},
+      {"imagePullSecret", "secretName", "Secret"},      {"configMapAsVolume", "configMapName", "ConfigMap"},
+      {"configMapAsEnv", "configMapName", "ConfigMap"}, {"pvcMount", "constant", "PersistentVolumeClaim"}};
   std::vector<NeededObject> needs;
   for (const auto& [list, field, kind] : kReferences) {
     if (!kubernetes.contains(list) || !kubernetes[list].is_array()) continue;
     for (const json& one : kubernetes[list])
-      if (one.is_object() && one.value("optional", json()) != true) add_need(needs, kind, one.value(field, json()));
+      if (one.is_object() && one.value("optional", json()) != true)
+        add_need(needs, kind, one.value(field, json()));
   }
   return needs;
 }

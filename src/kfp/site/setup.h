@@ -15,10 +15,11 @@ namespace kfp {
 
 /// A PersistentVolumeClaim.
 struct VolumeClaim {
-  std::string size;                                          ///< "20Gi"
-  std::vector<std::string> access_modes = {"ReadWriteMany"};  ///< several nodes write to the store of a pipeline
-  std::string storage_class;                                 ///< empty = the cluster's default
-  std::string volume;                                        ///< name of an existing volume; empty = any
+  std::string size;  ///< "20Gi"
+  std::vector<std::string> access_modes = {
+      "ReadWriteMany"};       ///< several nodes write to the store of a pipeline
+  std::string storage_class;  ///< empty = the cluster's default
+  std::string volume;         ///< name of an existing volume; empty = any
 
   template <class V>
   void describe(V& v) {

@@ -128,8 +128,9 @@ TEST(Differences, LeaveOutWhatTheServerSets) {
 TEST(Differences, HideTheValuesOfSecrets) {
   const json secret = {{"kind", "Secret"}, {"metadata", {{"name", "s"}}}, {"data", {{"ticket", "Z2VoZWlt"}}}};
   const auto changes = kubernetes::differences(json(), secret);
-  const bool shows = std::any_of(changes.begin(), changes.end(),
-                                 [](const auto& change) { return change.to.find("Z2Vo") != std::string::npos; });
+  const bool shows = std::any_of(changes.begin(), changes.end(), [](const auto& change) {
+    return change.to.find("Z2Vo") != std::string::npos;
+  });
   EXPECT_FALSE(shows);
   ASSERT_EQ(changes.front().field, "data.ticket");
   EXPECT_EQ(changes.front().to, "***");

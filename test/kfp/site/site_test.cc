@@ -219,8 +219,8 @@ std::vector<std::string> names(const std::vector<kfp::NeededObject>& objects) {
 TEST(SiteSetup, NamesWhatPodsNeedOnceAndWithoutOptionalOnes) {
   const kfp::Site site = kfp::Site::from_json(setup_site());
   EXPECT_THAT(names(site.needed_objects()),
-              testing::ElementsAre("ConfigMap map", "PersistentVolumeClaim data", "Secret keys", "Secret my-ticket",
-                                   "Secret registry", "ServiceAccount runner"));
+              testing::ElementsAre("ConfigMap map", "PersistentVolumeClaim data", "Secret keys",
+                                   "Secret my-ticket", "Secret registry", "ServiceAccount runner"));
   EXPECT_EQ(site.run_limit_s(), 600);
 }
 

@@ -266,8 +266,8 @@ TEST_F(Argo, ASidecarKeepsTheTicketInAFolderThatBothSee) {
   const json use = the_template(compile(spec(), options), "use");
   const json keep = named(use["sidecars"], "kerberos-keep");
   EXPECT_EQ(keep["image"], "calopipe:1");
-  EXPECT_EQ(keep["command"], (json{"calopipe", "kerberos", "keep", "--from", "/secret/krb-secret-vol/krb5cc_1000",
-                                   "--cache", "/kfp/ticket/krb5cc"}));
+  EXPECT_EQ(keep["command"], (json{"calopipe", "kerberos", "keep", "--from",
+                                   "/secret/krb-secret-vol/krb5cc_1000", "--cache", "/kfp/ticket/krb5cc"}));
   const json mount = {{"name", "krb-ticket"}, {"mountPath", "/kfp/ticket"}};
   EXPECT_THAT(keep["volumeMounts"], testing::Contains(mount));
   EXPECT_THAT(use["container"]["volumeMounts"], testing::Contains(mount));

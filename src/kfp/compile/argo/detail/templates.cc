@@ -186,11 +186,12 @@ void add_ticket(json& result, const KerberosTicket& ticket) {
        {"volumeMounts", {secret_mount, {{"name", "krb-ticket"}, {"mountPath", "/kfp/ticket"}}}}});
   if (ticket.renew_image.empty()) return;
   // A secret that is renewed elsewhere appears in its volume within a minute or two.
-  result["sidecars"].push_back({{"name", "kerberos-keep"},
-                                {"image", ticket.renew_image},
-                                {"command", {"calopipe", "kerberos", "keep", "--from", in_secret, "--cache", place.path}},
-                                {"securityContext", user},
-                                {"volumeMounts", {secret_mount, place.mount}}});
+  result["sidecars"].push_back(
+      {{"name", "kerberos-keep"},
+       {"image", ticket.renew_image},
+       {"command", {"calopipe", "kerberos", "keep", "--from", in_secret, "--cache", place.path}},
+       {"securityContext", user},
+       {"volumeMounts", {secret_mount, place.mount}}});
 }
 
 }  // namespace
