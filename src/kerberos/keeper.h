@@ -18,7 +18,7 @@ struct KeepOptions {
   std::filesystem::path keytab;  ///< gives new tickets, if there is one
   std::string principal;         ///< of the keytab; empty = its first
   TicketLife life;               ///< of tickets by the keytab
-  bool once = false;             ///< renew now, and return
+  bool once = false;             ///< copy or renew now, and return
   double longest_pause_s = 600;  ///< between two looks at the source
 };
 

@@ -519,7 +519,7 @@ class Kerberos(WithCluster):
         self.assertIn('there is no valid ticket', self.log())
 
     def test_keep_copies_a_newer_ticket_from_the_secret(self):
-        self.kinit('10s', '10s')
+        self.kinit('30m', '2h')  # not due for a quarter of an hour
         secret, cache = self.folder / 'secret', self.folder / 'cache'
         secret.write_bytes(pathlib.Path(self.kdc.cache).read_bytes())
         secret.chmod(0o644)
