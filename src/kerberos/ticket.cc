@@ -232,7 +232,7 @@ Ticket read_ticket(const std::string& cache) {
 Ticket copy_ticket(const std::string& from, const fs::path& to) {
   const Context context;
   const Cache source(context, from);
-  const Ticket ticket = ticket_in(context, source);
+  Ticket ticket = ticket_in(context, source);
   Principal owner(context);
   source.read_principal(owner);
   NewCacheFile file(to);

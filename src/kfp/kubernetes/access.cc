@@ -229,6 +229,7 @@ const Entry& named(const std::map<std::string, Entry>& entries, const std::strin
   const auto found = entries.find(name);
   if (found != entries.end()) return found->second;
   std::vector<std::string> known;
+  known.reserve(entries.size());
   for (const auto& [other, unused] : entries) known.push_back(other);
   throw core::UsageError({.message = fmt::format("has no {} \"{}\"", kind, name),
                           .file = config.files.front(),
