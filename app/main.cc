@@ -14,7 +14,9 @@
 #include "app/compile_command.h"
 #include "app/components_command.h"
 #include "app/inspect_command.h"
+#include "app/kerberos_command.h"
 #include "app/kubeflow_command.h"
+#include "app/kubernetes_commands.h"
 #include "app/pictures_command.h"
 #include "app/pipeline_command.h"
 #include "app/run_command.h"
@@ -118,6 +120,8 @@ int run(int argc, char** argv) {
         const nlohmann::json summary = pipeline::attach_remotely(context, run, quiet);
         fmt::print("{}\n", json ? summary.dump(2) : "run: " + summary.at("run").get<std::string>());
       });
+  app::KubernetesCommands kubernetes_commands(*kubeflow_command.subcommand());
+  app::KerberosCommand kerberos_command(app);
   add_work_options(*runs_command.resume_subcommand(), global);
   add_global(*run_command.subcommand(), global);
   add_global(*inspect_command.subcommand(), global);
@@ -159,7 +163,12 @@ int run(int argc, char** argv) {
   if (compile_command.parsed()) return compile_command.run();
   if (pipeline_command.subcommand()->parsed()) return pipeline_command.run();
   if (runs_command.subcommand()->parsed()) return runs_command.run();
+  if (kubernetes_commands.parsed()) {
+    kubernetes_commands.run();
+    return 0;
+  }
   if (kubeflow_command.subcommand()->parsed()) return kubeflow_command.run();
+  if (kerberos_command.subcommand()->parsed()) return kerberos_command.run();
   if (components_command.subcommand()->parsed()) {
     components_command.run();
     return 0;

@@ -123,7 +123,8 @@ extern "C" int kfp_client_progress(void*, curl_off_t, curl_off_t, curl_off_t, cu
 
 // Data for the login; never shown.
 struct Http::Secrets {
-  std::string token, cookies;
+  std::string token, cookies, certificate, key;
+  std::pair<std::string, std::string> user;
   fs::path jar;
   std::vector<std::string> all;
 
@@ -139,6 +140,7 @@ struct Http::Secrets {
 struct Http::Answer {
   int status = 0;
   std::string body, type;
+  json value;  // of the body, if JSON is expected
   std::string redirect;
   double retry_after_s = -1;
 };
@@ -193,6 +195,16 @@ void Http::wait(double seconds) const {
 
 Http::Secrets Http::secrets() const {
   Secrets secrets;
+  if (options_.credentials) {
+    Credentials given = options_.credentials();
+    secrets.all = {given.token, given.user.second};
+    std::erase_if(secrets.all, std::not_fn(is_worth_hiding));
+    secrets.token = std::move(given.token);
+    secrets.certificate = std::move(given.certificate_pem);
+    secrets.key = std::move(given.key_pem);
+    secrets.user = std::move(given.user);
+    return secrets;
+  }
   if (options_.login.kind == Login::Kind::kNone) return secrets;
   if (options_.login.kind == Login::Kind::kOidc) {
     secrets.token = oidc_token(options_.login.oidc, options_);
@@ -292,6 +304,22 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
     set(CURLOPT_CAINFO, options_.ca_file.c_str());
     set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
   }
+  const auto set_blob = [&](CURLoption option, const std::string& text) {
+    curl_blob blob{.data = const_cast<char*>(text.data()), .len = text.size(), .flags = CURL_BLOB_NOCOPY};
+    if (!text.empty()) set(option, &blob);
+  };
+  set_blob(CURLOPT_CAINFO_BLOB, options_.ca_pem);
+  set_blob(CURLOPT_SSLCERT_BLOB, secrets.certificate);
+  set_blob(CURLOPT_SSLKEY_BLOB, secrets.key);
+  if (!secrets.certificate.empty()) {
+    set(CURLOPT_SSLCERTTYPE, "PEM");
+    set(CURLOPT_SSLKEYTYPE, "PEM");
+  }
+  if (!options_.verify) {
+    set(CURLOPT_SSL_VERIFYPEER, 0L);
+    set(CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (!options_.proxy.empty()) set(CURLOPT_PROXY, options_.proxy.c_str());
   if (!secrets.cookies.empty()) set(CURLOPT_COOKIE, secrets.cookies.c_str());
   if (!secrets.jar.empty()) set(CURLOPT_COOKIEFILE, secrets.jar.c_str());
 
@@ -317,7 +345,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
         lib.mime_data(part, request.upload.data(), request.upload.size()) != CURLE_OK)
       throw std::bad_alloc();
     set(CURLOPT_MIMEPOST, form.form);
-  } else if (request.method == "POST") {
+  } else if (request.method == "POST" || !request.body.is_null()) {
     for (const auto& [name, value] : request.form)
       body += fmt::format("{}{}={}", body.empty() ? "" : "&", escaped(name), escaped(value));
     if (!request.body.is_null()) {
@@ -326,16 +354,18 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
       } catch (const json::exception&) {
         throw core::UsageError({.message = "a name, description or parameter is not UTF-8"});
       }
-      headers.add("Content-Type: application/json");
+      headers.add("Content-Type: " + request.content_type);
     }
     set(CURLOPT_POST, 1L);
+    if (request.method != "POST") set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
     set(CURLOPT_POSTFIELDS, body.c_str());
   } else if (!safe) {
     set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }
-  const std::string user = request.user.first + ":" + request.user.second;
-  if (!request.user.first.empty()) {
+  const auto& [name, password] = request.user.first.empty() ? secrets.user : request.user;
+  const std::string user = name + ":" + password;
+  if (!name.empty()) {
     set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
     set(CURLOPT_USERPWD, user.c_str());
   }
@@ -362,9 +392,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
       case CURLE_SSL_CERTPROBLEM:
       case CURLE_SSL_ISSUER_ERROR:
         throw core::UnavailableError(
-            {.message = "is not trusted: " + reason,
-             .file = options_.server,
-             .hint = "set ca_file of the context to the certificates of the site's authority"});
+            {.message = "is not trusted: " + reason, .file = options_.server, .hint = options_.words.trust});
       case CURLE_WRITE_ERROR:
         throw core::UnavailableError(
             {.message = fmt::format("answers with more than {} MiB", kLongestAnswer >> 20),
@@ -416,9 +444,10 @@ void Http::refuse(const Request& request, const Answer& answer, const Secrets& s
     throw Unreachable(status == 429 ? Unreachable::Done::kNo : Unreachable::Done::kPerhaps,
                       std::move(details), answer.retry_after_s, true);
   }
-  const bool logged_in = options_.login.kind != Login::Kind::kNone;
+  const bool logged_in = options_.credentials || options_.login.kind != Login::Kind::kNone;
   const std::string login_hint =
-      options_.login.kind == Login::Kind::kOidc ? "log in again: calopipe kubeflow login"
+      !options_.words.login.empty()               ? options_.words.login
+      : options_.login.kind == Login::Kind::kOidc ? "log in again: calopipe kubeflow login"
       : logged_in ? fmt::format("log in again: {} is read for every call", options_.login.file.string())
                   : "the server requires a login: set the login of the context (doc/kubeflow.md)";
   switch (status) {
@@ -429,20 +458,20 @@ void Http::refuse(const Request& request, const Answer& answer, const Secrets& s
       break;
     case 403:
       details.message = "does not permit this" + behind;
-      details.hint = "check the namespace of the context, and your role there";
+      details.hint = options_.words.permission;
       break;
     case 404:
       details.message = reason.empty() ? "has nothing at " + request.path : "has no such object" + behind;
-      details.hint = reason.empty() ? "the address of the API is the part before /apis (often …/pipeline)"
-                                    : "calopipe kubeflow … list shows the existing ones";
+      details.hint = reason.empty() ? options_.words.address : options_.words.missing;
       break;
     case 409:
       details.message = "already has this" + behind;
-      details.hint = "use another name, or the existing object";
+      details.hint = options_.words.conflict;
       break;
     case 400:
+    case 422:
       details.message = "rejects the request" + behind;
-      details.hint = "calopipe pipeline validate checks a pipeline before it is sent";
+      details.hint = options_.words.rejected;
       break;
     default:
       if (status >= 300 && status < 400) {
@@ -456,8 +485,8 @@ void Http::refuse(const Request& request, const Answer& answer, const Secrets& s
   throw Refused(status, std::move(details), code);
 }
 
-json Http::attempt(const Request& request, bool& may_try_again) {
-  const bool safe = request.method == "GET";
+Http::Answer Http::attempt(const Request& request, bool is_json, bool& may_try_again) {
+  const bool safe = request.method == "GET" || request.idempotent;
   Secrets secrets = this->secrets();
   std::copy_if(request.hidden.begin(), request.hidden.end(), std::back_inserter(secrets.all),
                is_worth_hiding);
@@ -474,24 +503,33 @@ json Http::attempt(const Request& request, bool& may_try_again) {
     may_try_again = asks_to_come_back || (safe && (answer.status >= 500 || answer.status == 429));
     refuse(request, answer, secrets);
   }
-  if (core::trimmed(answer.body).empty()) return json::object();
-  json body = json::parse(answer.body, nullptr, false);
-  if (!body.is_discarded()) return body;
+  if (!is_json) return answer;
+  answer.value = core::trimmed(answer.body).empty() ? json::object() : json::parse(answer.body, nullptr, false);
+  if (!answer.value.is_discarded()) return answer;
   if (answer.type.find("json") == std::string::npos)
-    throw core::InputError({.message = "answers with a page, unlike the API of Kubeflow Pipelines",
-                            .file = options_.server,
-                            .hint = "check the login, and the address of the API, as in …/pipeline"});
+    throw core::InputError(
+        {.message = "answers with a page, unlike " + options_.words.api,
+         .file = options_.server,
+         .hint = "check the login, and the address of the API: " + options_.words.address});
   may_try_again = safe;
   throw Unreachable(Unreachable::Done::kPerhaps,
                     {.message = "answers with JSON that is cut off", .file = options_.server});
 }
 
 json Http::call(const Request& request) {
+  return repeated(request, true).value;
+}
+
+std::string Http::text(const Request& request) {
+  return repeated(request, false).body;
+}
+
+Http::Answer Http::repeated(const Request& request, bool is_json) {
   for (int attempt_number = 1;; ++attempt_number) {
     bool may_try_again = false;
     double retry_after_s = -1;
     try {
-      return attempt(request, may_try_again);
+      return attempt(request, is_json, may_try_again);
     } catch (const Unreachable& error) {
       if (!may_try_again || !request.try_again || attempt_number >= options_.retries.attempts) throw;
       retry_after_s = error.retry_after_s();

@@ -26,10 +26,36 @@ struct Retries {
   double longest_retry_after_s = 120;  ///< if a server asks for a longer wait, it is unavailable
 };
 
+/// What a program knows besides a Login, for servers with other logins (kfp::kubernetes).
+struct Credentials {
+  std::string token;                         ///< bearer token; empty = none
+  std::string certificate_pem;               ///< certificate of the client, with its chain; empty = none
+  std::string key_pem;                       ///< private key of the certificate
+  std::pair<std::string, std::string> user;  ///< name and password of basic authentication
+};
+
+/// Parts of error messages that depend on the server's API; the defaults are for Kubeflow Pipelines.
+struct ErrorWords {
+  std::string api = "the API of Kubeflow Pipelines";
+  std::string login;  ///< hint after 401; empty = from the Login
+  std::string trust = "set ca_file of the context to the certificates of the site's authority";
+  std::string permission = "check the namespace of the context, and your role there";
+  std::string missing = "calopipe kubeflow … list shows the existing ones";
+  std::string address = "the address of the API is the part before /apis (often …/pipeline)";
+  std::string conflict = "use another name, or the existing object";
+  std::string rejected = "calopipe pipeline validate checks a pipeline before it is sent";
+};
+
 /// Address of a server and options of the connection.
 struct HttpOptions {
   std::string server;  ///< the address up to /apis: "https://kubeflow.example.org/pipeline"
   Login login;
+  /// Asked before every attempt, and used instead of `login`; empty = `login`.
+  std::function<Credentials()> credentials;
+  std::string ca_pem;  ///< trusted certificates instead of the system's and of `ca_file`; empty = none
+  bool verify = true;  ///< false = accept any certificate of the server
+  std::string proxy;   ///< address of a proxy; empty = that of the environment
+  ErrorWords words;
   std::filesystem::path
       ca_file;  ///< trusted certificates (PEM) instead of the system's; empty = the system's
   double connect_timeout_s = 10;
@@ -78,16 +104,19 @@ class Unreachable : public core::UnavailableError {
 
 /// A call of the API.
 struct Request {
-  std::string method = "GET";  ///< GET, POST, DELETE
+  std::string method = "GET";  ///< GET, POST, PATCH, DELETE
   std::string path;            ///< "/apis/v2beta1/runs", percent-encoded if necessary (escaped())
   std::vector<std::pair<std::string, std::string>> query;  ///< parameters with an empty value are left out
   nlohmann::json body;                                     ///< null = none
+  std::string content_type = "application/json";           ///< of `body`
   std::string upload;       ///< content of a file to send as the form field "uploadfile"; empty = none
   std::string upload_name;  ///< name of that file; the server uses its extension (.yaml)
   std::vector<std::pair<std::string, std::string>> form;  ///< sent as a form (POST) instead of `body`
   std::pair<std::string, std::string> user;               ///< name and password of basic authentication
   std::vector<std::string> hidden;                        ///< texts that no error shows
   bool try_again = true;                                  ///< false = only one attempt
+  /// True if a second execution changes nothing more, so that it may be repeated like a GET.
+  bool idempotent = false;
 };
 
 /// Calls over one connection that is kept open. Only one thread may use it at a time.
@@ -107,6 +136,8 @@ class Http {
   /// @throws Unreachable, Refused, core::Interrupted (in a GET, or between attempts), core::InputError (the
   ///         files of the login or of certificates; an answer that is not from this API)
   nlohmann::json call(const Request& request);
+  /// The same, for an answer that is not JSON.
+  std::string text(const Request& request);
 
   const HttpOptions& options() const { return options_; }
   /// Waits in the same way as between attempts.
@@ -117,7 +148,8 @@ class Http {
   struct Secrets;
   Secrets secrets() const;
   Answer perform(const Request& request, const Secrets& secrets);
-  nlohmann::json attempt(const Request& request, bool& may_try_again);
+  Answer attempt(const Request& request, bool is_json, bool& may_try_again);
+  Answer repeated(const Request& request, bool is_json);
   [[noreturn]] void refuse(const Request& request, const Answer& answer, const Secrets& secrets) const;
 
   HttpOptions options_;

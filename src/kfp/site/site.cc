@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/json_reader.h"
 #include "kfp/ir/document.h"
@@ -187,6 +188,7 @@ Site Site::from_json(const json& values, const std::filesystem::path& source,
     if (!value.is_object()) at.wrong_type(value, "a mapping");
     site.argo_ = value;
   });
+  fields("setup", site.setup_);
   fields.done();
   site.image_ = image.value;
   site.pipeline_root_ = pipeline_root.value;
@@ -195,6 +197,33 @@ Site Site::from_json(const json& values, const std::filesystem::path& source,
 
 Site Site::read(const std::filesystem::path& file, const std::vector<std::string>& components) {
   return from_json(read_yaml(file), file, components);
+}
+
+std::vector<json> Site::setup_objects() const {
+  return kfp::setup_objects(setup_, image_, source_);
+}
+
+std::vector<NeededObject> Site::needed_objects() const {
+  std::set<NeededObject> needs;
+  const auto add = [&](const std::vector<NeededObject>& more) { needs.insert(more.begin(), more.end()); };
+  add(needed_by_executor(defaults_.kubernetes));
+  for (const auto& [name, settings] : components_) add(needed_by_executor(settings.kubernetes));
+  add(needed_by_argo(argo_));
+  return {needs.begin(), needs.end()};
+}
+
+KerberosSecret Site::kerberos() const {
+  if (setup_.kerberos) return *setup_.kerberos;
+  KerberosSecret kerberos;
+  if (!argo_.contains("kerberos") || !argo_["kerberos"].is_object()) return kerberos;
+  for (const auto& [name, member] : {std::pair("secret", &kerberos.secret), std::pair("key", &kerberos.key)})
+    if (const json given = argo_["kerberos"].value(name, json()); given.is_string()) *member = given;
+  return kerberos;
+}
+
+double Site::run_limit_s() const {
+  const json limit = pipeline_config_.value("activeDeadlineSeconds", json());
+  return limit.is_number() ? limit.get<double>() : 0;
 }
 
 void Site::lay_over(const Settings& settings, ir::Container& container, json& kubernetes) {

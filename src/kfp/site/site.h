@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kfp/ir/pipeline_spec.h"
+#include "kfp/site/setup.h"
 
 namespace core {
 class JsonPlace;
@@ -33,6 +34,16 @@ class Site {
   void set_image(std::string image) { image_ = std::move(image); }
   /// Settings for plain Argo Workflows (kfp::argo::options_from_json), an empty object where there are none.
   const nlohmann::json& argo() const { return argo_; }
+  /// Objects of Kubernetes for the site.
+  const SiteSetup& setup() const { return setup_; }
+  /// The objects of `setup`, as Kubernetes has them. @throws core::InputError (missing files, no image)
+  std::vector<nlohmann::json> setup_objects() const;
+  /// The objects that pods of the site refer to, each once.
+  std::vector<NeededObject> needed_objects() const;
+  /// The secret with the Kerberos ticket: of `setup.kerberos`, else of `argo.kerberos`, else the default.
+  KerberosSecret kerberos() const;
+  /// Longest time of a run, `pipeline.activeDeadlineSeconds`; 0 = no limit.
+  double run_limit_s() const;
 
   /// Lays the settings over the executors whose image is `own_image`: those of the program's components.
   /// Lists (volumes, secrets, tolerations) are added to what the pipeline has, maps and single values
@@ -62,6 +73,7 @@ class Site {
   std::map<std::string, Settings> components_;
   nlohmann::json pipeline_config_ = nlohmann::json::object();
   nlohmann::json argo_ = nlohmann::json::object();
+  SiteSetup setup_;
 };
 
 }  // namespace kfp

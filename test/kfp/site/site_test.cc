@@ -189,4 +189,63 @@ TEST(Quantity, FollowsKubernetes) {
     EXPECT_EQ(kfp::ir::memory_bytes(none), std::nullopt) << none;
 }
 
+json setup_site() {
+  return kfp::parse_yaml(R"(
+image: registry/calopipe:1
+pipeline: {activeDeadlineSeconds: 600}
+defaults:
+  image_pull_secrets: [registry]
+  kubernetes:
+    pvcMount: [{constant: data, mountPath: /data}]
+components:
+  train:
+    kubernetes:
+      secretAsEnv: [{secretName: keys, keyToEnv: [{secretKey: a, envVar: A}]}]
+      configMapAsVolume: [{configMapName: maybe, mountPath: /m, optional: true}, {configMapName: map, mountPath: /n}]
+argo:
+  service_account: runner
+  kerberos: {secret: my-ticket, key: cc}
+  volume: {claim: data}
+)")
+      .front();
+}
+
+std::vector<std::string> names(const std::vector<kfp::NeededObject>& objects) {
+  std::vector<std::string> all;
+  for (const auto& object : objects) all.push_back(object.kind + " " + object.name);
+  return all;
+}
+
+TEST(SiteSetup, NamesWhatPodsNeedOnceAndWithoutOptionalOnes) {
+  const kfp::Site site = kfp::Site::from_json(setup_site());
+  EXPECT_THAT(names(site.needed_objects()),
+              testing::ElementsAre("ConfigMap map", "PersistentVolumeClaim data", "Secret keys",
+                                   "Secret my-ticket", "Secret registry", "ServiceAccount runner"));
+  EXPECT_EQ(site.run_limit_s(), 600);
+}
+
+TEST(SiteSetup, TicketIsThatOfArgoUnlessSetupSaysMore) {
+  json values = setup_site();
+  EXPECT_EQ(kfp::Site::from_json(values).kerberos().secret, "my-ticket");
+  EXPECT_EQ(kfp::Site::from_json(values).kerberos().key, "cc");
+  values["setup"] = {{"kerberos", {{"secret", "other"}}}};
+  EXPECT_EQ(kfp::Site::from_json(values).kerberos().secret, "other");
+  EXPECT_EQ(kfp::Site().kerberos().secret, "krb-secret");
+}
+
+TEST(SiteSetup, WithoutASectionMakesNothing) {
+  EXPECT_TRUE(kfp::Site::from_json(setup_site()).setup_objects().empty());
+}
+
+TEST(SiteSetup, TwoObjectsOfOneNameAreRefused) {
+  json values = setup_site();
+  values["setup"] = {{"service_accounts", {{"a", {{"roles", {"b"}}, {"cluster_roles", {"b"}}}}}}};
+  try {
+    kfp::Site::from_json(values, "site.yaml").setup_objects();
+    FAIL() << "no error";
+  } catch (const core::InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("two objects RoleBinding a-b"));
+  }
+}
+
 }  // namespace

@@ -75,6 +75,11 @@ void check_options(const ArgoOptions& options) {
     need(!ticket.image.empty(), "kerberos.image", "is missing");
     mount(ticket.secret_path, "kerberos.secret_path");
     if (!ticket.ticket_path.empty()) mount(ticket.ticket_path, "kerberos.ticket_path");
+    if (!ticket.renew_image.empty() && !ticket.ticket_path.empty()) {
+      const std::string folder = ticket.ticket_path.substr(0, ticket.ticket_path.rfind('/'));
+      need(!folder.empty() && folder != "/tmp", "kerberos.ticket_path",
+           "must be in a folder of its own, which becomes a volume with renew_image");
+    }
   }
 }
 

@@ -102,9 +102,13 @@ struct KerberosTicket {
   std::string secret = "krb-secret";
   std::string key = "krb5cc_1000";                     ///< of the secret
   std::string secret_path = "/secret/krb-secret-vol";  ///< where the secret is mounted
-  std::string ticket_path;                             ///< empty: /tmp/krb5cc_UID
-  std::int64_t uid = 0;                                ///< of the program, to whom the copy belongs
+  std::string ticket_path;  ///< empty: /tmp/krb5cc_UID, with `renew_image` /kfp/ticket/krb5cc
+  std::int64_t uid = 0;     ///< of the program, to whom the copy belongs
   std::string image = "busybox:1.37.0";
+  /// Image of calopipe for a sidecar that keeps the ticket valid (`calopipe kerberos keep`); empty = none.
+  /// The folder of `ticket_path` then is a volume of its own, by default /kfp/ticket: a single mounted file
+  /// would not see that another one takes its place.
+  std::string renew_image;
 
   template <class V>
   void describe(V& v) {
@@ -114,6 +118,7 @@ struct KerberosTicket {
     v("ticket_path", ticket_path);
     v("uid", uid, {.min = 0});
     v("image", image);
+    v("renew_image", renew_image);
   }
 };
 

@@ -257,6 +257,35 @@ TEST_F(Argo, ATicketIsCopiedForTheUserOfTheProgram) {
               testing::Contains(json{{"name", "KRB5CCNAME"}, {"value", "FILE:/tmp/krb5cc_1000"}}));
 }
 
+TEST_F(Argo, ASidecarKeepsTheTicketInAFolderThatBothSee) {
+  ArgoOptions options = kVolume;
+  options.kerberos = {.uid = 1000, .renew_image = "calopipe:1"};
+  const json use = the_template(compile(spec(), options), "use");
+  const json keep = named(use["sidecars"], "kerberos-keep");
+  EXPECT_EQ(keep["image"], "calopipe:1");
+  EXPECT_EQ(keep["command"], (json{"calopipe", "kerberos", "keep", "--from",
+                                   "/secret/krb-secret-vol/krb5cc_1000", "--cache", "/kfp/ticket/krb5cc"}));
+  const json mount = {{"name", "krb-ticket"}, {"mountPath", "/kfp/ticket"}};
+  EXPECT_THAT(keep["volumeMounts"], testing::Contains(mount));
+  EXPECT_THAT(use["container"]["volumeMounts"], testing::Contains(mount));
+  EXPECT_THAT(use["container"]["env"],
+              testing::Contains(json{{"name", "KRB5CCNAME"}, {"value", "FILE:/kfp/ticket/krb5cc"}}));
+  options.kerberos->ticket_path = "/run/mine/cache";
+  const json other = the_template(compile(spec(), options), "use");
+  EXPECT_THAT(other["container"]["volumeMounts"],
+              testing::Contains(json{{"name", "krb-ticket"}, {"mountPath", "/run/mine"}}));
+  EXPECT_EQ(named(other["initContainers"], "kerberos-ticket")["command"][4], "/kfp/ticket/cache");
+}
+
+TEST_F(Argo, ARenewedTicketNeedsAFolderOfItsOwn) {
+  ArgoOptions options = kVolume;
+  for (const char* path : {"/krb5cc", "/tmp/krb5cc"}) {
+    options.kerberos = {.ticket_path = path, .renew_image = "calopipe:1"};
+    EXPECT_THAT([&] { compile(spec(), options); },
+                ThrowsMessage<core::InputError>(HasSubstr("kerberos.ticket_path")));
+  }
+}
+
 TEST_F(Argo, WhatArgoCannotDoIsNamed) {
   const std::string executors = "/deploymentSpec/executors";
   const std::string tasks = "/root/dag/tasks";

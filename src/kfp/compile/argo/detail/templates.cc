@@ -148,6 +148,54 @@ void add_pod_patch(json& result, const json& patch) {
   }
 }
 
+namespace {
+
+// Where the ticket is in the pod, and how it is mounted there.
+struct TicketPlace {
+  std::string path;
+  json mount;
+};
+
+TicketPlace ticket_place(const KerberosTicket& ticket) {
+  if (ticket.renew_image.empty()) {
+    const std::string path =
+        ticket.ticket_path.empty() ? fmt::format("/tmp/krb5cc_{}", ticket.uid) : ticket.ticket_path;
+    // Only one file of the volume is mounted, so that its folder remains that of the image.
+    return {path, {{"name", "krb-ticket"}, {"mountPath", path}, {"subPath", "krb5cc"}}};
+  }
+  const std::string path = ticket.ticket_path.empty() ? "/kfp/ticket/krb5cc" : ticket.ticket_path;
+  return {path, {{"name", "krb-ticket"}, {"mountPath", path.substr(0, path.rfind('/'))}}};
+}
+
+void add_ticket(json& result, const KerberosTicket& ticket) {
+  const TicketPlace place = ticket_place(ticket);
+  const std::string in_secret = ticket.secret_path + "/" + ticket.key;
+  // The name in the volume is the last part of the path where the volume is mounted as a folder.
+  const std::string in_volume =
+      ticket.renew_image.empty() ? "/krb5cc" : place.path.substr(place.path.rfind('/'));
+  const json secret_mount = {{"name", "krb-secret"}, {"mountPath", ticket.secret_path}, {"readOnly", true}};
+  const json user = {{"runAsUser", ticket.uid}};
+  add_volume(result, {{"name", "krb-secret"}, {"secret", {{"secretName", ticket.secret}}}}, secret_mount);
+  add_volume(result, {{"name", "krb-ticket"}, {"emptyDir", {{"medium", "Memory"}}}}, place.mount);
+  result["container"]["env"].push_back({{"name", "KRB5CCNAME"}, {"value", "FILE:" + place.path}});
+  result["initContainers"].push_back(
+      {{"name", "kerberos-ticket"},
+       {"image", ticket.image},
+       {"command", {"install", "-m", "600", in_secret, "/kfp/ticket" + in_volume}},
+       {"securityContext", user},
+       {"volumeMounts", {secret_mount, {{"name", "krb-ticket"}, {"mountPath", "/kfp/ticket"}}}}});
+  if (ticket.renew_image.empty()) return;
+  // A secret that is renewed elsewhere appears in its volume within a minute or two.
+  result["sidecars"].push_back(
+      {{"name", "kerberos-keep"},
+       {"image", ticket.renew_image},
+       {"command", {"calopipe", "kerberos", "keep", "--from", in_secret, "--cache", place.path}},
+       {"securityContext", user},
+       {"volumeMounts", {secret_mount, place.mount}}});
+}
+
+}  // namespace
+
 void add_site_volumes(json& result, const ArgoOptions& options) {
   for (std::size_t i = 0; i < options.host_volumes.size(); ++i) {
     const HostVolume& volume = options.host_volumes[i];
@@ -166,21 +214,7 @@ void add_site_volumes(json& result, const ArgoOptions& options) {
                {{"name", name}, {"mountPath", volume.mount_path}, {"readOnly", true}});
   }
   if (!options.kerberos) return;
-  const KerberosTicket& ticket = *options.kerberos;
-  const std::string path =
-      ticket.ticket_path.empty() ? fmt::format("/tmp/krb5cc_{}", ticket.uid) : ticket.ticket_path;
-  const json secret_mount = {{"name", "krb-secret"}, {"mountPath", ticket.secret_path}, {"readOnly", true}};
-  add_volume(result, {{"name", "krb-secret"}, {"secret", {{"secretName", ticket.secret}}}}, secret_mount);
-  // Only one file of the volume is mounted, so that its folder remains that of the image.
-  add_volume(result, {{"name", "krb-ticket"}, {"emptyDir", {{"medium", "Memory"}}}},
-             {{"name", "krb-ticket"}, {"mountPath", path}, {"subPath", "krb5cc"}});
-  result["container"]["env"].push_back({{"name", "KRB5CCNAME"}, {"value", "FILE:" + path}});
-  result["initContainers"].push_back(
-      {{"name", "kerberos-ticket"},
-       {"image", ticket.image},
-       {"command", {"install", "-m", "600", ticket.secret_path + "/" + ticket.key, "/kfp/ticket/krb5cc"}},
-       {"securityContext", {{"runAsUser", ticket.uid}}},
-       {"volumeMounts", {secret_mount, {{"name", "krb-ticket"}, {"mountPath", "/kfp/ticket"}}}}});
+  add_ticket(result, *options.kerberos);
 }
 
 }  // namespace kfp::argo

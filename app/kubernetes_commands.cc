@@ -1,0 +1,312 @@
+#include "app/kubernetes_commands.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <utility>
+
+#include "app/kerberos_command.h"
+#include "core/error.h"
+#include "core/staged_output.h"
+#include "core/temp_folder.h"
+#include "kfp/client/time_text.h"
+#include "kfp/compile/argo/options.h"
+#include "kfp/kubernetes/setup.h"
+#include "kfp/kubernetes/ticket_secret.h"
+#include "kfp/local/text_table.h"
+#include "kfp/site/site.h"
+
+namespace app {
+namespace {
+
+namespace kubernetes = kfp::kubernetes;
+using kubernetes::SetupStep;
+using nlohmann::json;
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string shown(const std::string& text) {
+  return kfp::local::printable_line(text);
+}
+
+void print(const json& value) {
+  fmt::print("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace));
+}
+
+bool changes_something(const SetupStep& step) {
+  return step.action == SetupStep::Action::kCreate || step.action == SetupStep::Action::kChange ||
+         step.action == SetupStep::Action::kDelete;
+}
+
+json to_json(const SetupStep& step) {
+  json changes = json::array();
+  for (const kubernetes::FieldChange& change : step.changes)
+    changes.push_back({{"field", change.field}, {"from", change.from}, {"to", change.to}});
+  return {{"action", kubernetes::to_string(step.action)},
+          {"kind", step.name.kind},
+          {"name", step.name.name},
+          {"changes", std::move(changes)}};
+}
+
+void print_step(const SetupStep& step) {
+  fmt::print("{}: {}\n", kubernetes::to_string(step.action), shown(kubernetes::to_string(step.name)));
+  if (step.action == SetupStep::Action::kForeign)
+    fmt::print("  it exists, and calopipe did not make it: it is left alone\n");
+  for (const kubernetes::FieldChange& change : step.changes) {
+    if (!change.from.empty()) fmt::print("  - {}: {}\n", shown(change.field), shown(change.from));
+    if (!change.to.empty()) fmt::print("  + {}: {}\n", shown(change.field), shown(change.to));
+  }
+}
+
+// Objects that pods refer to, and that neither the site declares nor the cluster has.
+std::vector<std::string> missing_objects(kubernetes::Api& api, const kfp::Site& site,
+                                         const std::vector<json>& declared) {
+  std::vector<std::string> missing;
+  for (const kfp::NeededObject& need : site.needed_objects()) {
+    const kubernetes::ObjectName name{need.kind, need.name};
+    const bool is_declared = std::any_of(declared.begin(), declared.end(), [&](const json& object) {
+      return kubernetes::name_of(object) == name;
+    });
+    if (is_declared) continue;
+    try {
+      if (!api.get(name)) missing.push_back(kubernetes::to_string(name));
+    } catch (const kfp::client::Refused& error) {
+      if (error.status() != 403) throw;
+      spdlog::warn("{} is needed; it cannot be seen whether it exists", kubernetes::to_string(name));
+    }
+  }
+  return missing;
+}
+
+void confirm(const std::string& what, bool yes) {
+  if (yes) return;
+  if (isatty(STDIN_FILENO) == 0)
+    throw core::UsageError(
+        {.message = fmt::format("deleting {} must be confirmed, but there is no terminal to ask on", what),
+         .hint = "--yes"});
+  fmt::print(stderr, "delete {}? [y/N] ", what);
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer != "y" && answer != "Y" && answer != "yes")
+    throw core::UsageError({.message = "nothing was deleted"});
+}
+
+}  // namespace
+
+KubernetesCommands::KubernetesCommands(CLI::App& kubeflow) {
+  add_setup(kubeflow);
+  add_kerberos(kubeflow);
+}
+
+bool KubernetesCommands::parsed() const {
+  return std::any_of(leaves_.begin(), leaves_.end(), [](const Leaf& leaf) { return leaf.app->parsed(); });
+}
+
+void KubernetesCommands::run() {
+  for (const Leaf& command : leaves_)
+    if (command.app->parsed()) command.work();
+}
+
+CLI::App* KubernetesCommands::leaf(CLI::App* parent, const char* name, const char* what, const char* examples,
+                                   std::function<void()> work) {
+  CLI::App* command = parent->add_subcommand(name, what);
+  command->footer(fmt::format("Examples:\n  {}", examples));
+  command->add_flag("--json", json_, "Print the result as JSON");
+  command
+      ->add_option(
+          "--kubeconfig", kubeconfig_,
+          "File with the access to Kubernetes [default: $KUBECONFIG, ~/.kube/config; in a pod its service "
+          "account]")
+      ->type_name("FILE");
+  command->add_option("--context", context_, "Context of the kubeconfig file [default: its current one]")
+      ->type_name("NAME");
+  command->add_option("--namespace", namespace_, "Namespace [default: the site's, else the context's]")
+      ->type_name("NAME");
+  leaves_.push_back({command, std::move(work)});
+  return command;
+}
+
+void KubernetesCommands::add_setup(CLI::App& kubeflow) {
+  CLI::App* setup =
+      leaf(&kubeflow, "setup",
+           "Makes the objects of Kubernetes that a site file declares: volume claims, config maps, …",
+           "calopipe kubeflow setup --site site.yaml --dry-run\n"
+           "  calopipe kubeflow setup --site site.yaml --apply\n"
+           "  calopipe kubeflow setup --site site.yaml --delete",
+           [this] { set_up(); });
+  setup->add_option("--site", site_, "Site file with the section setup (doc/sites.md)")
+      ->type_name("FILE")
+      ->required();
+  setup->add_flag("--dry-run", dry_run_, "Show the differences, checked by the server, and change nothing");
+  CLI::Option* apply = setup->add_flag("--apply", apply_, "Make and change the objects");
+  setup->add_flag("--delete", delete_, "Delete the objects that this setup has made")->excludes(apply);
+  setup->add_flag("--prune", prune_, "Also delete objects of this setup that the file no longer declares");
+  setup->add_flag("--force", force_, "Take fields that another program has set");
+  setup->add_flag("--yes,-y", yes_, "Do not ask before deleting");
+}
+
+void KubernetesCommands::add_ticket_options(CLI::App& command) {
+  command.add_option("--secret", secret_, "Name of the secret [default: the site's, else krb-secret]")
+      ->type_name("NAME");
+  command.add_option("--key", key_, "Key in the secret [default: the site's, else krb5cc_1000]")
+      ->type_name("NAME");
+  command.add_option("--site", site_, "Site file, which names the secret and limits the time of a run")
+      ->type_name("FILE");
+}
+
+void KubernetesCommands::add_kerberos(CLI::App& kubeflow) {
+  CLI::App* kerberos = kubeflow.add_subcommand("kerberos", "The secret with the Kerberos ticket of pods");
+  kerberos->require_subcommand(1);
+  CLI::App* push =
+      leaf(kerberos, "push", "Puts the ticket of kinit, or a new one by a keytab, into the secret",
+           "kinit alice && calopipe kubeflow kerberos push --site deploy/sites/cern.yaml\n"
+           "  calopipe kubeflow kerberos push --keytab alice.keytab --run-h 48",
+           [this] { push_ticket(); });
+  add_ticket_options(*push);
+  CLI::Option* cache =
+      push->add_option("--cache", cache_, "Cache with the ticket [default: $KRB5CCNAME, as for kinit]")
+          ->type_name("CACHE");
+  CLI::Option* keytab = push->add_option("--keytab", keytab_, "Keytab that gives a new ticket")
+                            ->type_name("FILE")
+                            ->excludes(cache);
+  push->add_option("--principal", principal_, "Principal [default: the first one in the keytab]")
+      ->type_name("NAME")
+      ->needs(keytab);
+  push->add_option(
+          "--run-h", run_h_,
+          "Hours that a run takes, for a warning [default: the site's pipeline.activeDeadlineSeconds]")
+      ->check(CLI::PositiveNumber);
+  CLI::App* renew =
+      leaf(kerberos, "renew", "Renews the ticket in the secret, as the CronJob of setup.kerberos.renew does",
+           "calopipe kubeflow kerberos renew --secret krb-secret", [this] { renew_ticket(); });
+  add_ticket_options(*renew);
+}
+
+kubernetes::Api KubernetesCommands::connect(const std::string& site_namespace) const {
+  return kubernetes::Api(
+      kubernetes::choose_access({.kubeconfig = kubeconfig_,
+                                 .context = context_,
+                                 .namespace_name = namespace_.empty() ? site_namespace : namespace_}));
+}
+
+void KubernetesCommands::set_up() {
+  if (!apply_ && !dry_run_ && !delete_)
+    throw core::UsageError({.message = "needs --dry-run, --apply or --delete"});
+  if (apply_ && dry_run_) throw core::UsageError({.message = "--apply and --dry-run exclude each other"});
+  const kfp::Site site = kfp::Site::read(site_);
+  kfp::argo::options_from_json(site.argo(), site_, "argo");  // mistakes are errors here, too
+  const kubernetes::SetupRequest request{
+      .name = site.setup().name, .objects = site.setup_objects(), .prune = prune_, .force = force_};
+  kubernetes::Api api = connect(site.setup().name_space);
+  const std::vector<SetupStep> steps =
+      delete_ ? kubernetes::plan_removal(api, request.name) : kubernetes::plan_setup(api, request);
+  json result = {{"context", api.access().name},
+                 {"server", api.access().server},
+                 {"namespace", api.namespace_name()},
+                 {"steps", json::array()},
+                 {"missing", json::array()}};
+  if (!json_)
+    fmt::print("cluster: {} ({})\nnamespace: {}\n", shown(api.access().name), shown(api.access().server),
+               shown(api.namespace_name()));
+  std::vector<std::string> removed;
+  for (const SetupStep& step : steps) {
+    result["steps"].push_back(to_json(step));
+    if (!json_) print_step(step);
+    if (step.action == SetupStep::Action::kDelete) removed.push_back(kubernetes::to_string(step.name));
+  }
+  if (!dry_run_) {
+    if (!removed.empty())
+      confirm(fmt::format("{}, with the data of claims,", fmt::join(removed, ", ")), yes_);
+    kubernetes::execute(api, steps, force_);
+  }
+  if (!delete_) {
+    for (const std::string& name : missing_objects(api, site, request.objects)) {
+      result["missing"].push_back(name);
+      spdlog::warn("{} is missing: pods of the site need it, and its section setup does not declare it",
+                   name);
+    }
+    if (!prune_)
+      for (const kubernetes::ObjectName& name : kubernetes::leftovers(api, request))
+        spdlog::warn("{} is not declared any more; --prune deletes it", kubernetes::to_string(name));
+  }
+  const auto count = std::count_if(steps.begin(), steps.end(), changes_something);
+  result["changes"] = count;
+  result["done"] = !dry_run_;
+  if (json_)
+    print(result);
+  else
+    fmt::print("{} of {} objects {}\n", count, steps.size(), dry_run_ ? "would be changed" : "changed");
+}
+
+void KubernetesCommands::push_ticket() {
+  const kfp::Site site = site_.empty() ? kfp::Site() : kfp::Site::read(site_);
+  const kfp::KerberosSecret declared = site.kerberos();
+  const kubernetes::TicketSecret secret{.name = secret_.empty() ? declared.secret : secret_,
+                                        .key = key_.empty() ? declared.key : key_,
+                                        .setup = site.setup().name};
+  const core::TempFolder folder("ticket");
+  const std::filesystem::path file = folder / "cache";
+  const kerberos::Ticket ticket =
+      keytab_.empty() ? kerberos::copy_ticket(cache_.empty() ? kerberos::default_cache() : cache_, file)
+                      : kerberos::ticket_from_keytab(keytab_, principal_, {}, file);
+  const double now = now_s();
+  if (ticket.end_s <= now)
+    throw core::UnavailableError(
+        {.message = fmt::format("the ticket has ended at {}", kfp::client::time_text(ticket.end_s)),
+         .field = ticket.principal,
+         .hint = "get a new one with kinit"});
+  kubernetes::Api api = connect(site.setup().name_space);
+  kubernetes::store_ticket(api, secret, core::read_file(file));
+  const double run_s = run_h_ > 0 ? run_h_ * 3600 : site.run_limit_s();
+  const double lasts_s = (declared.renew ? ticket.last_s() : ticket.end_s) - now;
+  const bool too_short = run_s > 0 && lasts_s < run_s;
+  if (too_short)
+    spdlog::warn("the ticket lasts for {:.1f} h{}, but a run may take {:.1f} h: {}", lasts_s / 3600,
+                 declared.renew ? " with renewals" : "", run_s / 3600,
+                 !declared.renew && ticket.last_s() - now >= run_s
+                     ? "declare setup.kerberos.renew in the site file, which renews it"
+                     : "get one with a longer renewable life, as kinit -r 7d");
+  if (json_) {
+    json result = to_json(ticket);
+    result["secret"] = secret.name;
+    result["key"] = secret.key;
+    result["namespace"] = api.namespace_name();
+    result["too_short"] = too_short;
+    print(result);
+  } else {
+    fmt::print("secret: {}, key {}, namespace {}\nticket: {}\n", secret.name, secret.key,
+               api.namespace_name(), shown(to_text(ticket)));
+  }
+}
+
+void KubernetesCommands::renew_ticket() {
+  const kfp::Site site = site_.empty() ? kfp::Site() : kfp::Site::read(site_);
+  const kfp::KerberosSecret declared = site.kerberos();
+  const kubernetes::TicketSecret secret{.name = secret_.empty() ? declared.secret : secret_,
+                                        .key = key_.empty() ? declared.key : key_,
+                                        .setup = site.setup().name};
+  kubernetes::Api api = connect(site.setup().name_space);
+  const core::TempFolder folder("ticket");
+  const std::filesystem::path file = folder / "cache";
+  kerberos::write_private_file(file, kubernetes::read_ticket_content(api, secret));
+  const kerberos::Ticket ticket = kerberos::renew_ticket("FILE:" + file.string(), file);
+  kubernetes::store_ticket(api, secret, core::read_file(file));
+  if (json_) {
+    json result = to_json(ticket);
+    result["secret"] = secret.name;
+    result["namespace"] = api.namespace_name();
+    print(result);
+  } else {
+    fmt::print("secret: {}, key {}, namespace {}\nticket: {}\n", secret.name, secret.key,
+               api.namespace_name(), shown(to_text(ticket)));
+  }
+}
+
+}  // namespace app
