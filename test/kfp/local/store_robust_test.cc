@@ -75,7 +75,7 @@ void write_tasks(Store& store, const std::string& run, const std::string& prefix
   }
 }
 
-class StoreJournal : public testing::TestWithParam<SqliteStore::Journal> {};
+class StoreJournal : public testing::TestWithParam<core::SqliteJournal> {};
 
 // Eight processes, of four threads each on one Store, begin at once on a store that none of them finds made.
 TEST_P(StoreJournal, ProcessesAndThreadsWriteAtOnce) {
@@ -135,9 +135,9 @@ TEST_P(StoreJournal, ProcessesAndThreadsWriteAtOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Journals, StoreJournal,
-                         testing::Values(SqliteStore::Journal::kWriteAhead, SqliteStore::Journal::kRollback),
+                         testing::Values(core::SqliteJournal::kWriteAhead, core::SqliteJournal::kRollback),
                          [](const auto& journal) {
-                           return journal.param == SqliteStore::Journal::kWriteAhead ? "WriteAhead"
+                           return journal.param == core::SqliteJournal::kWriteAhead ? "WriteAhead"
                                                                                      : "Rollback";
                          });
 
