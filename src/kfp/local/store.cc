@@ -15,7 +15,7 @@
 
 #include "core/error.h"
 #include "kfp/component/field.h"
-#include "kfp/local/detail/liveness.h"
+#include "core/liveness.h"
 #include "kfp/local/detail/record_json.h"
 #include "kfp/local/detail/sqlite_store.h"
 
@@ -123,7 +123,7 @@ void complete_runner(RunRecord& record) {
   if (record.remote) return;
   if (record.state == State::kRunning && record.runner_pid == 0) record.runner_pid = ::getpid();
   if (record.runner_pid != 0 && record.runner_start == 0)
-    record.runner_start = process_start(record.runner_pid);
+    record.runner_start = core::process_start(record.runner_pid);
 }
 
 [[noreturn]] void no_such_run(const std::string& id, const fs::path& folder,
@@ -208,7 +208,7 @@ RunRecord SqliteStore::read_run(const SqliteRows& rows) const {
                    .options = json_from_text(rows.text(13), database_.file())};
   take_place(record, database_.file());
   if (record.remote) return record;
-  const bool dead = record.runner_pid != 0 ? !process_lives(record.runner_pid, record.runner_start)
+  const bool dead = record.runner_pid != 0 ? !core::process_lives(record.runner_pid, record.runner_start)
                                            : record.state == State::kRunning;
   if (!is_final(record.state) && dead) record.state = State::kCanceled;
   return record;
@@ -275,13 +275,13 @@ RunRecord SqliteStore::claim_run(const std::string& id) {
   if (record.remote)
     throw core::UsageError(
         {.message = fmt::format("run {} is on {}, not on this machine", record.id, record.remote->server)});
-  const bool live = record.runner_pid != 0 && process_lives(record.runner_pid, record.runner_start);
+  const bool live = record.runner_pid != 0 && core::process_lives(record.runner_pid, record.runner_start);
   if (live && !is_final(record.state) && record.runner_pid != ::getpid())
     throw core::UsageError(
         {.message = fmt::format("run {} is running: process {}", record.id, record.runner_pid),
          .hint = "wait for it, or end the process, then try again"});
   record.runner_pid = ::getpid();
-  record.runner_start = process_start(record.runner_pid);
+  record.runner_start = core::process_start(record.runner_pid);
   record.state = State::kRunning;
   record.finished_s = 0;
   record.error.clear();

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/staged_output.h"
-#include "kfp/local/detail/liveness.h"
+#include "core/liveness.h"
 #include "kfp/local/store.h"
 #include "support/temp_folder.h"
 
