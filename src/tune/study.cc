@@ -31,7 +31,7 @@ CREATE TABLE trials (
   number INTEGER PRIMARY KEY, state TEXT NOT NULL, parameters TEXT NOT NULL, note TEXT NOT NULL,
   results TEXT NOT NULL, worker TEXT NOT NULL, attempt INTEGER NOT NULL, run TEXT NOT NULL, report TEXT NOT NULL,
   error TEXT NOT NULL, exit_code INTEGER NOT NULL, started_s REAL NOT NULL, finished_s REAL NOT NULL,
-  ended INTEGER NOT NULL
+  ended INTEGER NOT NULL, deaths INTEGER NOT NULL
 );
 CREATE TABLE curves (trial INTEGER NOT NULL REFERENCES trials(number), epoch INTEGER NOT NULL, value REAL NOT NULL,
   PRIMARY KEY (trial, epoch));
@@ -153,7 +153,7 @@ class SqliteStudy final : public Study {
       core::SqliteRows count = database_.query("SELECT count(*) FROM trials");
       if (count.next() && count.integer(0) != next) continue;  // another worker was faster
       Trial trial{.number = next, .parameters = proposal->parameters, .note = proposal->note};
-      database_.execute("INSERT INTO trials VALUES (?, 'waiting', ?, ?, ?, '', 0, '', '', '', 0, 0.0, 0.0, 0)", next,
+      database_.execute("INSERT INTO trials VALUES (?, 'waiting', ?, ?, ?, '', 0, '', '', '', 0, 0.0, 0.0, 0, 0)", next,
                         trial.parameters.dump(), trial.note.dump(), results_json(trial).dump());
       start(next, worker);
       trial = read_trials().at(static_cast<std::size_t>(next));
@@ -261,12 +261,12 @@ class SqliteStudy final : public Study {
     }
     for (const std::string& name : dead) database_.execute("DELETE FROM workers WHERE name = ?", name);
     database_.execute(
-        "UPDATE trials SET state = 'failed', error = 'its workers died', exit_code = 1, finished_s = ?, "
-        "ended = (SELECT max(ended) + 1 FROM trials) "
-        "WHERE state = 'running' AND attempt >= ? AND worker NOT IN (SELECT name FROM workers)",
-        now_s(), limits.attempts);
+        "UPDATE trials SET state = 'waiting', deaths = deaths + 1 "
+        "WHERE state = 'running' AND worker NOT IN (SELECT name FROM workers)");
     database_.execute(
-        "UPDATE trials SET state = 'waiting' WHERE state = 'running' AND worker NOT IN (SELECT name FROM workers)");
+        "UPDATE trials SET state = 'failed', error = 'its workers died', exit_code = 1, finished_s = ?, "
+        "ended = (SELECT max(ended) + 1 FROM trials) WHERE state = 'waiting' AND deaths >= ?",
+        now_s(), limits.deaths);
   }
 
   mutable std::mutex mutex_;

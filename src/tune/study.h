@@ -71,7 +71,7 @@ class Study {
   struct Limits {
     std::int64_t trials = 0;     ///< of the study
     double lease_s = 60;         ///< time without a sign of life after which a worker is dead
-    std::int64_t attempts = 3;   ///< a trial whose workers died so often fails
+    std::int64_t deaths = 3;     ///< a trial whose workers died so often fails
   };
   /// Proposes the next point; nullopt if there are no more.
   using Propose = std::function<std::optional<Proposal>(const std::vector<Trial>& trials, std::int64_t number)>;

@@ -1,0 +1,53 @@
+#include "tune/early_stopping.h"
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using tune::EarlyStopping;
+using tune::Trial;
+using tune::TrialState;
+
+Trial trial(std::int64_t number, std::map<std::int64_t, double> curve, TrialState state = TrialState::kRunning) {
+  return {.number = number, .state = state, .curve = std::move(curve)};
+}
+
+TEST(EarlyStopping, WithoutARuleNothingStops) {
+  EXPECT_FALSE(tune::stops({}, {}, trial(0, {{1, 1e9}})));
+  EXPECT_EQ(tune::promoted({}, {trial(0, {{1, 1}}, TrialState::kStopped)}), -1);
+}
+
+TEST(EarlyStopping, TheMedianStopsTheWorseHalf) {
+  const EarlyStopping rule{.kind = "median", .first_epoch = 2, .fewest_trials = 3};
+  std::vector<Trial> trials = {trial(0, {{1, 5}, {2, 1}}), trial(1, {{1, 5}, {2, 2}}), trial(2, {{1, 5}, {2, 3}})};
+  const auto stops = [&](std::map<std::int64_t, double> curve) { return tune::stops(rule, trials, trial(9, std::move(curve))); };
+  EXPECT_FALSE(stops({{1, 100}}));             // before the first epoch
+  EXPECT_TRUE(stops({{1, 100}, {2, 2.5}}));
+  EXPECT_FALSE(stops({{1, 100}, {2, 1.5}}));
+  EXPECT_FALSE(stops({{1, 1.5}, {2, 50}}));    // its best epoch counts
+  trials.pop_back();
+  EXPECT_FALSE(stops({{1, 100}, {2, 2.5}}));   // too few others
+}
+
+TEST(EarlyStopping, AshaLetsTheBestOfEachRungGoOn) {
+  const EarlyStopping rule{.kind = "asha", .first_epoch = 1, .factor = 2};
+  std::vector<Trial> trials = {trial(0, {{1, 3}})};
+  EXPECT_TRUE(tune::stops(rule, trials, trials[0]));  // one of one is not among the best half
+  trials[0].state = TrialState::kStopped;
+  trials.push_back(trial(1, {{1, 4}}));
+  EXPECT_TRUE(tune::stops(rule, trials, trials[1]));
+  trials[1].state = TrialState::kStopped;
+  // Trial 0 is the better one of two by now, and goes on.
+  EXPECT_EQ(tune::promoted(rule, trials), 0);
+  trials[0].state = TrialState::kRunning;
+  EXPECT_EQ(tune::promoted(rule, trials), -1);
+  trials.push_back(trial(2, {{1, 1}}));
+  EXPECT_FALSE(tune::stops(rule, trials, trials[2]));  // at once
+  // Between two rungs nothing stops; at the next one, it does.
+  trials[2].curve[2] = 9;
+  EXPECT_TRUE(tune::stops(rule, trials, trials[2]) || tune::promoted(rule, trials) == 2);
+  trials[2].curve[3] = 9;
+  EXPECT_FALSE(tune::stops(rule, trials, trials[2]));
+}
+
+}  // namespace
