@@ -32,7 +32,7 @@ using nlohmann::json;
 class Declared {
  public:
   Declared(const kfp::Registry& registry, const std::string& pipeline) {
-    const ProjectPipeline project = make_pipeline(pipeline, registry, {});
+    const ProjectPipeline project = make_pipeline(pipeline, registry, {.image = default_image()});
     for (const auto& [name, of] : project.parameters) {
       if (!components_.contains(of.component)) components_[of.component] = registry.create(of.component);
       known_[of.component].push_back(of.parameter);
