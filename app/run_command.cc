@@ -122,7 +122,8 @@ void RunCommand::run(int threads, bool threads_given, bool quiet, bool json) {
   const std::vector<pipeline::PrintedNumber> numbers = pipeline::printed_numbers(print_);
   const nlohmann::json summary = pipeline::run_locally(registry_, options_, *store);
   print_summary(summary, json);
-  for (const pipeline::PrintedNumber& number : numbers) fmt::print("{}={}\n", number.name, number.read(summary));
+  for (const pipeline::PrintedNumber& number : numbers)
+    fmt::print("{}={}\n", number.name, number.read(summary));
 }
 
 void RunCommand::run_on_kubeflow(bool threads_given, bool quiet, bool json) {

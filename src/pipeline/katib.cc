@@ -32,7 +32,9 @@ std::string plain_name(const std::string& text) {
 
 json algorithm(const StudyDefinition& definition) {
   static const std::map<std::string, std::string> kNames = {
-      {"tpe", "tpe"}, {"gp", "bayesianoptimization"}, {"cma-es", "cmaes"}, {"random", "random"}, {"sobol", "sobol"}, {"grid", "grid"}};
+      {"tpe", "tpe"},      {"gp", "bayesianoptimization"},
+      {"cma-es", "cmaes"}, {"random", "random"},
+      {"sobol", "sobol"},  {"grid", "grid"}};
   std::string name = kNames.at(definition.algorithm);
   if (name == "tpe" && definition.multivariate) name = "multivariate-tpe";
   json out = {{"algorithmName", name}};
@@ -42,7 +44,8 @@ json algorithm(const StudyDefinition& definition) {
 }
 
 std::string number_text(const tune::Dimension& dimension, double value) {
-  return dimension.kind == tune::Dimension::Kind::kInteger ? fmt::format("{:.0f}", value) : fmt::format("{}", value);
+  return dimension.kind == tune::Dimension::Kind::kInteger ? fmt::format("{:.0f}", value)
+                                                           : fmt::format("{}", value);
 }
 
 std::string choice_text(const json& value) {
@@ -51,7 +54,9 @@ std::string choice_text(const json& value) {
 
 json parameter(const tune::Dimension& dimension) {
   static constexpr const char* kTypes[] = {"double", "int", "categorical"};
-  if (dimension.condition) refuse("conditions on other parameters", "run the study here, or leave out the condition of " + dimension.name);
+  if (dimension.condition)
+    refuse("conditions on other parameters",
+           "run the study here, or leave out the condition of " + dimension.name);
   json space = json::object();
   if (dimension.is_categorical()) {
     space["list"] = json::array();
@@ -96,7 +101,9 @@ std::string katib_experiment(const StudyDefinition& definition, const KatibOptio
   json parameters = json::array(), trial_parameters = json::array();
   for (const tune::Dimension& dimension : definition.space.dimensions()) {
     parameters.push_back(parameter(dimension));
-    trial_parameters.push_back({{"name", plain_name(dimension.name)}, {"reference", plain_name(dimension.name)}, {"description", dimension.name}});
+    trial_parameters.push_back({{"name", plain_name(dimension.name)},
+                                {"reference", plain_name(dimension.name)},
+                                {"description", dimension.name}});
   }
   const json container = {{"name", "trial"},
                           {"image", options.image.empty() ? default_image() : options.image},

@@ -205,7 +205,8 @@ json finish(const kfp::local::RunResult& result, const json& delivery, const kfp
   const fs::path out = delivery.at("out").get<std::string>();
   std::vector<ProjectPipeline::Product> products;
   for (const json& product : delivery.at("products"))
-    products.push_back({.task = product.at("task"), .output = product.at("output"), .file = product.at("file")});
+    products.push_back(
+        {.task = product.at("task"), .output = product.at("output"), .file = product.at("file")});
   for (const auto& [file, artifact] : products_of(result.run.id, products, store)) {
     const fs::path place = out.empty() ? artifact : out / file;
     if (!out.empty()) deliver(artifact, place);

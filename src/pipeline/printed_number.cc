@@ -9,7 +9,8 @@ namespace pipeline {
 double PrintedNumber::read(const nlohmann::json& summary) const {
   const std::string product = std::filesystem::path(number.file()).stem().string();
   if (!summary.contains(product))
-    throw core::InputError({.message = "the run did not write it", .file = number.file(), .field = number.name()});
+    throw core::InputError(
+        {.message = "the run did not write it", .file = number.file(), .field = number.name()});
   return tune::Objectives::read(number, summary.at(product).get<std::string>()).value;
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -57,7 +56,8 @@ class Declared {
   }
 
  private:
-  [[noreturn]] static void fail(const std::string& message, const std::string& name, const std::vector<std::string>& known) {
+  [[noreturn]] static void fail(const std::string& message, const std::string& name,
+                                const std::vector<std::string>& known) {
     const std::string near = core::nearest(name, known);
     throw core::UsageError({.message = name.empty() ? message : fmt::format("{} {}", name, message),
                             .hint = near.empty() ? "" : fmt::format("did you mean \"{}\"?", near)});
@@ -104,7 +104,8 @@ json read_config(const fs::path& file) {
   if (config.is_null()) config = json::object();
   if (!config.is_object() ||
       std::any_of(config.begin(), config.end(), [](const json& values) { return !values.is_object(); }))
-    throw core::InputError({.message = "must be a mapping from components to their parameters", .file = file});
+    throw core::InputError(
+        {.message = "must be a mapping from components to their parameters", .file = file});
   config.erase(kTuneSection);
   return config;
 }
@@ -173,13 +174,15 @@ class Watch final : public kfp::local::Observer {
 // One process that takes part in a study.
 class Worker {
  public:
-  Worker(const kfp::Registry& registry, tune::Study& study, const TuneOptions& options, kfp::local::Store& store)
+  Worker(const kfp::Registry& registry, tune::Study& study, const TuneOptions& options,
+         kfp::local::Store& store)
       : registry_(registry),
         study_(study),
         options_(options),
         store_(store),
         definition_(StudyDefinition::from_json(study.definition())),
-        algorithm_(tune::make_algorithm(definition_.algorithm, definition_.space, algorithm_options(definition_))),
+        algorithm_(
+            tune::make_algorithm(definition_.algorithm, definition_.space, algorithm_options(definition_))),
         status_(definition_.objectives, options.trials, options.quiet),
         folder_("tune"),
         name_(study.join()) {
@@ -225,8 +228,12 @@ class Worker {
       while (!has_stopped()) {
         const tune::Claim claim = study_.claim(
             name_, {.trials = options_.trials, .lease_s = options_.lease_s},
-            [&](const std::vector<tune::Trial>& trials, std::int64_t number) { return propose(trials, number); },
-            [&](const std::vector<tune::Trial>& trials) { return tune::promoted(definition_.early_stopping, trials); });
+            [&](const std::vector<tune::Trial>& trials, std::int64_t number) {
+              return propose(trials, number);
+            },
+            [&](const std::vector<tune::Trial>& trials) {
+              return tune::promoted(definition_.early_stopping, trials);
+            });
         if (claim.kind == tune::Claim::Kind::kEnd) break;
         if (claim.kind == tune::Claim::Kind::kWait)
           std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -243,7 +250,9 @@ class Worker {
 
   std::optional<tune::Proposal> propose(const std::vector<tune::Trial>& trials, std::int64_t number) const {
     return algorithm_->ask(
-        tune::history_of(trials, [&](const tune::Trial& trial) { return definition_.objectives.loss(trial); }), number);
+        tune::history_of(trials,
+                         [&](const tune::Trial& trial) { return definition_.objectives.loss(trial); }),
+        number);
   }
 
   bool has_stopped() {
@@ -312,7 +321,8 @@ class Worker {
     for (const tune::Objective& objective : definition_.objectives.all()) {
       const auto found = paths.find(objective.file());
       if (found == paths.end())
-        throw core::InputError({.message = "the run did not write it", .file = objective.file(), .field = objective.name()});
+        throw core::InputError(
+            {.message = "the run did not write it", .file = objective.file(), .field = objective.name()});
       try {
         const tune::Measured measured = tune::Objectives::read(objective, found->second);
         trial.values.push_back(measured.value);
@@ -320,7 +330,8 @@ class Worker {
       } catch (const core::InputError& error) {
         // If no trial ever had it, no other one will.
         const auto trials = study_.trials();
-        if (std::none_of(trials.begin(), trials.end(), [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; }))
+        if (std::none_of(trials.begin(), trials.end(),
+                         [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; }))
           throw NoObjective(error.details());
         throw;
       }
@@ -342,16 +353,19 @@ class Worker {
   core::Error failure() const {
     const auto code = static_cast<core::ExitCode>(std::max(1, first_failure_->exit_code));
     return {code,
-            {.message = fmt::format("{} trial{} failed; the first one: {}", failures_, failures_ == 1 ? "" : "s", first_failure_->error),
+            {.message = fmt::format("{} trial{} failed; the first one: {}", failures_,
+                                    failures_ == 1 ? "" : "s", first_failure_->error),
              .file = study_.file(),
              .field = fmt::format("trial {}", first_failure_->number)}};
   }
 
   void check_result() {
     if (core::interrupt_requested())
-      throw core::Interrupted({.message = "the study was interrupted", .file = study_.file(), .hint = "--resume continues it"});
+      throw core::Interrupted(
+          {.message = "the study was interrupted", .file = study_.file(), .hint = "--resume continues it"});
     const auto trials = study_.trials();
-    const bool any = std::any_of(trials.begin(), trials.end(), [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; });
+    const bool any = std::any_of(trials.begin(), trials.end(),
+                                 [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; });
     if (!any && first_failure_) throw failure();
   }
 
@@ -420,7 +434,8 @@ StudyDefinition read_definition(const kfp::Registry& registry, const fs::path& f
   if (!config.empty()) merge(definition.config, read_config(config));
   definition.pipeline = written.pipeline;
   const Declared declared(registry, written.pipeline);
-  definition.space = tune::read_space(written.space, [&](const std::string& name) { return declared(name); }, file);
+  definition.space = tune::read_space(
+      written.space, [&](const std::string& name) { return declared(name); }, file);
   if (!written.objectives.empty()) {
     const core::JsonPlace::Step step(place, "objectives");
     definition.objectives = tune::Objectives::read_json(written.objectives, place);
@@ -433,7 +448,8 @@ StudyDefinition read_definition(const kfp::Registry& registry, const fs::path& f
 }
 
 void check_definition(const kfp::Registry& registry, const StudyDefinition& definition) {
-  const auto algorithm = tune::make_algorithm(definition.algorithm, definition.space, algorithm_options(definition));
+  const auto algorithm =
+      tune::make_algorithm(definition.algorithm, definition.space, algorithm_options(definition));
   if (definition.objectives.all().empty())
     throw core::UsageError({.message = "there is none",
                             .field = "objectives",
@@ -443,14 +459,16 @@ void check_definition(const kfp::Registry& registry, const StudyDefinition& defi
   std::vector<std::string> settings = definition.settings;
   if (const auto first = algorithm->ask({}, 0))
     for (std::string& setting : settings_of(first->parameters)) settings.push_back(std::move(setting));
-  const PreparedPipeline prepared = prepare_pipeline(registry, definition.pipeline, folder.path() / "config.yaml", settings);
+  const PreparedPipeline prepared =
+      prepare_pipeline(registry, definition.pipeline, folder.path() / "config.yaml", settings);
   std::vector<std::string> files;
   for (const ProjectPipeline::Product& product : prepared.products)
     if (product.file.ends_with(".json")) files.push_back(product.file);
   for (const tune::Objective& objective : definition.objectives.all()) {
     if (std::find(files.begin(), files.end(), objective.file()) != files.end()) continue;
     const std::string near = core::nearest(objective.file(), files);
-    throw core::UsageError({.message = fmt::format("{}: no component of the pipeline writes {}", objective.value, objective.file()),
+    throw core::UsageError({.message = fmt::format("{}: no component of the pipeline writes {}",
+                                                   objective.value, objective.file()),
                             .field = "objectives",
                             .hint = near.empty() ? fmt::format("it writes {}", fmt::join(files, ", "))
                                                  : fmt::format("did you mean \"{}\"?", near)});
@@ -464,7 +482,8 @@ std::vector<std::string> settings_of(const tune::Parameters& parameters) {
   return settings;
 }
 
-void tune(const kfp::Registry& registry, tune::Study& study, const TuneOptions& options, kfp::local::Store& store) {
+void tune(const kfp::Registry& registry, tune::Study& study, const TuneOptions& options,
+          kfp::local::Store& store) {
   Worker(registry, study, options, store).run();
 }
 

@@ -32,15 +32,15 @@ struct StudyDefinition {
   static StudyDefinition from_json(const nlohmann::json& json);
 };
 
-/// Reads a definition from a YAML file: a mapping with `space`, `objectives`, `algorithm` …, or a run's configuration
-/// with such a mapping under `tune`; the rest of that is the configuration of the trials.
+/// Reads a definition from a YAML file: a mapping with `space`, `objectives`, `algorithm` …, or a run's
+/// configuration with such a mapping under `tune`; the rest of that is the configuration of the trials.
 /// @param config another configuration of the trials; empty = none
 /// @throws core::InputError, core::UsageError naming file and field
 StudyDefinition read_definition(const kfp::Registry& registry, const std::filesystem::path& file,
                                 const std::filesystem::path& config);
 
-/// Checks a definition before anything runs: the algorithm suits the space, the pipeline writes the files of the
-/// objectives, and a first point is accepted. @throws core::UsageError, core::InputError
+/// Checks a definition before anything runs: the algorithm suits the space, the pipeline writes the files of
+/// the objectives, and a first point is accepted. @throws core::UsageError, core::InputError
 void check_definition(const kfp::Registry& registry, const StudyDefinition& definition);
 
 /// Values of a trial as settings of the pipeline: "component.parameter=value".
@@ -57,9 +57,12 @@ struct TuneOptions {
   bool quiet = false;
 };
 
-/// Takes part in a study until it has as many trials as wanted: each trial is a run of the pipeline on this machine.
-/// @throws core::Error with the exit code of the first trial that failed, if `max_failures` did or no trial succeeded;
+/// Takes part in a study until it has as many trials as wanted: each trial is a run of the pipeline on this
+/// machine.
+/// @throws core::Error with the exit code of the first trial that failed, if `max_failures` did or no trial
+/// succeeded;
 ///         core::Interrupted (the runs of the trials are resumed later)
-void tune(const kfp::Registry& registry, tune::Study& study, const TuneOptions& options, kfp::local::Store& store);
+void tune(const kfp::Registry& registry, tune::Study& study, const TuneOptions& options,
+          kfp::local::Store& store);
 
 }  // namespace pipeline

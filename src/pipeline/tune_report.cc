@@ -63,8 +63,10 @@ std::map<TrialState, int> counts(const std::vector<Trial>& trials) {
 
 std::string counts_text(const std::vector<Trial>& trials) {
   std::vector<std::string> parts;
-  for (const auto& [state, count] : counts(trials)) parts.push_back(fmt::format("{} {}", count, to_string(state)));
-  return fmt::format("{} trial{}{}{}", trials.size(), trials.size() == 1 ? "" : "s", parts.empty() ? "" : ": ", fmt::join(parts, ", "));
+  for (const auto& [state, count] : counts(trials))
+    parts.push_back(fmt::format("{} {}", count, to_string(state)));
+  return fmt::format("{} trial{}{}{}", trials.size(), trials.size() == 1 ? "" : "s",
+                     parts.empty() ? "" : ": ", fmt::join(parts, ", "));
 }
 
 // How much each parameter matters for each loss.
@@ -84,15 +86,19 @@ std::vector<calo::VerdictItem> verdict(const StudyDefinition& definition, const 
   std::vector<calo::VerdictItem> items;
   if (best.empty()) return {{.good = false, .text = "No trial is done."}};
   if (definition.objectives.is_sum()) {
-    items.push_back({.text = fmt::format("Trial {} has the best value: {} ({}).", best[0]->number, values_text(*best[0]),
-                                         parameters_text(best[0]->parameters)),
+    items.push_back({.text = fmt::format("Trial {} has the best value: {} ({}).", best[0]->number,
+                                         values_text(*best[0]), parameters_text(best[0]->parameters)),
                      .is_neutral = true});
     const auto equal = definition.objectives.equal_to_best(trials).size();
     if (equal > 0)
-      items.push_back({.text = fmt::format("{} other trial{} not worse by more than two statistical errors.", equal, equal == 1 ? " is" : "s are"),
+      items.push_back({.text = fmt::format("{} other trial{} not worse by more than two statistical errors.",
+                                           equal, equal == 1 ? " is" : "s are"),
                        .is_neutral = true});
   } else {
-    items.push_back({.text = fmt::format("{} of the trials are on the Pareto front: no other is better in all objectives.", best.size()), .is_neutral = true});
+    items.push_back(
+        {.text = fmt::format(
+             "{} of the trials are on the Pareto front: no other is better in all objectives.", best.size()),
+         .is_neutral = true});
   }
   return items;
 }
@@ -125,7 +131,8 @@ std::string trials_text(const tune::Study& study) {
   using kfp::local::TextTable;
   const StudyDefinition definition = StudyDefinition::from_json(study.definition());
   const auto trials = study.trials();
-  std::vector<TextTable::Column> columns = {{.heading = "trial", .align = TextTable::Align::kRight}, {.heading = "state"}};
+  std::vector<TextTable::Column> columns = {{.heading = "trial", .align = TextTable::Align::kRight},
+                                            {.heading = "state"}};
   for (const tune::Objective& one : definition.objectives.all()) columns.push_back({.heading = one.name()});
   columns.push_back({.heading = "time", .align = TextTable::Align::kRight});
   columns.push_back({.heading = "parameters"});
@@ -134,9 +141,11 @@ std::string trials_text(const tune::Study& study) {
     std::vector<std::string> cells = {std::to_string(trial.number), to_string(trial.state)};
     for (std::size_t i = 0; i < definition.objectives.all().size(); ++i)
       cells.push_back(trial.values.size() <= i ? "-"
-                      : std::isfinite(trial.errors[i]) ? fmt::format("{:.5g} ± {:.2g}", trial.values[i], trial.errors[i])
-                                                       : fmt::format("{:.5g}", trial.values[i]));
-    cells.push_back(kfp::local::duration_text(trial.finished_s > 0 ? trial.finished_s - trial.started_s : -1));
+                      : std::isfinite(trial.errors[i])
+                          ? fmt::format("{:.5g} ± {:.2g}", trial.values[i], trial.errors[i])
+                          : fmt::format("{:.5g}", trial.values[i]));
+    cells.push_back(
+        kfp::local::duration_text(trial.finished_s > 0 ? trial.finished_s - trial.started_s : -1));
     cells.push_back(parameters_text(trial.parameters) + (trial.error.empty() ? "" : "; " + trial.error));
     table.add(std::move(cells));
   }
@@ -150,13 +159,16 @@ std::string best_text(const tune::Study& study) {
   if (best.empty()) return counts_text(trials) + "; none is done\n";
   std::string text;
   for (const Trial* trial : best)
-    text += fmt::format("trial {}: {} ({})\n", trial->number, values_text(*trial), parameters_text(trial->parameters));
+    text += fmt::format("trial {}: {} ({})\n", trial->number, values_text(*trial),
+                        parameters_text(trial->parameters));
   if (definition.objectives.is_sum()) {
     std::vector<std::int64_t> equal;
     for (const Trial* trial : definition.objectives.equal_to_best(trials)) equal.push_back(trial->number);
-    if (!equal.empty()) text += fmt::format("not worse within two errors: trials {}\n", fmt::join(equal, ", "));
+    if (!equal.empty())
+      text += fmt::format("not worse within two errors: trials {}\n", fmt::join(equal, ", "));
     text += "calopipe run";
-    for (const std::string& setting : settings_of(best[0]->parameters)) text += fmt::format(" --set {}", setting);
+    for (const std::string& setting : settings_of(best[0]->parameters))
+      text += fmt::format(" --set {}", setting);
     text += "\n";
   } else {
     text += fmt::format("{} trials on the Pareto front\n", best.size());
@@ -172,11 +184,12 @@ void write_study_report(const tune::Study& study, const std::filesystem::path& f
   data["importance"] = importances(definition, trials);
   data["is_sum"] = definition.objectives.is_sum();
   const std::string name = study.file().filename().string();
-  const calo::PageText text{.title = "Study " + name,
-                            .heading = "Search for the best parameters",
-                            .subtitle = fmt::format("{}, {}, {}", name, definition.algorithm, counts_text(trials)),
-                            .verdict = verdict(definition, trials),
-                            .provenance = {{"version", core::version()}, {"study", definition.to_json()}}};
+  const calo::PageText text{
+      .title = "Study " + name,
+      .heading = "Search for the best parameters",
+      .subtitle = fmt::format("{}, {}, {}", name, definition.algorithm, counts_text(trials)),
+      .verdict = verdict(definition, trials),
+      .provenance = {{"version", core::version()}, {"study", definition.to_json()}}};
   core::write_file(file, calo::fill_page(calo::Page::kTune, text, std::move(data)));
 }
 

@@ -21,8 +21,9 @@ std::string number_text(const nlohmann::json& value) {
 std::string values_text(const tune::Trial& trial) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < trial.values.size(); ++i)
-    parts.push_back(std::isfinite(trial.errors[i]) ? fmt::format("{:.5g} ± {:.2g}", trial.values[i], trial.errors[i])
-                                                   : fmt::format("{:.5g}", trial.values[i]));
+    parts.push_back(std::isfinite(trial.errors[i])
+                        ? fmt::format("{:.5g} ± {:.2g}", trial.values[i], trial.errors[i])
+                        : fmt::format("{:.5g}", trial.values[i]));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -50,7 +51,8 @@ void TuneStatus::begin(const tune::Trial& trial) {
   const std::lock_guard lock(mutex_);
   running_[trial.number] = {};
   if (!quiet_)
-    line(fmt::format("trial {}{}: {}", trial.number, trial.attempt > 1 ? fmt::format(" (attempt {})", trial.attempt) : "",
+    line(fmt::format("trial {}{}: {}", trial.number,
+                     trial.attempt > 1 ? fmt::format(" (attempt {})", trial.attempt) : "",
                      parameters_text(trial.parameters)));
 }
 
@@ -75,17 +77,20 @@ void TuneStatus::show(const std::vector<tune::Trial>& trials) {
   const std::lock_guard lock(mutex_);
   if (quiet_ || !is_terminal_) return;
   erase_table();
-  const auto done = std::count_if(trials.begin(), trials.end(),
-                                  [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; });
+  const auto done = std::count_if(trials.begin(), trials.end(), [](const tune::Trial& one) {
+    return one.state == tune::TrialState::kDone;
+  });
   for (const auto& [number, one] : running_) {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - one.since).count();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - one.since).count();
     fmt::print(stderr, "  trial {:<4} {:>6.0f} s  {}\n", number, seconds, one.task);
   }
   const auto best = objectives_.best(trials);
   fmt::print(stderr, "  {} of {} trials done{}\n", done, trials_,
-             best.empty()            ? ""
-             : objectives_.is_sum() ? fmt::format(", the best is {}: {}", best[0]->number, values_text(*best[0]))
-                                     : fmt::format(", {} on the Pareto front", best.size()));
+             best.empty() ? ""
+             : objectives_.is_sum()
+                 ? fmt::format(", the best is {}: {}", best[0]->number, values_text(*best[0]))
+                 : fmt::format(", {} on the Pareto front", best.size()));
   std::fflush(stderr);
   drawn_ = static_cast<int>(running_.size()) + 1;
 }

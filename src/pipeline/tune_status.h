@@ -10,8 +10,8 @@
 
 namespace pipeline {
 
-/// Shows a study on stderr while it runs: a table of the running trials that is redrawn on a terminal, and a line for
-/// each trial that begins or ends elsewhere. Several threads may use it.
+/// Shows a study on stderr while it runs: a table of the running trials that is redrawn on a terminal, and a
+/// line for each trial that begins or ends elsewhere. Several threads may use it.
 class TuneStatus {
  public:
   TuneStatus(const tune::Objectives& objectives, std::int64_t trials, bool quiet);

@@ -48,8 +48,10 @@ struct AlgorithmOptions {
 
 /// Names of the algorithms, each with a summary.
 const std::vector<std::pair<std::string, std::string>>& algorithm_names();
-/// @throws core::UsageError if there is no such algorithm (with the nearest name), or it does not suit the space
+/// @throws core::UsageError if there is no such algorithm (with the nearest name), or it does not suit the
+/// space
 ///         or several objectives
-std::unique_ptr<Algorithm> make_algorithm(const std::string& name, const Space& space, const AlgorithmOptions& options);
+std::unique_ptr<Algorithm> make_algorithm(const std::string& name, const Space& space,
+                                          const AlgorithmOptions& options);
 
 }  // namespace tune

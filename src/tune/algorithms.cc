@@ -1,9 +1,10 @@
+#include "tune/detail/algorithms.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "core/error.h"
 #include "tune/algorithm.h"
-#include "tune/detail/algorithms.h"
 
 namespace tune {
 namespace {
@@ -42,14 +43,16 @@ std::unique_ptr<Algorithm> make_algorithm(const std::string& name, const Space& 
     known.emplace_back(entry.name);
     if (name != entry.name) continue;
     if (options.objectives > 1 && !entry.several_objectives)
-      throw core::UsageError({.message = fmt::format("{} searches for one objective, not for a Pareto front", name),
-                              .field = "algorithm",
-                              .hint = "give the objectives weights, or choose tpe"});
+      throw core::UsageError(
+          {.message = fmt::format("{} searches for one objective, not for a Pareto front", name),
+           .field = "algorithm",
+           .hint = "give the objectives weights, or choose tpe"});
     return entry.make(space, options);
   }
   const std::string near = core::nearest(name, known);
   throw core::UsageError(
-      {.message = fmt::format("cannot be \"{}\"{}", name, near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near)),
+      {.message = fmt::format("cannot be \"{}\"{}", name,
+                              near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near)),
        .field = "algorithm",
        .hint = fmt::format("allowed: {}", fmt::join(known, ", "))});
 }

@@ -40,7 +40,8 @@ class Distribution {
     damping_ = 1 + 2 * std::max(0.0, std::sqrt((effective_ - 1) / (n_ + 1)) - 1) + width_rate_;
     path_rate_ = (4 + effective_ / n_) / (n_ + 4 + 2 * effective_ / n_);
     rank_one_ = 2 / ((n_ + 1.3) * (n_ + 1.3) + effective_);
-    rank_mu_ = std::min(1 - rank_one_, 2 * (effective_ - 2 + 1 / effective_) / ((n_ + 2) * (n_ + 2) + effective_));
+    rank_mu_ =
+        std::min(1 - rank_one_, 2 * (effective_ - 2 + 1 / effective_) / ((n_ + 2) * (n_ + 2) + effective_));
     decompose();
   }
 
@@ -64,18 +65,22 @@ class Distribution {
     ++generation_;
     MatrixXd steps(size_, weights_.size());
     for (Eigen::Index i = 0; i < weights_.size(); ++i)
-      steps.col(i) = (Eigen::Map<const VectorXd>(places[static_cast<std::size_t>(i)].data(), size_) - mean_) / width_;
+      steps.col(i) =
+          (Eigen::Map<const VectorXd>(places[static_cast<std::size_t>(i)].data(), size_) - mean_) / width_;
     const VectorXd step = steps * weights_;
     mean_ += width_ * step;
     const VectorXd whitened = axes_ * scales_.cwiseInverse().cwiseProduct(axes_.transpose() * step);
-    width_path_ = (1 - width_rate_) * width_path_ + std::sqrt(width_rate_ * (2 - width_rate_) * effective_) * whitened;
+    width_path_ =
+        (1 - width_rate_) * width_path_ + std::sqrt(width_rate_ * (2 - width_rate_) * effective_) * whitened;
     const double expected = std::sqrt(n_) * (1 - 1 / (4 * n_) + 1 / (21 * n_ * n_));
     const double length = width_path_.norm();
-    const bool is_short = length / std::sqrt(1 - std::pow(1 - width_rate_, 2.0 * generation_)) / expected < 1.4 + 2 / (n_ + 1);
+    const bool is_short =
+        length / std::sqrt(1 - std::pow(1 - width_rate_, 2.0 * generation_)) / expected < 1.4 + 2 / (n_ + 1);
     path_ = (1 - path_rate_) * path_;
     if (is_short) path_ += std::sqrt(path_rate_ * (2 - path_rate_) * effective_) * step;
     const double lost = is_short ? 0 : path_rate_ * (2 - path_rate_);
-    covariance_ = (1 - rank_one_ - rank_mu_ + rank_one_ * lost) * covariance_ + rank_one_ * path_ * path_.transpose() +
+    covariance_ = (1 - rank_one_ - rank_mu_ + rank_one_ * lost) * covariance_ +
+                  rank_one_ * path_ * path_.transpose() +
                   rank_mu_ * steps * weights_.asDiagonal() * steps.transpose();
     width_ = std::clamp(width_ * std::exp(width_rate_ / damping_ * (length / expected - 1)), 1e-12, 1.0);
     decompose();
@@ -113,26 +118,30 @@ class CmaEs final : public Algorithm {
     }
     core::Philox random = generator(seed_, number, Stream::kCmaEs);
     const std::vector<double> places = distribution.sample(random);
-    return Proposal{.parameters = space_.values(places), .note = {{"generation", generation}, {"places", places}}};
+    return Proposal{.parameters = space_.values(places),
+                    .note = {{"generation", generation}, {"places", places}}};
   }
 
  private:
-  // The first trials of a generation that ended, as many as its population, best first; nullopt if there are not
-  // enough yet.
+  // The first trials of a generation that ended, as many as its population, best first; nullopt if there are
+  // not enough yet.
   static std::optional<std::vector<std::vector<double>>> complete(const History& history, int generation,
                                                                   std::size_t population) {
     std::vector<std::pair<double, const Observation*>> trials;
     for (const Observation& one : history) {
-      if (one.state == Observation::State::kRunning || one.note.value("generation", -1) != generation) continue;
+      if (one.state == Observation::State::kRunning || one.note.value("generation", -1) != generation)
+        continue;
       const bool is_done = one.state == Observation::State::kDone;
       trials.emplace_back(is_done ? one.losses[0] : std::numeric_limits<double>::infinity(), &one);
       if (trials.size() == population) break;
     }
     if (trials.size() < population) return std::nullopt;
-    std::stable_sort(trials.begin(), trials.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::stable_sort(trials.begin(), trials.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<std::vector<double>> places;
     places.reserve(population);
-    for (const auto& [loss, trial] : trials) places.push_back(trial->note.at("places").get<std::vector<double>>());
+    for (const auto& [loss, trial] : trials)
+      places.push_back(trial->note.at("places").get<std::vector<double>>());
     return places;
   }
 

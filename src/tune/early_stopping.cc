@@ -23,7 +23,8 @@ bool stops_by_median(const EarlyStopping& rule, const std::vector<Trial>& trials
   const std::int64_t epoch = last_epoch(trial);
   std::vector<double> others;
   for (const Trial& other : trials)
-    if (other.number != trial.number && last_epoch(other) >= epoch) others.push_back(best_until(other, epoch));
+    if (other.number != trial.number && last_epoch(other) >= epoch)
+      others.push_back(best_until(other, epoch));
   if (static_cast<std::int64_t>(others.size()) < rule.fewest_trials) return false;
   const auto middle = others.begin() + static_cast<std::ptrdiff_t>(others.size() / 2);
   std::nth_element(others.begin(), middle, others.end());
@@ -39,14 +40,17 @@ std::optional<std::int64_t> rung_of(const EarlyStopping& rule, const Trial& tria
 }
 
 // True if the trial is among the best of those that reached the rung.
-bool is_promotable(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial, std::int64_t rung) {
+bool is_promotable(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial,
+                   std::int64_t rung) {
   const double own = best_until(trial, rung);
   std::int64_t reached = 0, better = 0;
   for (const Trial& other : trials) {
     if (last_epoch(other) < rung) continue;
     ++reached;
     const double value = best_until(other, rung);
-    better += other.number != trial.number && (value < own || (value == own && other.number < trial.number)) ? 1 : 0;
+    better += other.number != trial.number && (value < own || (value == own && other.number < trial.number))
+                  ? 1
+                  : 0;
   }
   return better < reached / rule.factor;
 }

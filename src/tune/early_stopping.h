@@ -27,9 +27,9 @@ struct EarlyStopping {
 };
 
 /// True if the trial shall stop after the last epoch of its curve.
-/// median: its best value so far is worse than the median of the others' at this epoch (Golovin et al., "Google
-/// Vizier", KDD 2017). asha: at the epochs first_epoch x factor^k, only the best of every `factor` trials go on (Li et
-/// al., arXiv:1810.05934).
+/// median: its best value so far is worse than the median of the others' at this epoch (Golovin et al.,
+/// "Google Vizier", KDD 2017). asha: at the epochs first_epoch x factor^k, only the best of every `factor`
+/// trials go on (Li et al., arXiv:1810.05934).
 /// @param trials all of the study, with this one
 bool stops(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial);
 

@@ -40,8 +40,8 @@ double matern_slope(double r2) {
   return -5.0 / 6 * (1 + r) * std::exp(-r);
 }
 
-// Minimises a function with its gradient: BFGS with a backtracking line search. The problems here have a dozen
-// dimensions.
+// Minimises a function with its gradient: BFGS with a backtracking line search. The problems here have a
+// dozen dimensions.
 template <class Function>
 VectorXd minimise(const Function& function, VectorXd x) {
   MatrixXd inverse = MatrixXd::Identity(x.size(), x.size());
@@ -136,7 +136,8 @@ class Process {
 
   MatrixXd radii(const VectorXd& logs) const {
     MatrixXd r2 = MatrixXd::Zero(values_.size(), values_.size());
-    for (std::size_t k = 0; k < squares_.size(); ++k) r2 += std::exp(logs[static_cast<Eigen::Index>(k)]) * squares_[k];
+    for (std::size_t k = 0; k < squares_.size(); ++k)
+      r2 += std::exp(logs[static_cast<Eigen::Index>(k)]) * squares_[k];
     return r2;
   }
 
@@ -243,7 +244,8 @@ class GaussianProcess final : public Algorithm {
     if (points.size() <= kMostTrials) return;
     std::vector<std::size_t> order(points.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
     std::vector<std::vector<double>> kept_points;
     std::vector<double> kept_values;
     const std::size_t half = kMostTrials / 2;
@@ -266,7 +268,8 @@ class GaussianProcess final : public Algorithm {
   }
 
   // The point with the largest expected improvement: the best of random points, then of their neighbours.
-  Parameters search(const Process& process, double best, const std::vector<double>& incumbent, core::Philox& random) const {
+  Parameters search(const Process& process, double best, const std::vector<double>& incumbent,
+                    core::Philox& random) const {
     struct Candidate {
       double gain;
       std::vector<double> raw;
@@ -302,7 +305,8 @@ class GaussianProcess final : public Algorithm {
 
   std::vector<double> neighbour(std::vector<double> raw, double width, core::Philox& random) const {
     // Either all dimensions move, or one.
-    const std::uint32_t only = random.below(2) == 0 ? random.below(static_cast<std::uint32_t>(raw.size())) : UINT32_MAX;
+    const std::uint32_t only =
+        random.below(2) == 0 ? random.below(static_cast<std::uint32_t>(raw.size())) : UINT32_MAX;
     for (std::size_t i = 0; i < raw.size(); ++i) {
       if (only != UINT32_MAX && only != i) continue;
       const bool jumps = space_.dimensions()[i].is_categorical() && random.below(4) == 0;

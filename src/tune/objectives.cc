@@ -42,7 +42,8 @@ std::vector<std::string> names_of(const json& object) {
       if (value.is_number() && !name.ends_with("_error")) names.push_back(name);
   };
   if (object.is_object()) add(object);
-  if (const json* summary = find_in(object, "summary"); summary != nullptr && summary->is_object()) add(*summary);
+  if (const json* summary = find_in(object, "summary"); summary != nullptr && summary->is_object())
+    add(*summary);
   return names;
 }
 
@@ -64,7 +65,8 @@ Objectives::Objectives(std::vector<Objective> all) : all_(std::move(all)) {
     if (one.value.find(':') == std::string::npos || one.file().empty() || one.name().empty())
       fail(fmt::format("\"{}\" must have the form FILE:NAME", one.value), "metrics.json:fpd");
     if (one.weight.has_value() != all_[0].weight.has_value())
-      fail("some objectives have a weight and others not", "give all of them weights, or none for a Pareto front");
+      fail("some objectives have a weight and others not",
+           "give all of them weights, or none for a Pareto front");
   }
 }
 
@@ -153,7 +155,8 @@ namespace {
 std::vector<double> ranks(const std::vector<double>& values) {
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
   std::vector<double> out(values.size());
   for (std::size_t i = 0; i < order.size(); ++i)
     out[order[i]] = static_cast<double>(i) / static_cast<double>(order.size() - 1);

@@ -39,7 +39,8 @@ struct Measured {
 class Objectives {
  public:
   Objectives() = default;
-  /// @throws core::UsageError if there is none, some have weights and others not, or one has not the form FILE:NAME
+  /// @throws core::UsageError if there is none, some have weights and others not, or one has not the form
+  /// FILE:NAME
   explicit Objectives(std::vector<Objective> all);
 
   const std::vector<Objective>& all() const { return all_; }
@@ -57,7 +58,8 @@ class Objectives {
   std::vector<double> loss(const Trial& trial) const;
   /// The error of the sum; an objective without an error adds nothing.
   double loss_error(const Trial& trial) const;
-  /// True if `a` is better than `b` by more than two statistical errors; without errors, if it is better at all.
+  /// True if `a` is better than `b` by more than two statistical errors; without errors, if it is better at
+  /// all.
   bool is_better(const Trial& a, const Trial& b) const;
 
   /// The best of the trials that are done: the one with the smallest sum, or the Pareto front.
@@ -73,8 +75,8 @@ class Objectives {
   std::vector<Objective> all_;
 };
 
-/// How much each parameter matters by itself: the share of the variance of the ranks of the losses that the mean of
-/// the other trials with a similar value predicts; between 0 and 1. Empty for fewer than 10 trials.
+/// How much each parameter matters by itself: the share of the variance of the ranks of the losses that the
+/// mean of the other trials with a similar value predicts; between 0 and 1. Empty for fewer than 10 trials.
 /// @param losses of the trials that are done, in their order
 std::map<std::string, double> importance(const Space& space, const std::vector<Trial>& trials,
                                          const std::vector<double>& losses);

@@ -23,7 +23,8 @@ using Indices = std::vector<std::size_t>;
 Indices front_of(const Losses& losses, const Indices& among) {
   Indices front;
   for (const std::size_t i : among)
-    if (std::none_of(among.begin(), among.end(), [&](std::size_t j) { return dominates(losses[j], losses[i]); }))
+    if (std::none_of(among.begin(), among.end(),
+                     [&](std::size_t j) { return dominates(losses[j], losses[i]); }))
       front.push_back(i);
   return front;
 }
@@ -33,8 +34,9 @@ std::vector<double> spaces(const Losses& losses, const Indices& front) {
   std::vector<double> space(losses.size(), 0);
   for (std::size_t objective = 0; objective < losses[front[0]].size(); ++objective) {
     Indices order = front;
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return losses[a][objective] < losses[b][objective]; });
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return losses[a][objective] < losses[b][objective];
+    });
     const double width = losses[order.back()][objective] - losses[order.front()][objective];
     space[order.front()] = space[order.back()] = std::numeric_limits<double>::infinity();
     for (std::size_t i = 1; width > 0 && i + 1 < order.size(); ++i)
@@ -55,7 +57,8 @@ Indices ranked(const Losses& losses) {
   Indices rest(losses.size());
   std::iota(rest.begin(), rest.end(), 0);
   if (!losses.empty() && losses[0].size() == 1) {
-    std::stable_sort(rest.begin(), rest.end(), [&](std::size_t a, std::size_t b) { return losses[a][0] < losses[b][0]; });
+    std::stable_sort(rest.begin(), rest.end(),
+                     [&](std::size_t a, std::size_t b) { return losses[a][0] < losses[b][0]; });
     return rest;
   }
   Indices order;
@@ -63,8 +66,10 @@ Indices ranked(const Losses& losses) {
     Indices front = front_of(losses, rest);
     if (front.empty()) front = rest;  // losses that are not numbers
     const std::vector<double> space = spaces(losses, front);
-    std::erase_if(rest, [&](std::size_t i) { return std::find(front.begin(), front.end(), i) != front.end(); });
-    std::stable_sort(front.begin(), front.end(), [&](std::size_t a, std::size_t b) { return space[a] > space[b]; });
+    std::erase_if(rest,
+                  [&](std::size_t i) { return std::find(front.begin(), front.end(), i) != front.end(); });
+    std::stable_sort(front.begin(), front.end(),
+                     [&](std::size_t a, std::size_t b) { return space[a] > space[b]; });
     order.insert(order.end(), front.begin(), front.end());
   }
   return order;

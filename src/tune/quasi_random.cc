@@ -38,7 +38,8 @@ class Sobol final : public Algorithm {
  public:
   Sobol(const Space& space, std::uint64_t seed) : space_(space), seed_(seed) {
     if (space.size() > BOOST_RANDOM_SOBOL_MAX_DIMENSION)
-      throw core::UsageError({.message = "the space has too many parameters for a Sobol sequence", .field = "algorithm"});
+      throw core::UsageError(
+          {.message = "the space has too many parameters for a Sobol sequence", .field = "algorithm"});
   }
   std::optional<Proposal> ask(const History&, std::int64_t number) const override {
     return Proposal{.parameters = space_.values(sobol_point(space_.size(), seed_, number))};

@@ -138,7 +138,8 @@ json Dimension::to_json() const {
 }
 
 Space::Space(std::vector<Dimension> dimensions) {
-  if (dimensions.empty()) throw core::InputError({.message = "has no parameters to search", .field = "space"});
+  if (dimensions.empty())
+    throw core::InputError({.message = "has no parameters to search", .field = "space"});
   const auto find = [&](const std::vector<Dimension>& in, const std::string& name) {
     return std::find_if(in.begin(), in.end(), [&](const Dimension& one) { return one.name == name; });
   };
@@ -156,7 +157,8 @@ Space::Space(std::vector<Dimension> dimensions) {
     const auto parent = find(dimensions, one.condition->parameter);
     if (parent == dimensions.end())
       fail(fmt::format("depends on {}, which is not searched", one.condition->parameter));
-    if (!parent->is_categorical()) fail(fmt::format("depends on {}, which has a range", parent->name), "give it values");
+    if (!parent->is_categorical())
+      fail(fmt::format("depends on {}, which has a range", parent->name), "give it values");
     for (const json& value : one.condition->values) parent->choice(value);
   }
   // A dimension is placed after the one that it depends on.
@@ -252,7 +254,8 @@ Dimension read_dimension(const std::string& name, const json& value, const Decla
   const bool is_integer = std::holds_alternative<std::int64_t*>(field.parameter);
   const bool is_number = is_integer || std::holds_alternative<double*>(field.parameter);
   if (!written.range.empty() && !written.values.empty()) place.fail("has both range and values", "give one");
-  if (value.is_object() && value.contains("values") && written.values.empty()) place.fail("has an empty range");
+  if (value.is_object() && value.contains("values") && written.values.empty())
+    place.fail("has an empty range");
   if (written.values.empty() && written.range.empty() && !is_number) {
     for (const std::string& choice : spec.choices) written.values.emplace_back(choice);
     if (field.is_bool()) written.values = {false, true};
@@ -262,11 +265,13 @@ Dimension read_dimension(const std::string& name, const json& value, const Decla
   if (!written.condition.empty()) {
     const auto& [parameter, wanted] = *written.condition.begin();
     if (written.condition.size() > 1) place.fail("depends on several parameters", "name one");
-    dimension.condition = {.parameter = parameter,
-                           .values = wanted.is_array() ? wanted.get<std::vector<json>>() : std::vector<json>{wanted}};
+    dimension.condition = {
+        .parameter = parameter,
+        .values = wanted.is_array() ? wanted.get<std::vector<json>>() : std::vector<json>{wanted}};
   }
   if (!written.values.empty()) {
-    if (written.log || written.step || written.points > 0) place.fail("has values, to which log, step and points do not apply");
+    if (written.log || written.step || written.points > 0)
+      place.fail("has values, to which log, step and points do not apply");
     dimension.kind = Dimension::Kind::kCategorical;
     for (const json& choice : written.values)
       dimension.choices.push_back(place.checked([&] { return declared_value(field, choice); }));
@@ -276,17 +281,20 @@ Dimension read_dimension(const std::string& name, const json& value, const Decla
   dimension.kind = is_integer ? Dimension::Kind::kInteger : Dimension::Kind::kDouble;
   if (written.range.empty()) {
     if (!spec.min || !spec.max || spec.above_min || spec.below_max)
-      place.fail(fmt::format("has no closed range of its own{}", field.allowed().empty() ? "" : " (" + field.allowed() + ")"),
+      place.fail(fmt::format("has no closed range of its own{}",
+                             field.allowed().empty() ? "" : " (" + field.allowed() + ")"),
                  "give range: [low, high]");
     written.range = {*spec.min, *spec.max};
   }
   if (written.range.size() != 2) place.fail("needs a range of two numbers: [low, high]");
   dimension.low = written.range[0];
   dimension.high = written.range[1];
-  if (!(dimension.low < dimension.high)) place.fail(fmt::format("has an empty range: [{}, {}]", dimension.low, dimension.high));
+  if (!(dimension.low < dimension.high))
+    place.fail(fmt::format("has an empty range: [{}, {}]", dimension.low, dimension.high));
   for (const double end : written.range) place.checked([&] { return declared_value(field, end); });
   dimension.step = written.step.value_or(0);
-  if (is_integer && dimension.step != std::floor(dimension.step)) place.fail("is an integer, so that its step must be one, too");
+  if (is_integer && dimension.step != std::floor(dimension.step))
+    place.fail("is an integer, so that its step must be one, too");
   if (dimension.step > dimension.high - dimension.low) place.fail("has a step that is larger than its range");
   return dimension;
 }
@@ -306,7 +314,8 @@ Space read_space(const json& mapping, const Declarations& declared, const std::f
     if (dimension.condition)
       for (json& value : dimension.condition->values) {
         const core::JsonPlace::Step step(place, dimension.name);
-        value = place.checked([&] { return declared_value(declared(dimension.condition->parameter), value); });
+        value =
+            place.checked([&] { return declared_value(declared(dimension.condition->parameter), value); });
       }
   return core::in_file(file, [&] { return Space(std::move(dimensions)); });
 }

@@ -57,7 +57,8 @@ struct Dimension {
 class Space {
  public:
   Space() = default;
-  /// @throws core::InputError if there is none, a name occurs twice, a range is empty, or a condition names no
+  /// @throws core::InputError if there is none, a name occurs twice, a range is empty, or a condition names
+  /// no
   ///         other dimension or a value that this does not have
   explicit Space(std::vector<Dimension> dimensions);
 
@@ -84,11 +85,12 @@ class Space {
 /// It throws core::UsageError if there is none.
 using Declarations = std::function<core::ParameterField(const std::string& name)>;
 
-/// Reads the mapping `space:` of a tuning file: for each parameter `component.parameter`, `range: [low, high]` or
-/// `values: [...]`, and `log`, `step`, `points`, `if: {parameter: value}`.
+/// Reads the mapping `space:` of a tuning file: for each parameter `component.parameter`, `range: [low,
+/// high]` or `values: [...]`, and `log`, `step`, `points`, `if: {parameter: value}`.
 /// @param place "space"
 /// @throws core::InputError naming file and field: unknown parameter (with the nearest name), values that the
 ///         declaration does not allow, an empty range
-Space read_space(const nlohmann::json& mapping, const Declarations& declared, const std::filesystem::path& file);
+Space read_space(const nlohmann::json& mapping, const Declarations& declared,
+                 const std::filesystem::path& file);
 
 }  // namespace tune

@@ -69,7 +69,8 @@ json results_json(const Trial& trial) {
 
 std::vector<double> numbers(const json& list) {
   std::vector<double> values;
-  for (const json& one : list) values.push_back(one.is_null() ? std::numeric_limits<double>::quiet_NaN() : one.get<double>());
+  for (const json& one : list)
+    values.push_back(one.is_null() ? std::numeric_limits<double>::quiet_NaN() : one.get<double>());
   return values;
 }
 
@@ -81,7 +82,8 @@ class SqliteStudy final : public Study {
   void define(const json& definition) {
     core::SqliteTransaction transaction(database_);
     if (core::SqliteRows rows = database_.query("SELECT 1 FROM study"); rows.next())
-      throw core::UsageError({.message = "the study exists already", .file = file(), .hint = "--resume continues it"});
+      throw core::UsageError(
+          {.message = "the study exists already", .file = file(), .hint = "--resume continues it"});
     database_.execute("INSERT INTO study VALUES (?)", definition.dump());
     transaction.commit();
   }
@@ -110,8 +112,10 @@ class SqliteStudy final : public Study {
 
   void beat(const std::string& worker) override {
     const std::lock_guard lock(mutex_);
-    // A worker that was taken for dead, because its machine slept, joins again; its trials are no longer its own.
-    if (database_.execute("UPDATE workers SET seen_s = ? WHERE name = ?", now_s(), worker) == 0) add_worker(worker);
+    // A worker that was taken for dead, because its machine slept, joins again; its trials are no longer its
+    // own.
+    if (database_.execute("UPDATE workers SET seen_s = ? WHERE name = ?", now_s(), worker) == 0)
+      add_worker(worker);
   }
 
   void leave(const std::string& worker) override {
@@ -122,7 +126,8 @@ class SqliteStudy final : public Study {
     transaction.commit();
   }
 
-  Claim claim(const std::string& worker, const Limits& limits, const Propose& propose, const Promote& promote) override {
+  Claim claim(const std::string& worker, const Limits& limits, const Propose& propose,
+              const Promote& promote) override {
     const std::lock_guard lock(mutex_);
     for (;;) {
       std::vector<Trial> known;
@@ -153,8 +158,9 @@ class SqliteStudy final : public Study {
       core::SqliteRows count = database_.query("SELECT count(*) FROM trials");
       if (count.next() && count.integer(0) != next) continue;  // another worker was faster
       Trial trial{.number = next, .parameters = proposal->parameters, .note = proposal->note};
-      database_.execute("INSERT INTO trials VALUES (?, 'waiting', ?, ?, ?, '', 0, '', '', '', 0, 0.0, 0.0, 0, 0)", next,
-                        trial.parameters.dump(), trial.note.dump(), results_json(trial).dump());
+      database_.execute(
+          "INSERT INTO trials VALUES (?, 'waiting', ?, ?, ?, '', 0, '', '', '', 0, 0.0, 0.0, 0, 0)", next,
+          trial.parameters.dump(), trial.note.dump(), results_json(trial).dump());
       start(next, worker);
       trial = read_trials().at(static_cast<std::size_t>(next));
       transaction.commit();
@@ -168,10 +174,11 @@ class SqliteStudy final : public Study {
     if (!is_owned(trial)) return false;
     const bool has_ended = trial.state != TrialState::kWaiting && trial.state != TrialState::kRunning;
     database_.execute(
-        "UPDATE trials SET state = ?, results = ?, run = ?, report = ?, error = ?, exit_code = ?, finished_s = ?, "
+        "UPDATE trials SET state = ?, results = ?, run = ?, report = ?, error = ?, exit_code = ?, finished_s "
+        "= ?, "
         "ended = CASE WHEN ? THEN (SELECT max(ended) + 1 FROM trials) ELSE ended END WHERE number = ?",
-        to_string(trial.state), results_json(trial).dump(), trial.run, trial.report, trial.error, trial.exit_code,
-        has_ended ? now_s() : 0.0, has_ended, trial.number);
+        to_string(trial.state), results_json(trial).dump(), trial.run, trial.report, trial.error,
+        trial.exit_code, has_ended ? now_s() : 0.0, has_ended, trial.number);
     transaction.commit();
     return true;
   }
@@ -188,7 +195,8 @@ class SqliteStudy final : public Study {
  private:
   json parsed(const std::string& text) const {
     json value = json::parse(text, nullptr, false);
-    if (value.is_discarded()) throw core::InputError({.message = "is damaged: a record is not JSON", .file = file()});
+    if (value.is_discarded())
+      throw core::InputError({.message = "is damaged: a record is not JSON", .file = file()});
     return value;
   }
 
@@ -196,14 +204,18 @@ class SqliteStudy final : public Study {
   std::vector<Trial> read_trials() const {
     std::vector<Trial> trials;
     core::SqliteRows rows = database_.query(
-        "SELECT number, state, parameters, note, results, worker, attempt, run, report, error, exit_code, started_s, "
+        "SELECT number, state, parameters, note, results, worker, attempt, run, report, error, exit_code, "
+        "started_s, "
         "finished_s, ended FROM trials ORDER BY number");
     while (rows.next()) {
-      Trial trial{.number = rows.integer(0), .parameters = parsed(rows.text(2)), .note = parsed(rows.text(3))};
+      Trial trial{
+          .number = rows.integer(0), .parameters = parsed(rows.text(2)), .note = parsed(rows.text(3))};
       const std::string state = rows.text(1);
-      const auto found = std::find_if(kStates.begin(), kStates.end(), [&](const auto& one) { return state == one.second; });
+      const auto found =
+          std::find_if(kStates.begin(), kStates.end(), [&](const auto& one) { return state == one.second; });
       if (found == kStates.end() || trial.number != static_cast<std::int64_t>(trials.size()))
-        throw core::InputError({.message = fmt::format("is damaged: trial {}", trial.number), .file = file()});
+        throw core::InputError(
+            {.message = fmt::format("is damaged: trial {}", trial.number), .file = file()});
       trial.state = found->first;
       const json results = parsed(rows.text(4));
       trial.values = numbers(results.at("values"));
@@ -240,8 +252,8 @@ class SqliteStudy final : public Study {
 
   bool is_owned(const Trial& trial) {
     core::SqliteRows rows = database_.query(
-        "SELECT 1 FROM trials WHERE number = ? AND state = 'running' AND worker = ? AND attempt = ?", trial.number,
-        trial.worker, trial.attempt);
+        "SELECT 1 FROM trials WHERE number = ? AND state = 'running' AND worker = ? AND attempt = ?",
+        trial.number, trial.worker, trial.attempt);
     return rows.next();
   }
 
@@ -250,13 +262,15 @@ class SqliteStudy final : public Study {
                       static_cast<std::int64_t>(::getpid()), core::process_start(::getpid()), now_s());
   }
 
-  // Trials of workers that gave no sign of life, or whose process is known to have ended, wait for another one.
+  // Trials of workers that gave no sign of life, or whose process is known to have ended, wait for another
+  // one.
   void release_dead(const Limits& limits) {
     std::vector<std::string> dead;
     core::SqliteRows rows = database_.query("SELECT name, host, pid, start, seen_s FROM workers");
     while (rows.next()) {
       const bool is_silent = rows.real(4) < now_s() - limits.lease_s;
-      const bool has_ended = rows.text(1) == host_name() && !core::process_lives(rows.integer(2), rows.integer(3));
+      const bool has_ended =
+          rows.text(1) == host_name() && !core::process_lives(rows.integer(2), rows.integer(3));
       if (is_silent || has_ended) dead.push_back(rows.text(0));
     }
     for (const std::string& name : dead) database_.execute("DELETE FROM workers WHERE name = ?", name);
@@ -290,24 +304,38 @@ std::unique_ptr<Study> Study::create(const fs::path& file, const json& definitio
 std::unique_ptr<Study> Study::open(const fs::path& file) {
   std::error_code error;
   if (!fs::exists(file, error))
-    throw core::InputError({.message = "there is no such study", .file = file, .hint = "calopipe tune --space FILE --study FILE makes one"});
+    throw core::InputError({.message = "there is no such study",
+                            .file = file,
+                            .hint = "calopipe tune --space FILE --study FILE makes one"});
   return std::make_unique<SqliteStudy>(file);
 }
 
-History history_of(const std::vector<Trial>& trials, const std::function<std::vector<double>(const Trial&)>& losses) {
+History history_of(const std::vector<Trial>& trials,
+                   const std::function<std::vector<double>(const Trial&)>& losses) {
   std::vector<const Trial*> ended, others;
   for (const Trial& trial : trials)
-    (trial.state == TrialState::kWaiting || trial.state == TrialState::kRunning ? others : ended).push_back(&trial);
-  std::sort(ended.begin(), ended.end(), [](const Trial* a, const Trial* b) { return std::tie(a->ended, a->number) < std::tie(b->ended, b->number); });
+    (trial.state == TrialState::kWaiting || trial.state == TrialState::kRunning ? others : ended)
+        .push_back(&trial);
+  std::sort(ended.begin(), ended.end(), [](const Trial* a, const Trial* b) {
+    return std::tie(a->ended, a->number) < std::tie(b->ended, b->number);
+  });
   History history;
   const auto add = [&](const Trial& trial) {
     Observation one{.number = trial.number, .parameters = trial.parameters, .note = trial.note};
     using State = Observation::State;
     switch (trial.state) {
-      case TrialState::kDone: one.state = State::kDone; one.losses = losses(trial); break;
-      case TrialState::kFailed: one.state = State::kFailed; break;
-      case TrialState::kStopped: one.state = State::kStopped; break;
-      default: one.state = State::kRunning;
+      case TrialState::kDone:
+        one.state = State::kDone;
+        one.losses = losses(trial);
+        break;
+      case TrialState::kFailed:
+        one.state = State::kFailed;
+        break;
+      case TrialState::kStopped:
+        one.state = State::kStopped;
+        break;
+      default:
+        one.state = State::kRunning;
     }
     history.push_back(std::move(one));
   };

@@ -30,14 +30,14 @@ struct Trial {
   std::int64_t number = 0;
   TrialState state = TrialState::kWaiting;
   Parameters parameters;
-  nlohmann::json note;                 ///< of the algorithm
-  std::vector<double> values, errors;  ///< of each objective, in its own direction; an error may be NaN
-  std::string worker;                  ///< that runs it, or ran it last
-  std::int64_t attempt = 0;            ///< number of times that it was started
-  std::string run;                     ///< id of its run in the worker's store
-  std::string report;                  ///< path of its report
-  std::string error;                   ///< in one line
-  int exit_code = 0;                   ///< of a failed trial
+  nlohmann::json note;                   ///< of the algorithm
+  std::vector<double> values, errors;    ///< of each objective, in its own direction; an error may be NaN
+  std::string worker;                    ///< that runs it, or ran it last
+  std::int64_t attempt = 0;              ///< number of times that it was started
+  std::string run;                       ///< id of its run in the worker's store
+  std::string report;                    ///< path of its report
+  std::string error;                     ///< in one line
+  int exit_code = 0;                     ///< of a failed trial
   double started_s = 0, finished_s = 0;  ///< seconds since 1970; 0 = not yet
   std::int64_t ended = 0;                ///< place among the trials that ended, from 1; 0 = none yet
   std::map<std::int64_t, double> curve;  ///< values by epoch, for early stopping; smaller is better
@@ -50,10 +50,10 @@ struct Claim {
   Trial trial;             ///< for kTrial
 };
 
-/// A study in a file of SQLite, which several processes share. A trial belongs to the worker that claimed it, as
-/// long as that gives a sign of life; then another worker continues it, and what the first one says later is
-/// ignored. So no trial is lost, and none is counted twice. One object is used by one thread at a time, and by
-/// several through its own lock.
+/// A study in a file of SQLite, which several processes share. A trial belongs to the worker that claimed it,
+/// as long as that gives a sign of life; then another worker continues it, and what the first one says later
+/// is ignored. So no trial is lost, and none is counted twice. One object is used by one thread at a time,
+/// and by several through its own lock.
 class Study {
  public:
   /// Makes a study. @param definition what the study searches, for and how; kept as it is
@@ -69,12 +69,13 @@ class Study {
   virtual std::vector<Trial> trials() const = 0;
 
   struct Limits {
-    std::int64_t trials = 0;     ///< of the study
-    double lease_s = 60;         ///< time without a sign of life after which a worker is dead
-    std::int64_t deaths = 3;     ///< a trial whose workers died so often fails
+    std::int64_t trials = 0;  ///< of the study
+    double lease_s = 60;      ///< time without a sign of life after which a worker is dead
+    std::int64_t deaths = 3;  ///< a trial whose workers died so often fails
   };
   /// Proposes the next point; nullopt if there are no more.
-  using Propose = std::function<std::optional<Proposal>(const std::vector<Trial>& trials, std::int64_t number)>;
+  using Propose =
+      std::function<std::optional<Proposal>(const std::vector<Trial>& trials, std::int64_t number)>;
   /// Selects a stopped trial that shall go on; negative = none.
   using Promote = std::function<std::int64_t(const std::vector<Trial>& trials)>;
 

@@ -32,7 +32,8 @@ std::vector<double> weights_by_age(std::size_t count) {
   std::vector<double> weights(count, 1.0);
   const std::size_t old = count > kEqualWeights ? count - kEqualWeights : 0;
   for (std::size_t i = 0; i < old; ++i)
-    weights[i] = old > 1 ? (1.0 + (static_cast<double>(count) - 1) * static_cast<double>(i) / static_cast<double>(old - 1)) /
+    weights[i] = old > 1 ? (1.0 + (static_cast<double>(count) - 1) * static_cast<double>(i) /
+                                      static_cast<double>(old - 1)) /
                                static_cast<double>(count)
                          : 1.0 / static_cast<double>(count);
   return weights;
@@ -41,7 +42,8 @@ std::vector<double> weights_by_age(std::size_t count) {
 // A mixture of densities over some dimensions, one component for each observation, and a broad one.
 class Mixture {
  public:
-  Mixture(std::vector<const Dimension*> dimensions, const std::vector<const Observation*>& observations, bool joint)
+  Mixture(std::vector<const Dimension*> dimensions, const std::vector<const Observation*>& observations,
+          bool joint)
       : dimensions_(std::move(dimensions)) {
     std::vector<const Observation*> used;
     for (const Observation* one : observations)
@@ -105,7 +107,8 @@ class Mixture {
     } else if (count > 1) {
       std::vector<std::size_t> order(count);
       for (std::size_t i = 0; i < count; ++i) order[i] = i;
-      std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return centres[a] < centres[b]; });
+      std::stable_sort(order.begin(), order.end(),
+                       [&](std::size_t a, std::size_t b) { return centres[a] < centres[b]; });
       for (std::size_t i = 0; i < count; ++i) {
         const double left = i > 0 ? centres[order[i]] - centres[order[i - 1]] : 0;
         const double right = i + 1 < count ? centres[order[i + 1]] - centres[order[i]] : 0;
@@ -141,13 +144,16 @@ class Mixture {
     const double whole = normal_below((1 - mean) / width) - normal_below(-mean / width);
     constexpr double kLeast = 1e-300;
     if (interval.high - interval.low > 1e-12)
-      return std::max(kLeast, (normal_below((interval.high - mean) / width) - normal_below((interval.low - mean) / width)) / whole);
+      return std::max(kLeast, (normal_below((interval.high - mean) / width) -
+                               normal_below((interval.low - mean) / width)) /
+                                  whole);
     const double distance = (interval.middle() - mean) / width;
-    return std::max(kLeast, std::exp(-0.5 * distance * distance) / (width * std::sqrt(2 * std::numbers::pi) * whole));
+    return std::max(kLeast,
+                    std::exp(-0.5 * distance * distance) / (width * std::sqrt(2 * std::numbers::pi) * whole));
   }
 
   std::vector<const Dimension*> dimensions_;
-  std::vector<double> weights_;                         // of each component; the last one is the broad one
+  std::vector<double> weights_;                        // of each component; the last one is the broad one
   std::vector<std::vector<double>> centres_, widths_;  // of each dimension
 };
 
@@ -179,8 +185,8 @@ class Tpe final : public Algorithm {
  private:
   using Observations = std::vector<const Observation*>;
 
-  // The best trials and all others, each in their order in time. Trials that run count as bad, so that several
-  // workers do not try the same point.
+  // The best trials and all others, each in their order in time. Trials that run count as bad, so that
+  // several workers do not try the same point.
   static std::pair<Observations, Observations> split(const History& history) {
     std::vector<std::size_t> done;
     std::vector<std::vector<double>> losses;
@@ -200,8 +206,8 @@ class Tpe final : public Algorithm {
     return parts;
   }
 
-  static void add(Parameters& point, const std::vector<const Dimension*>& dimensions, const Observations& good,
-                  const Observations& bad, bool joint, core::Philox& random) {
+  static void add(Parameters& point, const std::vector<const Dimension*>& dimensions,
+                  const Observations& good, const Observations& bad, bool joint, core::Philox& random) {
     if (dimensions.empty()) return;
     const Mixture likely(dimensions, good, joint), other(dimensions, bad, joint);
     std::vector<nlohmann::json> best;

@@ -43,7 +43,9 @@ History run(const tune::Algorithm& algorithm, int trials) {
     if (!proposal) break;
     Observation one{.number = number, .parameters = proposal->parameters, .note = proposal->note};
     // Some trials fail, and some are stopped.
-    one.state = number % 11 == 5 ? Observation::State::kFailed : number % 13 == 7 ? Observation::State::kStopped : Observation::State::kDone;
+    one.state = number % 11 == 5   ? Observation::State::kFailed
+                : number % 13 == 7 ? Observation::State::kStopped
+                                   : Observation::State::kDone;
     if (one.state == Observation::State::kDone) one.losses = {loss(one.parameters)};
     history.push_back(std::move(one));
   }
@@ -80,7 +82,10 @@ TEST_P(Algorithms, RunningTrialsAreNotTriedAgain) {
   for (int i = 0; i < 6; ++i) {
     const auto proposal = algorithm->ask(history, 25 + i);
     EXPECT_TRUE(seen.insert(proposal->parameters.at("x").get<double>()).second);
-    history.push_back({.number = 25 + i, .state = Observation::State::kRunning, .parameters = proposal->parameters, .note = proposal->note});
+    history.push_back({.number = 25 + i,
+                       .state = Observation::State::kRunning,
+                       .parameters = proposal->parameters,
+                       .note = proposal->note});
   }
 }
 
@@ -90,12 +95,17 @@ TEST_P(Algorithms, AHistoryOfFailuresIsNoProblem) {
   for (int i = 0; i < 40; ++i) {
     const auto proposal = algorithm->ask(history, i);
     ASSERT_TRUE(proposal);
-    history.push_back({.number = i, .state = Observation::State::kFailed, .parameters = proposal->parameters, .note = proposal->note});
+    history.push_back({.number = i,
+                       .state = Observation::State::kFailed,
+                       .parameters = proposal->parameters,
+                       .note = proposal->note});
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Algorithms, testing::Values("random", "sobol", "tpe", "cma-es", "gp"),
-                         [](const auto& info) { return info.param == "cma-es" ? "cma_es" : info.param; });
+                         [](const auto& algorithm) {
+                           return algorithm.param == "cma-es" ? std::string("cma_es") : algorithm.param;
+                         });
 
 TEST(Algorithm, ConditionsHold) {
   for (const char* name : {"random", "sobol", "tpe", "gp"})
@@ -110,7 +120,12 @@ TEST(Algorithm, AGridHasEveryCombinationOnce) {
   const Space space({{.name = "x", .low = 0, .high = 1, .points = 3},
                      {.name = "n", .kind = Dimension::Kind::kInteger, .low = 1, .high = 2},
                      {.name = "kind", .kind = Dimension::Kind::kCategorical, .choices = {"a", "b"}},
-                     {.name = "own", .low = 1e-4, .high = 1e-2, .log = true, .points = 3, .condition = Dimension::Condition{.parameter = "kind", .values = {"b"}}}});
+                     {.name = "own",
+                      .low = 1e-4,
+                      .high = 1e-2,
+                      .log = true,
+                      .points = 3,
+                      .condition = Dimension::Condition{.parameter = "kind", .values = {"b"}}}});
   const auto grid = tune::make_algorithm("grid", space, {});
   std::set<std::string> points;
   int number = 0;
@@ -154,7 +169,8 @@ TEST(Tpe, FindsAParetoFront) {
       for (int i = 0; i < 100; ++i) {
         const auto p = algorithm->ask(history, i)->parameters;
         const double x = p.at("x").get<double>(), y = p.at("y").get<double>();
-        history.push_back({.number = i, .state = Observation::State::kDone, .parameters = p, .losses = {x + y, 1 - x + y}});
+        history.push_back(
+            {.number = i, .state = Observation::State::kDone, .parameters = p, .losses = {x + y, 1 - x + y}});
         near += y < 0.1 ? 1 : 0;
       }
     }

@@ -8,7 +8,8 @@ using tune::EarlyStopping;
 using tune::Trial;
 using tune::TrialState;
 
-Trial trial(std::int64_t number, std::map<std::int64_t, double> curve, TrialState state = TrialState::kRunning) {
+Trial trial(std::int64_t number, std::map<std::int64_t, double> curve,
+            TrialState state = TrialState::kRunning) {
   return {.number = number, .state = state, .curve = std::move(curve)};
 }
 
@@ -19,14 +20,17 @@ TEST(EarlyStopping, WithoutARuleNothingStops) {
 
 TEST(EarlyStopping, TheMedianStopsTheWorseHalf) {
   const EarlyStopping rule{.kind = "median", .first_epoch = 2, .fewest_trials = 3};
-  std::vector<Trial> trials = {trial(0, {{1, 5}, {2, 1}}), trial(1, {{1, 5}, {2, 2}}), trial(2, {{1, 5}, {2, 3}})};
-  const auto stops = [&](std::map<std::int64_t, double> curve) { return tune::stops(rule, trials, trial(9, std::move(curve))); };
-  EXPECT_FALSE(stops({{1, 100}}));             // before the first epoch
+  std::vector<Trial> trials = {trial(0, {{1, 5}, {2, 1}}), trial(1, {{1, 5}, {2, 2}}),
+                               trial(2, {{1, 5}, {2, 3}})};
+  const auto stops = [&](std::map<std::int64_t, double> curve) {
+    return tune::stops(rule, trials, trial(9, std::move(curve)));
+  };
+  EXPECT_FALSE(stops({{1, 100}}));  // before the first epoch
   EXPECT_TRUE(stops({{1, 100}, {2, 2.5}}));
   EXPECT_FALSE(stops({{1, 100}, {2, 1.5}}));
-  EXPECT_FALSE(stops({{1, 1.5}, {2, 50}}));    // its best epoch counts
+  EXPECT_FALSE(stops({{1, 1.5}, {2, 50}}));  // its best epoch counts
   trials.pop_back();
-  EXPECT_FALSE(stops({{1, 100}, {2, 2.5}}));   // too few others
+  EXPECT_FALSE(stops({{1, 100}, {2, 2.5}}));  // too few others
 }
 
 TEST(EarlyStopping, AshaLetsTheBestOfEachRungGoOn) {

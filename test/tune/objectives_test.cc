@@ -20,7 +20,8 @@ using tune::Trial;
 using tune::TrialState;
 
 Trial done(std::int64_t number, std::vector<double> values, std::vector<double> errors) {
-  return {.number = number, .state = TrialState::kDone, .values = std::move(values), .errors = std::move(errors)};
+  return {
+      .number = number, .state = TrialState::kDone, .values = std::move(values), .errors = std::move(errors)};
 }
 
 std::vector<std::int64_t> numbers(const std::vector<const Trial*>& trials) {
@@ -32,8 +33,11 @@ std::vector<std::int64_t> numbers(const std::vector<const Trial*>& trials) {
 TEST(Objectives, AreReadWithTheirErrors) {
   const test::TempFolder folder;
   const auto file = folder.path() / "metrics.json";
-  core::write_file(file, R"({"summary": {"fpd": 1.5, "fpd_error": 0.2, "kpd": 3}, "cost": {"fast": {"seconds": 2}}})");
-  const auto read = [&](const std::string& name) { return Objectives::read({.value = "metrics.json:" + name}, file); };
+  core::write_file(
+      file, R"({"summary": {"fpd": 1.5, "fpd_error": 0.2, "kpd": 3}, "cost": {"fast": {"seconds": 2}}})");
+  const auto read = [&](const std::string& name) {
+    return Objectives::read({.value = "metrics.json:" + name}, file);
+  };
   EXPECT_EQ(read("fpd").value, 1.5);
   EXPECT_EQ(read("fpd").error, 0.2);
   EXPECT_TRUE(std::isnan(read("kpd").error));
@@ -44,7 +48,8 @@ TEST(Objectives, AreReadWithTheirErrors) {
 
 TEST(Objectives, ATrialThatIsBetterWithinErrorsIsNotCalledBetter) {
   const Objectives objectives({{.value = "m.json:a"}});
-  const std::vector<Trial> trials = {done(0, {1.0}, {0.1}), done(1, {1.2}, {0.1}), done(2, {2.0}, {0.1}), {.number = 3}};
+  const std::vector<Trial> trials = {
+      done(0, {1.0}, {0.1}), done(1, {1.2}, {0.1}), done(2, {2.0}, {0.1}), {.number = 3}};
   EXPECT_FALSE(objectives.is_better(trials[0], trials[1]));
   EXPECT_TRUE(objectives.is_better(trials[0], trials[2]));
   EXPECT_THAT(numbers(objectives.best(trials)), ElementsAre(0));
@@ -52,8 +57,10 @@ TEST(Objectives, ATrialThatIsBetterWithinErrorsIsNotCalledBetter) {
 }
 
 TEST(Objectives, WeightsMakeASumAndNoneAFront) {
-  const std::vector<Trial> trials = {done(0, {1, 10}, {NAN, NAN}), done(1, {3, 20}, {NAN, NAN}), done(2, {2, 5}, {NAN, NAN})};
-  const Objectives sum({{.value = "m.json:a", .weight = 1}, {.value = "m.json:b", .goal = "maximize", .weight = 0.5}});
+  const std::vector<Trial> trials = {done(0, {1, 10}, {NAN, NAN}), done(1, {3, 20}, {NAN, NAN}),
+                                     done(2, {2, 5}, {NAN, NAN})};
+  const Objectives sum(
+      {{.value = "m.json:a", .weight = 1}, {.value = "m.json:b", .goal = "maximize", .weight = 0.5}});
   EXPECT_EQ(sum.loss(trials[1])[0], 3 - 10);
   EXPECT_THAT(numbers(sum.best(trials)), ElementsAre(1));
   const Objectives front({{.value = "m.json:a"}, {.value = "m.json:b", .goal = "maximize"}});
@@ -62,7 +69,7 @@ TEST(Objectives, WeightsMakeASumAndNoneAFront) {
 }
 
 TEST(Objectives, BadOnesAreRefused) {
-  EXPECT_THROW(Objectives({}), core::UsageError);
+  EXPECT_THROW(Objectives(std::vector<Objective>{}), core::UsageError);
   EXPECT_THROW(Objectives({{.value = "metrics.json"}}), core::UsageError);
   EXPECT_THROW(Objectives({{.value = "a:b", .weight = 1}, {.value = "a:c"}}), core::UsageError);
 }

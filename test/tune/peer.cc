@@ -1,5 +1,5 @@
-// Runs an algorithm on a standard function: peer FUNCTION ALGORITHM TRIALS SEED… prints the best value of each seed.
-// test/tune/peer_test.py compares them with Optuna's.
+// Runs an algorithm on a standard function: peer FUNCTION ALGORITHM TRIALS SEED… prints the best value of
+// each seed. test/tune/peer_test.py compares them with Optuna's.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -36,8 +36,14 @@ double x(const Parameters& p, int i) {
 }
 
 double hartmann6(const Parameters& p) {
-  static const double a[4][6] = {{10, 3, 17, 3.5, 1.7, 8}, {0.05, 10, 17, 0.1, 8, 14}, {3, 3.5, 1.7, 10, 17, 8}, {17, 8, 0.05, 10, 0.1, 14}};
-  static const double c[4][6] = {{1312, 1696, 5569, 124, 8283, 5886}, {2329, 4135, 8307, 3736, 1004, 9991}, {2348, 1451, 3522, 2883, 3047, 6650}, {4047, 8828, 8732, 5743, 1091, 381}};
+  static const double a[4][6] = {{10, 3, 17, 3.5, 1.7, 8},
+                                 {0.05, 10, 17, 0.1, 8, 14},
+                                 {3, 3.5, 1.7, 10, 17, 8},
+                                 {17, 8, 0.05, 10, 0.1, 14}};
+  static const double c[4][6] = {{1312, 1696, 5569, 124, 8283, 5886},
+                                 {2329, 4135, 8307, 3736, 1004, 9991},
+                                 {2348, 1451, 3522, 2883, 3047, 6650},
+                                 {4047, 8828, 8732, 5743, 1091, 381}};
   static const double alpha[4] = {1.0, 1.2, 3.0, 3.2};
   double sum = 0;
   for (int i = 0; i < 4; ++i) {
@@ -50,33 +56,43 @@ double hartmann6(const Parameters& p) {
 
 const std::map<std::string, Function>& functions() {
   static const std::map<std::string, Function> kFunctions = {
-      {"sphere", {cube(5, -5, 5), [](const Parameters& p) {
-                    double sum = 0;
-                    for (int i = 0; i < 5; ++i) sum += (x(p, i) - 1) * (x(p, i) - 1);
-                    return sum;
-                  }}},
-      {"rosenbrock", {cube(4, -2, 2), [](const Parameters& p) {
-                        double sum = 0;
-                        for (int i = 0; i < 3; ++i)
-                          sum += 100 * std::pow(x(p, i + 1) - x(p, i) * x(p, i), 2) + std::pow(1 - x(p, i), 2);
-                        return sum;
-                      }}},
-      {"branin", {tune::Space({range("x0", -5, 10), range("x1", 0, 15)}), [](const Parameters& p) {
-                    const double a = x(p, 1) - 5.1 / (4 * std::numbers::pi * std::numbers::pi) * x(p, 0) * x(p, 0) +
-                                     5 / std::numbers::pi * x(p, 0) - 6;
-                    return a * a + 10 * (1 - 1 / (8 * std::numbers::pi)) * std::cos(x(p, 0)) + 10;
-                  }}},
+      {"sphere",
+       {cube(5, -5, 5),
+        [](const Parameters& p) {
+          double sum = 0;
+          for (int i = 0; i < 5; ++i) sum += (x(p, i) - 1) * (x(p, i) - 1);
+          return sum;
+        }}},
+      {"rosenbrock",
+       {cube(4, -2, 2),
+        [](const Parameters& p) {
+          double sum = 0;
+          for (int i = 0; i < 3; ++i)
+            sum += 100 * std::pow(x(p, i + 1) - x(p, i) * x(p, i), 2) + std::pow(1 - x(p, i), 2);
+          return sum;
+        }}},
+      {"branin",
+       {tune::Space({range("x0", -5, 10), range("x1", 0, 15)}),
+        [](const Parameters& p) {
+          const double a = x(p, 1) - 5.1 / (4 * std::numbers::pi * std::numbers::pi) * x(p, 0) * x(p, 0) +
+                           5 / std::numbers::pi * x(p, 0) - 6;
+          return a * a + 10 * (1 - 1 / (8 * std::numbers::pi)) * std::cos(x(p, 0)) + 10;
+        }}},
       {"hartmann6", {cube(6, 0, 1), hartmann6}},
       // A learning rate, a width, and a kind with an own parameter.
       {"mixed",
-       {tune::Space({{.name = "rate", .low = 1e-5, .high = 1, .log = true},
-                     {.name = "width", .kind = Dimension::Kind::kInteger, .low = 1, .high = 64},
-                     {.name = "kind", .kind = Dimension::Kind::kCategorical, .choices = {"a", "b", "c", "d"}},
-                     {.name = "own", .condition = Dimension::Condition{.parameter = "kind", .values = {"c", "d"}}}}),
+       {tune::Space(
+            {{.name = "rate", .low = 1e-5, .high = 1, .log = true},
+             {.name = "width", .kind = Dimension::Kind::kInteger, .low = 1, .high = 64},
+             {.name = "kind", .kind = Dimension::Kind::kCategorical, .choices = {"a", "b", "c", "d"}},
+             {.name = "own", .condition = Dimension::Condition{.parameter = "kind", .values = {"c", "d"}}}}),
         [](const Parameters& p) {
           const std::string kind = p.at("kind").get<std::string>();
           const double own = p.contains("own") ? p.at("own").get<double>() : 0;
-          const double base = kind == "a" ? 1.0 : kind == "b" ? 0.8 : kind == "c" ? 0.5 * std::abs(own - 0.7) * 4 : 0.6;
+          const double base = kind == "a"   ? 1.0
+                              : kind == "b" ? 0.8
+                              : kind == "c" ? 0.5 * std::abs(own - 0.7) * 4
+                                            : 0.6;
           return base + 0.2 * std::pow(std::log10(p.at("rate").get<double>()) + 3, 2) +
                  std::pow((p.at("width").get<double>() - 40) / 32, 2);
         }}},

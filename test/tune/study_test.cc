@@ -64,7 +64,8 @@ pid_t start(const std::function<void()>& body) {
   return child;
 }
 
-// Four workers share 60 trials, and three of them are killed inside of a trial: all trials are done, once each.
+// Four workers share 60 trials, and three of them are killed inside of a trial: all trials are done, once
+// each.
 TEST(Study, KilledWorkersLoseNoTrial) {
   const test::TempFolder folder;
   const fs::path file = folder.path() / "study", marks = folder.path() / "marks";
@@ -85,8 +86,8 @@ TEST(Study, KilledWorkersLoseNoTrial) {
   for (const pid_t worker : workers) {
     int status = 0;
     waitpid(worker, &status, 0);
-    if (WIFSIGNALED(status)) ++killed;
-    else EXPECT_EQ(WEXITSTATUS(status), 0);
+    killed += WIFSIGNALED(status) ? 1 : 0;
+    EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
   }
   EXPECT_EQ(killed, 3);
   const auto trials = Study::open(file)->trials();
@@ -165,18 +166,23 @@ TEST(Study, TheHistoryIsInTheOrderOfTheEnds) {
 
 TEST(Study, WrongFilesAreNamed) {
   const test::TempFolder folder;
-  const fs::path missing = folder.path() / "missing", text = folder.path() / "text", other = folder.path() / "other";
-  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(missing); }).message, HasSubstr("no such study"));
+  const fs::path missing = folder.path() / "missing", text = folder.path() / "text",
+                 other = folder.path() / "other";
+  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(missing); }).message,
+              HasSubstr("no such study"));
   EXPECT_FALSE(fs::exists(missing));
   core::write_file(text, std::string(5000, 'x'));
-  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(text); }).message, HasSubstr("is not a study"));
+  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(text); }).message,
+              HasSubstr("is not a study"));
   sqlite3* connection = nullptr;
   sqlite3_open(other.c_str(), &connection);
   sqlite3_exec(connection, "CREATE TABLE t (x)", nullptr, nullptr, nullptr);
   sqlite3_close(connection);
-  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(other); }).message, HasSubstr("another program"));
+  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(other); }).message,
+              HasSubstr("another program"));
   Study::create(folder.path() / "study", {});
-  EXPECT_THAT(test::error_of<core::UsageError>([&] { Study::create(folder.path() / "study", {}); }).message, HasSubstr("exists"));
+  EXPECT_THAT(test::error_of<core::UsageError>([&] { Study::create(folder.path() / "study", {}); }).message,
+              HasSubstr("exists"));
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ input-parameters: {data: data/mlfastsim}
 preprocess: {holdout_fraction: 0.3}
 model-parameters: {epochs: 2, cascade_width: 8}
 validate: {classifiers: [], replicas: 5}
+optimise: {precisions: [bf16]}
 tune:
   space:
     model-parameters.lr: {range: [1e-4, 1e-1], log: true}

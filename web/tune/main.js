@@ -35,14 +35,17 @@ function scale(values, from, to, log = false) {
   const middle = bent(low) === bent(high);
   const at = value => middle ? (from + to) / 2 : from + (to - from) * (bent(value) - bent(low)) / (bent(high) - bent(low));
   const ticks = middle ? [low] : [...Array(5).keys()].map(i => isLog ? 10 ** (bent(low) + (bent(high) - bent(low)) * i / 4) : low + (high - low) * i / 4);
-  return { at, ticks };
+  // As many digits as tell the ticks apart.
+  const spread = Math.abs(high - low) / 4;
+  const digits = isLog || spread === 0 ? 3 : Math.min(15, Math.max(2, Math.ceil(Math.log10(Math.max(Math.abs(low), Math.abs(high)) / spread)) + 2));
+  return { at, ticks, label: tick => String(Number(tick.toPrecision(digits))) };
 }
 
 function axes(svg, x, y, { left, right, top, bottom, height, xLabel, yLabel }) {
   for (const tick of y.ticks)
     svg.append(svgElement('line', { x1: left, x2: kWidth - right, y1: y.at(tick), y2: y.at(tick), stroke: 'var(--line)' }),
-      text(format(Number(tick.toPrecision(3))), { x: left - 8, y: y.at(tick) + 4, 'text-anchor': 'end' }));
-  for (const tick of x.ticks) svg.append(text(format(Number(tick.toPrecision(3))), { x: x.at(tick), y: height - bottom + 18 }));
+      text(y.label(tick), { x: left - 8, y: y.at(tick) + 4, 'text-anchor': 'end' }));
+  for (const tick of x.ticks) svg.append(text(x.label(tick), { x: x.at(tick), y: height - bottom + 18 }));
   svg.append(text(xLabel, { x: (left + kWidth - right) / 2, y: height - 6, fill: 'var(--text)' }),
     text(yLabel, { x: 14, y: (top + height - bottom) / 2, fill: 'var(--text)', transform: `rotate(-90 14 ${(top + height - bottom) / 2})` }));
 }
@@ -116,7 +119,7 @@ function parallel() {
   const place = dimension => {
     if (dimension.kind !== 'categorical') return { ...scale([dimension.low, dimension.high], height - bottom, top, dimension.log), of: trial => trial.parameters[dimension.name] };
     const at = value => height - bottom - (height - top - bottom) * (dimension.choices.findIndex(choice => JSON.stringify(choice) === JSON.stringify(value)) + 0.5) / dimension.choices.length;
-    return { at, ticks: dimension.choices, of: trial => trial.parameters[dimension.name] };
+    return { at, ticks: dimension.choices, label: format, of: trial => trial.parameters[dimension.name] };
   };
   const columns = [
     ...space.map(dimension => ({ title: shortName(dimension.name), ...place(dimension) })),
@@ -144,7 +147,7 @@ function parallel() {
     svg.append(svgElement('line', { x1: x(k), x2: x(k), y1: top, y2: height - bottom, stroke: 'var(--soft)' }),
       text(column.title, { x: x(k), y: 18 + 14 * (k % 2), fill: 'var(--text)' }));
     for (const tick of column.ticks)
-      svg.append(text(typeof tick === 'number' ? format(Number(tick.toPrecision(3))) : format(tick), { x: x(k) + 5, y: column.at(tick) + 4, 'text-anchor': 'start' }));
+      svg.append(text(column.label(tick), { x: x(k) + 5, y: column.at(tick) + 4, 'text-anchor': 'start' }));
   });
   return figure('parallel', 'Parallel coordinates: the best in orange', svg);
 }

@@ -133,15 +133,14 @@ void SqliteDatabase::check_version() {
   };
   if (number("PRAGMA application_id") != format_.application_id)
     throw InputError({.message = "is a database of another program, not a " + format_.name,
-                            .file = file_,
-                            .hint = "choose another " + format_.name});
+                      .file = file_,
+                      .hint = "choose another " + format_.name});
   const std::int64_t version = number("PRAGMA user_version");
   if (version != format_.version)
-    throw InputError(
-        {.message = fmt::format("is a {} of version {}, but this calopipe knows version {}", format_.name, version,
-                                format_.version),
-         .file = file_,
-         .hint = "use the newer calopipe, or choose another " + format_.name});
+    throw InputError({.message = fmt::format("is a {} of version {}, but this calopipe knows version {}",
+                                             format_.name, version, format_.version),
+                      .file = file_,
+                      .hint = "use the newer calopipe, or choose another " + format_.name});
 }
 
 void SqliteDatabase::prepare(SqliteJournal journal) {
@@ -149,7 +148,7 @@ void SqliteDatabase::prepare(SqliteJournal journal) {
   // Check before writing: the file may belong to another program.
   if (!is_new) check_version();
   const char* wanted = journal == SqliteJournal::kWriteAhead ? "PRAGMA journal_mode = WAL"  //
-                                                       : "PRAGMA journal_mode = DELETE";
+                                                             : "PRAGMA journal_mode = DELETE";
   // The change of the mode does not wait for other processes that are opening the file.
   const auto begin = std::chrono::steady_clock::now();
   for (;;) {

@@ -65,11 +65,11 @@ SqliteJournal sqlite_journal_for(const std::filesystem::path& folder);
 
 /// What a database contains.
 struct SqliteFormat {
-  std::string name;         ///< for messages: "store of runs"
-  std::string records;      ///< what its tables are about, in the singular: "run"
-  int application_id;       ///< distinguishes our files from other SQLite files
-  int version;              ///< of the tables
-  const char* schema;       ///< makes the tables, and sets PRAGMA application_id and user_version
+  std::string name;     ///< for messages: "store of runs"
+  std::string records;  ///< what its tables are about, in the singular: "run"
+  int application_id;   ///< distinguishes our files from other SQLite files
+  int version;          ///< of the tables
+  const char* schema;   ///< makes the tables, and sets PRAGMA application_id and user_version
 };
 
 /// A connection to one SQLite file. Statements are prepared once and kept. Only one thread may use it at a

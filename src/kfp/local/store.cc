@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "core/error.h"
-#include "kfp/component/field.h"
 #include "core/liveness.h"
+#include "kfp/component/field.h"
 #include "kfp/local/detail/record_json.h"
 #include "kfp/local/detail/sqlite_store.h"
 

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "core/error.h"
-#include "core/staged_output.h"
 #include "core/liveness.h"
+#include "core/staged_output.h"
 
 namespace {
 

@@ -138,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(Journals, StoreJournal,
                          testing::Values(core::SqliteJournal::kWriteAhead, core::SqliteJournal::kRollback),
                          [](const auto& journal) {
                            return journal.param == core::SqliteJournal::kWriteAhead ? "WriteAhead"
-                                                                                     : "Rollback";
+                                                                                    : "Rollback";
                          });
 
 // Whichever process claims a run of a dead runner first gets it, and only that one.

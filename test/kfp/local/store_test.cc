@@ -10,8 +10,8 @@
 
 #include "core/error.h"
 #include "core/hash.h"
-#include "core/staged_output.h"
 #include "core/liveness.h"
+#include "core/staged_output.h"
 #include "support/temp_folder.h"
 
 // Runs, tasks and artifacts in a real SQLite file.
