@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
@@ -116,15 +116,18 @@ class Watch final : public kfp::local::Observer {
   Watch(tune::Study& study, tune::Trial& trial, const tune::EarlyStopping& rule, TuneStatus& status)
       : study_(study), trial_(trial), rule_(rule), status_(status) {}
 
-  bool is_stopped() const { return stopped_; }
   bool is_lost() const { return lost_; }
+  /// Throws what went wrong with the study, because an observer must not.
+  void check() const {
+    if (error_) std::rethrow_exception(error_);
+  }
   bool wants_end() const { return stopped_ || lost_; }
 
   void on_run(const kfp::local::RunRecord& run) override {
     if (run.id.empty() || run.id == trial_.run) return;
     trial_.run = run.id;
     folder_ = run.folder;
-    lost_ = !study_.record(trial_);
+    ask_study([&] { lost_ = !study_.record(trial_); });
   }
   void on_task(const kfp::local::TaskRecord& task) override {
     if (task.state == kfp::local::State::kRunning) status_.task(trial_.number, task.name);
@@ -156,10 +159,22 @@ class Watch final : public kfp::local::Observer {
     const auto epoch = record.find("epoch"), value = record.find(rule_.metric);
     if (epoch == record.end() || value == record.end() || !value->is_number()) return;
     if (!trial_.curve.emplace(epoch->get<std::int64_t>(), value->get<double>()).second) return;
-    if (!study_.add_to_curve(trial_, epoch->get<std::int64_t>(), value->get<double>()))
+    ask_study([&] {
+      if (!study_.add_to_curve(trial_, epoch->get<std::int64_t>(), value->get<double>()))
+        lost_ = true;
+      else
+        stopped_ = tune::stops(rule_, study_.trials(), trial_);
+    });
+  }
+
+  template <class Body>
+  void ask_study(const Body& body) {
+    try {
+      body();
+    } catch (const std::exception&) {
+      error_ = std::current_exception();
       lost_ = true;
-    else
-      stopped_ = tune::stops(rule_, study_.trials(), trial_);
+    }
   }
 
   tune::Study& study_;
@@ -168,7 +183,8 @@ class Watch final : public kfp::local::Observer {
   TuneStatus& status_;
   fs::path folder_;
   std::chrono::steady_clock::time_point looked_;
-  std::atomic<bool> stopped_ = false, lost_ = false;
+  bool stopped_ = false, lost_ = false;
+  std::exception_ptr error_;
 };
 
 // One process that takes part in a study.
@@ -196,7 +212,11 @@ class Worker {
   void run() {
     std::vector<std::jthread> slots;
     for (std::int64_t i = 0; i < options_.parallel; ++i) slots.emplace_back([this] { work(); });
-    watch();
+    try {
+      watch();
+    } catch (...) {
+      fail(std::current_exception());
+    }
     slots.clear();
     study_.leave(name_);
     status_.end(study_.trials());
@@ -271,6 +291,7 @@ class Worker {
     try {
       finish(trial, execute(trial, watch));
     } catch (const core::Interrupted&) {
+      watch.check();
       if (core::interrupt_requested()) throw;
       if (watch.is_lost() || has_stopped()) return;
       trial.state = tune::TrialState::kStopped;
@@ -304,6 +325,8 @@ class Worker {
     } catch (const core::UsageError&) {
       trial.run.clear();  // in another machine's store, or deleted
     }
+    // A run that still runs belongs to a worker that was taken for dead, and ends it soon.
+    if (earlier && !is_final(earlier->state)) earlier.reset();
     if (earlier) watch.folder(earlier->folder);
     const kfp::local::RunResult result =
         earlier ? kfp::local::resume(trial.run, runner, store_, &watch)
