@@ -113,8 +113,9 @@ json read_config(const fs::path& file) {
 // Watches the run of a trial: keeps its id, and reads the numbers of its epochs for early stopping.
 class Watch final : public kfp::local::Observer {
  public:
-  Watch(tune::Study& study, tune::Trial& trial, const tune::EarlyStopping& rule, TuneStatus& status)
-      : study_(study), trial_(trial), rule_(rule), status_(status) {}
+  Watch(tune::Study& study, tune::Trial& trial, const tune::EarlyStopping& rule, std::int64_t wanted,
+        TuneStatus& status)
+      : study_(study), trial_(trial), rule_(rule), wanted_(wanted), status_(status) {}
 
   bool is_lost() const { return lost_; }
   /// Throws what went wrong with the study, because an observer must not.
@@ -163,8 +164,13 @@ class Watch final : public kfp::local::Observer {
       if (!study_.add_to_curve(trial_, epoch->get<std::int64_t>(), value->get<double>()))
         lost_ = true;
       else
-        stopped_ = tune::stops(rule_, study_.trials(), trial_);
+        stopped_ = is_unwanted();
     });
+  }
+
+  bool is_unwanted() const {
+    const std::vector<tune::Trial> trials = study_.trials();
+    return tune::stops(rule_, trials, trial_, static_cast<std::int64_t>(trials.size()) >= wanted_);
   }
 
   template <class Body>
@@ -180,6 +186,7 @@ class Watch final : public kfp::local::Observer {
   tune::Study& study_;
   tune::Trial& trial_;
   const tune::EarlyStopping& rule_;
+  std::int64_t wanted_;  // number of trials of the study
   TuneStatus& status_;
   fs::path folder_;
   std::chrono::steady_clock::time_point looked_;
@@ -252,7 +259,7 @@ class Worker {
               return propose(trials, number);
             },
             [&](const std::vector<tune::Trial>& trials) {
-              return tune::promoted(definition_.early_stopping, trials);
+              return tune::promoted(definition_.early_stopping, trials, is_complete(trials));
             });
         if (claim.kind == tune::Claim::Kind::kEnd) break;
         if (claim.kind == tune::Claim::Kind::kWait)
@@ -275,6 +282,10 @@ class Worker {
         number);
   }
 
+  bool is_complete(const std::vector<tune::Trial>& trials) const {
+    return static_cast<std::int64_t>(trials.size()) >= options_.trials;
+  }
+
   bool has_stopped() {
     const std::lock_guard lock(mutex_);
     return error_ != nullptr || core::interrupt_requested();
@@ -287,7 +298,7 @@ class Worker {
 
   void run_trial(tune::Trial trial) {
     status_.begin(trial);
-    Watch watch(study_, trial, definition_.early_stopping, status_);
+    Watch watch(study_, trial, definition_.early_stopping, options_.trials, status_);
     try {
       finish(trial, execute(trial, watch));
     } catch (const core::Interrupted&) {

@@ -55,24 +55,48 @@ bool is_promotable(const EarlyStopping& rule, const std::vector<Trial>& trials, 
   return better < reached / rule.factor;
 }
 
+// True if no other trial runs, will run or is done.
+bool is_last(const std::vector<Trial>& trials, const Trial* trial) {
+  return std::all_of(trials.begin(), trials.end(), [&](const Trial& other) {
+    return (trial != nullptr && other.number == trial->number) || other.state == TrialState::kStopped ||
+           other.state == TrialState::kFailed;
+  });
+}
+
+// The best of the trials that came furthest; negative if there is none.
+std::int64_t furthest(const EarlyStopping& rule, const std::vector<Trial>& trials) {
+  const Trial* best = nullptr;
+  for (const Trial& trial : trials) {
+    if (trial.state != TrialState::kStopped) continue;
+    const auto rung = rung_of(rule, trial);
+    const auto best_rung = best != nullptr ? rung_of(rule, *best) : std::nullopt;
+    if (best == nullptr || rung > best_rung ||
+        (rung == best_rung && best_until(trial, rung.value_or(0)) < best_until(*best, rung.value_or(0))))
+      best = &trial;
+  }
+  return best != nullptr ? best->number : -1;
+}
+
 }  // namespace
 
-bool stops(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial) {
+bool stops(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial,
+           bool is_complete) {
   const std::int64_t epoch = last_epoch(trial);
   if (rule.kind == "none" || epoch < rule.first_epoch) return false;
   if (rule.kind == "median") return stops_by_median(rule, trials, trial);
+  if (is_complete && is_last(trials, &trial)) return false;
   const std::int64_t rung = *rung_of(rule, trial);
   return rung == epoch && !is_promotable(rule, trials, trial, rung);
 }
 
-std::int64_t promoted(const EarlyStopping& rule, const std::vector<Trial>& trials) {
+std::int64_t promoted(const EarlyStopping& rule, const std::vector<Trial>& trials, bool is_complete) {
   if (rule.kind != "asha") return -1;
   for (const Trial& trial : trials) {
     if (trial.state != TrialState::kStopped) continue;
     const auto rung = rung_of(rule, trial);
     if (rung && is_promotable(rule, trials, trial, *rung)) return trial.number;
   }
-  return -1;
+  return is_complete && is_last(trials, nullptr) ? furthest(rule, trials) : -1;
 }
 
 }  // namespace tune

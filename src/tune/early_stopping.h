@@ -30,10 +30,13 @@ struct EarlyStopping {
 /// median: its best value so far is worse than the median of the others' at this epoch (Golovin et al.,
 /// "Google Vizier", KDD 2017). asha: at the epochs first_epoch x factor^k, only the best of every `factor`
 /// trials go on (Li et al., arXiv:1810.05934).
-/// @param trials all of the study, with this one
-bool stops(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial);
+/// @param trials      all of the study, with this one
+/// @param is_complete true if the study gets no more trials: then the last one that is left does not stop
+bool stops(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial, bool is_complete);
 
-/// asha: a stopped trial that is among the best of its rung by now, and goes on; negative = none.
-std::int64_t promoted(const EarlyStopping& rule, const std::vector<Trial>& trials);
+/// asha: a stopped trial that is among the best of its rung by now, and goes on; negative = none. If all
+/// trials of a complete study have stopped, the best one of the highest rung goes on, so that there is a
+/// result.
+std::int64_t promoted(const EarlyStopping& rule, const std::vector<Trial>& trials, bool is_complete);
 
 }  // namespace tune
