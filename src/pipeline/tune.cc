@@ -226,7 +226,7 @@ class Worker {
     }
     slots.clear();
     study_.leave(name_);
-    status_.end(study_.trials());
+    status_.end();
     if (error_) std::rethrow_exception(error_);
     check_result();
   }

@@ -95,7 +95,7 @@ void TuneStatus::show(const std::vector<tune::Trial>& trials) {
   drawn_ = static_cast<int>(running_.size()) + 1;
 }
 
-void TuneStatus::end(const std::vector<tune::Trial>&) {
+void TuneStatus::end() {
   const std::lock_guard lock(mutex_);
   erase_table();
 }

@@ -21,7 +21,8 @@ class TuneStatus {
   void end_of(const tune::Trial& trial);
   /// Redraws the table. @param trials all of the study
   void show(const std::vector<tune::Trial>& trials);
-  void end(const std::vector<tune::Trial>& trials);
+  /// Erases the table.
+  void end();
 
  private:
   struct Running {
