@@ -34,7 +34,7 @@ void work(const fs::path& file, std::int64_t trials, const std::function<void(co
   const auto study = Study::open(file);
   const std::string worker = study->join();
   for (;;) {
-    Claim claim = study->claim(worker, {.trials = trials}, propose, {});
+    Claim claim = study->claim(worker, {.trials = trials, .deaths = 10}, propose, {});
     if (claim.kind == Claim::Kind::kEnd) break;
     if (claim.kind == Claim::Kind::kWait) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -68,16 +68,23 @@ pid_t start(const std::function<void()>& body) {
 // each.
 TEST(Study, KilledWorkersLoseNoTrial) {
   const test::TempFolder folder;
-  const fs::path file = folder.path() / "study", marks = folder.path() / "marks";
+  const fs::path file = folder.path() / "study", marks = folder.path() / "marks",
+                 dead = folder.path() / "dead";
   fs::create_directory(marks);
+  fs::create_directory(dead);
   Study::create(file, {{"a", 1}});
   std::vector<pid_t> workers;
   for (int i = 0; i < 4; ++i)
     workers.push_back(start([&] {
       work(file, 60, [&](const Trial& trial) {
-        // A victim dies in its fourth trial.
+        // A victim dies in its fourth trial; the others are not done before that.
         static int count = 0;
-        if (i > 0 && ++count == 4) kill(getpid(), SIGKILL);
+        if (i > 0 && ++count == 4) {
+          core::write_file(dead / std::to_string(i), "");
+          kill(getpid(), SIGKILL);
+        }
+        while (i == 0 && trial.number >= 20 && std::distance(fs::directory_iterator(dead), {}) < 3)
+          std::this_thread::sleep_for(std::chrono::milliseconds(5));
         core::write_file(marks / (std::to_string(trial.number) + "-" + std::to_string(trial.attempt)), "");
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
       });
@@ -92,11 +99,11 @@ TEST(Study, KilledWorkersLoseNoTrial) {
   EXPECT_EQ(killed, 3);
   const auto trials = Study::open(file)->trials();
   ASSERT_EQ(trials.size(), 60u);
-  int repeated = 0;
+  std::int64_t repeated = 0;
   for (const Trial& trial : trials) {
     EXPECT_EQ(trial.state, TrialState::kDone);
     EXPECT_EQ(trial.values, std::vector<double>{static_cast<double>(trial.number)});
-    repeated += trial.attempt > 1 ? 1 : 0;
+    repeated += trial.attempt - 1;
     EXPECT_TRUE(fs::exists(marks / (std::to_string(trial.number) + "-" + std::to_string(trial.attempt))));
   }
   EXPECT_EQ(repeated, 3);  // only the trials of the dead were run again

@@ -272,7 +272,7 @@ TEST(StoreRobust, RefusesNewerVersions) {
   Store::open(folder / "store")->create_run({});
   sql(folder / "store/runs.db", "PRAGMA user_version = 2");
   expect_refused<core::InputError>(folder / "store",
-                                   "is a store of version 2, but this calopipe knows version 1");
+                                   "is a store of runs of version 2, but this calopipe knows version 1");
 }
 
 TEST(StoreRobust, TellsDamage) {
