@@ -89,6 +89,7 @@ Measured Objectives::read(const Objective& objective, const std::filesystem::pat
 
 std::vector<double> Objectives::loss(const Trial& trial) const {
   std::vector<double> losses;
+  losses.reserve(all_.size());
   for (std::size_t i = 0; i < all_.size(); ++i)
     losses.push_back(all_[i].sign() * all_[i].weight.value_or(1) * trial.values.at(i));
   if (is_sum()) return {std::accumulate(losses.begin(), losses.end(), 0.0)};
@@ -112,6 +113,7 @@ bool Objectives::is_better(const Trial& a, const Trial& b) const {
 std::vector<const Trial*> Objectives::best(const std::vector<Trial>& trials) const {
   std::vector<const Trial*> candidates = done(trials), out;
   std::vector<std::vector<double>> losses;
+  losses.reserve(candidates.size());
   for (const Trial* trial : candidates) losses.push_back(loss(*trial));
   for (const std::size_t i : pareto_front(losses)) out.push_back(candidates[i]);
   // Equal losses are both on the front; of a sum, the first one is the best.

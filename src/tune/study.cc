@@ -105,7 +105,7 @@ class SqliteStudy final : public Study {
   std::string join() override {
     const std::lock_guard lock(mutex_);
     std::random_device random;
-    const std::string name = fmt::format("{}-{}-{:08x}", host_name(), ::getpid(), random());
+    std::string name = fmt::format("{}-{}-{:08x}", host_name(), ::getpid(), random());
     add_worker(name);
     return name;
   }
