@@ -22,6 +22,7 @@
 #include "app/run_command.h"
 #include "app/runs_command.h"
 #include "app/showers_command.h"
+#include "app/tune_command.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
@@ -104,6 +105,7 @@ int run(int argc, char** argv) {
   kfp::Registry registry;
   pipeline::register_components(registry);
   app::RunCommand run_command(app, registry);
+  app::TuneCommand tune_command(app, registry);
   app::InspectCommand inspect_command(app);
   app::ShowersCommand showers_command(app);
   app::CompareCommand compare_command(app);
@@ -124,6 +126,7 @@ int run(int argc, char** argv) {
   app::KerberosCommand kerberos_command(app);
   add_work_options(*runs_command.resume_subcommand(), global);
   add_global(*run_command.subcommand(), global);
+  add_work_options(*tune_command.subcommand(), global);
   add_global(*inspect_command.subcommand(), global);
   add_global(*showers_command.convert_subcommand(), global);
   add_global(*compare_command.subcommand(), global);
@@ -176,6 +179,10 @@ int run(int argc, char** argv) {
   if (run_command.subcommand()->parsed()) {
     run_command.run(global.threads, is_given("--threads", {argv + 1, argv + argc}), global.quiet,
                     global.json);
+    return 0;
+  }
+  if (tune_command.subcommand()->parsed()) {
+    tune_command.run(global.threads, global.quiet);
     return 0;
   }
   if (compare_command.subcommand()->parsed()) {

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "core/error.h"
+#include "pipeline/printed_number.h"
 #include "pipeline/remote_run.h"
 
 namespace app {
@@ -52,6 +53,13 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
       ->add_option("--store", store_,
                    "Folder for the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
       ->type_name("PATH");
+  CLI::Option* print =
+      subcommand_
+          ->add_option("--print", print_,
+                       "Print a number of a product as NAME=VALUE: NAME=metrics.json:fpd (for Katib)")
+          ->type_name("NAME=FILE:NUMBER")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   CLI::Option* no_cache =
       subcommand_->add_flag("--no-cache", no_cache_, "Run every task, even if the cache has its result")
           ->group("Cache");
@@ -83,7 +91,7 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
   CLI::Option* name = subcommand_->add_option("--name", name_, "Name of the run [default: pipeline and time]")
                           ->group("Kubeflow");
   for (CLI::Option* option : {detach, name}) option->needs(on_);
-  local_only_ = {out, no_cache, force, cpus, memory};
+  local_only_ = {out, print, no_cache, force, cpus, memory};
   subcommand_->footer(
       "Examples:\n  calopipe run --config data/demo.yaml --out demo-output\n"
       "  calopipe run --set input-parameters.data=showers/ --set train.epochs=20 --out out\n"
@@ -111,7 +119,11 @@ void RunCommand::run(int threads, bool threads_given, bool quiet, bool json) {
   options_.runner.memory_bytes = static_cast<std::int64_t>(memory_gib_ * (1 << 30));
   pipeline::use_this_program(options_.runner, threads);
   const auto store = open_store();
-  print_summary(pipeline::run_locally(registry_, options_, *store), json);
+  const std::vector<pipeline::PrintedNumber> numbers = pipeline::printed_numbers(print_);
+  const nlohmann::json summary = pipeline::run_locally(registry_, options_, *store);
+  print_summary(summary, json);
+  for (const pipeline::PrintedNumber& number : numbers)
+    fmt::print("{}={}\n", number.name, number.read(summary));
 }
 
 void RunCommand::run_on_kubeflow(bool threads_given, bool quiet, bool json) {

@@ -31,6 +31,7 @@ class RunCommand {
   bool detach_ = false;
   pipeline::LocalRunOptions options_;
   std::string store_;
+  std::vector<std::string> print_;
   bool no_cache_ = false;
   double memory_gib_ = 0;
 };

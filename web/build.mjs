@@ -10,7 +10,7 @@ const template = readFileSync('page/index.html', 'utf8');
 const packages = new Set();  // npm packages in the pages
 
 mkdirSync('dist', { recursive: true });
-for (const name of ['report', 'benchmark']) {
+for (const name of ['report', 'benchmark', 'tune']) {
   const bundle = buildSync({
     entryPoints: [`${name}/main.js`], bundle: true, minify: true, format: 'iife', target: 'es2020', write: false,
     metafile: true, logLevel: 'warning', loader: { '.css': 'text' }, external: unused, pure: ['console.log'],

@@ -51,7 +51,8 @@ class Steps {
     if (!config.is_object())
       throw core::InputError(
           {.message = "must be a mapping from components to their parameters", .file = file});
-    for (const auto& [name, values] : config.items()) at(name, file).set_parameters(values, file);
+    for (const auto& [name, values] : config.items())
+      if (name != kTuneSection) at(name, file).set_parameters(values, file);
   }
 
   void set(const std::string& setting) {
@@ -161,8 +162,9 @@ std::string last_line(const fs::path& file) {
   return begin == std::string::npos ? text : text.substr(begin + 1);
 }
 
-// Throws the error of the first failed task, with its exit code.
-[[noreturn]] void fail(const kfp::local::RunRecord& run, const kfp::local::Store& store) {
+}  // namespace
+
+void throw_failure(const kfp::local::RunRecord& run, const kfp::local::Store& store) {
   core::ErrorDetails details{.message = run.error.empty() ? "the run failed" : run.error,
                              .hint = fmt::format("calopipe runs show {}", run.id)};
   core::ExitCode code = core::ExitCode::kInternal;
@@ -182,22 +184,35 @@ std::string last_line(const fs::path& file) {
   throw core::Error(code, details);
 }
 
+std::map<std::string, fs::path> products_of(const std::string& run_id,
+                                            const std::vector<ProjectPipeline::Product>& products,
+                                            const kfp::local::Store& store) {
+  std::map<std::pair<std::string, std::string>, fs::path> artifacts;
+  for (const kfp::local::ArtifactRecord& artifact : store.artifacts(run_id))
+    if (artifact.direction == kfp::local::ArtifactRecord::Direction::kOutput && !artifact.sha256.empty())
+      artifacts[{artifact.task_path, artifact.name}] = artifact.path;
+  std::map<std::string, fs::path> paths;
+  for (const ProjectPipeline::Product& product : products)
+    if (const auto found = artifacts.find({product.task, product.output}); found != artifacts.end())
+      paths[product.file] = found->second;
+  return paths;
+}
+
+namespace {
+
 json finish(const kfp::local::RunResult& result, const json& delivery, const kfp::local::Store& store) {
   json summary = {{"run", result.run.id}, {"outputs", result.outputs}};
   const fs::path out = delivery.at("out").get<std::string>();
-  std::map<std::pair<std::string, std::string>, const kfp::local::ArtifactRecord*> artifacts;
-  const std::vector<kfp::local::ArtifactRecord> records = store.artifacts(result.run.id);
-  for (const kfp::local::ArtifactRecord& artifact : records)
-    if (artifact.direction == kfp::local::ArtifactRecord::Direction::kOutput)
-      artifacts[{artifact.task_path, artifact.name}] = &artifact;
-  for (const json& product : delivery.at("products")) {
-    const auto found = artifacts.find({product.at("task"), product.at("output")});
-    if (found == artifacts.end() || found->second->sha256.empty()) continue;
-    const fs::path place = out.empty() ? found->second->path : out / product.at("file").get<std::string>();
-    if (!out.empty()) deliver(found->second->path, place);
-    summary[fs::path(product.at("file").get<std::string>()).stem().string()] = place.string();
+  std::vector<ProjectPipeline::Product> products;
+  for (const json& product : delivery.at("products"))
+    products.push_back(
+        {.task = product.at("task"), .output = product.at("output"), .file = product.at("file")});
+  for (const auto& [file, artifact] : products_of(result.run.id, products, store)) {
+    const fs::path place = out.empty() ? artifact : out / file;
+    if (!out.empty()) deliver(artifact, place);
+    summary[fs::path(file).stem().string()] = place.string();
   }
-  if (result.run.state != kfp::local::State::kSucceeded) fail(result.run, store);
+  if (result.run.state != kfp::local::State::kSucceeded) throw_failure(result.run, store);
   return summary;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -11,6 +12,9 @@
 #include "pipeline/pipelines.h"
 
 namespace pipeline {
+
+/// Section of a configuration that describes a search (tune.h); a run ignores it.
+inline constexpr const char* kTuneSection = "tune";
 
 /// Options of `calopipe run`.
 struct LocalRunOptions {
@@ -49,6 +53,14 @@ void use_this_program(kfp::local::RunnerOptions& runner, int threads);
 /// @throws core::Error with the exit code of the first task that failed, and what run() throws
 nlohmann::json run_locally(const kfp::Registry& registry, const LocalRunOptions& options,
                            kfp::local::Store& store);
+
+/// Throws the error of the first failed task of a run, with its exit code.
+[[noreturn]] void throw_failure(const kfp::local::RunRecord& run, const kfp::local::Store& store);
+
+/// Paths of the products of a run in its store, by the names of their files.
+std::map<std::string, std::filesystem::path> products_of(
+    const std::string& run_id, const std::vector<ProjectPipeline::Product>& products,
+    const kfp::local::Store& store);
 
 /// Resumes a run that failed, was interrupted or killed; its products go to the folder that the run was
 /// started with.

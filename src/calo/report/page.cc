@@ -11,12 +11,15 @@ asm(".section .rodata\n"
     "/report.html\"\n"
     "calopipe_benchmark_page: .incbin \"" CALOPIPE_PAGES
     "/benchmark.html\"\n"
+    "calopipe_tune_page: .incbin \"" CALOPIPE_PAGES
+    "/tune.html\"\n"
     "calopipe_pages_end:\n"
     ".byte 0\n"
-    ".global calopipe_report_page, calopipe_benchmark_page, calopipe_pages_end\n"
+    ".global calopipe_report_page, calopipe_benchmark_page, calopipe_tune_page, calopipe_pages_end\n"
     ".previous\n");
 
-extern "C" const char calopipe_report_page[], calopipe_benchmark_page[], calopipe_pages_end[];
+extern "C" const char calopipe_report_page[], calopipe_benchmark_page[], calopipe_tune_page[],
+    calopipe_pages_end[];
 
 namespace calo {
 namespace {
@@ -28,8 +31,10 @@ constexpr std::string_view kDataBegin = "<script type=\"application/json\" id=\"
                            kDataEnd = "</script>";
 
 std::string_view template_of(Page page) {
-  const char* begin = page == Page::kReport ? calopipe_report_page : calopipe_benchmark_page;
-  const char* end = page == Page::kReport ? calopipe_benchmark_page : calopipe_pages_end;
+  const char* const places[] = {calopipe_report_page, calopipe_benchmark_page, calopipe_tune_page,
+                                calopipe_pages_end};
+  const char* const* begin_of = places + static_cast<int>(page);
+  const char *begin = begin_of[0], *end = begin_of[1];
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 

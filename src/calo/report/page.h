@@ -8,7 +8,7 @@
 namespace calo {
 
 /// The pages of web/, each one self-contained HTML file once it is filled: light and dark, without a network.
-enum class Page { kReport, kBenchmark };
+enum class Page { kReport, kBenchmark, kTune };
 
 /// A sentence of a page's verdict.
 struct VerdictItem {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -31,6 +32,8 @@ struct RunnerOptions {
   std::filesystem::path working_folder;            ///< working folder of the tasks; empty = the current one
   std::string program_version;                     ///< part of the cache key
   double grace_s = 60;                             ///< time from SIGTERM to SIGKILL
+  /// Asked a few times per second: true interrupts this run as core::interrupt_requested() interrupts all.
+  std::function<bool()> stop_requested;
 };
 
 /// Result of a run.

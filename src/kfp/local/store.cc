@@ -2,7 +2,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,8 +14,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/liveness.h"
 #include "kfp/component/field.h"
-#include "kfp/local/detail/liveness.h"
 #include "kfp/local/detail/record_json.h"
 #include "kfp/local/detail/sqlite_store.h"
 
@@ -24,9 +23,6 @@ namespace kfp::local {
 namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
-
-constexpr int kSchemaVersion = 1;
-constexpr int kApplicationId = 0x63616c6f;  // "calo": distinguishes our files from other SQLite files
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE runs (
@@ -57,6 +53,9 @@ PRAGMA application_id = 0x63616c6f;
 PRAGMA user_version = 1;
 )sql";
 
+const core::SqliteFormat kFormat = {
+    .name = "store of runs", .records = "run", .application_id = 0x63616c6f, .version = 1, .schema = kSchema};
+
 constexpr std::array<std::pair<State, const char*>, 7> kStates = {{{State::kPending, "PENDING"},
                                                                    {State::kRunning, "RUNNING"},
                                                                    {State::kSucceeded, "SUCCEEDED"},
@@ -64,28 +63,6 @@ constexpr std::array<std::pair<State, const char*>, 7> kStates = {{{State::kPend
                                                                    {State::kSkipped, "SKIPPED"},
                                                                    {State::kFailed, "FAILED"},
                                                                    {State::kCanceled, "CANCELED"}}};
-
-// The journal for a folder: file systems in this list may be shared with other machines.
-SqliteStore::Journal journal_for(const fs::path& folder) {
-  struct statfs info {};
-  if (::statfs(folder.c_str(), &info) != 0) return SqliteStore::Journal::kWriteAhead;
-  switch (static_cast<std::uint32_t>(info.f_type)) {
-    case 0x6969:      // NFS
-    case 0x517B:      // SMB
-    case 0xFE534D42:  // SMB 2
-    case 0xFF534D42:  // CIFS
-    case 0x5346414F:  // AFS
-    case 0x6B414653:  // AFS of the kernel
-    case 0x65735546:  // FUSE: EOS, CVMFS, sshfs
-    case 0x00C36400:  // Ceph
-    case 0x0BD00BD0:  // Lustre
-    case 0x47504653:  // GPFS
-    case 0x01021997:  // 9P
-      return SqliteStore::Journal::kRollback;
-    default:
-      return SqliteStore::Journal::kWriteAhead;
-  }
-}
 
 double now_s() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -146,7 +123,7 @@ void complete_runner(RunRecord& record) {
   if (record.remote) return;
   if (record.state == State::kRunning && record.runner_pid == 0) record.runner_pid = ::getpid();
   if (record.runner_pid != 0 && record.runner_start == 0)
-    record.runner_start = process_start(record.runner_pid);
+    record.runner_start = core::process_start(record.runner_pid);
 }
 
 [[noreturn]] void no_such_run(const std::string& id, const fs::path& folder,
@@ -196,64 +173,11 @@ std::unique_ptr<Store> Store::open(const fs::path& folder) {
     throw core::UnavailableError({.message = "the folder of the store cannot be created: " + error.message(),
                                   .file = absolute,
                                   .hint = "choose a store that you may write to"});
-  return std::make_unique<SqliteStore>(absolute, journal_for(absolute));
+  return std::make_unique<SqliteStore>(absolute, core::sqlite_journal_for(absolute));
 }
 
-SqliteStore::SqliteStore(fs::path folder, Journal journal)
-    : folder_(std::move(folder)), database_(folder_ / "runs.db") {
-  prepare(journal);
-}
-
-bool SqliteStore::has_tables() const {
-  SqliteRows rows = database_.query("SELECT count(*) FROM sqlite_master");
-  return rows.next() && rows.integer(0) > 0;
-}
-
-void SqliteStore::check_version() const {
-  const auto number = [&](std::string_view pragma) {
-    SqliteRows rows = database_.query(pragma);
-    return rows.next() ? rows.integer(0) : 0;
-  };
-  if (number("PRAGMA application_id") != kApplicationId)
-    throw core::InputError({.message = "is a database of another program, not a store of runs",
-                            .file = database_.file(),
-                            .hint = "choose another store"});
-  const std::int64_t version = number("PRAGMA user_version");
-  if (version != kSchemaVersion)
-    throw core::InputError(
-        {.message = fmt::format("is a store of version {}, but this calopipe knows version {}", version,
-                                kSchemaVersion),
-         .file = database_.file(),
-         .hint = "use the newer calopipe, or choose another store"});
-}
-
-void SqliteStore::prepare(Journal journal) {
-  const bool is_new = !has_tables();
-  // Check before writing: the file may belong to another program.
-  if (!is_new) check_version();
-  const char* wanted = journal == Journal::kWriteAhead ? "PRAGMA journal_mode = WAL"  //
-                                                       : "PRAGMA journal_mode = DELETE";
-  // The change of the mode does not wait for other processes that are opening the file.
-  const auto begin = std::chrono::steady_clock::now();
-  for (;;) {
-    try {
-      database_.execute(wanted);
-      break;
-    } catch (const SqliteBusyError&) {
-      if (std::chrono::steady_clock::now() - begin > std::chrono::minutes(1)) throw;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-  }
-  // With a write-ahead log, nothing is lost when a process is killed. When the machine fails, at most the
-  // last changes are lost, but not the database.
-  if (journal == Journal::kWriteAhead) database_.script("PRAGMA synchronous = NORMAL");
-  database_.script("PRAGMA foreign_keys = ON");
-  if (!is_new) return;
-  SqliteTransaction transaction(database_);
-  if (!has_tables()) database_.script(kSchema);
-  check_version();
-  transaction.commit();
-}
+SqliteStore::SqliteStore(fs::path folder, core::SqliteJournal journal)
+    : folder_(std::move(folder)), database_(folder_ / "runs.db", kFormat, journal) {}
 
 std::string SqliteStore::stored(const fs::path& path) const {
   if (path.empty() || is_uri(path.string())) return path.string();
@@ -284,7 +208,7 @@ RunRecord SqliteStore::read_run(const SqliteRows& rows) const {
                    .options = json_from_text(rows.text(13), database_.file())};
   take_place(record, database_.file());
   if (record.remote) return record;
-  const bool dead = record.runner_pid != 0 ? !process_lives(record.runner_pid, record.runner_start)
+  const bool dead = record.runner_pid != 0 ? !core::process_lives(record.runner_pid, record.runner_start)
                                            : record.state == State::kRunning;
   if (!is_final(record.state) && dead) record.state = State::kCanceled;
   return record;
@@ -351,13 +275,13 @@ RunRecord SqliteStore::claim_run(const std::string& id) {
   if (record.remote)
     throw core::UsageError(
         {.message = fmt::format("run {} is on {}, not on this machine", record.id, record.remote->server)});
-  const bool live = record.runner_pid != 0 && process_lives(record.runner_pid, record.runner_start);
+  const bool live = record.runner_pid != 0 && core::process_lives(record.runner_pid, record.runner_start);
   if (live && !is_final(record.state) && record.runner_pid != ::getpid())
     throw core::UsageError(
         {.message = fmt::format("run {} is running: process {}", record.id, record.runner_pid),
          .hint = "wait for it, or end the process, then try again"});
   record.runner_pid = ::getpid();
-  record.runner_start = process_start(record.runner_pid);
+  record.runner_start = core::process_start(record.runner_pid);
   record.state = State::kRunning;
   record.finished_s = 0;
   record.error.clear();

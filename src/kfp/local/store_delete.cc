@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "kfp/local/detail/liveness.h"
+#include "core/liveness.h"
 #include "kfp/local/detail/sqlite_store.h"
 
 // Deletes a run, but keeps the artifacts that other runs use through the cache.

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/interrupt.h"
-#include "kfp/local/detail/liveness.h"
+#include "core/liveness.h"
 #include "kfp/local/run_pipeline.h"
 #include "kfp/local/sketches.h"
 
@@ -348,12 +348,12 @@ TEST_F(FailureTest, ARunWhoseRunnerWasKilledResumes) {
   ASSERT_TRUE(appears("waits"));
   const std::vector<pid_t> orphans = {std::stoi(core::read_file(folder / "work" / "task")),
                                       std::stoi(core::read_file(folder / "work" / "child"))};
-  for (const pid_t orphan : orphans) EXPECT_NE(kfp::local::process_start(orphan), 0);
+  for (const pid_t orphan : orphans) EXPECT_NE(core::process_start(orphan), 0);
   kill_and_reopen(runner);
   for (const pid_t orphan : orphans) {  // they go with the runner, also what a task started
-    for (int i = 0; i < 5000 && kfp::local::process_start(orphan) != 0; ++i)
+    for (int i = 0; i < 5000 && core::process_start(orphan) != 0; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    EXPECT_EQ(kfp::local::process_start(orphan), 0);
+    EXPECT_EQ(core::process_start(orphan), 0);
   }
   EXPECT_EQ(store->runs().front().state, State::kCanceled);
   core::write_file(folder / "work" / "go", "");

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/liveness.h"
 #include "core/staged_output.h"
-#include "kfp/local/detail/liveness.h"
 
 namespace {
 
@@ -43,7 +43,7 @@ class ProcessTest : public ::testing::Test {
   }
   static bool ends(pid_t pid) {
     for (int i = 0; i < 5000; ++i) {
-      if (kfp::local::process_start(pid) == 0) return true;
+      if (core::process_start(pid) == 0) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     return false;
@@ -145,7 +145,7 @@ TEST_F(ProcessTest, DiesWithItsParent) {
   while (!fs::exists(folder / "task") || fs::file_size(folder / "task") == 0)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   const pid_t task = std::stoi(core::read_file(folder / "task"));
-  EXPECT_NE(kfp::local::process_start(task), 0);
+  EXPECT_NE(core::process_start(task), 0);
   ::kill(runner, SIGKILL);
   ::waitpid(runner, nullptr, 0);
   EXPECT_TRUE(ends(task));

@@ -8,8 +8,8 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/liveness.h"
 #include "core/staged_output.h"
-#include "kfp/local/detail/liveness.h"
 #include "kfp/local/store.h"
 #include "support/temp_folder.h"
 

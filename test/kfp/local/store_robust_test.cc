@@ -75,7 +75,7 @@ void write_tasks(Store& store, const std::string& run, const std::string& prefix
   }
 }
 
-class StoreJournal : public testing::TestWithParam<SqliteStore::Journal> {};
+class StoreJournal : public testing::TestWithParam<core::SqliteJournal> {};
 
 // Eight processes, of four threads each on one Store, begin at once on a store that none of them finds made.
 TEST_P(StoreJournal, ProcessesAndThreadsWriteAtOnce) {
@@ -135,10 +135,10 @@ TEST_P(StoreJournal, ProcessesAndThreadsWriteAtOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Journals, StoreJournal,
-                         testing::Values(SqliteStore::Journal::kWriteAhead, SqliteStore::Journal::kRollback),
+                         testing::Values(core::SqliteJournal::kWriteAhead, core::SqliteJournal::kRollback),
                          [](const auto& journal) {
-                           return journal.param == SqliteStore::Journal::kWriteAhead ? "WriteAhead"
-                                                                                     : "Rollback";
+                           return journal.param == core::SqliteJournal::kWriteAhead ? "WriteAhead"
+                                                                                    : "Rollback";
                          });
 
 // Whichever process claims a run of a dead runner first gets it, and only that one.
@@ -272,7 +272,7 @@ TEST(StoreRobust, RefusesNewerVersions) {
   Store::open(folder / "store")->create_run({});
   sql(folder / "store/runs.db", "PRAGMA user_version = 2");
   expect_refused<core::InputError>(folder / "store",
-                                   "is a store of version 2, but this calopipe knows version 1");
+                                   "is a store of runs of version 2, but this calopipe knows version 1");
 }
 
 TEST(StoreRobust, TellsDamage) {

@@ -10,8 +10,8 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/liveness.h"
 #include "core/staged_output.h"
-#include "kfp/local/detail/liveness.h"
 #include "support/temp_folder.h"
 
 // Runs, tasks and artifacts in a real SQLite file.
@@ -306,7 +306,7 @@ TEST(Store, ShowsRunsOfDeadRunnersAsCanceled) {
   // Another process has the id now: it began at another time.
   EXPECT_EQ(state_of({.state = State::kRunning,
                       .runner_pid = getpid(),
-                      .runner_start = kfp::local::process_start(getpid()) - 1}),
+                      .runner_start = core::process_start(getpid()) - 1}),
             State::kCanceled);
   for (const RunRecord& record : store->runs()) EXPECT_EQ(record.state, store->run(record.id).state);
 }
@@ -344,18 +344,18 @@ TEST(Store, ClaimsARunOfADeadRunner) {
 TEST(Liveness, ZombiesAreDead) {
   const pid_t child = fork();
   if (child == 0) pause();
-  const std::int64_t start = kfp::local::process_start(child);
+  const std::int64_t start = core::process_start(child);
   EXPECT_GT(start, 0);
-  EXPECT_TRUE(kfp::local::process_lives(child, start));
+  EXPECT_TRUE(core::process_lives(child, start));
   kill(child, SIGKILL);
   siginfo_t info;
   waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);  // it stays a zombie
-  EXPECT_FALSE(kfp::local::process_lives(child, start));
+  EXPECT_FALSE(core::process_lives(child, start));
   int status = 0;
   waitpid(child, &status, 0);
-  EXPECT_FALSE(kfp::local::process_lives(child, start));
-  EXPECT_EQ(kfp::local::process_start(0), 0);
-  EXPECT_EQ(kfp::local::process_start(-1), 0);
+  EXPECT_FALSE(core::process_lives(child, start));
+  EXPECT_EQ(core::process_start(0), 0);
+  EXPECT_EQ(core::process_start(-1), 0);
 }
 
 TEST(Store, FolderWhereNoOptionNamesOne) {

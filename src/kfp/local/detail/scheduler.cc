@@ -321,7 +321,9 @@ RunResult Scheduler::execute() {
     wait();
     look_at_running();
     look_at_collecting();
-    if (stop_ == Stop::kNo && core::interrupt_requested()) stop(Stop::kInterrupted);
+    const bool is_unwanted =
+        core::interrupt_requested() || (options_.stop_requested && options_.stop_requested());
+    if (stop_ == Stop::kNo && is_unwanted) stop(Stop::kInterrupted);
     if (stop_ == Stop::kNo && run_deadline_ && Clock::now() >= *run_deadline_) {
       run_.error = "the run took longer than its deadline";
       stop(Stop::kTimedOut);

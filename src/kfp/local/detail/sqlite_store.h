@@ -3,19 +3,19 @@
 #include <mutex>
 #include <vector>
 
-#include "kfp/local/detail/sqlite.h"
+#include "core/sqlite/sqlite.h"
 #include "kfp/local/store.h"
 
 namespace kfp::local {
 
+using core::SqliteDatabase;
+using core::SqliteRows;
+using core::SqliteTransaction;
+
 /// The store in SQLite. Paths inside its folder are stored relative to it, so that it can be moved.
 class SqliteStore : public Store {
  public:
-  /// Kind of SQLite's journal. A write-ahead log needs shared memory, which network file systems do not
-  /// provide; a rollback journal needs only locks.
-  enum class Journal { kWriteAhead, kRollback };
-
-  SqliteStore(std::filesystem::path folder, Journal journal);
+  SqliteStore(std::filesystem::path folder, core::SqliteJournal journal);
 
   const std::filesystem::path& folder() const override { return folder_; }
   RunRecord create_run(RunRecord record) override;
@@ -32,10 +32,6 @@ class SqliteStore : public Store {
   std::optional<TaskRecord> find_cached(const std::string& cache_key) const override;
 
  private:
-  void prepare(Journal journal);
-  bool has_tables() const;
-  void check_version() const;
-
   // The following functions require mutex_ to be locked.
   RunRecord read_run(const SqliteRows& rows) const;
   TaskRecord read_task(const SqliteRows& rows) const;

@@ -14,10 +14,10 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace kfp::local {
+namespace core {
 
 /// Another process held the lock for too long.
-class SqliteBusyError : public core::UnavailableError {
+class SqliteBusyError : public UnavailableError {
  public:
   using UnavailableError::UnavailableError;
 };
@@ -57,13 +57,30 @@ class SqliteRows {
   sqlite3_stmt* statement_;
 };
 
+/// Kind of SQLite's journal. A write-ahead log needs shared memory, which network file systems do not
+/// provide; a rollback journal needs only locks.
+enum class SqliteJournal { kWriteAhead, kRollback };
+/// The journal that suits the file system of a folder.
+SqliteJournal sqlite_journal_for(const std::filesystem::path& folder);
+
+/// What a database contains.
+struct SqliteFormat {
+  std::string name;     ///< for messages: "store of runs"
+  std::string records;  ///< what its tables are about, in the singular: "run"
+  int application_id;   ///< distinguishes our files from other SQLite files
+  int version;          ///< of the tables
+  const char* schema;   ///< makes the tables, and sets PRAGMA application_id and user_version
+};
+
 /// A connection to one SQLite file. Statements are prepared once and kept. Only one thread may use it at a
 /// time. Every function throws core::UnavailableError (no permission, disk full, locked for too long) or
-/// core::InputError (not a database, damaged), naming the file.
+/// core::InputError (not a database, damaged), naming the file; core::UsageError if a foreign key refers to
+/// nothing.
 class SqliteDatabase {
  public:
-  /// Opens or creates the file. Waits for locks of other processes.
-  explicit SqliteDatabase(std::filesystem::path file);
+  /// Opens the file, or creates it with its tables. Waits for locks of other processes.
+  /// @throws core::InputError also if it is a database of another program or version
+  SqliteDatabase(std::filesystem::path file, SqliteFormat format, SqliteJournal journal);
   ~SqliteDatabase();
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
@@ -93,9 +110,14 @@ class SqliteDatabase {
   friend class SqliteRows;
   sqlite3_stmt* prepared(std::string_view sql);
   int changes() const;
+  void close();
+  bool has_tables();
+  void check_version();
+  void prepare(SqliteJournal journal);
   [[noreturn]] void fail(int code) const;
 
   std::filesystem::path file_;
+  SqliteFormat format_;
   sqlite3* connection_ = nullptr;
   std::unordered_map<std::string_view, sqlite3_stmt*> statements_;
 };
@@ -115,4 +137,4 @@ class SqliteTransaction {
   bool open_ = true;
 };
 
-}  // namespace kfp::local
+}  // namespace core

@@ -1,15 +1,42 @@
-#include "kfp/local/detail/sqlite.h"
+#include "core/sqlite/sqlite.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/statfs.h>
+
+#include <chrono>
+#include <thread>
 
 #include "core/error.h"
 
-namespace kfp::local {
+namespace core {
 namespace {
 
 constexpr int kBusyTimeoutMs = 60'000;
 
 }  // namespace
+
+SqliteJournal sqlite_journal_for(const std::filesystem::path& folder) {
+  struct statfs info {};
+  if (::statfs(folder.c_str(), &info) != 0) return SqliteJournal::kWriteAhead;
+  // File systems in this list may be shared with other machines.
+  switch (static_cast<std::uint32_t>(info.f_type)) {
+    case 0x6969:      // NFS
+    case 0x517B:      // SMB
+    case 0xFE534D42:  // SMB 2
+    case 0xFF534D42:  // CIFS
+    case 0x5346414F:  // AFS
+    case 0x6B414653:  // AFS of the kernel
+    case 0x65735546:  // FUSE: EOS, CVMFS, sshfs
+    case 0x00C36400:  // Ceph
+    case 0x0BD00BD0:  // Lustre
+    case 0x47504653:  // GPFS
+    case 0x01021997:  // 9P
+      return SqliteJournal::kRollback;
+    default:
+      return SqliteJournal::kWriteAhead;
+  }
+}
 
 SqliteRows::SqliteRows(SqliteDatabase& database, sqlite3_stmt* statement)
     : database_(database), statement_(statement) {}
@@ -67,29 +94,81 @@ void SqliteRows::bind(int place, std::optional<int> value) {
     database_.fail(code);
 }
 
-SqliteDatabase::SqliteDatabase(std::filesystem::path file) : file_(std::move(file)) {
+SqliteDatabase::SqliteDatabase(std::filesystem::path file, SqliteFormat format, SqliteJournal journal)
+    : file_(std::move(file)), format_(std::move(format)) {
   const int code = sqlite3_open_v2(file_.c_str(), &connection_,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
-  if (code != SQLITE_OK) {
-    try {
-      fail(code);
-    } catch (...) {
-      sqlite3_close_v2(connection_);
-      throw;
-    }
-  }
-  sqlite3_extended_result_codes(connection_, 1);
-  sqlite3_busy_timeout(connection_, kBusyTimeoutMs);
-  if (sqlite3_db_readonly(connection_, "main") == 1) {
-    sqlite3_close_v2(connection_);
-    throw core::UnavailableError(
-        {.message = "is read-only", .file = file_, .hint = "choose a store that you may write to"});
+  try {
+    if (code != SQLITE_OK) fail(code);
+    sqlite3_extended_result_codes(connection_, 1);
+    sqlite3_busy_timeout(connection_, kBusyTimeoutMs);
+    if (sqlite3_db_readonly(connection_, "main") == 1)
+      throw UnavailableError(
+          {.message = "is read-only", .file = file_, .hint = "choose another place that you may write to"});
+    prepare(journal);
+  } catch (...) {
+    close();
+    throw;
   }
 }
 
 SqliteDatabase::~SqliteDatabase() {
+  close();
+}
+
+void SqliteDatabase::close() {
   for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
   sqlite3_close_v2(connection_);
+}
+
+bool SqliteDatabase::has_tables() {
+  SqliteRows rows = query("SELECT count(*) FROM sqlite_master");
+  return rows.next() && rows.integer(0) > 0;
+}
+
+void SqliteDatabase::check_version() {
+  const auto number = [&](std::string_view pragma) {
+    SqliteRows rows = query(pragma);
+    return rows.next() ? rows.integer(0) : 0;
+  };
+  if (number("PRAGMA application_id") != format_.application_id)
+    throw InputError({.message = "is a database of another program, not a " + format_.name,
+                      .file = file_,
+                      .hint = "choose another " + format_.name});
+  const std::int64_t version = number("PRAGMA user_version");
+  if (version != format_.version)
+    throw InputError({.message = fmt::format("is a {} of version {}, but this calopipe knows version {}",
+                                             format_.name, version, format_.version),
+                      .file = file_,
+                      .hint = "use the newer calopipe, or choose another " + format_.name});
+}
+
+void SqliteDatabase::prepare(SqliteJournal journal) {
+  const bool is_new = !has_tables();
+  // Check before writing: the file may belong to another program.
+  if (!is_new) check_version();
+  const char* wanted = journal == SqliteJournal::kWriteAhead ? "PRAGMA journal_mode = WAL"  //
+                                                             : "PRAGMA journal_mode = DELETE";
+  // The change of the mode does not wait for other processes that are opening the file.
+  const auto begin = std::chrono::steady_clock::now();
+  for (;;) {
+    try {
+      execute(wanted);
+      break;
+    } catch (const SqliteBusyError&) {
+      if (std::chrono::steady_clock::now() - begin > std::chrono::minutes(1)) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+  // With a write-ahead log, nothing is lost when a process is killed. When the machine fails, at most the
+  // last changes are lost, but not the database.
+  if (journal == SqliteJournal::kWriteAhead) script("PRAGMA synchronous = NORMAL");
+  script("PRAGMA foreign_keys = ON");
+  if (!is_new) return;
+  SqliteTransaction transaction(*this);
+  if (!has_tables()) script(format_.schema);
+  check_version();
+  transaction.commit();
 }
 
 void SqliteDatabase::script(const char* sql) {
@@ -115,15 +194,15 @@ int SqliteDatabase::changes() const {
 void SqliteDatabase::fail(int code) const {
   const std::string what = connection_ != nullptr ? sqlite3_errmsg(connection_) : sqlite3_errstr(code);
   const auto unavailable = [&](const std::string& message, const std::string& hint) {
-    throw core::UnavailableError({.message = message, .file = file_, .hint = hint});
+    throw UnavailableError({.message = message, .file = file_, .hint = hint});
   };
   switch (code & 0xFF) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
     case SQLITE_FORMAT:
-      throw core::InputError({.message = "is not a store of runs, or is damaged: " + what,
-                              .file = file_,
-                              .hint = "move it away, or choose another store"});
+      throw InputError({.message = "is not a " + format_.name + ", or is damaged: " + what,
+                        .file = file_,
+                        .hint = "move it away, or choose another " + format_.name});
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       throw SqliteBusyError({.message = "another process has held its lock for too long",
@@ -136,7 +215,7 @@ void SqliteDatabase::fail(int code) const {
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-      unavailable("cannot be opened for writing: " + what, "choose a store that you may write to");
+      unavailable("cannot be opened for writing: " + what, "choose another place that you may write to");
       break;
     case SQLITE_IOERR:
     case SQLITE_PROTOCOL:
@@ -146,7 +225,7 @@ void SqliteDatabase::fail(int code) const {
       break;
     case SQLITE_CONSTRAINT:
       if (code != SQLITE_CONSTRAINT_FOREIGNKEY) break;
-      throw core::UsageError({.message = "there is no such run", .file = file_});
+      throw UsageError({.message = "there is no such " + format_.records, .file = file_});
     case SQLITE_NOMEM:
       throw std::bad_alloc();
     default:
@@ -173,4 +252,4 @@ void SqliteTransaction::commit() {
   open_ = false;
 }
 
-}  // namespace kfp::local
+}  // namespace core

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace kfp::local {
+namespace core {
 
 /// Start time of a process, in clock ticks since boot (/proc/PID/stat); 0 if there is none or it is a
 /// zombie.
@@ -12,4 +12,4 @@ std::int64_t process_start(std::int64_t pid);
 /// same id.
 bool process_lives(std::int64_t pid, std::int64_t start);
 
-}  // namespace kfp::local
+}  // namespace core

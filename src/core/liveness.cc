@@ -1,11 +1,11 @@
-#include "kfp/local/detail/liveness.h"
+#include "core/liveness.h"
 
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <string>
 
-namespace kfp::local {
+namespace core {
 
 std::int64_t process_start(std::int64_t pid) {
   if (pid <= 0) return 0;
@@ -29,4 +29,4 @@ bool process_lives(std::int64_t pid, std::int64_t start) {
   return now != 0 && now == start;
 }
 
-}  // namespace kfp::local
+}  // namespace core

@@ -1,0 +1,524 @@
+#include "pipeline/tune.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/json_file.h"
+#include "core/staged_output.h"
+#include "core/temp_folder.h"
+#include "core/thread_pool.h"
+#include "pipeline/local_run.h"
+#include "pipeline/tune_status.h"
+#include "tune/algorithm.h"
+
+namespace pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// The declarations of the parameters of a pipeline, by "component.parameter".
+class Declared {
+ public:
+  Declared(const kfp::Registry& registry, const std::string& pipeline) {
+    const ProjectPipeline project = make_pipeline(pipeline, registry, {.image = default_image()});
+    for (const auto& [name, of] : project.parameters) {
+      if (!components_.contains(of.component)) components_[of.component] = registry.create(of.component);
+      known_[of.component].push_back(of.parameter);
+    }
+  }
+
+  core::ParameterField operator()(const std::string& name) const {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string::npos) fail("must have the form component.parameter", "", {});
+    const std::string component = name.substr(0, dot);
+    std::string parameter = name.substr(dot + 1);
+    std::replace(parameter.begin(), parameter.end(), '-', '_');
+    const auto found = known_.find(component);
+    if (found == known_.end()) {
+      std::vector<std::string> names;
+      for (const auto& [one, unused] : known_) names.push_back(one);
+      fail("is not a component of the pipeline", component, names);
+    }
+    if (std::find(found->second.begin(), found->second.end(), parameter) == found->second.end())
+      fail("is not a parameter of " + component + " that the pipeline has", parameter, found->second);
+    return components_.at(component)->field(parameter);
+  }
+
+ private:
+  [[noreturn]] static void fail(const std::string& message, const std::string& name,
+                                const std::vector<std::string>& known) {
+    const std::string near = core::nearest(name, known);
+    throw core::UsageError({.message = name.empty() ? message : fmt::format("{} {}", name, message),
+                            .hint = near.empty() ? "" : fmt::format("did you mean \"{}\"?", near)});
+  }
+
+  std::map<std::string, std::unique_ptr<kfp::Component>> components_;
+  std::map<std::string, std::vector<std::string>> known_;
+};
+
+// A definition as a file has it.
+struct Written {
+  json space, objectives = json::array();
+  std::string pipeline = "training", algorithm = "tpe";
+  bool multivariate = false;
+  std::int64_t seed = 42;
+  tune::EarlyStopping early_stopping;
+
+  template <class V>
+  void describe(V& v) {
+    v("pipeline", pipeline);
+    v("space", space, {.required = true});
+    v("objectives", objectives);
+    v("algorithm", algorithm);
+    v("multivariate", multivariate);
+    v("seed", seed, {.min = 0});
+    v("early_stopping", early_stopping);
+  }
+};
+
+tune::AlgorithmOptions algorithm_options(const StudyDefinition& definition) {
+  return {.seed = static_cast<std::uint64_t>(definition.seed),
+          .objectives = definition.objectives.losses(),
+          .multivariate = definition.multivariate};
+}
+
+// Adds a configuration to another one; the second one wins.
+void merge(json& into, const json& from) {
+  for (const auto& [component, values] : from.items())
+    for (const auto& [name, value] : values.items()) into[component][name] = value;
+}
+
+json read_config(const fs::path& file) {
+  json config = kfp::read_yaml(file);
+  if (config.is_null()) config = json::object();
+  if (!config.is_object() ||
+      std::any_of(config.begin(), config.end(), [](const json& values) { return !values.is_object(); }))
+    throw core::InputError(
+        {.message = "must be a mapping from components to their parameters", .file = file});
+  config.erase(kTuneSection);
+  return config;
+}
+
+// Watches the run of a trial: keeps its id, and reads the numbers of its epochs for early stopping.
+class Watch final : public kfp::local::Observer {
+ public:
+  Watch(tune::Study& study, tune::Trial& trial, const tune::EarlyStopping& rule, std::int64_t wanted,
+        TuneStatus& status)
+      : study_(study), trial_(trial), rule_(rule), wanted_(wanted), status_(status) {}
+
+  bool is_lost() const { return lost_; }
+  /// Throws what went wrong with the study, because an observer must not.
+  void check() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+  bool wants_end() const { return stopped_ || lost_; }
+
+  void on_run(const kfp::local::RunRecord& run) override {
+    if (run.id.empty() || run.id == trial_.run) return;
+    trial_.run = run.id;
+    folder_ = run.folder;
+    ask_study([&] { lost_ = !study_.record(trial_); });
+  }
+  void on_task(const kfp::local::TaskRecord& task) override {
+    if (task.state == kfp::local::State::kRunning) status_.task(trial_.number, task.name);
+  }
+  void on_tick() override {
+    if (rule_.kind == "none" || wants_end()) return;
+    if (const auto now = std::chrono::steady_clock::now(); now - looked_ > std::chrono::milliseconds(500)) {
+      looked_ = now;
+      look();
+    }
+  }
+  void folder(fs::path folder) { folder_ = std::move(folder); }
+
+ private:
+  // The training writes metrics.jsonl into a folder that gets its name at the end.
+  void look() {
+    std::error_code error;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ / "artifacts", error)) {
+      if (entry.path().filename() != "metrics.jsonl") continue;
+      std::ifstream lines(entry.path());
+      for (std::string line; std::getline(lines, line) && !wants_end();) {
+        const json record = json::parse(line, nullptr, false);
+        if (record.is_object()) add(record);
+      }
+    }
+  }
+
+  void add(const json& record) {
+    const auto epoch = record.find("epoch"), value = record.find(rule_.metric);
+    if (epoch == record.end() || value == record.end() || !value->is_number()) return;
+    if (!trial_.curve.emplace(epoch->get<std::int64_t>(), value->get<double>()).second) return;
+    ask_study([&] {
+      if (!study_.add_to_curve(trial_, epoch->get<std::int64_t>(), value->get<double>()))
+        lost_ = true;
+      else
+        stopped_ = is_unwanted();
+    });
+  }
+
+  bool is_unwanted() const {
+    const std::vector<tune::Trial> trials = study_.trials();
+    return tune::stops(rule_, trials, trial_, static_cast<std::int64_t>(trials.size()) >= wanted_);
+  }
+
+  template <class Body>
+  void ask_study(const Body& body) {
+    try {
+      body();
+    } catch (const std::exception&) {
+      error_ = std::current_exception();
+      lost_ = true;
+    }
+  }
+
+  tune::Study& study_;
+  tune::Trial& trial_;
+  const tune::EarlyStopping& rule_;
+  std::int64_t wanted_;  // number of trials of the study
+  TuneStatus& status_;
+  fs::path folder_;
+  std::chrono::steady_clock::time_point looked_;
+  bool stopped_ = false, lost_ = false;
+  std::exception_ptr error_;
+};
+
+// One process that takes part in a study.
+class Worker {
+ public:
+  Worker(const kfp::Registry& registry, tune::Study& study, const TuneOptions& options,
+         kfp::local::Store& store)
+      : registry_(registry),
+        study_(study),
+        options_(options),
+        store_(store),
+        definition_(StudyDefinition::from_json(study.definition())),
+        algorithm_(
+            tune::make_algorithm(definition_.algorithm, definition_.space, algorithm_options(definition_))),
+        status_(definition_.objectives, options.trials, options.quiet),
+        folder_("tune"),
+        name_(study.join()) {
+    config_ = folder_.path() / "config.yaml";
+    core::write_file(config_, definition_.config.dump() + "\n");
+    use_this_program(runner_, threads_of_each());
+    runner_.cache = options.cache;
+    runner_.cpus = std::max(1, threads_of_each());
+  }
+
+  void run() {
+    std::vector<std::jthread> slots;
+    for (std::int64_t i = 0; i < options_.parallel; ++i) slots.emplace_back([this] { work(); });
+    try {
+      watch();
+    } catch (...) {
+      fail(std::current_exception());
+    }
+    slots.clear();
+    study_.leave(name_);
+    status_.end();
+    if (error_) std::rethrow_exception(error_);
+    check_result();
+  }
+
+ private:
+  int threads_of_each() const {
+    const int all = options_.threads > 0 ? options_.threads : core::available_threads();
+    return std::max(1, all / static_cast<int>(options_.parallel));
+  }
+
+  // Signs of life, and the table, until all slots have ended.
+  void watch() {
+    const auto every = std::chrono::duration<double>(std::min(1.0, options_.lease_s / 4));
+    std::unique_lock lock(mutex_);
+    while (ended_ < options_.parallel) {
+      changed_.wait_for(lock, every);
+      lock.unlock();
+      study_.beat(name_);
+      status_.show(study_.trials());
+      lock.lock();
+    }
+  }
+
+  void work() {
+    try {
+      while (!has_stopped()) {
+        const tune::Claim claim = study_.claim(
+            name_, {.trials = options_.trials, .lease_s = options_.lease_s},
+            [&](const std::vector<tune::Trial>& trials, std::int64_t number) {
+              return propose(trials, number);
+            },
+            [&](const std::vector<tune::Trial>& trials) {
+              return tune::promoted(definition_.early_stopping, trials, is_complete(trials));
+            });
+        if (claim.kind == tune::Claim::Kind::kEnd) break;
+        if (claim.kind == tune::Claim::Kind::kWait)
+          std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        else
+          run_trial(claim.trial);
+      }
+    } catch (...) {
+      fail(std::current_exception());
+    }
+    const std::lock_guard lock(mutex_);
+    ++ended_;
+    changed_.notify_all();
+  }
+
+  std::optional<tune::Proposal> propose(const std::vector<tune::Trial>& trials, std::int64_t number) const {
+    return algorithm_->ask(
+        tune::history_of(trials,
+                         [&](const tune::Trial& trial) { return definition_.objectives.loss(trial); }),
+        number);
+  }
+
+  bool is_complete(const std::vector<tune::Trial>& trials) const {
+    return static_cast<std::int64_t>(trials.size()) >= options_.trials;
+  }
+
+  bool has_stopped() {
+    const std::lock_guard lock(mutex_);
+    return error_ != nullptr || core::interrupt_requested();
+  }
+
+  void fail(std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+  }
+
+  void run_trial(tune::Trial trial) {
+    status_.begin(trial);
+    Watch watch(study_, trial, definition_.early_stopping, options_.trials, status_);
+    try {
+      finish(trial, execute(trial, watch));
+    } catch (const core::Interrupted&) {
+      watch.check();
+      if (core::interrupt_requested()) throw;
+      if (watch.is_lost() || has_stopped()) return;
+      trial.state = tune::TrialState::kStopped;
+    } catch (const NoObjective&) {
+      throw;
+    } catch (const core::Error& error) {
+      trial.state = tune::TrialState::kFailed;
+      trial.error = error.what();
+      trial.exit_code = static_cast<int>(error.exit_code());
+    }
+    if (study_.record(trial)) status_.end_of(trial);
+    if (trial.state == tune::TrialState::kFailed) count_failure(trial);
+  }
+
+  // A mistake in the study itself, not of one trial.
+  class NoObjective : public core::InputError {
+   public:
+    using core::InputError::InputError;
+  };
+
+  std::string execute(tune::Trial& trial, Watch& watch) {
+    std::vector<std::string> settings = definition_.settings;
+    for (std::string& setting : settings_of(trial.parameters)) settings.push_back(std::move(setting));
+    PreparedPipeline prepared = prepare_pipeline(registry_, definition_.pipeline, config_, settings);
+    kfp::local::RunnerOptions runner = runner_;
+    runner.run_name = fmt::format("trial {} of {}", trial.number, study_.file().filename().string());
+    runner.stop_requested = [&] { return watch.wants_end() || has_stopped(); };
+    std::optional<kfp::local::RunRecord> earlier;
+    try {
+      if (!trial.run.empty()) earlier = store_.run(trial.run);
+    } catch (const core::UsageError&) {
+      trial.run.clear();  // in another machine's store, or deleted
+    }
+    // A run that still runs belongs to a worker that was taken for dead, and ends it soon.
+    if (earlier && !is_final(earlier->state)) earlier.reset();
+    if (earlier) watch.folder(earlier->folder);
+    const kfp::local::RunResult result =
+        earlier ? kfp::local::resume(trial.run, runner, store_, &watch)
+                : kfp::local::run(prepared.compiled, prepared.parameters, runner, store_, &watch);
+    if (result.run.state != kfp::local::State::kSucceeded) throw_failure(result.run, store_);
+    const auto paths = products_of(result.run.id, prepared.products, store_);
+    if (const auto report = paths.find("report.html"); report != paths.end()) trial.report = report->second;
+    read_objectives(trial, paths);
+    return result.run.id;
+  }
+
+  void read_objectives(tune::Trial& trial, const std::map<std::string, fs::path>& paths) {
+    trial.values.clear();
+    trial.errors.clear();
+    for (const tune::Objective& objective : definition_.objectives.all()) {
+      const auto found = paths.find(objective.file());
+      if (found == paths.end())
+        throw core::InputError(
+            {.message = "the run did not write it", .file = objective.file(), .field = objective.name()});
+      try {
+        const tune::Measured measured = tune::Objectives::read(objective, found->second);
+        trial.values.push_back(measured.value);
+        trial.errors.push_back(measured.error);
+      } catch (const core::InputError& error) {
+        // If no trial ever had it, no other one will.
+        const auto trials = study_.trials();
+        if (std::none_of(trials.begin(), trials.end(),
+                         [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; }))
+          throw NoObjective(error.details());
+        throw;
+      }
+    }
+  }
+
+  static void finish(tune::Trial& trial, const std::string& run) {
+    trial.run = run;
+    trial.state = tune::TrialState::kDone;
+    trial.error.clear();
+  }
+
+  void count_failure(const tune::Trial& trial) {
+    const std::lock_guard lock(mutex_);
+    if (!first_failure_ || trial.number < first_failure_->number) first_failure_ = trial;
+    if (++failures_ >= options_.max_failures && !error_) error_ = std::make_exception_ptr(failure());
+  }
+
+  core::Error failure() const {
+    const auto code = static_cast<core::ExitCode>(std::max(1, first_failure_->exit_code));
+    return {code,
+            {.message = fmt::format("{} trial{} failed; the first one: {}", failures_,
+                                    failures_ == 1 ? "" : "s", first_failure_->error),
+             .file = study_.file(),
+             .field = fmt::format("trial {}", first_failure_->number)}};
+  }
+
+  void check_result() {
+    if (core::interrupt_requested())
+      throw core::Interrupted(
+          {.message = "the study was interrupted", .file = study_.file(), .hint = "--resume continues it"});
+    const auto trials = study_.trials();
+    const bool any = std::any_of(trials.begin(), trials.end(),
+                                 [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; });
+    if (!any && first_failure_) throw failure();
+  }
+
+  const kfp::Registry& registry_;
+  tune::Study& study_;
+  const TuneOptions& options_;
+  kfp::local::Store& store_;
+  StudyDefinition definition_;
+  std::unique_ptr<tune::Algorithm> algorithm_;
+  TuneStatus status_;
+  core::TempFolder folder_;
+  std::string name_;
+  fs::path config_;
+  kfp::local::RunnerOptions runner_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::int64_t ended_ = 0, failures_ = 0;
+  std::exception_ptr error_;
+  std::optional<tune::Trial> first_failure_;
+};
+
+}  // namespace
+
+json StudyDefinition::to_json() const {
+  return {{"pipeline", pipeline},
+          {"config", config},
+          {"settings", settings},
+          {"space", space.to_json()},
+          {"objectives", objectives.to_json()},
+          {"algorithm", algorithm},
+          {"multivariate", multivariate},
+          {"seed", seed},
+          {"early_stopping", core::JsonWriter::written(early_stopping)}};
+}
+
+StudyDefinition StudyDefinition::from_json(const json& stored) {
+  StudyDefinition definition;
+  core::JsonPlace place("study");
+  try {
+    definition.pipeline = stored.at("pipeline").get<std::string>();
+    definition.config = stored.at("config");
+    definition.settings = stored.at("settings").get<std::vector<std::string>>();
+    definition.space = tune::Space::from_json(stored.at("space"));
+    definition.objectives = tune::Objectives::read_json(stored.at("objectives"), place);
+    definition.algorithm = stored.at("algorithm").get<std::string>();
+    definition.multivariate = stored.at("multivariate").get<bool>();
+    definition.seed = stored.at("seed").get<std::int64_t>();
+    core::read_json(definition.early_stopping, stored.at("early_stopping"), place);
+  } catch (const json::exception& error) {
+    throw core::InputError({.message = std::string("is a damaged study: ") + error.what()});
+  }
+  return definition;
+}
+
+StudyDefinition read_definition(const kfp::Registry& registry, const fs::path& file, const fs::path& config) {
+  json content = kfp::read_yaml(file);
+  if (!content.is_object())
+    throw core::InputError({.message = "must be a mapping with space, objectives …", .file = file});
+  StudyDefinition definition;
+  const bool is_section = content.contains(kTuneSection);
+  core::JsonPlace place(file, is_section ? kTuneSection : "");
+  Written written;
+  core::read_json(written, is_section ? content.at(kTuneSection) : content, place);
+  if (is_section) definition.config = read_config(file);
+  if (!config.empty()) merge(definition.config, read_config(config));
+  definition.pipeline = written.pipeline;
+  const Declared declared(registry, written.pipeline);
+  definition.space = tune::read_space(
+      written.space, [&](const std::string& name) { return declared(name); }, file);
+  if (!written.objectives.empty()) {
+    const core::JsonPlace::Step step(place, "objectives");
+    definition.objectives = tune::Objectives::read_json(written.objectives, place);
+  }
+  definition.algorithm = written.algorithm;
+  definition.multivariate = written.multivariate;
+  definition.seed = written.seed;
+  definition.early_stopping = written.early_stopping;
+  return definition;
+}
+
+void check_definition(const kfp::Registry& registry, const StudyDefinition& definition) {
+  const auto algorithm =
+      tune::make_algorithm(definition.algorithm, definition.space, algorithm_options(definition));
+  if (definition.objectives.all().empty())
+    throw core::UsageError({.message = "there is none",
+                            .field = "objectives",
+                            .hint = "name a number that the pipeline writes: --objective metrics.json:fpd"});
+  const core::TempFolder folder("tune");
+  core::write_file(folder.path() / "config.yaml", definition.config.dump() + "\n");
+  std::vector<std::string> settings = definition.settings;
+  if (const auto first = algorithm->ask({}, 0))
+    for (std::string& setting : settings_of(first->parameters)) settings.push_back(std::move(setting));
+  const PreparedPipeline prepared =
+      prepare_pipeline(registry, definition.pipeline, folder.path() / "config.yaml", settings);
+  std::vector<std::string> files;
+  for (const ProjectPipeline::Product& product : prepared.products)
+    if (product.file.ends_with(".json")) files.push_back(product.file);
+  for (const tune::Objective& objective : definition.objectives.all()) {
+    if (std::find(files.begin(), files.end(), objective.file()) != files.end()) continue;
+    const std::string near = core::nearest(objective.file(), files);
+    throw core::UsageError({.message = fmt::format("{}: no component of the pipeline writes {}",
+                                                   objective.value, objective.file()),
+                            .field = "objectives",
+                            .hint = near.empty() ? fmt::format("it writes {}", fmt::join(files, ", "))
+                                                 : fmt::format("did you mean \"{}\"?", near)});
+  }
+}
+
+std::vector<std::string> settings_of(const tune::Parameters& parameters) {
+  std::vector<std::string> settings;
+  for (const auto& [name, value] : parameters.items())
+    settings.push_back(name + '=' + (value.is_string() ? value.get<std::string>() : value.dump()));
+  return settings;
+}
+
+void tune(const kfp::Registry& registry, tune::Study& study, const TuneOptions& options,
+          kfp::local::Store& store) {
+  Worker(registry, study, options, store).run();
+}
+
+}  // namespace pipeline

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# calopipe tune with the program itself: searches, killed workers, early stopping, bad input, the report in a browser.
+# usage: tune_test.sh PATH-OF-CALOPIPE NODE_MODULES   (from the source root)
+set -uo pipefail
+calopipe=$1 modules=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export CALOPIPE_STORE=$work/store
+failures=0
+
+# check NAME EXPECTED-EXIT-CODE PATTERN COMMAND…: exit code, and a pattern in what is printed
+check() {
+  local name=$1 code=$2 pattern=$3; shift 3
+  local output status
+  output=$("$@" 2>&1); status=$?
+  if [ $status -ne "$code" ] || ! grep -qE -- "$pattern" <<<"$output"; then
+    echo "FAILED: $name: exit code $status, expected $code; expected to see: $pattern"; echo "$output" | tail -n 5
+    failures=$((failures + 1))
+  fi
+}
+value() { python3 -c "import json,sys; t=json.load(sys.stdin)['trials']; print($1)"; }
+expect() { if [ "$2" != "$3" ]; then echo "FAILED: $1: $2, expected $3"; failures=$((failures + 1)); fi; }
+
+# Small trials.
+cat > "$work/config.yaml" <<YAML
+input-parameters: {data: data/mlfastsim}
+preprocess: {holdout_fraction: 0.3}
+model-parameters: {epochs: 2, cascade_width: 8}
+validate: {classifiers: [], replicas: 5}
+optimise: {precisions: [bf16]}
+tune:
+  space:
+    model-parameters.lr: {range: [1e-4, 1e-1], log: true}
+    model-parameters.cascade_width: [8, 16]
+    model-parameters.weight_decay: {range: [1e-6, 1e-2], log: true, if: {model-parameters.cascade_width: 16}}
+  objectives: [training.json:validation_loss]
+  seed: 3
+YAML
+tune=("$calopipe" tune -q --space "$work/config.yaml")
+
+check "search" 0 "trial [0-9]+: .*calopipe run --set|calopipe run --set" "${tune[@]}" --study "$work/a" --trials 4 --parallel 2
+check "show" 0 "4 trials: 4 done" "$calopipe" tune show "$work/a"
+check "best" 0 "model-parameters.lr=" "$calopipe" tune best "$work/a"
+expect "each trial has its run" "$("$calopipe" tune show "$work/a" --json | value "len({one['run'] for one in t})")" 4
+check "a study is not overwritten" 2 "exists already" "${tune[@]}" --study "$work/a" --trials 4
+check "more trials" 0 "calopipe run" "$calopipe" tune -q --study "$work/a" --trials 5 --resume
+check "more trials were made" 0 "5 trials: 5 done" "$calopipe" tune show "$work/a"
+check "the trial that is best is that of its settings" 0 "report.html" "$calopipe" run -q --config "$work/config.yaml" --out "$work/best" \
+  $("$calopipe" tune best "$work/a" | sed -n 's/^calopipe run//p')
+expect "the same number again" "$(python3 -c "import json; print(json.load(open('$work/best/training.json'))['validation_loss'])")" \
+  "$("$calopipe" tune show "$work/a" --json | value "min(one['values'][0] for one in t)")"
+
+# With one worker, the same seed gives the same trials.
+check "once" 0 "" "${tune[@]}" --study "$work/b" --trials 3 --algorithm random
+check "twice" 0 "" "${tune[@]}" --study "$work/c" --trials 3 --algorithm random
+expect "the same trials" "$("$calopipe" tune show "$work/b" --json | value "[(one['parameters'], one['values']) for one in t]")" \
+  "$("$calopipe" tune show "$work/c" --json | value "[(one['parameters'], one['values']) for one in t]")"
+
+# A worker is killed inside of a trial; another one joins and does everything that is left, and its trial, too.
+"${tune[@]}" --study "$work/d" --trials 4 --seed 8 --no-cache >/dev/null 2>&1 & pid=$!
+for _ in $(seq 600); do
+  "$calopipe" tune show "$work/d" 2>/dev/null | grep -qE "1 done, *|done.*running|running.*done" && break; sleep 0.1
+done
+kill -KILL $pid; wait $pid 2>/dev/null
+killed=$("$calopipe" tune show "$work/d" --json | value "[one['number'] for one in t if one['state'] == 'running']")
+check "resume" 0 "calopipe run" "$calopipe" tune -q --study "$work/d" --trials 4 --resume
+expect "no trial is lost" "$("$calopipe" tune show "$work/d" --json | value "[one['state'] for one in t]")" "['done', 'done', 'done', 'done']"
+expect "only the killed one was begun again" "$("$calopipe" tune show "$work/d" --json | value "[one['number'] for one in t if one['attempts'] == 2]")" "$killed"
+
+# Interrupted: the trial waits for the next worker, with its run.
+"${tune[@]}" --study "$work/e" --trials 2 --seed 9 --no-cache >/dev/null 2>"$work/stderr" & pid=$!
+for _ in $(seq 600); do "$calopipe" tune show "$work/e" 2>/dev/null | grep -q "running" && break; sleep 0.1; done
+kill -TERM $pid; wait $pid; expect "interrupted" $? 130
+expect "it waits" "$("$calopipe" tune show "$work/e" --json | value "t[0]['state']")" waiting
+check "interrupted, then resumed" 0 "calopipe run" "$calopipe" tune -q --study "$work/e" --trials 2 --resume
+
+# Early stopping: of the trials with ASHA, some stop, and those go through their epochs that are best.
+sed 's/epochs: 2/epochs: 6/; s/  seed: 3/  seed: 3\n  early_stopping: {kind: asha, first_epoch: 1, factor: 2}/' "$work/config.yaml" > "$work/asha.yaml"
+check "ASHA" 0 "calopipe run" "$calopipe" tune -q --space "$work/asha.yaml" --study "$work/f" --trials 5 --algorithm random --set train.memory_mb=16
+states=$("$calopipe" tune show "$work/f" --json | value "'stopped' in [one['state'] for one in t] and 'done' in [one['state'] for one in t]")
+expect "some trials stop and some are done" "$states" True
+expect "a curve has every epoch" "$("$calopipe" tune show "$work/f" --json | value "{tuple(point[0] for point in one['curve']) for one in t if one['state'] == 'done'}")" "{(1, 2, 3, 4, 5, 6)}"
+
+# Two objectives.
+check "a Pareto front" 0 "on the Pareto front" "${tune[@]}" --study "$work/g" --trials 3 --objective metrics.json:jsd_response \
+  --objective metrics.json:cost/fast/seconds_per_shower
+
+for study in a f g; do
+  check "report of $study" 0 "report" "$calopipe" tune report "$work/$study" --out "$work/$study.html"
+  check "report of $study in a browser" 0 "as expected" node test/web/tune_test.mjs "$work/$study.html" "$modules"
+done
+
+# Katib.
+sed '/weight_decay/d' "$work/config.yaml" > "$work/flat.yaml"
+check "Katib" 0 "objective=training.json:validation_loss" "$calopipe" tune --space "$work/flat.yaml" --trials 6 --target katib --image here/calopipe --out -
+check "Katib has no conditions" 2 "conditions" "${tune[@]}" --trials 6 --target katib
+check "what Katib collects" 0 "^objective=[0-9.]+$" "$calopipe" run -q --config "$work/config.yaml" --print objective=training.json:validation_loss
+check "a number that no run has" 3 "did you mean" "$calopipe" run -q --config "$work/config.yaml" --print objective=training.json:validation_los
+
+# Bad input.
+bad() { sed "$1" "$work/config.yaml" > "$work/bad.yaml"; shift; check "$@" "$calopipe" tune -q --space "$work/bad.yaml" --study "$work/x" --trials 2; }
+bad 's/model-parameters.lr:/model-parameters.rl:/' "unknown parameter" 3 'rl is not a parameter .*did you mean "lr"'
+bad 's/model-parameters.lr:/model-parameter.lr:/' "unknown component" 3 'did you mean "model-parameters"'
+bad 's/1e-4, 1e-1/1e-1, 1e-4/' "empty range" 3 "empty range"
+bad 's/training.json:/trainin.json:/' "no component writes the file" 2 'did you mean "training.json"'
+bad 's/validation_loss/validation_los/' "no component writes the number" 3 'did you mean "validation_loss"'
+rm -f "$work/x"*
+bad 's/seed: 3/algorithm: tpo/' "unknown algorithm" 2 'did you mean "tpe"'
+bad 's/  seed: 3/  sed: 3/' "unknown field" 3 'seed'
+bad 's/holdout_fraction: 0.3/holdout_fraction: 3/' "a wrong value for all trials" 2 "holdout_fraction"
+[ -e "$work/x" ] && { echo "FAILED: a study was made in spite of bad input"; failures=$((failures + 1)); }
+sed 's#data/mlfastsim#/nowhere#' "$work/config.yaml" > "$work/bad.yaml"
+check "all trials fail" 3 "2 trials failed; the first one: .*nowhere" "$calopipe" tune -q --space "$work/bad.yaml" --study "$work/h" --trials 9 --max-failures 2
+check "they are recorded" 0 "2 trials: 2 failed" "$calopipe" tune show "$work/h"
+check "no study" 3 "no such study" "$calopipe" tune show "$work/none"
+check "no number of trials" 2 "--trials: is required" "${tune[@]}" --study "$work/y"
+
+[ $failures -eq 0 ] && echo "tune: as expected"
+exit $((failures > 0))
