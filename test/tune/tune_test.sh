@@ -94,6 +94,9 @@ done
 sed '/weight_decay/d' "$work/config.yaml" > "$work/flat.yaml"
 check "Katib" 0 "objective=training.json:validation_loss" "$calopipe" tune --space "$work/flat.yaml" --trials 6 --target katib --image here/calopipe --out -
 check "Katib has no conditions" 2 "conditions" "${tune[@]}" --trials 6 --target katib
+# The example of the page is read and checked before Katib refuses it.
+awk '/^# tune.yaml/ { on = 1 } /^```/ { on = 0 } on' doc/tune.md > "$work/page.yaml"
+check "the example of doc/tune.md" 2 "takes one objective only" "$calopipe" tune --space "$work/page.yaml" --config data/demo.yaml --trials 6 --target katib
 check "what Katib collects" 0 "^objective=[0-9.]+$" "$calopipe" run -q --config "$work/config.yaml" --print objective=training.json:validation_loss
 check "a number that no run has" 3 "did you mean" "$calopipe" run -q --config "$work/config.yaml" --print objective=training.json:validation_los
 
