@@ -27,7 +27,7 @@ std::string plain_name(const std::string& text) {
 }
 
 [[noreturn]] void refuse(const std::string& what, const std::string& hint) {
-  throw core::UsageError({.message = "Katib has no " + what, .field = "--target katib", .hint = hint});
+  throw core::UsageError({.message = "Katib " + what, .field = "--target katib", .hint = hint});
 }
 
 json algorithm(const StudyDefinition& definition) {
@@ -55,7 +55,7 @@ std::string choice_text(const json& value) {
 json parameter(const tune::Dimension& dimension) {
   static constexpr const char* kTypes[] = {"double", "int", "categorical"};
   if (dimension.condition)
-    refuse("conditions on other parameters",
+    refuse("has no conditions on other parameters",
            "run the study here, or leave out the condition of " + dimension.name);
   json space = json::object();
   if (dimension.is_categorical()) {
@@ -95,9 +95,9 @@ json arguments(const StudyDefinition& definition) {
 }  // namespace
 
 std::string katib_experiment(const StudyDefinition& definition, const KatibOptions& options) {
-  if (definition.objectives.all().size() > 1) refuse("several objectives", "give one --objective");
+  if (definition.objectives.all().size() > 1) refuse("takes one objective only", "give one --objective");
   if (definition.early_stopping.kind != "none")
-    refuse("view of the epochs inside of a pipeline", "leave out early_stopping");
+    refuse("does not see the epochs inside of a pipeline", "leave out early_stopping");
   json parameters = json::array(), trial_parameters = json::array();
   for (const tune::Dimension& dimension : definition.space.dimensions()) {
     parameters.push_back(parameter(dimension));
