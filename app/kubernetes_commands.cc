@@ -141,6 +141,7 @@ void KubernetesCommands::add_setup(CLI::App& kubeflow) {
            "  calopipe kubeflow setup --site site.yaml --apply\n"
            "  calopipe kubeflow setup --site site.yaml --delete",
            [this] { set_up(); });
+  setup->group("Kubernetes");
   setup->add_option("--site", site_, "Site file with the section setup (doc/sites.md)")
       ->type_name("FILE")
       ->required();
@@ -164,9 +165,11 @@ void KubernetesCommands::add_ticket_options(CLI::App& command) {
 void KubernetesCommands::add_kerberos(CLI::App& kubeflow) {
   CLI::App* kerberos = kubeflow.add_subcommand("kerberos", "The secret with the Kerberos ticket of pods");
   kerberos->require_subcommand(1);
+  kerberos->group("Subcommands");  // inherited by its own ones
+  kerberos->footer("");
   CLI::App* push =
       leaf(kerberos, "push", "Puts the ticket of kinit, or a new one by a keytab, into the secret",
-           "kinit alice && calopipe kubeflow kerberos push --site deploy/sites/cern.yaml\n"
+           "calopipe kubeflow kerberos push --site deploy/sites/cern.yaml\n"
            "  calopipe kubeflow kerberos push --keytab alice.keytab --run-h 48",
            [this] { push_ticket(); });
   add_ticket_options(*push);
@@ -187,6 +190,7 @@ void KubernetesCommands::add_kerberos(CLI::App& kubeflow) {
       leaf(kerberos, "renew", "Renews the ticket in the secret, as the CronJob of setup.kerberos.renew does",
            "calopipe kubeflow kerberos renew --secret krb-secret", [this] { renew_ticket(); });
   add_ticket_options(*renew);
+  kerberos->group("Kubernetes");
 }
 
 kubernetes::Api KubernetesCommands::connect(const std::string& site_namespace) const {

@@ -244,6 +244,14 @@ class Setup(WithCluster):
         self.assertIn('spec is immutable', error)
         self.assertIn('a', self.object('ConfigMap', 'settings')['data'])
 
+    def test_site_of_cern_is_set_up(self):
+        self.site = HERE.parent.parent.parent / 'deploy/sites/cern.yaml'
+        self.setup('--apply')
+        self.assertEqual(self.errors, '')
+        self.assertEqual(self.made(), ['CronJob krb-secret-renewal', 'PersistentVolumeClaim calopipe-artifacts',
+                                       'Role krb-secret-renewal', 'RoleBinding krb-secret-renewal', 'Secret krb-secret',
+                                       'ServiceAccount krb-secret-renewal'])
+
     def test_mistakes_in_the_site_file_are_found_without_the_cluster(self):
         for setup, message in [({'volume_claims': {'Store': {'size': '1Gi'}}}, 'cannot be "Store"'),
                                ({'volume_claims': {'store': {'size': 'big'}}}, 'cannot be "big"'),
