@@ -49,10 +49,6 @@ std::string took(double begin_s, double end_s) {
   return begin_s > 0 && end_s > 0 ? kfp::local::duration_text(end_s - begin_s) : "-";
 }
 
-std::string shown(const std::string& text) {
-  return kfp::local::printable_line(text);
-}
-
 // Prints "key: value" lines; fields without a value are left out.
 void print_fields(const std::vector<std::pair<const char*, std::string>>& fields) {
   for (const auto& [name, value] : fields)

@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <utility>
 
 #include "app/kerberos_command.h"
+#include "app/output.h"
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "core/temp_folder.h"
@@ -27,18 +28,6 @@ namespace {
 namespace kubernetes = kfp::kubernetes;
 using kubernetes::SetupStep;
 using nlohmann::json;
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-std::string shown(const std::string& text) {
-  return kfp::local::printable_line(text);
-}
-
-void print(const json& value) {
-  fmt::print("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace));
-}
 
 bool changes_something(const SetupStep& step) {
   return step.action == SetupStep::Action::kCreate || step.action == SetupStep::Action::kChange ||
@@ -260,7 +249,7 @@ void KubernetesCommands::push_ticket() {
   const kerberos::Ticket ticket =
       keytab_.empty() ? kerberos::copy_ticket(cache_.empty() ? kerberos::default_cache() : cache_, file)
                       : kerberos::ticket_from_keytab(keytab_, principal_, {}, file);
-  const double now = now_s();
+  const double now = core::now_s();
   if (ticket.end_s <= now)
     throw core::UnavailableError(
         {.message = fmt::format("the ticket has ended at {}", kfp::client::time_text(ticket.end_s)),

@@ -6,10 +6,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kfp/local/text_table.h"
+
 namespace app {
 
 void print(const nlohmann::json& value) {
   fmt::print("{}\n", value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+std::string shown(const std::string& text) {
+  return kfp::local::printable_line(text);
 }
 
 int terminal_width() {

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -13,6 +12,7 @@
 
 #include "app/desktop.h"
 #include "app/output.h"
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "kfp/local/run_logs.h"
@@ -29,12 +29,8 @@ using kfp::local::RunRecord;
 using kfp::local::RunReport;
 using nlohmann::json;
 
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 kfp::local::TextStyle terminal_style() {
-  kfp::local::TextStyle style{.now_s = now_s()};
+  kfp::local::TextStyle style{.now_s = core::now_s()};
   if (const int width = terminal_width()) style.width = width;
   return style;
 }
@@ -211,7 +207,7 @@ int RunsCommand::list() const {
   }
   if (json_) {
     json list = json::array();
-    for (const RunRecord& run : runs) list.push_back(kfp::local::to_json(run, now_s()));
+    for (const RunRecord& run : runs) list.push_back(kfp::local::to_json(run, core::now_s()));
     print(list);
   } else if (runs.empty()) {
     fmt::print("no runs\n");
@@ -227,7 +223,7 @@ int RunsCommand::show() const {
   const RunReport report = current_report(*store, refresh, id_);
   if (task_.empty()) {
     if (json_)
-      print(kfp::local::to_json(report, now_s()));
+      print(kfp::local::to_json(report, core::now_s()));
     else
       fmt::print("{}", kfp::local::show_text(report, terminal_style()));
     return 0;
@@ -237,7 +233,7 @@ int RunsCommand::show() const {
   for (const kfp::local::TaskRecord& task : report.tasks) {
     if (task.path != path) continue;
     if (json_)
-      print(kfp::local::task_json(report, task, now_s()));
+      print(kfp::local::task_json(report, task, core::now_s()));
     else
       fmt::print("{}", kfp::local::show_task_text(report, task, terminal_style()));
   }
@@ -334,11 +330,11 @@ int RunsCommand::compare() const {
                report.run.id);
     if (!report.run.remote->problem.empty())
       fmt::print(stderr, "calopipe: run {}: {}\n", report.run.id,
-                 kfp::local::state_note(report.run, now_s()));
+                 kfp::local::state_note(report.run, core::now_s()));
   }
   const kfp::local::Comparison comparison = kfp::local::compare(reports);
   if (json_)
-    print(kfp::local::to_json(comparison, now_s()));
+    print(kfp::local::to_json(comparison, core::now_s()));
   else
     fmt::print("{}", kfp::local::compare_text(comparison, terminal_style()));
   return 0;
@@ -351,7 +347,8 @@ std::vector<RunRecord> RunsCommand::chosen_for_deletion(const kfp::local::Store&
         {.message = filtered ? "give either runs or --older-than and --keep, not both" : "no run is given",
          .hint = "name runs, or use --older-than DAYS, --keep N"});
   if (filtered)
-    return kfp::local::to_delete(store.runs(), {.older_than_days = older_than_days_, .keep = keep_}, now_s());
+    return kfp::local::to_delete(store.runs(), {.older_than_days = older_than_days_, .keep = keep_},
+                                 core::now_s());
   std::vector<RunRecord> runs;
   std::set<std::string> known;
   for (const std::string& id : ids_)

@@ -1,16 +1,12 @@
 #include "kerberos/keeper.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "core/clock.h"
 #include "core/error.h"
 
 namespace kerberos {
 namespace {
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 std::optional<Ticket> ticket_in(const std::string& cache) {
   try {
@@ -31,7 +27,8 @@ class Keeper {
   std::optional<KeepEvent> copy(const std::optional<Ticket>& present) const {
     if (options_.source.empty()) return std::nullopt;
     const std::optional<Ticket> other = ticket_in(options_.source);
-    if (!other || other->end_s <= now_s() || (present && other->end_s <= present->end_s)) return std::nullopt;
+    if (!other || other->end_s <= core::now_s() || (present && other->end_s <= present->end_s))
+      return std::nullopt;
     return KeepEvent{.kind = KeepEvent::Kind::kCopied,
                      .ticket = copy_ticket(options_.source, options_.cache)};
   }
@@ -52,7 +49,7 @@ class Keeper {
       attempt(KeepEvent::Kind::kNew, [&] {
         return ticket_from_keytab(options_.keytab, options_.principal, options_.life, options_.cache);
       });
-    const bool is_valid = present && present->end_s > now_s();
+    const bool is_valid = present && present->end_s > core::now_s();
     if (event.kind == KeepEvent::Kind::kFailed && is_valid && present->renew_until_s > present->end_s)
       attempt(KeepEvent::Kind::kRenewed, [&] { return renew_ticket(cache_, options_.cache); });
     if (event.kind == KeepEvent::Kind::kFailed && event.reason.empty())
@@ -79,18 +76,18 @@ void keep_ticket(const KeepOptions& options, const std::function<void(const Keep
   const Keeper keeper(options);
   // Further attempts after a failure: more often towards the end of the ticket.
   const auto pause_after = [](const KeepEvent& event) {
-    return event.kind == KeepEvent::Kind::kFailed ? std::max(1.0, (event.ticket.end_s - now_s()) / 8)
-                                                  : until_renewal_s(event.ticket, now_s());
+    return event.kind == KeepEvent::Kind::kFailed ? std::max(1.0, (event.ticket.end_s - core::now_s()) / 8)
+                                                  : until_renewal_s(event.ticket, core::now_s());
   };
   while (!stop()) {
     const std::optional<Ticket> present = keeper.current();
     std::optional<KeepEvent> event = keeper.copy(present);
-    if (!event && (!present || options.once || until_renewal_s(*present, now_s()) <= 0))
+    if (!event && (!present || options.once || until_renewal_s(*present, core::now_s()) <= 0))
       event = keeper.improve(present);
-    double pause_s = event ? pause_after(*event) : until_renewal_s(*present, now_s());
+    double pause_s = event ? pause_after(*event) : until_renewal_s(*present, core::now_s());
     pause_s = std::clamp(pause_s, 0.2, options.longest_pause_s);
     if (event) {
-      const bool has_ended = event->ticket.end_s <= now_s();
+      const bool has_ended = event->ticket.end_s <= core::now_s();
       if (event->kind == KeepEvent::Kind::kFailed && (has_ended || options.once))
         throw core::UnavailableError(
             {.message = has_ended ? "there is no valid ticket, and none can be had: " + event->reason

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/interrupt.h"
@@ -37,10 +38,6 @@ namespace client = kfp::client;
 namespace local = kfp::local;
 using client::RunState;
 using nlohmann::json;
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 local::State local_state(RunState state) {
   switch (state) {
@@ -100,7 +97,7 @@ void record(local::RunRecord& known, const client::Run& run, local::Store& store
   known.finished_s = run.finished_s;
   known.error = run.error ? run.error->message : "";
   known.remote->state = client::to_string(run.state);
-  known.remote->seen_s = now_s();
+  known.remote->seen_s = core::now_s();
   known.remote->problem.clear();
   store.update_run(known);
   if (!run.run_details) return;
@@ -146,7 +143,7 @@ class Shown {
                      .name = run.display_name,
                      .state = client::is_final(run.state) ? state : local::State::kRunning,
                      .created_s = run.created_s,
-                     .finished_s = run.finished_s > 0 ? run.finished_s : now_s(),
+                     .finished_s = run.finished_s > 0 ? run.finished_s : core::now_s(),
                      .error = run.error ? run.error->message : ""});
   }
   void task(const client::TaskDetail& task) {
@@ -322,7 +319,7 @@ json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options
   const client::SubmittedVersion submitted =
       client::ensure_version(server, name, text, fmt::format("compiled by calopipe {}", core::version()));
   client::Run run{
-      .display_name = options.run_name.empty() ? fmt::format("{} {}", name, client::time_text(now_s()))
+      .display_name = options.run_name.empty() ? fmt::format("{} {}", name, client::time_text(core::now_s()))
                                                : options.run_name,
       .pipeline_version_reference = client::PipelineVersionReference{submitted.version.pipeline_id,
                                                                      submitted.version.pipeline_version_id},
@@ -343,7 +340,7 @@ json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options
                   .remote = local::RemotePlace{.context = context.name,
                                                .server = context.server,
                                                .state = client::to_string(run.state),
-                                               .seen_s = now_s()}});
+                                               .seen_s = core::now_s()}});
   if (!options.detach)
     summary = follow(server, context, run.run_id, shown, [&](const client::Run& one) { recorder.seen(one); });
   summary["name"] = run.display_name;

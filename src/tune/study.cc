@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <mutex>
 #include <random>
 #include <tuple>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/liveness.h"
 #include "core/sqlite/sqlite.h"
@@ -47,10 +47,6 @@ constexpr std::array<std::pair<TrialState, const char*>, 5> kStates = {{{TrialSt
                                                                         {TrialState::kDone, "done"},
                                                                         {TrialState::kFailed, "failed"},
                                                                         {TrialState::kStopped, "stopped"}}};
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -114,7 +110,7 @@ class SqliteStudy final : public Study {
     const std::lock_guard lock(mutex_);
     // A worker that was taken for dead, because its machine slept, joins again; its trials are no longer its
     // own.
-    if (database_.execute("UPDATE workers SET seen_s = ? WHERE name = ?", now_s(), worker) == 0)
+    if (database_.execute("UPDATE workers SET seen_s = ? WHERE name = ?", core::now_s(), worker) == 0)
       add_worker(worker);
   }
 
@@ -178,7 +174,7 @@ class SqliteStudy final : public Study {
         "= ?, "
         "ended = CASE WHEN ? THEN (SELECT max(ended) + 1 FROM trials) ELSE ended END WHERE number = ?",
         to_string(trial.state), results_json(trial).dump(), trial.run, trial.report, trial.error,
-        trial.exit_code, has_ended ? now_s() : 0.0, has_ended, trial.number);
+        trial.exit_code, has_ended ? core::now_s() : 0.0, has_ended, trial.number);
     transaction.commit();
     return true;
   }
@@ -247,7 +243,7 @@ class SqliteStudy final : public Study {
     database_.execute(
         "UPDATE trials SET state = 'running', worker = ?, attempt = attempt + 1, finished_s = 0.0, "
         "started_s = CASE WHEN started_s > 0 THEN started_s ELSE ? END WHERE number = ?",
-        worker, now_s(), number);
+        worker, core::now_s(), number);
   }
 
   bool is_owned(const Trial& trial) {
@@ -259,7 +255,7 @@ class SqliteStudy final : public Study {
 
   void add_worker(const std::string& name) {
     database_.execute("INSERT INTO workers VALUES (?, ?, ?, ?, ?)", name, host_name(),
-                      static_cast<std::int64_t>(::getpid()), core::process_start(::getpid()), now_s());
+                      static_cast<std::int64_t>(::getpid()), core::process_start(::getpid()), core::now_s());
   }
 
   // Trials of workers that gave no sign of life, or whose process is known to have ended, wait for another
@@ -268,7 +264,7 @@ class SqliteStudy final : public Study {
     std::vector<std::string> dead;
     core::SqliteRows rows = database_.query("SELECT name, host, pid, start, seen_s FROM workers");
     while (rows.next()) {
-      const bool is_silent = rows.real(4) < now_s() - limits.lease_s;
+      const bool is_silent = rows.real(4) < core::now_s() - limits.lease_s;
       const bool has_ended =
           rows.text(1) == host_name() && !core::process_lives(rows.integer(2), rows.integer(3));
       if (is_silent || has_ended) dead.push_back(rows.text(0));
@@ -280,7 +276,7 @@ class SqliteStudy final : public Study {
     database_.execute(
         "UPDATE trials SET state = 'failed', error = 'its workers died', exit_code = 1, finished_s = ?, "
         "ended = (SELECT max(ended) + 1 FROM trials) WHERE state = 'waiting' AND deaths >= ?",
-        now_s(), limits.deaths);
+        core::now_s(), limits.deaths);
   }
 
   mutable std::mutex mutex_;

@@ -12,7 +12,7 @@ namespace tune {
 namespace {
 
 constexpr std::size_t kRandomTrials = 10;
-constexpr int kCandidates = 24;
+constexpr int kParzenCandidates = 24;
 constexpr double kGoodShare = 0.1;
 constexpr std::size_t kMostGood = 25;
 constexpr std::size_t kEqualWeights = 25;  // of the newest observations; older ones count less
@@ -212,7 +212,7 @@ class Tpe final : public Algorithm {
     const Mixture likely(dimensions, good, joint), other(dimensions, bad, joint);
     std::vector<nlohmann::json> best;
     double best_gain = 0;
-    for (int i = 0; i < kCandidates; ++i) {
+    for (int i = 0; i < kParzenCandidates; ++i) {
       std::vector<nlohmann::json> values = likely.sample(random);
       const double gain = likely.log_density(values) - other.log_density(values);
       if (!best.empty() && gain <= best_gain) continue;

@@ -504,7 +504,8 @@ Http::Answer Http::attempt(const Request& request, bool is_json, bool& may_try_a
     refuse(request, answer, secrets);
   }
   if (!is_json) return answer;
-  answer.value = core::trimmed(answer.body).empty() ? json::object() : json::parse(answer.body, nullptr, false);
+  answer.value =
+      core::trimmed(answer.body).empty() ? json::object() : json::parse(answer.body, nullptr, false);
   if (!answer.value.is_discarded()) return answer;
   if (answer.type.find("json") == std::string::npos)
     throw core::InputError(

@@ -4,14 +4,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <limits>
 #include <memory>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/json_reader.h"
 #include "core/staged_output.h"
+#include "core/text.h"
 #include "kfp/kubernetes/detail/base64.h"
 #include "kfp/yaml/yaml.h"
 
@@ -20,16 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using nlohmann::json;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
-  return text;
-}
 
 // An entry of one of the three lists, and the file that has it.
 struct Entry {
@@ -128,14 +119,14 @@ Config read_config(const fs::path& given) {
     return config;
   }
   std::error_code error;
-  const std::string list = environment("KUBECONFIG");
+  const std::string list = core::environment({"KUBECONFIG"});
   for (std::size_t at = 0; at < list.size();) {
     const std::size_t end = std::min(list.find(':', at), list.size());
     const fs::path file = list.substr(at, end - at);
     if (!file.empty() && fs::exists(file, error)) add_file(file, config);
     at = end + 1;
   }
-  const std::string home = environment("HOME");
+  const std::string home = core::environment({"HOME"});
   if (list.empty() && !home.empty())
     if (const fs::path file = fs::path(home) / ".kube" / "config"; fs::exists(file, error))
       add_file(file, config);
@@ -143,8 +134,8 @@ Config read_config(const fs::path& given) {
 }
 
 std::optional<Access> in_cluster(const AccessChoice& choice) {
-  const std::string host = environment("KUBERNETES_SERVICE_HOST");
-  const std::string port = environment("KUBERNETES_SERVICE_PORT");
+  const std::string host = core::environment({"KUBERNETES_SERVICE_HOST"});
+  const std::string port = core::environment({"KUBERNETES_SERVICE_PORT"});
   const fs::path& folder = choice.service_account;
   std::error_code error;
   if (host.empty() || port.empty() || !fs::exists(folder / "token", error)) return std::nullopt;
@@ -155,7 +146,7 @@ std::optional<Access> in_cluster(const AccessChoice& choice) {
   access.token_file = folder / "token";
   access.namespace_name = choice.namespace_name;
   if (access.namespace_name.empty() && fs::exists(folder / "namespace", error))
-    access.namespace_name = trimmed(core::read_file(folder / "namespace"));
+    access.namespace_name = core::trimmed(core::read_file(folder / "namespace"));
   if (access.namespace_name.empty()) access.namespace_name = "default";
   return access;
 }
@@ -236,10 +227,6 @@ const Entry& named(const std::map<std::string, Entry>& entries, const std::strin
                           .hint = fmt::format("known: {}", fmt::join(known, ", "))});
 }
 
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 // What the options of the connection ask for credentials.
 class CredentialSource {
  public:
@@ -251,7 +238,7 @@ class CredentialSource {
                               .certificate_pem = access_.certificate_pem,
                               .key_pem = access_.key_pem,
                               .user = {access_.user, access_.password}};
-    if (!access_.token_file.empty()) given.token = trimmed(core::read_file(access_.token_file));
+    if (!access_.token_file.empty()) given.token = core::trimmed(core::read_file(access_.token_file));
     if (given.certificate_pem.empty() && !access_.certificate_file.empty())
       given.certificate_pem = core::read_file(access_.certificate_file);
     if (given.key_pem.empty() && !access_.key_file.empty()) given.key_pem = core::read_file(access_.key_file);
@@ -263,7 +250,7 @@ class CredentialSource {
   static constexpr double kMargin_s = 10;
 
   client::Credentials from_plugin() {
-    if (now_s() >= expires_s_ - kMargin_s) kept_ = checked(run_exec_plugin(*access_.exec, expires_s_));
+    if (core::now_s() >= expires_s_ - kMargin_s) kept_ = checked(run_exec_plugin(*access_.exec, expires_s_));
     return kept_;
   }
   client::Credentials checked(client::Credentials given) const {

@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/liveness.h"
 #include "kfp/component/field.h"
@@ -63,10 +64,6 @@ constexpr std::array<std::pair<State, const char*>, 7> kStates = {{{State::kPend
                                                                    {State::kSkipped, "SKIPPED"},
                                                                    {State::kFailed, "FAILED"},
                                                                    {State::kCanceled, "CANCELED"}}};
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 // UTC, so that ids stay sortable in any time zone.
 std::string new_id(double created_s) {
@@ -216,7 +213,7 @@ RunRecord SqliteStore::read_run(const SqliteRows& rows) const {
 
 RunRecord SqliteStore::create_run(RunRecord record) {
   const std::lock_guard lock(mutex_);
-  if (record.created_s == 0) record.created_s = now_s();
+  if (record.created_s == 0) record.created_s = core::now_s();
   complete_runner(record);
   const std::string parameters = to_text(record.parameters, "parameters");
   const std::string options = to_text(options_with_place(record), "options");

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/progress.h"
 #include "kfp/local/detail/scheduler.h"
 
@@ -80,7 +81,7 @@ class TerminalStatus final : public Observer {
 
   void on_run(const RunRecord& run) override {
     if (run.state == State::kRunning) {
-      started_s_ = now_s();
+      started_s_ = core::now_s();
       say(fmt::format("run {} of {}", run.id, run.name));
       return;
     }
@@ -178,7 +179,8 @@ class TerminalStatus final : public Observer {
 
   static std::string row(const TaskRecord& task) {
     const auto time = [&]() -> std::string {
-      if (task.state == State::kRunning) return core::human_duration(std::max(0.0, now_s() - task.started_s));
+      if (task.state == State::kRunning)
+        return core::human_duration(std::max(0.0, core::now_s() - task.started_s));
       return task.state == State::kSucceeded || task.state == State::kFailed ? took(task) : "";
     };
     static const std::map<State, const char*> kWords = {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "kfp/ir/condition.h"
@@ -34,10 +35,6 @@ std::string one_line(std::string text) {
 }
 
 }  // namespace
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 Scheduler::Scheduler(const ir::Pipeline& pipeline, RunRecord run, const RunnerOptions& options, Store& store,
                      Observer& observer)
@@ -220,7 +217,7 @@ void Scheduler::activate(Node& node) {
 
   if (!node.record.is_dag) return prepare(node);
   node.record.state = State::kRunning;
-  node.record.started_s = now_s();
+  node.record.started_s = core::now_s();
   put(node);
   if (node.is_loop())
     expand_loop(node);
@@ -231,7 +228,7 @@ void Scheduler::activate(Node& node) {
 void Scheduler::finish(Node& node, State state, const std::string& error) {
   node.record.state = state;
   node.record.error = one_line(error);
-  node.record.finished_s = now_s();
+  node.record.finished_s = core::now_s();
   if (node.record.started_s == 0) node.record.started_s = node.record.finished_s;
   if (node.parent != nullptr) {
     put(node);
@@ -335,7 +332,7 @@ RunResult Scheduler::execute() {
                                            : root_.record.state;
   if (run_.state == State::kCanceled && run_.error.empty()) run_.error = "interrupted";
   run_.options["outputs"] = root_.outputs.parameters;
-  run_.finished_s = now_s();
+  run_.finished_s = core::now_s();
   run_.runner_pid = 0;
   run_.runner_start = 0;
   store_.update_run(run_);

@@ -104,7 +104,4 @@ class Scheduler {
   int wake_ = -1;  ///< event descriptor, written when outputs have been collected
 };
 
-/// Current time in seconds since 1970.
-double now_s();
-
 }  // namespace kfp::local

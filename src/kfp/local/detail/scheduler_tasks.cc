@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "kfp/ir/validate.h"
 #include "kfp/local/detail/cache_key.h"
@@ -194,7 +195,7 @@ void Scheduler::import(Node& node) {
   }
   node.execution = std::make_unique<Execution>();
   node.record.state = State::kRunning;
-  node.record.started_s = now_s();
+  node.record.started_s = core::now_s();
   ++node.record.attempt;
   put(node);
   collect(node, [artifact, output]() mutable {
@@ -339,7 +340,7 @@ void Scheduler::start(Node& node) {
   record.error.clear();
   record.exit_code.reset();
   record.finished_s = 0;
-  record.started_s = now_s();
+  record.started_s = core::now_s();
   record.log = log;
   ++record.attempt;
   put(node);
