@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that calopipe needs (Debian 12, as root or with sudo).
-# Usage: setup.sh build|test|lint|image|cuda
+# Usage: setup.sh build|test|lint|image|cluster|cuda
 # cuda also installs LibTorch with CUDA from PyPI into build/torch (6.5 GB; no CUDA toolkit is needed; doc/gpu.md).
 set -euo pipefail
 
@@ -17,8 +17,11 @@ case "${1:-build}" in
   cuda) packages+=(python3 python3-venv) ;;
   # For scripts/image.sh and scripts/test-image.sh.
   image) packages+=(binutils python3 python3-venv unzip libcurl4 netbase containerd runc) ;;
+  # For scripts/test-cluster.sh; Go is not Debian's, whose version is too old.
+  cluster) packages+=(containerd runc containernetworking-plugins iptables iproute2 conntrack dnsmasq-base busybox-static libc6-dev openssl curl procps
+                      python3 python3-venv binutils unzip netbase) ;;
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev doxygen) ;;
-  *) echo "usage: $0 build|test|lint|image|cuda" >&2; exit 2 ;;
+  *) echo "usage: $0 build|test|lint|image|cluster|cuda" >&2; exit 2 ;;
 esac
 # Programs that may be installed without Debian packages.
 need_program() { command -v "$1" >/dev/null || packages+=("$2"); }
