@@ -31,7 +31,7 @@ need_program npm npm
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
-  [ "$status" = "install ok installed" ] || missing+=("$package")
+  [[ $status == *"install ok installed"* ]] || missing+=("$package")
 done
 
 install_packages() {

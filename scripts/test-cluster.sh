@@ -48,7 +48,7 @@ check_machine() {
   [ "$(id -u)" -eq 0 ] || fail "run as root: a Kubernetes node needs namespaces, mounts and cgroups"
   unshare --pid --fork --mount --net --mount-proc true 2>/dev/null ||
     fail "this machine does not allow new namespaces (it needs CAP_SYS_ADMIN, as in a privileged container)"
-  local network="ip link add n type bridge && ip link add a type veth peer name b && iptables -L -n"
+  local network="ip link add bridge0 type bridge && ip link add veth0 type veth peer name veth1 && iptables -L -n"
   unshare --net sh -c "$network" >/dev/null 2>&1 || fail "this machine has no bridges, virtual interfaces or iptables in a new network namespace"
 }
 
@@ -115,14 +115,14 @@ prepare() {
   [ -f "$image" ] || scripts/image.sh calopipe
 }
 
-# unshare leaves the number of the first process as this machine counts it.
+# The first process of the node ends if this script is killed. Its number is the one that this machine uses.
 start_node() {
   trap clean_up EXIT
   trap 'exit 130' INT TERM HUP
   mkdir -p "$run/log"
   make_cgroups
   CLUSTER_CACHE=$cache CLUSTER_RUN=$run CLUSTER_CGROUP=$name CLUSTER_IMAGE=$image CLUSTER_KEEP=$keep PYTHON=$PWD/build/test-venv/bin/python \
-    unshare --pid --fork --kill-child --mount --net --ipc --mount-proc test/cluster/node.sh "${tests[@]}" &
+    setpriv --pdeathsig KILL unshare --pid --fork --kill-child --mount --net --ipc --mount-proc test/cluster/node.sh "${tests[@]}" &
   node_pid=$!
   local tries
   for tries in $(seq 50); do

@@ -168,4 +168,5 @@ def main():
     shutil.rmtree(blobs.folder)
 
 
-main()
+if __name__ == "__main__":
+    main()
