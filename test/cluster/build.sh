@@ -92,6 +92,8 @@ build_images() {
   cp /bin/busybox "$cache/build/root/bin"
   local applet
   for applet in $(busybox --list); do ln -s busybox "$cache/build/root/bin/$applet" 2>/dev/null || true; done
+  # Debian's BusyBox has no install, which the init container for Kerberos runs.
+  cp --parents -L /usr/bin/install $(ldd /usr/bin/install | grep -o '/[^ ]*') "$cache/build/root"
   pack busybox --user 1000:1000
   new_root
   cp "$cache/bin/argoexec" "$cache/build/root/bin"

@@ -14,7 +14,7 @@ CLUSTER_IMAGE_TAG=$("$CALOPIPE" --version | cut -d" " -f1)
 started=$EPOCHREALTIME
 
 fail() { echo "test-cluster: $*" >&2; exit 4; }
-kubectl() { "$bin/kubernetes" kubectl "$@"; }
+kubectl() { timeout "${limit_s:-150}" "$bin/kubernetes" kubectl "$@"; }
 seconds() { awk -v now="$EPOCHREALTIME" -v then="$1" 'BEGIN {printf "%.1f s", now - then}'; }
 
 # start NAME COMMAND …: in the background, with a log.
@@ -27,7 +27,7 @@ start() {
 
 # wait_for SECONDS WHAT LOG COMMAND …
 wait_for() {
-  local end=$((SECONDS + $1)) what=$2 log=$3
+  local limit_s=10 end=$((SECONDS + $1)) what=$2 log=$3
   shift 3
   until "$@" >/dev/null 2>&1; do
     if [ $SECONDS -ge "$end" ] || ! kill -0 "$(cat "$run/log/$log.pid")" 2>/dev/null; then
