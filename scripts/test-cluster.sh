@@ -26,11 +26,13 @@ node_pid=
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
 fail() { echo "test-cluster: $*" >&2; exit 4; }
 
+list_tests() { grep -ho 'def test_[a-z_0-9]*' test/cluster/*_test.py | sed 's/def test_//'; }
+
 read_options() {
   while [ $# -gt 0 ]; do
     case "$1" in
       -h | --help) usage; exit 0 ;;
-      --list) grep -ho 'def test_[a-z_0-9]*' test/cluster/*_test.py | sed 's/def test_//'; exit 0 ;;
+      --list) list_tests; exit 0 ;;
       --build) only_build=1 ;;
       --keep) keep=1 ;;
       --prebuilt | --image | --logs)
@@ -38,7 +40,9 @@ read_options() {
         declare -g "${1#--}=$(realpath -m "$2")"
         shift ;;
       -*) echo "test-cluster: unknown option $1" >&2; usage >&2; exit 2 ;;
-      *) tests+=("$1") ;;
+      *)
+        list_tests | grep -qF -- "$1" || { echo "test-cluster: no test is called $1 (--list prints their names)" >&2; exit 2; }
+        tests+=("$1") ;;
     esac
     shift
   done

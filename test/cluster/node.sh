@@ -195,7 +195,7 @@ start_kubelet
 start_services
 echo "test-cluster: the node is ready after $(seconds "$started") (load $(cut -d' ' -f1 /proc/loadavg), $(nproc) processors)"
 filter=()
-for word in "$@"; do filter+=(-k "$word"); done
+for word in "$@"; do filter+=(-k "*.test_*$word*"); done
 code=0
 "$PYTHON" -m unittest discover --pattern '*_test.py' --verbose "${filter[@]}" || code=1
 if [ -n "$CLUSTER_KEEP" ]; then
