@@ -43,7 +43,7 @@ wait_for() {
 separate_mounts() {
   mount --make-rprivate /
   mount -t tmpfs tmpfs /run
-  mkdir -p /run/lock /run/netns "$run/var/new" "$run/var/work" "$run/kernel"
+  mkdir -p /run/lock /run/netns /run/node "$run/var/new" "$run/var/work" "$run/kernel"
   mount -t overlay -o "lowerdir=/var,upperdir=$run/var/new,workdir=$run/var/work" overlay /var ||
     fail "the cache must not be below /var: set CALOPIPE_CLUSTER_CACHE"
   local setting
@@ -52,6 +52,7 @@ separate_mounts() {
     cat "/proc/sys/$setting" >"$run/kernel/${setting//\//.}"
     mount --bind "$run/kernel/${setting//\//.}" "/proc/sys/$setting"
   done
+  mount --bind "$run" /run/node  # paths of sockets have at most 107 characters
   mount --make-rshared /
 }
 
@@ -168,7 +169,7 @@ imageGCLowThresholdPercent: 99
 oomScoreAdj: 0
 podLogsDir: $run/log/pods
 END
-  start kubelet "$bin/kubernetes" kubelet --config="$run/kubelet.yaml" --kubeconfig="$KUBECONFIG" --root-dir="$run/kubelet" --hostname-override=node --node-ip=$node_ip
+  start kubelet "$bin/kubernetes" kubelet --config="$run/kubelet.yaml" --kubeconfig="$KUBECONFIG" --root-dir=/run/node/kubelet --hostname-override=node --node-ip=$node_ip
   wait_for 60 "kubelet does not register the node" kubelet kubectl get node node
   kubectl wait --for=condition=Ready node/node --timeout=120s >/dev/null || fail "the node does not become ready: $(tail -1 "$run/log/kubelet.log")"
 }
