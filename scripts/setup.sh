@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that calopipe needs (Debian 12, as root or with sudo).
-# Usage: setup.sh build|test|lint|image|arm|cuda
+# Usage: setup.sh build|test|lint|image|arm|cluster|cuda
 # cuda also installs LibTorch with CUDA from PyPI into build/torch (6.5 GB; no CUDA toolkit is needed; doc/gpu.md).
 set -euo pipefail
 
@@ -20,8 +20,11 @@ case "${1:-build}" in
   # The inference library for 64-bit ARM: a cross compiler, libraries of Debian's arm64, QEMU.
   arm) packages=(g++ cmake ninja-build ccache nlohmann-json3-dev python3 python3-venv g++-aarch64-linux-gnu qemu-user
                  {libgtest,libgmock,libssl,libspdlog,libfmt}-dev:arm64) ;;
+  # For scripts/test-cluster.sh; Go is not Debian's, whose version is too old.
+  cluster) packages+=(containerd runc containernetworking-plugins iptables iproute2 conntrack dnsmasq-base busybox-static libc6-dev openssl curl procps
+                      python3 python3-venv binutils unzip netbase) ;;
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev doxygen) ;;
-  *) echo "usage: $0 build|test|lint|image|arm|cuda" >&2; exit 2 ;;
+  *) echo "usage: $0 build|test|lint|image|arm|cluster|cuda" >&2; exit 2 ;;
 esac
 # Programs that may be installed without Debian packages.
 need_program() { command -v "$1" >/dev/null || packages+=("$2"); }
@@ -31,7 +34,7 @@ need_program() { command -v "$1" >/dev/null || packages+=("$2"); }
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
-  [ "$status" = "install ok installed" ] || missing+=("$package")
+  [[ $status == *"install ok installed"* ]] || missing+=("$package")
 done
 
 install_packages() {

@@ -92,6 +92,25 @@ class Blobs:
         return descriptor, "sha256:" + plain.sha256.hexdigest()
 
 
+def write_archive(file, reference, manifest, blobs):
+    """Writes the OCI archive of one image, whose name is `reference`, and returns its digest."""
+    described = blobs.put(json.dumps(manifest, sort_keys=True).encode(), manifest["mediaType"])
+    described["annotations"] = {
+        "io.containerd.image.name": reference,
+        "org.opencontainers.image.ref.name": reference.rpartition(":")[2],
+    }
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [described]}
+    partial = file.with_name(file.name + ".partial")
+    with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as archive:
+        add_bytes(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        add_bytes(archive, "index.json", json.dumps(index, sort_keys=True).encode())
+        for blob in sorted({described["digest"], manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])}):
+            digest = blob.removeprefix("sha256:")
+            archive.add(blobs.folder / digest, arcname=f"blobs/sha256/{digest}", filter=file_mode)
+    partial.rename(file)
+    return described["digest"]
+
+
 def write_image(name, folders, source, out, blobs):
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(os.environ["SOURCE_DATE_EPOCH"])))
     labels = {
@@ -124,23 +143,10 @@ def write_image(name, folders, source, out, blobs):
         "layers": [descriptor for descriptor, _ in layers],
         "annotations": labels,
     }
-    described = blobs.put(json.dumps(manifest, sort_keys=True).encode(), manifest["mediaType"])
-    described["annotations"] = {
-        "io.containerd.image.name": f"localhost/{name}:{version()}",
-        "org.opencontainers.image.ref.name": version(),
-    }
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [described]}
-    partial = out / f"{name}.tar.partial"
-    with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as archive:
-        add_bytes(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        add_bytes(archive, "index.json", json.dumps(index, sort_keys=True).encode())
-        for blob in sorted({described["digest"], manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])}):
-            digest = blob.removeprefix("sha256:")
-            archive.add(blobs.folder / digest, arcname=f"blobs/sha256/{digest}", filter=file_mode)
-    partial.rename(out / f"{name}.tar")
-    (out / f"{name}.digest").write_text(described["digest"] + "\n")
+    digest = write_archive(out / f"{name}.tar", f"localhost/{name}:{version()}", manifest, blobs)
+    (out / f"{name}.digest").write_text(digest + "\n")
     size = sum(layer["size"] for layer in manifest["layers"])
-    print(f"{name}: {described['digest']}, {size / 1e6:.1f} MB compressed ("
+    print(f"{name}: {digest}, {size / 1e6:.1f} MB compressed ("
           + ", ".join(f"{folder.name} {layer['size'] / 1e6:.1f}" for folder, layer in zip(folders, manifest["layers"])) + ")")
 
 
@@ -162,4 +168,5 @@ def main():
     shutil.rmtree(blobs.folder)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Builds what the node of test-cluster.sh needs from Go's modules: Kubernetes with etcd, Argo's controller and executor, and images.
+# Usage: build.sh CACHE [--images]     results: CACHE/bin, CACHE/images; what is up to date stays. --images: no programs, only images
+# Environment: CALOPIPE_GO_JOBS: packages that Go compiles at a time (default: one per processor)
+set -euo pipefail
+cd "$(dirname "$0")"
+cache=$1
+kubernetes_version=1.34.4
+argo=github.com/argoproj/argo-workflows/v4
+
+fail() { echo "test-cluster: $*" >&2; exit 4; }
+
+find_go() {
+  [ -x /usr/local/go/bin/go ] && PATH=$PATH:/usr/local/go/bin
+  command -v go >/dev/null || fail "there is no Go: install $(go_wanted) or later (https://go.dev/dl), or give the programs with --prebuilt"
+  local have
+  have=$(GOTOOLCHAIN=local go env GOVERSION)
+  printf '%s\n' "$(go_wanted)" "$have" | sort -CV || fail "$have is too old: install $(go_wanted) or later (https://go.dev/dl)"
+}
+go_wanted() { sed -n 's/^go /go/p' programs/go.mod; }
+
+use_go() {
+  find_go
+  # Nothing of this machine's own settings and caches is used or changed.
+  export GOENV=off GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS="-mod=mod -modcacherw -trimpath -buildvcs=false -p=${CALOPIPE_GO_JOBS:-$(nproc)}"
+  export GOPATH=$cache/go GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build
+}
+
+# Argo's folder with two repairs. Archives of modules have no links: signal_linux.go is a link to signal_darwin.go in Argo's
+# repository, and is missing.
+repair_argo() {
+  local original copy=$cache/build/argo
+  go mod download "$argo"
+  original=$(go list -m -f '{{.Dir}}' "$argo")
+  rm -rf "$copy"
+  mkdir -p "$copy"
+  tar -C "$original" -c --exclude=./docs --exclude=./ui --exclude=./examples . | tar -x -C "$copy"
+  (cd "$copy/workflow/executor/osspecific" && cp signal_darwin.go signal_linux.go)
+  sed '/go:build ignore/d' "$source/argo_labels.go" >"$copy/workflow/executor/labels_lookup.go"
+  go mod edit -replace "$argo=$copy"
+}
+
+# compile PROGRAM PACKAGE FLAGS
+compile() {
+  local start=$SECONDS
+  echo "test-cluster: building $1"
+  go build -ldflags "-s -w $3" -o "$cache/bin/$1.partial" "$2"
+  mv "$cache/bin/$1.partial" "$cache/bin/$1"
+  echo "test-cluster: built $1 in $((SECONDS - start)) s"
+}
+
+build_programs() {
+  local source=$PWD/programs stamp
+  stamp=$(cat build.sh programs/*.go programs/go.mod programs/go.sum | sha256sum)
+  [ "$(cat "$cache/bin/built.txt" 2>/dev/null)" != "$stamp" ] || return 0
+  use_go
+  mkdir -p "$cache/bin" "$cache/build/programs"
+  cp programs/main.go programs/go.mod programs/go.sum "$cache/build/programs"
+  (
+    cd "$cache/build/programs"
+    local version=k8s.io/component-base/version
+    compile kubernetes . "-X $version.gitVersion=v$kubernetes_version -X $version.gitMajor=1 -X $version.gitMinor=34"
+    repair_argo
+    compile workflow-controller "$argo/cmd/workflow-controller" ""
+    compile argoexec "$argo/cmd/argoexec" ""
+  )
+  rm -rf "$cache/bin/crds"
+  cp -r "$cache/build/argo/manifests/base/crds/full" "$cache/bin/crds"
+  rm "$cache/bin/crds/kustomization.yaml"
+  echo "$stamp" >"$cache/bin/built.txt"
+}
+
+new_root() {
+  rm -rf "$cache/build/root"
+  mkdir -p "$cache/build/root/bin" "$cache/build/root/etc"
+  mkdir -m 1777 "$cache/build/root/tmp"
+  printf 'root:x:0:0:root:/:/\nuser:x:8737:8737:user:/tmp:/\n' >"$cache/build/root/etc/passwd"
+}
+
+# pack NAME OPTION …
+pack() { ./pack_image.py --root "$cache/build/root" --name "localhost/$1:test" --out "$cache/images/$1.tar" "${@:2}"; }
+
+build_images() {
+  local stamp
+  stamp=$(cat build.sh pack_image.py programs/pause.c "$cache/bin/argoexec" /bin/busybox | sha256sum)
+  [ "$(cat "$cache/images/built.txt" 2>/dev/null)" != "$stamp" ] || return 0
+  mkdir -p "$cache/images" "$cache/build"
+  new_root
+  cc -Os -static -s -o "$cache/build/root/bin/pause" programs/pause.c
+  pack pause --user 65535:65535 --entrypoint /bin/pause
+  new_root
+  cp /bin/busybox "$cache/build/root/bin"
+  local applet
+  for applet in $(busybox --list); do ln -s busybox "$cache/build/root/bin/$applet" 2>/dev/null || true; done
+  # Debian's BusyBox has no install, which the init container for Kerberos runs.
+  cp --parents -L /usr/bin/install $(ldd /usr/bin/install | grep -o '/[^ ]*') "$cache/build/root"
+  pack busybox --user 1000:1000
+  new_root
+  cp "$cache/bin/argoexec" "$cache/build/root/bin"
+  # As Argo's own image: another user than the one of calopipe's.
+  pack argoexec --user 8737:8737 --entrypoint /bin/argoexec
+  rm -rf "$cache/build/root"
+  echo "$stamp" >"$cache/images/built.txt"
+}
+
+[ "${2:-}" = --images ] || build_programs
+build_images
