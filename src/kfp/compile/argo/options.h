@@ -103,7 +103,8 @@ struct KerberosTicket {
   std::string key = "krb5cc_1000";                     ///< of the secret
   std::string secret_path = "/secret/krb-secret-vol";  ///< where the secret is mounted
   std::string ticket_path;  ///< empty: /tmp/krb5cc_UID, with `renew_image` /kfp/ticket/krb5cc
-  std::int64_t uid = 0;     ///< of the program, to whom the copy belongs
+  std::int64_t uid =
+      1000;  ///< of the program, to whom the copy belongs; 1000 is the user of calopipe's images
   std::string image = "busybox:1.37.0";
   /// Image of calopipe for a sidecar that keeps the ticket valid (`calopipe kerberos keep`); empty = none.
   /// The folder of `ticket_path` then is a volume of its own, by default /kfp/ticket: a single mounted file

@@ -243,7 +243,9 @@ TEST_F(Argo, ArgumentsAreTheInputsOfThePipeline) {
 
 TEST_F(Argo, ATicketIsCopiedForTheUserOfTheProgram) {
   ArgoOptions options = kVolume;
-  options.kerberos = {.uid = 1000};
+  options.kerberos.emplace();
+  EXPECT_THAT(core::read_file(CALOPIPE_SOURCE_DIR "/deploy/image/pack.py"),
+              HasSubstr(R"("User": "1000:1000")"));  // the default must fit calopipe's images
   const json use = the_template(compile(spec(), options), "use");
   const json init = named(use["initContainers"], "kerberos-ticket");
   EXPECT_EQ(init["command"],

@@ -25,7 +25,7 @@ TEST(ArgoOptions, AreReadFromJson) {
                                     {"s3", {{"bucket", "b"}, {"endpoint", "s3:9000"}, {"insecure", true}}},
                                     {"image_pull_secrets", {"a", "b"}},
                                     {"host_volumes", {{{"host_path", "/var/eos"}, {"mount_path", "/eos"}}}},
-                                    {"kerberos", {{"uid", 1000}}},
+                                    {"kerberos", {{"uid", 2000}}},
                                     {"pod_labels", {{"mount-eos", "true"}}}});
   EXPECT_EQ(options.name_space, "n");
   EXPECT_EQ(options.service_account, "runner");
@@ -34,7 +34,7 @@ TEST(ArgoOptions, AreReadFromJson) {
   EXPECT_FALSE(options.volume);
   EXPECT_THAT(options.image_pull_secrets, ElementsAre("a", "b"));
   EXPECT_EQ(options.host_volumes.at(0).mount_path, "/eos");
-  EXPECT_EQ(options.kerberos->uid, 1000);
+  EXPECT_EQ(options.kerberos->uid, 2000);
   EXPECT_EQ(options.kerberos->secret, "krb-secret");
   EXPECT_EQ(options.pod_labels.at("mount-eos"), "true");
 }
