@@ -82,8 +82,10 @@ packages_of_libraries() {
 
 # packages_of_libraries_in PACKAGE …: the same for all libraries in these packages.
 packages_of_libraries_in() {
-  local files
-  mapfile -t files < <(dpkg-query -L "$@" | grep -E '\.so(\.|$)' | xargs -rd '\n' realpath | sort -u)
+  local files package
+  # With the architecture: a machine may have a package of several, and a package of all has none.
+  mapfile -t files < <(for package; do dpkg-query -L "$package:amd64" 2>/dev/null || dpkg-query -L "$package"; done |
+    grep -E '\.so(\.|$)' | xargs -rd '\n' realpath | sort -u)
   [ ${#files[@]} -eq 0 ] || packages_of_libraries "${files[@]}"
 }
 
