@@ -87,7 +87,6 @@ using Declarations = std::function<core::ParameterField(const std::string& name)
 
 /// Reads the mapping `space:` of a tuning file: for each parameter `component.parameter`, `range: [low,
 /// high]` or `values: [...]`, and `log`, `step`, `points`, `if: {parameter: value}`.
-/// @param place "space"
 /// @throws core::InputError naming file and field: unknown parameter (with the nearest name), values that the
 ///         declaration does not allow, an empty range
 Space read_space(const nlohmann::json& mapping, const Declarations& declared,
