@@ -131,7 +131,7 @@ std::vector<nlohmann::json> setup_objects(const SiteSetup& setup, const std::str
 struct NeededObject {
   std::string kind;  ///< "Secret", "ConfigMap", "PersistentVolumeClaim", "ServiceAccount"
   std::string name;
-  auto operator<=>(const NeededObject&) const = default;
+  auto operator<=>(const NeededObject&) const = default;  // NOLINT(modernize-use-nullptr): as in inspect
 };
 
 /// The objects that settings of a component refer to (KubernetesExecutorConfig); optional ones are left out.
