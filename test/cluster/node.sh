@@ -174,7 +174,7 @@ END
   kubectl wait --for=condition=Ready node/node --timeout=120s >/dev/null || fail "the node does not become ready: $(tail -1 "$run/log/kubelet.log")"
 }
 
-# On a busy machine, the API server can need more than its limit of 60 s for a large definition; the next attempt finds it done.
+# On a busy machine, a large definition can exceed the API server's limit of 60 s for a request.
 apply_definitions() {
   local tries
   for tries in 1 2 3; do
