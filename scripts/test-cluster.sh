@@ -66,7 +66,7 @@ make_cgroups() {
   fi
   local controller
   for controller in /sys/fs/cgroup/*/; do
-    [ ! -e "$controller/cgroup.procs" ] || mkdir "$controller/$name"
+    [ ! -e "$controller/cgroup.procs" ] || mkdir -p "$controller/$name"  # cpu and cpuacct can be one folder
   done
 }
 

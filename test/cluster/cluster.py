@@ -65,8 +65,13 @@ class Workflow:
 
     def pods(self, task=None):
         """Attempts of a task (of all tasks) in the order of their start."""
-        pods = [node for node in self.nodes if node['type'] == 'Pod' and task in (None, node['displayName'].split('(')[0])]
+        pods = [node for node in self.nodes if node['type'] == 'Pod' and task in (None, self.task_of(node))]
         return sorted(pods, key=lambda node: node['startedAt'])
+
+    @staticmethod
+    def task_of(pod):
+        """A task with output parameters is a DAG, whose one pod has the template TASK-run and the name `run`."""
+        return pod['templateName'].removesuffix('-run')
 
     def output(self, name):
         """Values of the output parameters with this name, of the attempts that succeeded."""

@@ -129,7 +129,7 @@ start_control_plane() {
     --service-account-issuer=https://kubernetes.default.svc.cluster.local --service-account-key-file="$pki/accounts.pub" \
     --service-account-signing-key-file="$pki/accounts.key" --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=RBAC \
     --allow-privileged=true --kubelet-preferred-address-types=InternalIP
-  wait_for 120 "the API server does not start" kube-apiserver kubectl get --raw /readyz
+  wait_for 300 "the API server does not start" kube-apiserver kubectl get --raw /readyz
   local client="--kubeconfig=$KUBECONFIG"
   start kube-controller-manager "$kubernetes" kube-controller-manager $client --leader-elect=false --bind-address=127.0.0.1 \
     --service-account-private-key-file="$pki/accounts.key" --root-ca-file="$pki/ca.crt"
@@ -174,11 +174,20 @@ END
   kubectl wait --for=condition=Ready node/node --timeout=120s >/dev/null || fail "the node does not become ready: $(tail -1 "$run/log/kubelet.log")"
 }
 
+# On a busy machine, a large definition can exceed the API server's limit of 60 s for a request.
+apply_definitions() {
+  local tries
+  for tries in 1 2 3; do
+    kubectl apply --server-side -f "$bin/crds" >/dev/null && return
+  done
+  return 1
+}
+
 start_services() {
   start dnsmasq dnsmasq -k --no-resolv --no-hosts --conf-file=/dev/null --listen-address="$node_ip,127.0.0.1" --bind-interfaces --user=root --pid-file= \
     --address=/kubernetes.default.svc.cluster.local/10.96.0.1 --address="/calopipe.svc.cluster.local/$node_ip" --local=/cluster.local/ --local=//
   S3_IGNORE_SUBDOMAIN_BUCKETNAME=true start s3 "$PYTHON" -m moto.server -H "$node_ip" -p 9000
-  kubectl apply --server-side -f "$bin/crds" >/dev/null || fail "the resource definitions of Argo are refused"
+  apply_definitions || fail "the resource definitions of Argo are refused"
   kubectl wait --for=condition=Established crd/workflows.argoproj.io --timeout=60s >/dev/null
   kubectl apply -f objects.yaml >/dev/null
   LEADER_ELECTION_DISABLE=true start workflow-controller "$bin/workflow-controller" --kubeconfig="$KUBECONFIG" --namespaced --namespace=calopipe \
