@@ -1,11 +1,9 @@
 #include "app/kubeflow_command.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <iostream>
 #include <utility>
 
 #include "app/desktop.h"
@@ -332,16 +330,7 @@ std::string KubeflowCommand::experiment_id(client::Client& client) const {
 }
 
 void KubeflowCommand::confirm(const std::string& what) const {
-  if (yes_) return;
-  if (isatty(STDIN_FILENO) == 0)
-    throw core::UsageError(
-        {.message = fmt::format("deleting {} must be confirmed, but there is no terminal to ask on", what),
-         .hint = "--yes"});
-  fmt::print(stderr, "delete {}? [y/N] ", what);
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer != "y" && answer != "Y" && answer != "yes")
-    throw core::UsageError({.message = "nothing was deleted"});
+  confirm_deletion(what, yes_);
 }
 
 void KubeflowCommand::done(const std::string& what, const std::string& id) const {

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <iostream>
 #include <utility>
 
 #include "app/kerberos_command.h"
@@ -72,19 +70,6 @@ std::vector<std::string> missing_objects(kubernetes::Api& api, const kfp::Site& 
     }
   }
   return missing;
-}
-
-void confirm(const std::string& what, bool yes) {
-  if (yes) return;
-  if (isatty(STDIN_FILENO) == 0)
-    throw core::UsageError(
-        {.message = fmt::format("deleting {} must be confirmed, but there is no terminal to ask on", what),
-         .hint = "--yes"});
-  fmt::print(stderr, "delete {}? [y/N] ", what);
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer != "y" && answer != "Y" && answer != "yes")
-    throw core::UsageError({.message = "nothing was deleted"});
 }
 
 }  // namespace
@@ -216,7 +201,7 @@ void KubernetesCommands::set_up() {
   }
   if (!dry_run_) {
     if (!removed.empty())
-      confirm(fmt::format("{}, with the data of claims,", fmt::join(removed, ", ")), yes_);
+      confirm_deletion(fmt::format("{}, with the data of claims,", fmt::join(removed, ", ")), yes_);
     kubernetes::execute(api, steps, force_);
   }
   if (!delete_) {

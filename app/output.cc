@@ -4,8 +4,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
 #include "kfp/local/text_table.h"
 
 namespace app {
@@ -16,6 +18,19 @@ void print(const nlohmann::json& value) {
 
 std::string shown(const std::string& text) {
   return kfp::local::printable_line(text);
+}
+
+void confirm_deletion(const std::string& what, bool yes) {
+  if (yes) return;
+  if (isatty(STDIN_FILENO) == 0)
+    throw core::UsageError(
+        {.message = fmt::format("deleting {} must be confirmed, but there is no terminal to ask on", what),
+         .hint = "--yes"});
+  fmt::print(stderr, "delete {}? [y/N] ", what);
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer != "y" && answer != "Y" && answer != "yes")
+    throw core::UsageError({.message = "nothing was deleted"});
 }
 
 int terminal_width() {

@@ -28,8 +28,10 @@ case "${1:-build}" in
 esac
 # Programs that may be installed without Debian packages.
 need_program() { command -v "$1" >/dev/null || packages+=("$2"); }
-[ "${1:-build}" = arm ] || need_program node nodejs
-[ "${1:-build}" = arm ] || need_program npm npm
+if [ "${1:-build}" != arm ]; then
+  need_program node nodejs
+  need_program npm npm
+fi
 [ "${1:-build}" != test ] || need_program chromium chromium
 missing=()
 for package in "${packages[@]}"; do

@@ -68,22 +68,14 @@ class Declared {
 };
 
 // A definition as a file has it.
-struct Written {
+struct Written : StudySettings {
   json space, objectives = json::array();
-  std::string pipeline = "training", algorithm = "tpe";
-  bool multivariate = false;
-  std::int64_t seed = 42;
-  tune::EarlyStopping early_stopping;
 
   template <class V>
   void describe(V& v) {
-    v("pipeline", pipeline);
+    StudySettings::describe(v);
     v("space", space, {.required = true});
     v("objectives", objectives);
-    v("algorithm", algorithm);
-    v("multivariate", multivariate);
-    v("seed", seed, {.min = 0});
-    v("early_stopping", early_stopping);
   }
 };
 
@@ -425,30 +417,25 @@ class Worker {
 }  // namespace
 
 json StudyDefinition::to_json() const {
-  return {{"pipeline", pipeline},
-          {"config", config},
-          {"settings", settings},
-          {"space", space.to_json()},
-          {"objectives", objectives.to_json()},
-          {"algorithm", algorithm},
-          {"multivariate", multivariate},
-          {"seed", seed},
-          {"early_stopping", core::JsonWriter::written(early_stopping)}};
+  json stored = core::JsonWriter::written(static_cast<const StudySettings&>(*this));
+  stored["config"] = config;
+  stored["settings"] = settings;
+  stored["space"] = space.to_json();
+  stored["objectives"] = objectives.to_json();
+  return stored;
 }
 
 StudyDefinition StudyDefinition::from_json(const json& stored) {
   StudyDefinition definition;
   core::JsonPlace place("study");
   try {
-    definition.pipeline = stored.at("pipeline").get<std::string>();
+    json settings = core::JsonWriter::written(StudySettings{});
+    for (auto& [name, value] : settings.items()) value = stored.at(name);
+    core::read_json(static_cast<StudySettings&>(definition), settings, place);
     definition.config = stored.at("config");
     definition.settings = stored.at("settings").get<std::vector<std::string>>();
     definition.space = tune::Space::from_json(stored.at("space"));
     definition.objectives = tune::Objectives::read_json(stored.at("objectives"), place);
-    definition.algorithm = stored.at("algorithm").get<std::string>();
-    definition.multivariate = stored.at("multivariate").get<bool>();
-    definition.seed = stored.at("seed").get<std::int64_t>();
-    core::read_json(definition.early_stopping, stored.at("early_stopping"), place);
   } catch (const json::exception& error) {
     throw core::InputError({.message = std::string("is a damaged study: ") + error.what()});
   }
@@ -466,7 +453,7 @@ StudyDefinition read_definition(const kfp::Registry& registry, const fs::path& f
   core::read_json(written, is_section ? content.at(kTuneSection) : content, place);
   if (is_section) definition.config = read_config(file);
   if (!config.empty()) merge(definition.config, read_config(config));
-  definition.pipeline = written.pipeline;
+  static_cast<StudySettings&>(definition) = written;
   const Declared declared(registry, written.pipeline);
   definition.space = tune::read_space(
       written.space, [&](const std::string& name) { return declared(name); }, file);
@@ -474,10 +461,6 @@ StudyDefinition read_definition(const kfp::Registry& registry, const fs::path& f
     const core::JsonPlace::Step step(place, "objectives");
     definition.objectives = tune::Objectives::read_json(written.objectives, place);
   }
-  definition.algorithm = written.algorithm;
-  definition.multivariate = written.multivariate;
-  definition.seed = written.seed;
-  definition.early_stopping = written.early_stopping;
   return definition;
 }
 

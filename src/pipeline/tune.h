@@ -15,17 +15,29 @@
 
 namespace pipeline {
 
+/// How a study searches, in its file and in a YAML file.
+struct StudySettings {
+  std::string pipeline = "training", algorithm = "tpe";
+  bool multivariate = false;  ///< tpe
+  std::int64_t seed = 42;
+  tune::EarlyStopping early_stopping;
+
+  template <class V>
+  void describe(V& v) {
+    v("pipeline", pipeline);
+    v("algorithm", algorithm);
+    v("multivariate", multivariate);
+    v("seed", seed, {.min = 0});
+    v("early_stopping", early_stopping);
+  }
+};
+
 /// What a study searches, for and how.
-struct StudyDefinition {
-  std::string pipeline = "training";
+struct StudyDefinition : StudySettings {
   nlohmann::json config = nlohmann::json::object();  ///< parameters of all trials, by component
   std::vector<std::string> settings;                 ///< "component.parameter=value" of all trials
   tune::Space space;
   tune::Objectives objectives;
-  std::string algorithm = "tpe";
-  bool multivariate = false;  ///< tpe
-  std::int64_t seed = 42;
-  tune::EarlyStopping early_stopping;
 
   nlohmann::json to_json() const;
   /// Reads what to_json() wrote. @throws core::InputError

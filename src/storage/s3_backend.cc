@@ -6,6 +6,7 @@
 #include <fstream>
 #include <pugixml.hpp>
 
+#include "core/base64.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "storage/aws.h"
@@ -50,15 +51,6 @@ std::string md5(std::string_view bytes) {
   unsigned size = 0;
   EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_md5(), nullptr);
   return {reinterpret_cast<const char*>(digest), size};
-}
-
-std::string base64(std::string_view bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
 }
 
 pugi::xml_document parsed(const HttpAnswer& answer) {
@@ -273,7 +265,7 @@ class S3Sender final : public Sender {
     const std::string digest = md5(bytes);
     const HttpAnswer answer = client_.checked(client_.request(
         "PUT", file.place, {{"partNumber", std::to_string(number)}, {"uploadId", file.upload}}, bytes,
-        {{"content-md5", base64(digest)}}));
+        {{"content-md5", core::to_base64(digest)}}));
     std::string tag = answer.header("etag");
     // Of parts that the server encrypts, the tag is something else.
     std::string expected = "\"";

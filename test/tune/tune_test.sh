@@ -3,21 +3,7 @@
 # usage: tune_test.sh PATH-OF-CALOPIPE NODE_MODULES   (from the source root)
 set -uo pipefail
 calopipe=$1 modules=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export CALOPIPE_STORE=$work/store
-failures=0
-
-# check NAME EXPECTED-EXIT-CODE PATTERN COMMAND…: exit code, and a pattern in what is printed
-check() {
-  local name=$1 code=$2 pattern=$3; shift 3
-  local output status
-  output=$("$@" 2>&1); status=$?
-  if [ $status -ne "$code" ] || ! grep -qE -- "$pattern" <<<"$output"; then
-    echo "FAILED: $name: exit code $status, expected $code; expected to see: $pattern"; echo "$output" | tail -n 5
-    failures=$((failures + 1))
-  fi
-}
+. test/support/program_checks.sh
 value() { python3 -c "import json,sys; t=json.load(sys.stdin)['trials']; print($1)"; }
 expect() { if [ "$2" != "$3" ]; then echo "FAILED: $1: $2, expected $3"; failures=$((failures + 1)); fi; }
 

@@ -8,8 +8,10 @@
 #include <cstring>
 #include <numeric>
 #include <set>
+#include <span>
 
 #include "calo/shower/energy.h"
+#include "core/base64.h"
 #include "core/error.h"
 
 namespace calo {
@@ -22,19 +24,9 @@ constexpr int kScoreBins = 20;
 // Bytes of examples in a page, about: the cells with least energy are left out where there are more.
 constexpr std::size_t kExampleBytes = 6u << 20;
 
-std::string base64(const void* data, std::size_t size) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  std::string text;
-  text.reserve((size + 2) / 3 * 4);
-  for (std::size_t i = 0; i < size; i += 3) {
-    const std::size_t left = std::min<std::size_t>(3, size - i);
-    std::uint32_t word = std::uint32_t{bytes[i]} << 16;
-    if (left > 1) word |= std::uint32_t{bytes[i + 1]} << 8;
-    if (left > 2) word |= bytes[i + 2];
-    for (std::size_t k = 0; k < 4; ++k) text += k <= left ? kDigits[word >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
+template <class Number>
+std::string base64(std::span<const Number> numbers) {
+  return core::to_base64({reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()});
 }
 
 // Numbers with as many digits as a plot can show; null if there is none.
@@ -206,8 +198,8 @@ json shower_data(const Showers& showers, std::size_t i, std::size_t most_cells) 
   }
   return {{"incident_mev", short_number(showers.conditions[i].incident_energy_mev, 8)},
           {"total_mev", short_number(total, 8)},
-          {"cells", base64(shown_cells.data(), shown_cells.size() * sizeof(std::uint32_t))},
-          {"energies", base64(shown_mev.data(), shown_mev.size() * sizeof(float))},
+          {"cells", base64(std::span<const std::uint32_t>(shown_cells))},
+          {"energies", base64(std::span<const float>(shown_mev))},
           {"hidden_cells", order.size() - kept},
           {"hidden_mev", short_number(kept < order.size() ? total - shown : 0, 4)}};
 }
@@ -227,7 +219,7 @@ json map_data(const std::vector<double>& cells_mev) {
     const double place = energy > 0 ? (std::log10(energy) - low) / (high - low) * kCodes + 1 : 0;
     codes.push_back(static_cast<std::uint8_t>(place < 0.5 ? 0 : std::clamp(std::round(place), 1.0, 255.0)));
   }
-  return {{"codes", base64(codes.data(), codes.size())},
+  return {{"codes", base64(std::span<const std::uint8_t>(codes))},
           {"low", short_number(low, 8)},
           {"high", short_number(high, 8)}};
 }

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/base64.h"
 #include "core/staged_output.h"
 #include "kfp/client/detail/loopback.h"
 
@@ -36,10 +37,7 @@ std::int64_t now_s() {
 }
 
 std::string base64url(const unsigned char* bytes, std::size_t count) {
-  std::string text(4 * ((count + 2) / 3) + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes, static_cast<int>(count));
-  text.resize(static_cast<std::size_t>(size));
+  std::string text = core::to_base64({reinterpret_cast<const char*>(bytes), count});
   std::erase(text, '=');
   std::replace(text.begin(), text.end(), '+', '-');
   std::replace(text.begin(), text.end(), '/', '_');
@@ -49,15 +47,8 @@ std::string base64url(const unsigned char* bytes, std::size_t count) {
 std::string from_base64url(std::string text) {
   std::replace(text.begin(), text.end(), '-', '+');
   std::replace(text.begin(), text.end(), '_', '/');
-  const std::size_t padding = (4 - text.size() % 4) % 4;
-  text.append(padding, '=');
-  std::string bytes(text.size(), '\0');
-  const int size =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0 || static_cast<std::size_t>(size) < padding) return "";
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
+  text.append((4 - text.size() % 4) % 4, '=');
+  return core::from_base64(std::move(text)).value_or("");
 }
 
 std::string random_text() {

@@ -8,12 +8,12 @@
 #include <limits>
 #include <memory>
 
+#include "core/base64.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/json_reader.h"
 #include "core/staged_output.h"
 #include "core/text.h"
-#include "kfp/kubernetes/detail/base64.h"
 #include "kfp/yaml/yaml.h"
 
 namespace kfp::kubernetes {
@@ -59,7 +59,7 @@ class EntryReader {
     return *found;
   }
   std::string decoded(const char* name) const {
-    const std::optional<std::string> bytes = from_base64(text(name));
+    const std::optional<std::string> bytes = core::from_base64(text(name));
     if (!bytes) fail(name, "is not base64");
     return *bytes;
   }
@@ -191,7 +191,7 @@ ExecPlugin read_exec(const EntryReader& exec, const json& cluster, const std::st
   plugin.needs_terminal = exec.text("interactiveMode") == "Always";
   if (exec.flag("provideClusterInfo")) {
     plugin.cluster_info = {{"server", cluster.value("server", "")}};
-    if (!ca_pem.empty()) plugin.cluster_info["certificate-authority-data"] = to_base64(ca_pem);
+    if (!ca_pem.empty()) plugin.cluster_info["certificate-authority-data"] = core::to_base64(ca_pem);
   }
   return plugin;
 }

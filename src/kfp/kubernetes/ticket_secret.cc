@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/base64.h"
 #include "core/error.h"
-#include "kfp/kubernetes/detail/base64.h"
 #include "kfp/kubernetes/setup.h"
 
 namespace kfp::kubernetes {
@@ -15,7 +15,7 @@ void store_ticket(Api& api, const TicketSecret& secret, const std::string& conte
                  {"kind", "Secret"},
                  {"metadata", {{"name", secret.name}}},
                  {"type", "Opaque"},
-                 {"data", {{secret.key, to_base64(content)}}}};
+                 {"data", {{secret.key, core::to_base64(content)}}}};
   // A secret that somebody made by kubectl does not become one that setup deletes.
   const std::optional<json> existing = api.get({"Secret", secret.name});
   if (!existing || belongs_to(*existing, secret.setup)) object = labelled(object, secret.setup);
@@ -34,7 +34,7 @@ std::string read_ticket_content(Api& api, const TicketSecret& secret) {
   const json data = object->value("data", json::object());
   if (!data.is_object() || !data.contains(secret.key) || !data[secret.key].is_string())
     fail("the secret has no such key");
-  const std::optional<std::string> content = from_base64(data[secret.key]);
+  const std::optional<std::string> content = core::from_base64(data[secret.key]);
   if (!content || content->empty()) fail("the secret has no ticket");
   return *content;
 }

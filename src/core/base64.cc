@@ -1,13 +1,13 @@
-#include "kfp/kubernetes/detail/base64.h"
+#include "core/base64.h"
 
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <cctype>
 
-namespace kfp::kubernetes {
+namespace core {
 
-std::string to_base64(const std::string& bytes) {
+std::string to_base64(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
   const int size =
       EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
@@ -16,8 +16,7 @@ std::string to_base64(const std::string& bytes) {
   return text;
 }
 
-std::optional<std::string> from_base64(const std::string& given) {
-  std::string text = given;
+std::optional<std::string> from_base64(std::string text) {
   std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
   if (text.empty()) return text;
   std::string bytes(text.size() / 4 * 3 + 3, '\0');
@@ -32,4 +31,4 @@ std::optional<std::string> from_base64(const std::string& given) {
   return bytes;
 }
 
-}  // namespace kfp::kubernetes
+}  // namespace core
