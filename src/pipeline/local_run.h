@@ -35,6 +35,19 @@ struct PreparedPipeline {
   std::vector<ProjectPipeline::Product> products;
 };
 
+/// Where the products of a run go, stored next to its record for those who resume or attach to it.
+struct Delivery {
+  std::filesystem::path out;  ///< folder or URL; empty = nowhere
+  std::vector<ProjectPipeline::Product> products;
+
+  Delivery() = default;
+  Delivery(const std::filesystem::path& folder, std::vector<ProjectPipeline::Product> files);
+  /// @param folder that of the run's record @throws core::UnavailableError
+  void write(const std::filesystem::path& folder) const;
+  /// Nowhere if nothing is stored there. @throws core::InputError
+  static Delivery read(const std::filesystem::path& folder);
+};
+
 /// Compiles a pipeline of this project, or reads a compiled one.
 /// @param name     name of a pipeline of this project, or a file
 /// @param config   YAML file with parameters; empty = none

@@ -21,6 +21,8 @@
 #include "core/hash.h"
 #include "core/interrupt.h"
 #include "core/provenance.h"
+#include "kfp/client/metadata.h"
+#include "kfp/client/outputs.h"
 #include "kfp/client/submit.h"
 #include "kfp/client/time_text.h"
 #include "kfp/client/wait.h"
@@ -239,13 +241,51 @@ json follow(client::Client& server, const client::Context& context, const std::s
   return {{"run", run.run_id}, {"state", client::to_string(run.state)}, {"context", context.name}};
 }
 
+// Fetches the products of a run from the cluster's store. What cannot be fetched is reported when the rest is
+// there.
+json fetch_products(client::Client& server, const client::Context& context, const std::string& run_id,
+                    const Delivery& delivery, Shown& shown) {
+  json places = json::object();
+  if (delivery.out.empty()) return places;
+  const std::vector<client::Execution> executions =
+      client::latest_executions(client::Metadata(client::http_options(context)).executions(run_id));
+  std::string failed;
+  std::optional<core::ErrorDetails> first;
+  for (const ProjectPipeline::Product& product : delivery.products) {
+    const client::Artifact* artifact = nullptr;
+    for (const client::Execution& execution : executions)
+      for (const client::Artifact& output : execution.outputs)
+        if (execution.task == product.task && output.name == product.output) artifact = &output;
+    if (artifact == nullptr) continue;  // the task did not run
+    const std::filesystem::path place = delivery.out / product.file;
+    try {
+      client::fetch_output(server, *artifact, place, context.s3_endpoint);
+      places[place.stem().string()] = place.string();
+    } catch (const core::Interrupted&) {
+      throw;
+    } catch (const core::Error& error) {
+      shown.warning(fmt::format("{}: {}", product.file, error.what()));
+      failed += (failed.empty() ? "" : ", ") + product.file;
+      if (!first) first = error.details();
+    }
+  }
+  if (first)
+    throw core::UnavailableError(
+        {.message = fmt::format("run {} is done, but these products were not fetched: {}", run_id, failed),
+         .hint = first->hint});
+  return places;
+}
+
 // Keeps the record of a run that is shown. The run continues without it, so that errors are only warnings.
 class Recorder {
  public:
   Recorder(local::Store& store, Shown& shown) : store_(store), shown_(shown) {}
 
-  void begin(local::RunRecord run) {
-    guarded([&] { run_ = store_.create_run(std::move(run)); });
+  void begin(local::RunRecord run, const Delivery& delivery) {
+    guarded([&] {
+      run_ = store_.create_run(std::move(run));
+      delivery.write(run_->folder);
+    });
   }
   void resume(local::RunRecord run) { run_ = std::move(run); }
   void seen(const client::Run& run) {
@@ -268,6 +308,26 @@ class Recorder {
   std::optional<local::RunRecord> run_;
 };
 
+// Products of tasks that succeeded are fetched from a failed run, too, as a local run provides them.
+json follow_and_fetch(client::Client& server, const client::Context& context, const std::string& run_id,
+                      Shown& shown, Recorder& recorder, const Delivery& delivery) {
+  json summary;
+  try {
+    summary = follow(server, context, run_id, shown, [&](const client::Run& one) { recorder.seen(one); });
+  } catch (const core::Interrupted&) {
+    throw;
+  } catch (const core::Error&) {
+    try {
+      fetch_products(server, context, run_id, delivery, shown);
+    } catch (const core::Error& error) {
+      shown.warning(error.what());
+    }
+    throw;
+  }
+  summary.update(fetch_products(server, context, run_id, delivery, shown));
+  return summary;
+}
+
 // The given parameters and the defaults of the others, as local runs record them.
 json all_parameters(const kfp::ir::PipelineSpec& spec, json parameters) {
   if (!spec.root || !spec.root->input_definitions) return parameters;
@@ -281,7 +341,9 @@ json all_parameters(const kfp::ir::PipelineSpec& spec, json parameters) {
   return parameters;
 }
 
-client::Context context_of(const local::RemotePlace& place) {
+}  // namespace
+
+client::Context recorded_context(const local::RemotePlace& place) {
   client::Context context = client::choose_context(place.context, client::contexts_file());
   if (context.server != place.server)
     throw core::UsageError({.message = fmt::format("context {} now names {}, but the run is on {}",
@@ -289,11 +351,10 @@ client::Context context_of(const local::RemotePlace& place) {
   return context;
 }
 
-}  // namespace
-
 json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options,
                   const client::Context& context, local::Store& store) {
   PreparedPipeline prepared = prepare_pipeline(registry, options.pipeline, options.config, options.settings);
+  const Delivery delivery(options.out, prepared.products);
   Shown shown(options.quiet);
   for (const kfp::ir::ReadingNote& note : prepared.compiled.notes)
     if (!note.harmless) shown.warning(fmt::format("{}: {}", note.place, note.message));
@@ -340,9 +401,9 @@ json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options
                   .remote = local::RemotePlace{.context = context.name,
                                                .server = context.server,
                                                .state = client::to_string(run.state),
-                                               .seen_s = core::now_s()}});
-  if (!options.detach)
-    summary = follow(server, context, run.run_id, shown, [&](const client::Run& one) { recorder.seen(one); });
+                                               .seen_s = core::now_s()}},
+                 delivery);
+  if (!options.detach) summary = follow_and_fetch(server, context, run.run_id, shown, recorder, delivery);
   summary["name"] = run.display_name;
   summary["pipeline"] = name;
   summary["version"] = submitted.version.name;
@@ -359,12 +420,12 @@ json attach_remotely(const client::Context& context, const std::string& run, boo
 
 json attach_recorded(const local::RunRecord& run, bool quiet, local::Store& store) {
   if (!run.remote) throw core::UsageError({.message = fmt::format("run {} is on this machine", run.id)});
-  const client::Context context = context_of(*run.remote);
+  const client::Context context = recorded_context(*run.remote);
   Shown shown(quiet);
   client::Client server = connect(context, &shown);
   Recorder recorder(store, shown);
   recorder.resume(run);
-  return follow(server, context, run.id, shown, [&](const client::Run& one) { recorder.seen(one); });
+  return follow_and_fetch(server, context, run.id, shown, recorder, Delivery::read(run.folder));
 }
 
 struct RemoteRefresh::Server {
@@ -380,7 +441,7 @@ RemoteRefresh::Server& RemoteRefresh::server_of(const local::RemotePlace& place)
   if (server != nullptr) return *server;
   server = std::make_unique<Server>();
   try {
-    const client::Context context = context_of(place);
+    const client::Context context = recorded_context(place);
     client::HttpOptions options = client::http_options(context);
     // Somebody waits for a table.
     options.retries.attempts = 2;

@@ -348,7 +348,10 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   } else if (request.method == "POST" || !request.body.is_null()) {
     for (const auto& [name, value] : request.form)
       body += fmt::format("{}{}={}", body.empty() ? "" : "&", escaped(name), escaped(value));
-    if (!request.body.is_null()) {
+    if (!request.raw.empty()) {
+      body = request.raw;
+      headers.add("Content-Type: " + request.content_type);
+    } else if (!request.body.is_null()) {
       try {
         body = request.body.dump();
       } catch (const json::exception&) {
