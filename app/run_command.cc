@@ -164,6 +164,8 @@ void RunCommand::run_on_kubeflow(bool threads_given, bool quiet, bool json) {
   fmt::print("run: {}\n", summary.at("run").get<std::string>());
   fmt::print("version: {}{}\n", summary.at("version").get<std::string>(),
              summary.at("uploaded").get<bool>() ? " (uploaded)" : " (was there)");
+  if (summary.contains("reused") && !summary.at("reused").empty())
+    fmt::print("reused: {}\n", fmt::join(summary.at("reused").get<std::vector<std::string>>(), ", "));
   if (detach_)
     fmt::print("attach: {}\n", summary.at("attach").get<std::string>());
   else if (options_.out.empty())

@@ -21,6 +21,7 @@
 #include "core/hash.h"
 #include "core/interrupt.h"
 #include "core/provenance.h"
+#include "core/text.h"
 #include "kfp/client/metadata.h"
 #include "kfp/client/outputs.h"
 #include "kfp/client/submit.h"
@@ -172,8 +173,46 @@ std::string attach_command(const client::Context& context, const std::string& ru
   return fmt::format("calopipe kubeflow run attach {} --context {}", run_id, context.name);
 }
 
-// Fails as a local run does: with the exit code of the first task that failed, if the backend reports it.
-[[noreturn]] void fail(const client::Run& run, const client::Context& context) {
+// A task that failed, and the end of its log.
+struct FailedTask {
+  std::string name, log;
+};
+
+// Kubeflow's API has no reasons of failures, but the log has them. Empty if it cannot be had.
+FailedTask failed_task(client::Client& server, const client::Context& context,
+                       const std::string& run_id) try {
+  FailedTask failed;
+  for (const client::Execution& execution :
+       client::Metadata(client::http_options(context)).executions(run_id)) {
+    if (execution.state != client::Execution::State::kFailed || execution.pod_name.empty()) continue;
+    failed.name = execution.task;
+    failed.log = server.pod_log(run_id, execution.pod_name);
+    constexpr std::size_t kLongest = 4000;
+    if (failed.log.size() > kLongest) failed.log.erase(0, failed.log.size() - kLongest);
+  }
+  return failed;
+} catch (const core::Interrupted&) {
+  throw;
+} catch (const core::Error&) {
+  return {};
+}
+
+// The last line of a log that says why this program fails; else the last line.
+std::string reason_in(const std::string& log) {
+  std::string last, own;
+  for (std::size_t at = 0; at < log.size();) {
+    const std::size_t end = std::min(log.find('\n', at), log.size());
+    const std::string line = core::trimmed(log.substr(at, end - at));
+    if (!line.empty()) last = line;
+    if (line.starts_with("calopipe: ")) own = line;
+    at = end + 1;
+  }
+  return own.empty() ? last : own;
+}
+
+// Fails as a local run does: with the exit code of the first task that failed, if the backend or the log of
+// the task tells it.
+[[noreturn]] void fail(const client::Run& run, const client::Context& context, client::Client& server) {
   core::ErrorDetails details{
       .message = run.error && !run.error->message.empty() ? run.error->message : "the run failed",
       .hint = fmt::format("calopipe kubeflow run get {} --context {}", run.run_id, context.name)};
@@ -190,11 +229,22 @@ std::string attach_command(const client::Context& context, const std::string& ru
     std::string reason = first->error ? first->error->message : "";
     for (const client::TaskDetail& task : run.run_details->task_details)
       if (reason.empty() && task.error && task.parent_task_id == first->task_id) reason = task.error->message;
+    std::string told = reason;
+    if (reason.empty()) {
+      const FailedTask failed = failed_task(server, context, run.run_id);
+      reason = reason_in(failed.log);
+      told = failed.log;
+      if (!reason.empty()) {
+        details.field = failed.name;
+        details.hint = fmt::format("calopipe kubeflow run logs {} {} --context {}", run.run_id, failed.name,
+                                   context.name);
+      }
+    }
     if (!reason.empty()) {
       details.message = "failed: " + reason;
       static const std::regex kCode("exit (?:code|status) ([2-4])\\b");
       std::smatch found;
-      if (std::regex_search(reason, found, kCode)) code = static_cast<core::ExitCode>(std::stoi(found[1]));
+      if (std::regex_search(told, found, kCode)) code = static_cast<core::ExitCode>(std::stoi(found[1]));
     }
   }
   throw core::Error(code, details);
@@ -234,7 +284,7 @@ json follow(client::Client& server, const client::Context& context, const std::s
     still_there(error);
   }
   seen(run);
-  if (run.state == RunState::kFailed) fail(run, context);
+  if (run.state == RunState::kFailed) fail(run, context, server);
   if (run.state == RunState::kCanceled)
     throw core::Error(core::ExitCode::kInterrupted,
                       {.message = fmt::format("run {} was terminated on the server", run_id)});
@@ -244,11 +294,10 @@ json follow(client::Client& server, const client::Context& context, const std::s
 // Fetches the products of a run from the cluster's store. What cannot be fetched is reported when the rest is
 // there.
 json fetch_products(client::Client& server, const client::Context& context, const std::string& run_id,
-                    const Delivery& delivery, Shown& shown) {
+                    const std::vector<client::Execution>& executions, const Delivery& delivery,
+                    Shown& shown) {
   json places = json::object();
   if (delivery.out.empty()) return places;
-  const std::vector<client::Execution> executions =
-      client::latest_executions(client::Metadata(client::http_options(context)).executions(run_id));
   std::string failed;
   std::optional<core::ErrorDetails> first;
   for (const ProjectPipeline::Product& product : delivery.products) {
@@ -311,6 +360,9 @@ class Recorder {
 // Products of tasks that succeeded are fetched from a failed run, too, as a local run provides them.
 json follow_and_fetch(client::Client& server, const client::Context& context, const std::string& run_id,
                       Shown& shown, Recorder& recorder, const Delivery& delivery) {
+  const auto executions = [&] {
+    return client::latest_executions(client::Metadata(client::http_options(context)).executions(run_id));
+  };
   json summary;
   try {
     summary = follow(server, context, run_id, shown, [&](const client::Run& one) { recorder.seen(one); });
@@ -318,13 +370,25 @@ json follow_and_fetch(client::Client& server, const client::Context& context, co
     throw;
   } catch (const core::Error&) {
     try {
-      fetch_products(server, context, run_id, delivery, shown);
+      if (!delivery.out.empty()) fetch_products(server, context, run_id, executions(), delivery, shown);
     } catch (const core::Error& error) {
       shown.warning(error.what());
     }
     throw;
   }
-  summary.update(fetch_products(server, context, run_id, delivery, shown));
+  std::vector<client::Execution> known;
+  try {
+    known = executions();
+  } catch (const client::Unreachable&) {
+    if (!delivery.out.empty()) throw;
+  } catch (const client::Refused&) {  // a bare API server has no such record
+    if (!delivery.out.empty()) throw;
+  }
+  json reused = json::array();
+  for (const client::Execution& execution : known)
+    if (execution.state == client::Execution::State::kCached) reused.push_back(execution.task);
+  summary["reused"] = std::move(reused);
+  summary.update(fetch_products(server, context, run_id, known, delivery, shown));
   return summary;
 }
 

@@ -29,9 +29,8 @@ struct RemoteRunOptions {
 /// Compiles a pipeline with the site's settings, sends it to Kubeflow (the same content only once), starts a
 /// run there and, unless told to detach, shows it on stderr until it ends. The run is recorded in the store,
 /// with its states as long as it is shown; if that fails, there is a warning and the run continues.
-/// @return run (id), state, context, pipeline, version, uploaded; and, with `out`, the paths of the products,
-/// as
-///         run_locally()
+/// @return run (id), state, context, pipeline, version, uploaded; unless detached, reused (names of the tasks
+///         whose results come from earlier runs) and, with `out`, paths of the products, as run_locally()
 /// @throws core::Error with the exit code that a local run would have if the run fails; core::Interrupted
 ///         after Ctrl-C, which does not stop the run and says how to attach again; the exceptions of
 ///         kfp::client

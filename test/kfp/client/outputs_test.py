@@ -133,6 +133,25 @@ class Outputs(commands_test.Commands):
         self.assertRegex(done.stderr, 'the log of task train is missing: .*pods not found')
         self.refused(4, 'pods not found', 'runs', 'logs', run, 'train')
 
+    def test_the_reason_of_a_failure_is_in_the_log(self):
+        script = [['', 'RUNNING'], ['train', 'RUNNING'], ['train', 'FAILED', 'silent'], ['', 'FAILED']]
+        self.server.control('/_script', script)
+        self.server.control('/_pages', {'logs': {'train-pod': 'epoch 1\ncalopipe: prepared/low.h5: is cut off\n'
+                                                              'F1 main.go:9] failed to execute component: exit status 3\n'}})
+        self.refused(3, r'train: failed: calopipe: prepared/low.h5: is cut off \(calopipe kubeflow run logs \S+ train --context test\)',
+                     'run', self.small, '--on', 'test')
+        self.server.control('/_pages', {'logs': {'train-pod': 'Killed\n\n'}})
+        self.refused(1, 'train: failed: Killed', 'run', self.small, '--on', 'test')
+        self.server.control('/_pages', {'logs': {}})
+        self.refused(1, 'train: a task of the run failed', 'run', self.small, '--on', 'test')
+
+    def test_reused_results_are_named(self):
+        outputs = self.outputs()
+        [model] = self.server.control('/_record', {'run': 'elsewhere', 'task': 'train', 'outputs': outputs['train']})['artifacts']
+        self.server.control('/_outputs', {'train': {'model': {'id': model}}, 'validate': outputs['validate']})
+        self.script()
+        self.assertIn('reused: train\n', self.ok('run', self.small, '--on', 'test'))
+
     def test_logs_are_followed_until_the_run_ends(self):
         self.server.control('/_script', [['', 'RUNNING']] * 3 + [['', 'SUCCEEDED']])
         run = self.a_run()

@@ -225,7 +225,7 @@ def create_run(body):
 def advance(run):
     """One step of its script each time somebody asks."""
     if run['_script']:
-        task, new = run['_script'].pop(0)[:2]
+        task, new, *silent = run['_script'].pop(0)
         if not task:
             run['state'] = new
             if new in ('SUCCEEDED', 'FAILED', 'CANCELED'):
@@ -243,8 +243,12 @@ def advance(run):
             if new in ('SUCCEEDED', 'FAILED', 'SKIPPED'):
                 detail['end_time'] = now()
             if new == 'SUCCEEDED' and task in state.outputs:
-                pages().record(run['run_id'], task, state.outputs[task], f'{task}-pod')
-            if new == 'FAILED':
+                outputs = state.outputs[task]
+                reused = any('id' in output for output in outputs.values())
+                pages().record(run['run_id'], task, outputs, '' if reused else f'{task}-pod', 'CACHED' if reused else 'COMPLETE')
+            elif new == 'FAILED' and silent:  # as Kubeflow's server, whose API has no reasons
+                pages().record(run['run_id'], task, {}, f'{task}-pod', 'FAILED')
+            if new == 'FAILED' and not silent:
                 detail['error'] = {'code': 9, 'message': 'exit code 3'}
 
 
