@@ -5,12 +5,16 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "app/kerberos_command.h"
 #include "app/output.h"
 #include "core/clock.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/staged_output.h"
 #include "core/temp_folder.h"
 #include "kfp/client/time_text.h"
@@ -19,6 +23,7 @@
 #include "kfp/kubernetes/ticket_secret.h"
 #include "kfp/local/text_table.h"
 #include "kfp/site/site.h"
+#include "kfp/yaml/yaml.h"
 
 namespace app {
 namespace {
@@ -72,11 +77,42 @@ std::vector<std::string> missing_objects(kubernetes::Api& api, const kfp::Site& 
   return missing;
 }
 
+// Waits until a TrainJob is complete. @throws core::Error if it fails
+std::string wait_for_train_job(kubernetes::Api& api, const kubernetes::ObjectName& job) {
+  std::string before;
+  for (;;) {
+    const std::optional<json> now = api.get(job);
+    if (!now) throw core::InputError({.message = "was deleted", .field = kubernetes::to_string(job)});
+    std::string state = "Created", reason;
+    if (now->contains("/status/conditions"_json_pointer))
+      for (const json& condition : now->at("/status/conditions"_json_pointer)) {
+        if (condition.value("status", "") != "True") continue;
+        state = condition.value("type", "");
+        reason = condition.value("message", "");
+      }
+    if (state != before) fmt::print(stderr, "{}: {}\n", kubernetes::to_string(job), shown(state));
+    before = state;
+    if (state == "Complete") return state;
+    if (state == "Failed")
+      throw core::Error(core::ExitCode::kInternal,
+                        {.message = "failed: " + shown(reason),
+                         .field = kubernetes::to_string(job),
+                         .hint = fmt::format("kubectl logs -l jobset.sigs.k8s.io/jobset-name={}", job.name)});
+    for (int i = 0; i < 20; ++i) {
+      if (core::interrupt_requested())
+        throw core::Interrupted({.message = fmt::format("{} continues", kubernetes::to_string(job))});
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+}
+
 }  // namespace
 
-KubernetesCommands::KubernetesCommands(CLI::App& kubeflow) {
+KubernetesCommands::KubernetesCommands(CLI::App& kubeflow, const kfp::Registry& registry)
+    : registry_(registry) {
   add_setup(kubeflow);
   add_kerberos(kubeflow);
+  add_train_job(kubeflow);
 }
 
 bool KubernetesCommands::parsed() const {
@@ -125,6 +161,34 @@ void KubernetesCommands::add_setup(CLI::App& kubeflow) {
   setup->add_flag("--prune", prune_, "Also delete objects of this setup that the file no longer declares");
   setup->add_flag("--force", force_, "Take fields that another program has set");
   setup->add_flag("--yes,-y", yes_, "Do not ask before deleting");
+}
+
+void KubernetesCommands::add_train_job(CLI::App& kubeflow) {
+  CLI::App* train_job =
+      leaf(&kubeflow, "train-job", "Trains a model by several pods, with Kubeflow's Trainer",
+           "calopipe kubeflow train-job --site site.yaml --nodes 4 --apply --wait -- --prepared "
+           "/store/prepared --out "
+           "/store/trained\n"
+           "  calopipe kubeflow train-job --nodes 2 --out train-job.yaml -- --prepared /store/prepared --out "
+           "/store/trained",
+           [this] { train_by_pods(); });
+  train_job->group("Kubernetes");
+  train_job
+      ->add_option("--site", site_, "Site file: the image, resources and volumes of train (doc/sites.md)")
+      ->type_name("FILE");
+  train_job->add_option("--name", train_job_.name, "Name of the training")
+      ->type_name("NAME")
+      ->capture_default_str();
+  train_job->add_option("--image", train_job_.image, "Image [default: the site's]")->type_name("IMAGE");
+  train_job->add_option("--nodes", train_job_.nodes, "Number of pods")->type_name("N")->capture_default_str();
+  train_job->add_option("--processes", train_job_.processes, "Number of processes in each pod")
+      ->type_name("N")
+      ->capture_default_str();
+  CLI::Option* out = train_job->add_option("--out", out_, "Write the objects (YAML)")->type_name("FILE");
+  CLI::Option* apply = train_job->add_flag("--apply", apply_, "Start the training")->excludes(out);
+  train_job->add_flag("--wait", wait_, "Wait for its end; Ctrl-C does not stop it")->needs(apply);
+  train_job->add_option("arguments", train_job_.arguments, "Arguments of calopipe train, after --")
+      ->type_name("ARGUMENT");
 }
 
 void KubernetesCommands::add_ticket_options(CLI::App& command) {
@@ -285,6 +349,31 @@ void KubernetesCommands::renew_ticket() {
     fmt::print("secret: {}, key {}, namespace {}\nticket: {}\n", secret.name, secret.key,
                api.namespace_name(), shown(to_text(ticket)));
   }
+}
+
+void KubernetesCommands::train_by_pods() {
+  if (!apply_ && out_.empty()) throw core::UsageError({.message = "needs --apply, or --out FILE"});
+  train_job_.site = site_;
+  const std::vector<json> objects = pipeline::train_job_objects(registry_, train_job_);
+  if (!apply_) {
+    std::string text;
+    for (const json& object : objects) text += (text.empty() ? "" : "---\n") + kfp::to_yaml(object);
+    core::write_file(out_, text);
+    if (json_) return print({{"out", out_}});
+    fmt::print("objects: {}\n", out_);
+    return;
+  }
+  const kfp::Site site = site_.empty() ? kfp::Site() : kfp::Site::read(site_);
+  kubernetes::Api api = connect(site.setup().name_space);
+  const kubernetes::ObjectName job{"TrainJob", train_job_.name};
+  if (api.get(job))
+    throw core::UsageError({.message = fmt::format("there is a TrainJob {} already", train_job_.name),
+                            .hint = "take another --name, or delete it with kubectl delete trainjob"});
+  for (const json& object : objects) api.apply(object);
+  json result = {{"train_job", train_job_.name}, {"namespace", api.namespace_name()}};
+  if (!json_) fmt::print("train job: {}, namespace {}\n", train_job_.name, shown(api.namespace_name()));
+  if (wait_) result["state"] = wait_for_train_job(api, job);
+  if (json_) print(result);
 }
 
 }  // namespace app

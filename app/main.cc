@@ -126,7 +126,7 @@ int run(int argc, char** argv) {
         const nlohmann::json summary = pipeline::attach_remotely(context, run, quiet);
         fmt::print("{}\n", json ? summary.dump(2) : "run: " + summary.at("run").get<std::string>());
       });
-  app::KubernetesCommands kubernetes_commands(*kubeflow_command.subcommand());
+  app::KubernetesCommands kubernetes_commands(*kubeflow_command.subcommand(), registry);
   app::KerberosCommand kerberos_command(app);
   app::CompletionCommand completion_command(app);
   add_work_options(*runs_command.resume_subcommand(), global);

@@ -70,6 +70,29 @@ build_programs() {
   echo "$stamp" >"$cache/bin/built.txt"
 }
 
+# Kubeflow's Trainer and JobSet have modules and a version of Kubernetes' libraries of their own.
+build_trainer() {
+  local source=$PWD/programs/trainer stamp trainer=github.com/kubeflow/trainer/v2 jobset=sigs.k8s.io/jobset folder=$cache/bin/trainer.d
+  stamp=$(cat build.sh programs/trainer/* | sha256sum)
+  [ "$(cat "$folder/built.txt" 2>/dev/null)" != "$stamp" ] || return 0
+  use_go
+  rm -rf "$folder"
+  mkdir -p "$folder" "$cache/build/trainer"
+  cp "$source/go.mod" "$source/go.sum" "$cache/build/trainer"
+  (
+    cd "$cache/build/trainer"
+    compile trainer "$trainer/cmd/trainer-controller-manager" ""
+    compile jobset "$jobset" ""
+    cp -r "$(go list -m -f '{{.Dir}}' "$trainer")/manifests" "$folder/trainer"
+    cp -r "$(go list -m -f '{{.Dir}}' "$jobset")/config" "$folder/jobset"
+  )
+  chmod -R u+w "$folder"
+  mkdir "$folder/trainer/overlays/node"
+  cp "$source/overlay.yaml" "$folder/trainer/overlays/node/kustomization.yaml"
+  cp "$source/kustomization.yaml" "$folder"
+  echo "$stamp" >"$folder/built.txt"
+}
+
 new_root() {
   rm -rf "$cache/build/root"
   mkdir -p "$cache/build/root/bin" "$cache/build/root/etc"
@@ -82,7 +105,7 @@ pack() { ./pack_image.py --root "$cache/build/root" --name "localhost/$1:test" -
 
 build_images() {
   local stamp
-  stamp=$(cat build.sh pack_image.py programs/pause.c "$cache/bin/argoexec" /bin/busybox | sha256sum)
+  stamp=$(cat build.sh pack_image.py programs/pause.c "$cache/bin/"{argoexec,trainer,jobset} /bin/busybox 2>/dev/null | sha256sum)
   [ "$(cat "$cache/images/built.txt" 2>/dev/null)" != "$stamp" ] || return 0
   mkdir -p "$cache/images" "$cache/build"
   new_root
@@ -99,9 +122,19 @@ build_images() {
   cp "$cache/bin/argoexec" "$cache/build/root/bin"
   # As Argo's own image: another user than the one of calopipe's.
   pack argoexec --user 8737:8737 --entrypoint /bin/argoexec
+  local manager
+  for manager in trainer jobset; do
+    [ -e "$cache/bin/$manager" ] || continue
+    new_root
+    cp "$cache/bin/$manager" "$cache/build/root/manager"
+    pack "$manager" --user 65532:65532 --entrypoint /manager
+  done
   rm -rf "$cache/build/root"
   echo "$stamp" >"$cache/images/built.txt"
 }
 
-[ "${2:-}" = --images ] || build_programs
+if [ "${2:-}" != --images ]; then
+  build_programs
+  build_trainer
+fi
 build_images

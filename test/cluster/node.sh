@@ -116,7 +116,7 @@ END
   start containerd containerd --config "$run/containerd.toml"
   wait_for 30 "containerd does not start" containerd ctr version
   local image
-  for image in "$CLUSTER_CACHE"/images/{pause,busybox,argoexec}.tar "$CLUSTER_IMAGE"; do
+  for image in "$CLUSTER_CACHE"/images/*.tar "$CLUSTER_IMAGE"; do
     ctr images import "$image" >>"$run/log/images.log" 2>&1 || fail "$image cannot be imported: $(tail -1 "$run/log/images.log")"
   done
 }

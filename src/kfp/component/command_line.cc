@@ -118,7 +118,7 @@ void CommandLine::run(core::ThreadPool& pool) {
   if (!executor_input_.is_null()) write_executor_output(component_, executor_input_);
 }
 
-void CommandLine::apply() {
+void CommandLine::apply(bool inputs_are_here) {
   if (!parameters_file_.empty()) component_.set_parameters(read_yaml(parameters_file_), parameters_file_);
   if (!executor_input_text_.empty()) {
     executor_input_ = nlohmann::json::parse(executor_input_text_, nullptr, false);
@@ -148,7 +148,7 @@ void CommandLine::apply() {
         break;
     }
   }
-  component_.check();
+  component_.check(inputs_are_here);
 }
 
 }  // namespace kfp

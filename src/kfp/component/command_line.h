@@ -27,7 +27,8 @@ class CommandLine {
 
   /// The first half of run(): passes the parsed values to the component, and checks it.
   /// @throws core::UsageError, core::InputError
-  void apply();
+  /// @param inputs_are_here false = the paths of inputs are of another machine, and are not looked for
+  void apply(bool inputs_are_here = true);
 
  private:
   Component& component_;

@@ -59,7 +59,7 @@ void Component::set_parameters(const json& values, const std::filesystem::path& 
   }
 }
 
-void Component::check() const {
+void Component::check(bool inputs_are_here) const {
   for (const Field& field : fields_) {
     switch (field.kind) {
       case Field::Kind::kParameter:
@@ -78,7 +78,7 @@ void Component::check() const {
                .field = field.name,
                .hint = fmt::format("give --{} PATH ({})", field.option_name(), field.type_name())});
         }
-        if (core::is_url(field.input->path)) break;  // execute() asks the server
+        if (!inputs_are_here || core::is_url(field.input->path)) break;  // execute() asks the server
         if (std::filesystem::exists(field.input->path)) break;
         if (field.artifact_spec.find)
           field.input->path = field.artifact_spec.find(field.input->path);

@@ -72,7 +72,8 @@ class Component {
 
   /// Checks across fields: required fields are given, inputs exist.
   /// @throws core::UsageError, core::InputError
-  void check() const;
+  /// @param inputs_are_here false = do not look for the inputs
+  void check(bool inputs_are_here = true) const;
 
   /// Checks, runs with a provenance made of the parameters and the inputs' hashes, and writes output
   /// parameters. Inputs at URLs are replaced by local copies for the run, except for data sets, which are

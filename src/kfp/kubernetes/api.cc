@@ -29,7 +29,9 @@ const std::vector<Kind>& kinds() {
       {"Role", "rbac.authorization.k8s.io/v1", "roles"},
       {"RoleBinding", "rbac.authorization.k8s.io/v1", "rolebindings"},
       {"CronJob", "batch/v1", "cronjobs"},
-      {"Pod", "v1", "pods"},
+      {"Pod", "v1", "pods", false},
+      {"TrainingRuntime", "trainer.kubeflow.org/v1alpha1", "trainingruntimes", false},
+      {"TrainJob", "trainer.kubeflow.org/v1alpha1", "trainjobs", false},
   };
   return all;
 }

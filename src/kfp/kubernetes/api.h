@@ -14,9 +14,10 @@ struct Kind {
   const char* name;         ///< "ConfigMap"
   const char* api_version;  ///< "v1", "batch/v1"
   const char* plural;       ///< "configmaps"
+  bool of_setup = true;     ///< setup makes objects of this kind
 };
 
-/// The kinds that setup makes, in the order in which they are made; and pods.
+/// All of them; those of setup in the order in which they are made.
 const std::vector<Kind>& kinds();
 /// @throws core::InputError if calopipe does not handle it
 const Kind& kind_of(const std::string& name);

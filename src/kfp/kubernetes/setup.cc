@@ -39,7 +39,7 @@ json flat(const json& object) {
 std::vector<json> objects_of(Api& api, const std::string& setup) {
   std::vector<json> all;
   for (const Kind& kind : kinds()) {
-    if (std::string(kind.name) == "Pod") continue;  // setup makes none
+    if (!kind.of_setup) continue;
     const std::vector<json> found =
         api.list(kind.name, fmt::format("app.kubernetes.io/managed-by=calopipe,{}={}", kSetupLabel, setup));
     // The server selects by labels; what is deleted is checked once more.
