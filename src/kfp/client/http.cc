@@ -283,7 +283,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_ACCEPT_ENCODING, "");
   set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options_.connect_timeout_s));
-  set(CURLOPT_TIMEOUT_MS, milliseconds(options_.call_timeout_s));
+  set(CURLOPT_TIMEOUT_MS, milliseconds(request.timeout_s > 0 ? request.timeout_s : options_.call_timeout_s));
   const std::string agent = std::string("calopipe/") + core::version();
   set(CURLOPT_USERAGENT, agent.c_str());
   set(CURLOPT_WRITEFUNCTION, &kfp_client_append);
@@ -345,7 +345,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
         lib.mime_data(part, request.upload.data(), request.upload.size()) != CURLE_OK)
       throw std::bad_alloc();
     set(CURLOPT_MIMEPOST, form.form);
-  } else if (request.method == "POST" || !request.body.is_null()) {
+  } else if (request.method == "POST" || request.content || !request.body.is_null()) {
     for (const auto& [name, value] : request.form)
       body += fmt::format("{}{}={}", body.empty() ? "" : "&", escaped(name), escaped(value));
     if (!request.body.is_null()) {
@@ -354,12 +354,13 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
       } catch (const json::exception&) {
         throw core::UsageError({.message = "a name, description or parameter is not UTF-8"});
       }
-      headers.add("Content-Type: " + request.content_type);
     }
+    if (request.content || !request.body.is_null()) headers.add("Content-Type: " + request.content_type);
+    const std::string& sent = request.content ? *request.content : body;
     set(CURLOPT_POST, 1L);
     if (request.method != "POST") set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-    set(CURLOPT_POSTFIELDS, body.c_str());
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(sent.size()));
+    set(CURLOPT_POSTFIELDS, sent.data());
   } else if (!safe) {
     set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }

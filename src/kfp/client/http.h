@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -104,11 +105,12 @@ class Unreachable : public core::UnavailableError {
 
 /// A call of the API.
 struct Request {
-  std::string method = "GET";  ///< GET, POST, PATCH, DELETE
+  std::string method = "GET";  ///< GET, POST, PUT, PATCH, DELETE
   std::string path;            ///< "/apis/v2beta1/runs", percent-encoded if necessary (escaped())
   std::vector<std::pair<std::string, std::string>> query;  ///< parameters with an empty value are left out
   nlohmann::json body;                                     ///< null = none
-  std::string content_type = "application/json";           ///< of `body`
+  std::string content_type = "application/json";           ///< of `body` or `content`
+  std::optional<std::string> content;                      ///< bytes that are sent instead of `body`
   std::string upload;       ///< content of a file to send as the form field "uploadfile"; empty = none
   std::string upload_name;  ///< name of that file; the server uses its extension (.yaml)
   std::vector<std::pair<std::string, std::string>> form;  ///< sent as a form (POST) instead of `body`
@@ -117,6 +119,7 @@ struct Request {
   bool try_again = true;                                  ///< false = only one attempt
   /// True if a second execution changes nothing more, so that it may be repeated like a GET.
   bool idempotent = false;
+  double timeout_s = 0;  ///< instead of HttpOptions::call_timeout_s; 0 = that
 };
 
 /// Calls over one connection that is kept open. Only one thread may use it at a time.

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tracking/journal.h"
+#include "tracking/mlflow.h"
+
+namespace tracking {
+
+/// Sends the records of a journal to MLflow, in their order, and notes how far it has come. Sending may end at any
+/// point and be repeated: nothing is doubled on the server.
+class Sender {
+ public:
+  /// @param attempts  for each call
+  /// @param warn      receives what cannot be sent and is left out, in one line
+  Sender(Journal& journal, int attempts, std::function<void(const std::string&)> warn);
+
+  /// What to do with a run whose parent is not on the server.
+  enum class Parent { kWait, kLeaveOut };
+
+  /// Sends what waits. @return number of records
+  /// @throws core::Error if the server cannot be reached or refuses the login; records then wait
+  std::int64_t send(Parent parent = Parent::kWait);
+  /// Number of records that wait.
+  std::int64_t waiting() const;
+  /// True if the last record that was sent is the end of the run.
+  bool is_complete() const { return complete_; }
+
+ private:
+  using Lines = std::vector<Journal::Line>;
+
+  std::size_t send_some(const Lines& lines, std::size_t begin, Parent parent);
+  std::size_t send_values(const Lines& lines, std::size_t begin);
+  void send_values(const std::vector<Metric>& metrics, const std::map<std::string, std::string>& params,
+                   const std::map<std::string, std::string>& tags);
+  void start(const Record& record, Parent parent);
+  void send_artifact(const Record& record);
+  void connect(const std::string& to);
+  void note(std::uint64_t bytes);
+  template <class Body>
+  void leave_out_if_refused(const std::string& what, const Body& body);
+
+  Journal& journal_;
+  int attempts_;
+  std::function<void(const std::string&)> warn_;
+  std::unique_ptr<Mlflow> mlflow_;
+  MlflowRun run_;
+  std::string to_;
+  std::uint64_t bytes_ = 0;
+  bool complete_ = false, warned_of_artifacts_ = false;
+};
+
+/// A run whose records wait.
+struct WaitingRun {
+  std::string id, name, to;
+  std::filesystem::path folder;
+  std::int64_t records = 0;
+  bool live = false;    ///< its process lives, and sends them itself
+  std::string problem;  ///< why they were not sent, or cannot be
+};
+
+/// The runs whose records wait in a folder, oldest first.
+std::vector<WaitingRun> list_waiting(const std::filesystem::path& queue);
+
+/// Sends the records of a run, and deletes them here when the server has all. A run whose process died before its
+/// end is ended as KILLED.
+/// @return the run, with `records` still waiting
+WaitingRun send_waiting(const std::filesystem::path& queue, const WaitingRun& run,
+                        const std::function<void(const std::string&)>& warn);
+
+/// Deletes the records of a run unsent. @throws core::UsageError if there is none, or its process lives
+void drop_waiting(const std::filesystem::path& queue, const std::string& id);
+
+}  // namespace tracking
