@@ -200,7 +200,53 @@ std::map<std::string, fs::path> products_of(const std::string& run_id,
 
 namespace {
 
-json finish(const kfp::local::RunResult& result, const json& delivery, const kfp::local::Store& store) {
+// Logging changes neither what tasks do nor their keys in the cache, which contain the variables of a site: these are
+// taken out, and given to the tasks by the runner.
+void take_log_options(kfp::ir::Pipeline& pipeline, LogOptions& log) {
+  if (!pipeline.spec.deployment_spec) return;
+  for (auto& [label, executor] : pipeline.spec.deployment_spec->executors) {
+    if (!executor.container) continue;
+    std::erase_if(executor.container->env, [&](const kfp::ir::EnvVar& variable) {
+      const std::string name = variable.name.value_or("");
+      if (name == tracking::kLogVariable && log.to.empty()) log.to = variable.value.value_or("");
+      if (name == tracking::kModelVariable && log.model.empty()) log.model = variable.value.value_or("");
+      return name.starts_with(tracking::kLogVariable);
+    });
+  }
+}
+
+// Begins the record of a run, and notes it for a resume.
+std::unique_ptr<GroupLog> begin_log(const LogOptions& options, GroupLog::Begin begin, kfp::local::RunnerOptions& runner,
+                                    json& delivery) {
+  if (!options) return nullptr;
+  begin.kind = "pipeline";
+  if (!runner.run_name.empty()) begin.name = runner.run_name;
+  auto log = std::make_unique<GroupLog>(options, begin);
+  log->add_to(runner.environment);
+  delivery["log"] = {{"to", options.to}, {"model", options.model}, {"id", log->id()}};
+  return log;
+}
+
+// Runs body(), and records how it ends.
+template <class Body>
+json logged(GroupLog* log, const Body& body) {
+  if (log == nullptr) return body();
+  try {
+    json result = body();
+    log->run().end(tracking::Run::Status::kFinished);
+    return result;
+  } catch (const std::exception& error) {
+    log->run().tags({{"calopipe.error", error.what()}});
+    log->run().end(status_of(&error));
+    throw;
+  }
+}
+
+json finish(const kfp::local::RunResult& result, const json& delivery, GroupLog* log, const kfp::local::Store& store) {
+  if (log != nullptr) {
+    log->run().tags({{"calopipe.local_run", result.run.id}});
+    log_metrics_of(store, result.run.id, log->run());
+  }
   json summary = {{"run", result.run.id}, {"outputs", result.outputs}};
   const fs::path out = delivery.at("out").get<std::string>();
   std::vector<ProjectPipeline::Product> products;
@@ -296,11 +342,20 @@ json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, 
   for (const ProjectPipeline::Product& product : prepared.products)
     delivery["products"].push_back(
         {{"task", product.task}, {"output", product.output}, {"file", product.file}});
-  if (!options.site.empty()) kfp::Site::read(options.site).apply(prepared.compiled, prepared.image);
-  Recorder recorder(status(options.quiet), delivery);
-  const kfp::local::RunResult result =
-      kfp::local::run(prepared.compiled, prepared.parameters, options.runner, store, &recorder);
-  return finish(result, delivery, store);
+  LogOptions log = options.log;
+  if (!options.site.empty()) {
+    kfp::Site::read(options.site).apply(prepared.compiled, prepared.image);
+    take_log_options(prepared.compiled, log);
+  }
+  kfp::local::RunnerOptions runner = options.runner;
+  const auto& info = prepared.compiled.spec.pipeline_info;
+  const auto group = begin_log(
+      log, {.store = store.folder(), .name = info ? info->name.value_or("pipeline") : "pipeline", .parameters = prepared.parameters},
+      runner, delivery);
+  return logged(group.get(), [&] {
+    Recorder recorder(status(options.quiet), delivery);
+    return finish(kfp::local::run(prepared.compiled, prepared.parameters, runner, store, &recorder), delivery, group.get(), store);
+  });
 }
 
 json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner, bool quiet,
@@ -308,9 +363,15 @@ json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner,
   const kfp::local::RunRecord run = store.run(run_id);
   json delivery = {{"out", ""}, {"products", json::array()}};
   if (fs::exists(run.folder / kDelivery)) delivery = core::read_json(run.folder / kDelivery);
-  const auto observer = status(quiet);
-  const kfp::local::RunResult result = kfp::local::resume(run.id, runner, store, observer.get());
-  return finish(result, delivery, store);
+  const json recorded = delivery.value("log", json::object());
+  const auto group =
+      begin_log({.to = recorded.value("to", ""), .model = recorded.value("model", "")},
+                {.store = store.folder(), .name = run.pipeline, .id = recorded.value("id", ""), .parameters = run.parameters},
+                runner, delivery);
+  return logged(group.get(), [&] {
+    const auto observer = status(quiet);
+    return finish(kfp::local::resume(run.id, runner, store, observer.get()), delivery, group.get(), store);
+  });
 }
 
 }  // namespace pipeline

@@ -9,6 +9,7 @@
 #include "kfp/component/component.h"
 #include "kfp/local/runner.h"
 #include "kfp/local/store.h"
+#include "pipeline/logging.h"
 #include "pipeline/pipelines.h"
 
 namespace pipeline {
@@ -24,6 +25,7 @@ struct LocalRunOptions {
   std::filesystem::path out;          ///< folder for the products; empty = none
   std::filesystem::path site;         ///< site settings; empty = none
   bool quiet = false;                 ///< only failures
+  LogOptions log;                     ///< where to record the run; empty = nowhere
   kfp::local::RunnerOptions runner;   ///< budget, cache, force
 };
 

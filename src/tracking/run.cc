@@ -48,7 +48,9 @@ class Run::Thread {
  public:
   explicit Thread(RunStart start) : start_(std::move(start)) {
     guarded([&] {
-      journal_ = Journal::open(start_.queue, start_.id);
+      // Another process may be sending what an earlier attempt has left.
+      for (int i = 0; i < 10 && !(journal_ = Journal::open(start_.queue, start_.id)); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
       if (!journal_) {
         spdlog::warn("the run {} is recorded by another process", start_.name);
         return;
@@ -84,7 +86,9 @@ class Run::Thread {
     guarded([&] {
       if (!journal_) return;
       const std::lock_guard lock(append_);
-      journal_->append_artifact(file, path);
+      if (!fs::is_directory(file)) return journal_->append_artifact(file, path);
+      for (const fs::path& one : core::walk_folder(file).files)
+        journal_->append_artifact(one, path + '/' + one.lexically_relative(file).generic_string());
     });
     wake();
   }
@@ -207,13 +211,7 @@ void Run::metrics(std::int64_t step, double time_s, const std::map<std::string, 
 }
 
 void Run::artifact(const fs::path& file, const std::string& path) {
-  std::error_code error;
-  if (!fs::is_directory(file, error)) {
-    thread_->artifact(file, path);
-    return;
-  }
-  for (const fs::path& one : core::walk_folder(file).files)
-    thread_->artifact(one, path + '/' + one.lexically_relative(file).generic_string());
+  thread_->artifact(file, path);
 }
 
 void Run::model(const std::string& path, const std::string& name) {

@@ -143,9 +143,8 @@ void Sender::start(const Record& record, Parent parent) {
     else
       warn_(fmt::format("the server does not have the run that \"{}\" belongs to", record.at("name").get<std::string>()));
   }
-  const bool is_resumed = !run_.id.empty();
   run_ = mlflow_->find_or_create_run(experiment_id, record.at("id"), record.at("name"), record.at("time_ms"), tags);
-  if (is_resumed) mlflow_->update_run(run_.id, "RUNNING", 0);
+  mlflow_->update_run(run_.id, "RUNNING", 0);  // it may have ended before, and be continued
 }
 
 // Sends records of numbers and texts that follow each other, as many as fit into a call.
