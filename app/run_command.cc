@@ -98,6 +98,7 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
       "Examples:\n  calopipe run --config data/demo.yaml --out demo-output\n"
       "  calopipe run --set input-parameters.data=showers/ --set train.epochs=20 --out out\n"
       "  calopipe run compiled.yaml --set n=3\n"
+      "  calopipe run --config data/demo.yaml --log mlflow=http://localhost:5000 --log-model showers --out out\n"
       "  calopipe runs list; calopipe runs resume latest\n"
       "  calopipe run --on cern --site deploy/sites/cern.yaml --set "
       "input-parameters.data=/eos/path/of/showers\n"
@@ -156,6 +157,7 @@ void RunCommand::run_on_kubeflow(bool threads_given, bool quiet, bool json) {
                                                          .site = options_.site,
                                                          .run_name = name_,
                                                          .detach = detach_,
+                                                         .log = options_.log,
                                                          .quiet = quiet},
                                                         context, *store);
   if (json) {

@@ -200,21 +200,6 @@ std::map<std::string, fs::path> products_of(const std::string& run_id,
 
 namespace {
 
-// Logging changes neither what tasks do nor their keys in the cache, which contain the variables of a site: these are
-// taken out, and given to the tasks by the runner.
-void take_log_options(kfp::ir::Pipeline& pipeline, LogOptions& log) {
-  if (!pipeline.spec.deployment_spec) return;
-  for (auto& [label, executor] : pipeline.spec.deployment_spec->executors) {
-    if (!executor.container) continue;
-    std::erase_if(executor.container->env, [&](const kfp::ir::EnvVar& variable) {
-      const std::string name = variable.name.value_or("");
-      if (name == tracking::kLogVariable && log.to.empty()) log.to = variable.value.value_or("");
-      if (name == tracking::kModelVariable && log.model.empty()) log.model = variable.value.value_or("");
-      return name.starts_with(tracking::kLogVariable);
-    });
-  }
-}
-
 // Begins the record of a run, and notes it for a resume.
 std::unique_ptr<GroupLog> begin_log(const LogOptions& options, GroupLog::Begin begin, kfp::local::RunnerOptions& runner,
                                     json& delivery) {

@@ -52,19 +52,17 @@ Texts tags_of(const std::string& kind) {
   return tags;
 }
 
-// Folder that an interrupted run shares with the one that continues it.
-fs::path folder_for_resuming(const kfp::Component& component, const fs::path& scratch) {
-  if (!scratch.empty()) return scratch;
+// The id of the run that a run continues: it did the same work in the same folder. Else a new one, which is left in
+// the folder.
+std::string id_of(const kfp::Component& component, const std::string& work, const fs::path& scratch) {
   const json parameters = component.parameters();
-  return parameters.value("resume", false) ? fs::path(parameters.value("checkpoints", "")) : fs::path();
-}
-
-// The id of the run in a folder that did the same work, else a new one, which is left there.
-std::string id_in(const fs::path& folder, const std::string& work) {
-  if (folder.empty()) return tracking::new_id();
+  const std::string checkpoints = parameters.value("checkpoints", "");
+  const fs::path folder = checkpoints.empty() ? scratch : fs::path(checkpoints);
+  if (folder.empty() || core::is_url(folder)) return tracking::new_id();
+  const bool continues = checkpoints.empty() || parameters.value("resume", false);
   const fs::path file = folder / fmt::format("tracking-{}.txt", core::sha256(work).substr(0, 16));
   try {
-    if (fs::exists(file)) return core::trimmed(core::read_file(file));
+    if (continues && fs::exists(file)) return core::trimmed(core::read_file(file));
     const std::string id = tracking::new_id();
     core::write_file(file, id + "\n");
     return id;
@@ -72,6 +70,13 @@ std::string id_in(const fs::path& folder, const std::string& work) {
     spdlog::warn("a resumed run will be recorded as another one: {}", error.what());
     return tracking::new_id();
   }
+}
+
+template <class Body>
+void for_each_container(kfp::ir::Pipeline& pipeline, const Body& body) {
+  if (!pipeline.spec.deployment_spec) return;
+  for (auto& [label, executor] : pipeline.spec.deployment_spec->executors)
+    if (executor.container) body(*executor.container);
 }
 
 std::vector<tracking::OnnxTensor> tensors_of(const std::vector<calo::infer::TensorInfo>& tensors) {
@@ -118,7 +123,7 @@ void ComponentLog::on_begin(const kfp::Component& component, const json& provena
   run_ = std::make_unique<tracking::Run>(tracking::RunStart{
       .queue = tracking::queue_folder(kfp::local::default_store_folder()),
       .to = to_,
-      .id = id_in(folder_for_resuming(component, scratch), provenance.dump() + to_.text() + to_.experiment),
+      .id = id_of(component, provenance.dump() + to_.text() + to_.experiment, scratch),
       .parent = core::environment({tracking::kParentVariable}),
       .name = component.info().name,
       .tags = std::move(tags)});
@@ -158,7 +163,7 @@ void ComponentLog::log_outputs(const kfp::Component& component) {
       run_->tags({{"calopipe.output." + field.name, core::shown(path).c_str()}});
       continue;
     }
-    run_->artifact(path, fs::is_directory(path) ? field.name : path.filename().string());
+    run_->artifact(path, fs::is_directory(path) ? field.name : field.artifact_spec.file);
     if (is_model_folder(field)) log_model(path, field.name);
   }
 }
@@ -196,10 +201,31 @@ GroupLog::GroupLog(const LogOptions& options, const Begin& begin)
 }
 
 void GroupLog::add_to(std::map<std::string, std::string>& environment) const {
-  environment[tracking::kLogVariable] = options_.to;
+  environment[tracking::kLogVariable] = tracking::Destination::parse(options_.to).text();
   environment[tracking::kModelVariable] = options_.model;
   environment[tracking::kParentVariable] = id();
   environment[tracking::kQueueVariable] = queue_.string();
+}
+
+void take_log_options(kfp::ir::Pipeline& pipeline, LogOptions& options) {
+  for_each_container(pipeline, [&](kfp::ir::Container& container) {
+    std::erase_if(container.env, [&](const kfp::ir::EnvVar& variable) {
+      const std::string name = variable.name.value_or(""), value = variable.value.value_or("");
+      if (name == tracking::kLogVariable && options.to.empty()) options.to = value;
+      if (name == tracking::kModelVariable && options.model.empty()) options.model = value;
+      return name.starts_with(tracking::kLogVariable);
+    });
+  });
+}
+
+void put_log_options(kfp::ir::Pipeline& pipeline, const LogOptions& options) {
+  const tracking::Destination to = tracking::Destination::parse(options.to);
+  Texts variables = {{tracking::kLogVariable, to.text()}, {"MLFLOW_EXPERIMENT_NAME", to.experiment}};
+  if (!options.model.empty()) variables[tracking::kModelVariable] = options.model;
+  for_each_container(pipeline, [&](kfp::ir::Container& container) {
+    std::erase_if(container.env, [&](const kfp::ir::EnvVar& variable) { return variables.contains(variable.name.value_or("")); });
+    for (const auto& [name, value] : variables) container.env.push_back({.name = name, .value = value});
+  });
 }
 
 void log_metrics_of(const kfp::local::Store& store, const std::string& run_id, tracking::Run& to) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "kfp/component/component.h"
+#include "kfp/ir/pipeline_spec.h"
 #include "kfp/local/runner.h"
 #include "tracking/run.h"
 
@@ -79,6 +80,12 @@ class GroupLog {
 
 /// Records the numbers of the metrics of a local run's tasks as TASK/NAME.
 void log_metrics_of(const kfp::local::Store& store, const std::string& run_id, tracking::Run& to);
+
+/// Takes the variables of logging, which a site may set, out of the containers of a pipeline for this machine: they would
+/// change the keys of the cache, although not the work. Options that are given win.
+void take_log_options(kfp::ir::Pipeline& pipeline, LogOptions& options);
+/// Sets these variables in all containers of a pipeline for a cluster. @throws core::UsageError if the place is wrong
+void put_log_options(kfp::ir::Pipeline& pipeline, const LogOptions& options);
 
 /// The status of a run that ended with an exception, or without (null).
 tracking::Run::Status status_of(const std::exception* error);

@@ -334,9 +334,12 @@ class Worker {
       finish(trial, execute(trial, watch, log.get()));
     } catch (const core::Interrupted&) {
       watch.check();
-      if (log) log->run().end(tracking::Run::Status::kKilled);
-      if (core::interrupt_requested()) throw;
-      if (watch.is_lost() || has_stopped()) return;
+      const bool is_interrupted = core::interrupt_requested();
+      if (is_interrupted || watch.is_lost() || has_stopped()) {
+        if (log) log->run().end(tracking::Run::Status::kKilled);
+        if (is_interrupted) throw;
+        return;
+      }
       trial.state = tune::TrialState::kStopped;
     } catch (const NoObjective&) {
       throw;

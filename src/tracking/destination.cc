@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "core/error.h"
 #include "core/text.h"
 
@@ -14,6 +16,11 @@ namespace {
 
 // A server may be slow, but a training must not wait for it.
 constexpr double kConnectTimeoutS = 5, kCallTimeoutS = 10;
+
+double call_timeout_s() {
+  const double given_s = std::strtod(core::environment({"MLFLOW_HTTP_REQUEST_TIMEOUT"}).c_str(), nullptr);
+  return given_s > 0 ? given_s : kCallTimeoutS;
+}
 
 }  // namespace
 
@@ -39,7 +46,7 @@ Destination Destination::parse(const std::string& text) {
 }
 
 kfp::client::HttpOptions http_options(const std::string& server, int attempts) {
-  kfp::client::HttpOptions options{.server = server, .connect_timeout_s = kConnectTimeoutS, .call_timeout_s = kCallTimeoutS};
+  kfp::client::HttpOptions options{.server = server, .connect_timeout_s = kConnectTimeoutS, .call_timeout_s = call_timeout_s()};
   options.retries.attempts = attempts;
   options.words = {.api = "the REST API of MLflow",
                    .login = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",

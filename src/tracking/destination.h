@@ -31,7 +31,7 @@ struct Destination {
 };
 
 /// How a server is called: limits of time, and the login that MLflow's own client takes from the environment
-/// (MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN; _INSECURE_TLS, _SERVER_CERT_PATH).
+/// (MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN; _INSECURE_TLS, _SERVER_CERT_PATH; MLFLOW_HTTP_REQUEST_TIMEOUT).
 /// @param attempts  for calls that may be repeated
 kfp::client::HttpOptions http_options(const std::string& server, int attempts);
 
