@@ -218,11 +218,11 @@ json logged(GroupLog* log, const Body& body) {
   if (log == nullptr) return body();
   try {
     json result = body();
-    log->run().end(tracking::Run::Status::kFinished);
+    log->end(tracking::Run::Status::kFinished);
     return result;
   } catch (const std::exception& error) {
     log->run().tags({{"calopipe.error", error.what()}});
-    log->run().end(status_of(&error));
+    log->end(status_of(&error));
     throw;
   }
 }

@@ -16,6 +16,7 @@
 #include "kfp/local/store.h"
 #include "tracking/journal.h"
 #include "tracking/onnx_model.h"
+#include "tracking/sender.h"
 
 namespace pipeline {
 namespace {
@@ -205,6 +206,17 @@ void GroupLog::add_to(std::map<std::string, std::string>& environment) const {
   environment[tracking::kModelVariable] = options_.model;
   environment[tracking::kParentVariable] = id();
   environment[tracking::kQueueVariable] = queue_.string();
+}
+
+void GroupLog::end(tracking::Run::Status status) {
+  run_.end(status);
+  std::error_code error;
+  if (fs::exists(queue_ / id(), error)) return;  // the server is away
+  for (const tracking::WaitingRun& waiting : tracking::list_waiting(queue_)) {
+    if (waiting.parent != id()) continue;
+    const auto sent = tracking::send_waiting(queue_, waiting, [](const std::string& line) { spdlog::warn("{}", line); });
+    if (!sent.problem.empty()) spdlog::warn("records of {} wait: {}", sent.name, sent.problem);
+  }
 }
 
 void take_log_options(kfp::ir::Pipeline& pipeline, LogOptions& options) {

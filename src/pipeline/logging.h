@@ -71,6 +71,8 @@ class GroupLog {
   /// Adds to the environment of tasks what makes their runs part of this one.
   void add_to(std::map<std::string, std::string>& environment) const;
   tracking::Run& run() { return run_; }
+  /// Ends the run, and sends what its tasks could not send.
+  void end(tracking::Run::Status status);
 
  private:
   LogOptions options_;

@@ -251,7 +251,10 @@ class Worker {
   // The objectives of a trial are metrics of the study, with the trial as the step. All workers send the same.
   void log_values(tracking::Run& run, const tune::Trial& trial, std::int64_t step) const {
     std::map<std::string, double> values;
-    for (std::size_t i = 0; i < trial.values.size(); ++i) values[definition_.objectives.all()[i].value] = trial.values[i];
+    for (std::size_t i = 0; i < trial.values.size(); ++i) {
+      const tune::Objective& objective = definition_.objectives.all()[i];
+      values[fs::path(objective.file()).stem().string() + '/' + objective.name()] = trial.values[i];
+    }
     run.metrics(step, trial.finished_s, values);
   }
 
@@ -262,7 +265,7 @@ class Worker {
       if (trial.state == tune::TrialState::kDone) log_values(log_->run(), trial, trial.number);
     if (const auto best = definition_.objectives.best(trials); !best.empty())
       log_->run().tags({{"calopipe.best_trial", fmt::format("{}", best.front()->number)}});
-    log_->run().end(core::interrupt_requested() ? tracking::Run::Status::kKilled
+    log_->end(core::interrupt_requested() ? tracking::Run::Status::kKilled
                     : error_                    ? tracking::Run::Status::kFailed
                                                 : tracking::Run::Status::kFinished);
   }
@@ -336,7 +339,7 @@ class Worker {
       watch.check();
       const bool is_interrupted = core::interrupt_requested();
       if (is_interrupted || watch.is_lost() || has_stopped()) {
-        if (log) log->run().end(tracking::Run::Status::kKilled);
+        if (log) log->end(tracking::Run::Status::kKilled);
         if (is_interrupted) throw;
         return;
       }
@@ -369,7 +372,7 @@ class Worker {
     log.run().tags({{"calopipe.state", to_string(trial.state)}, {"calopipe.local_run", trial.run}});
     if (!trial.error.empty()) log.run().tags({{"calopipe.error", trial.error}});
     if (trial.state == tune::TrialState::kDone) log_values(log.run(), trial, 0);
-    log.run().end(trial.state == tune::TrialState::kFailed ? tracking::Run::Status::kFailed
+    log.end(trial.state == tune::TrialState::kFailed ? tracking::Run::Status::kFailed
                                                            : tracking::Run::Status::kFinished);
   }
 

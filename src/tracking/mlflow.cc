@@ -78,6 +78,10 @@ json Mlflow::post(const std::string& path, json body) {
   return http_.call({.method = "POST", .path = kApi + path, .body = std::move(body), .idempotent = true});
 }
 
+json Mlflow::create(const std::string& path, json body) {
+  return http_.call({.method = "POST", .path = kApi + path, .body = std::move(body), .try_again = false});
+}
+
 json Mlflow::get(const std::string& path, std::vector<std::pair<std::string, std::string>> query) {
   return http_.call({.path = kApi + path, .query = std::move(query)});
 }
@@ -130,14 +134,10 @@ MlflowRun Mlflow::find_or_create_run(const std::string& experiment_id, const std
                                      std::map<std::string, std::string> tags) {
   if (auto run = find_run(experiment_id, our_id)) return *run;
   tags[kIdTag] = our_id;
-  // One attempt, because MLflow would make a second run.
-  const json made = http_.call({.method = "POST",
-                                .path = std::string(kApi) + "runs/create",
-                                .body = {{"experiment_id", experiment_id},
-                                         {"run_name", name},
-                                         {"start_time", time_ms},
-                                         {"tags", pairs(tags)}},
-                                .try_again = false});
+  const json made = create("runs/create", {{"experiment_id", experiment_id},
+                                           {"run_name", name},
+                                           {"start_time", time_ms},
+                                           {"tags", pairs(tags)}});
   const MlflowRun mine = read([&] { return run_of(made.at("run")); });
   // An earlier try without an answer may have been executed since. All choose the same run.
   const std::vector<MlflowRun> runs = runs_of(experiment_id, our_id);
@@ -195,7 +195,7 @@ void Mlflow::register_model(const MlflowRun& run, const std::string& path, const
     return std::any_of(versions.begin(), versions.end(),
                        [&](const json& version) { return version.at("source") == source; });
   });
-  if (!is_known) post("model-versions/create", {{"name", name}, {"source", source}, {"run_id", run.id}});
+  if (!is_known) create("model-versions/create", {{"name", name}, {"source", source}, {"run_id", run.id}});
 }
 
 }  // namespace tracking

@@ -54,6 +54,8 @@ class Mlflow {
 
  private:
   nlohmann::json post(const std::string& path, nlohmann::json body);
+  // A call that makes something anew each time, so that it is not repeated at once.
+  nlohmann::json create(const std::string& path, nlohmann::json body);
   nlohmann::json get(const std::string& path, std::vector<std::pair<std::string, std::string>> query);
   std::vector<MlflowRun> runs_of(const std::string& experiment_id, const std::string& our_id);
 

@@ -25,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 
 // Waits between attempts while a server is away.
 constexpr double kFirstWaitS = 2, kLongestWaitS = 60;
+// While the process of the run that this one belongs to is about to send that.
+constexpr double kParentWaitS = 0.2, kLongestParentWaitS = 3;
 
 std::int64_t milliseconds(double time_s) {
   return std::llround(time_s * 1000);
@@ -151,7 +153,7 @@ class Run::Thread {
 
   bool try_to_send() {
     try {
-      sender_->send();
+      send();
       if (!problem_.empty()) spdlog::info("{} answers again", start_.to.text());
       problem_.clear();
       wait_s_ = kFirstWaitS;
@@ -163,6 +165,18 @@ class Run::Thread {
       next_try_ = Clock::now() + std::chrono::milliseconds(milliseconds(wait_s_));
       wait_s_ = std::min(kLongestWaitS, 2 * wait_s_);
       return false;
+    }
+  }
+
+  void send() {
+    for (double waited_s = 0;; waited_s += kParentWaitS) {
+      try {
+        sender_->send();
+        return;
+      } catch (const ParentMissing&) {
+        if (waited_s > kLongestParentWaitS) throw;
+        std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds(kParentWaitS)));
+      }
     }
   }
 

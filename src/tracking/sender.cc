@@ -139,7 +139,7 @@ void Sender::start(const Record& record, Parent parent) {
     if (const auto found = mlflow_->find_run(experiment_id, parent_id))
       tags["mlflow.parentRunId"] = found->id;
     else if (parent == Parent::kWait)
-      throw core::UnavailableError({.message = "the server does not have the run yet that this one belongs to", .file = record.at("to").get<std::string>()});
+      throw ParentMissing({.message = "the server does not have the run yet that this one belongs to", .file = record.at("to").get<std::string>()});
     else
       warn_(fmt::format("the server does not have the run that \"{}\" belongs to", record.at("name").get<std::string>()));
   }
@@ -228,6 +228,7 @@ std::vector<WaitingRun> list_waiting(const fs::path& queue) {
       if (!lines.empty()) {
         run.name = lines.front().record.value("name", "");
         run.to = lines.front().record.value("to", "");
+        run.parent = lines.front().record.value("parent", "");
       }
       run.records = Sender(*journal, 1, {}).waiting();
     } catch (const core::Error& error) {

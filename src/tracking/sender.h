@@ -6,10 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "tracking/journal.h"
 #include "tracking/mlflow.h"
 
 namespace tracking {
+
+/// The server does not have the run yet that another one belongs to.
+class ParentMissing : public core::UnavailableError {
+ public:
+  using core::UnavailableError::UnavailableError;
+};
 
 /// Sends the records of a journal to MLflow, in their order, and notes how far it has come. Sending may end at any
 /// point and be repeated: nothing is doubled on the server.
@@ -56,7 +63,7 @@ class Sender {
 
 /// A run whose records wait.
 struct WaitingRun {
-  std::string id, name, to;
+  std::string id, name, to, parent;
   std::filesystem::path folder;
   std::int64_t records = 0;
   bool live = false;    ///< its process lives, and sends them itself

@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "core/base64.h"
 #include "core/curl_library.h"
 #include "core/interrupt.h"
 #include "core/provenance.h"
@@ -198,6 +199,8 @@ Http::Secrets Http::secrets() const {
   if (options_.credentials) {
     Credentials given = options_.credentials();
     secrets.all = {given.token, given.user.second};
+    if (!given.user.first.empty())  // as it is in the header
+      secrets.all.push_back(core::to_base64(given.user.first + ':' + given.user.second));
     std::erase_if(secrets.all, std::not_fn(is_worth_hiding));
     secrets.token = std::move(given.token);
     secrets.certificate = std::move(given.certificate_pem);
