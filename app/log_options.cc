@@ -13,7 +13,8 @@ void add_log_options(CLI::App& command, pipeline::LogOptions& options, bool with
       ->type_name("mlflow=URL")
       ->group("Tracking");
   if (!with_model) return;
-  command.add_option("--log-model", options.model, "Name under which MLflow's registry gets the trained model")
+  command
+      .add_option("--log-model", options.model, "Name under which MLflow's registry gets the trained model")
       ->envname(tracking::kModelVariable)
       ->type_name("NAME")
       ->group("Tracking");

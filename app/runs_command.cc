@@ -143,12 +143,14 @@ RunsCommand::RunsCommand(CLI::App& app, Resume resume)
   delete_->add_flag("--yes,-y", yes_, "Do not ask");
 
   sync_ = add("sync", "Sends the records that wait for an MLflow server (--log) and lists what still waits",
-              "Records wait if the server was away, or the process was killed. The login is that of MLflow's own client:\n"
+              "Records wait if the server was away, or the process was killed. The login is that of MLflow's "
+              "own client:\n"
               "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.\n"
               "Examples:\n  calopipe runs sync --dry-run\n  calopipe runs sync\n"
               "  calopipe runs sync --drop 3fa9c1d2e4b5a6978899aabbccddeeff");
   sync_->add_flag("--dry-run", dry_run_, "Only list what waits");
-  sync_->add_option("--drop", drop_, "Delete the records of this run instead of sending them")->type_name("ID");
+  sync_->add_option("--drop", drop_, "Delete the records of this run instead of sending them")
+      ->type_name("ID");
 
   if (resume_hook_) {
     resume_ = add("resume", "Resumes a run that was interrupted or killed, or that failed",
@@ -391,7 +393,8 @@ int RunsCommand::sync() const {
   for (tracking::WaitingRun run : tracking::list_waiting(queue)) {
     const std::int64_t before = run.records;
     if (!dry_run_ && !core::interrupt_requested())
-      run = tracking::send_waiting(queue, run, [](const std::string& line) { fmt::print(stderr, "calopipe: {}\n", line); });
+      run = tracking::send_waiting(
+          queue, run, [](const std::string& line) { fmt::print(stderr, "calopipe: {}\n", line); });
     all_sent = all_sent && (run.live || (run.records == 0 && run.problem.empty()));
     list.push_back({{"id", run.id},
                     {"name", run.name},

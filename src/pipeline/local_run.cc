@@ -201,8 +201,8 @@ std::map<std::string, fs::path> products_of(const std::string& run_id,
 namespace {
 
 // Begins the record of a run, and notes it for a resume.
-std::unique_ptr<GroupLog> begin_log(const LogOptions& options, GroupLog::Begin begin, kfp::local::RunnerOptions& runner,
-                                    json& delivery) {
+std::unique_ptr<GroupLog> begin_log(const LogOptions& options, GroupLog::Begin begin,
+                                    kfp::local::RunnerOptions& runner, json& delivery) {
   if (!options) return nullptr;
   begin.kind = "pipeline";
   if (!runner.run_name.empty()) begin.name = runner.run_name;
@@ -227,7 +227,8 @@ json logged(GroupLog* log, const Body& body) {
   }
 }
 
-json finish(const kfp::local::RunResult& result, const json& delivery, GroupLog* log, const kfp::local::Store& store) {
+json finish(const kfp::local::RunResult& result, const json& delivery, GroupLog* log,
+            const kfp::local::Store& store) {
   if (log != nullptr) {
     log->run().tags({{"calopipe.local_run", result.run.id}});
     log_metrics_of(store, result.run.id, log->run());
@@ -334,12 +335,15 @@ json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, 
   }
   kfp::local::RunnerOptions runner = options.runner;
   const auto& info = prepared.compiled.spec.pipeline_info;
-  const auto group = begin_log(
-      log, {.store = store.folder(), .name = info ? info->name.value_or("pipeline") : "pipeline", .parameters = prepared.parameters},
-      runner, delivery);
+  const auto group = begin_log(log,
+                               {.store = store.folder(),
+                                .name = info ? info->name.value_or("pipeline") : "pipeline",
+                                .parameters = prepared.parameters},
+                               runner, delivery);
   return logged(group.get(), [&] {
     Recorder recorder(status(options.quiet), delivery);
-    return finish(kfp::local::run(prepared.compiled, prepared.parameters, runner, store, &recorder), delivery, group.get(), store);
+    return finish(kfp::local::run(prepared.compiled, prepared.parameters, runner, store, &recorder), delivery,
+                  group.get(), store);
   });
 }
 
@@ -349,10 +353,12 @@ json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner,
   json delivery = {{"out", ""}, {"products", json::array()}};
   if (fs::exists(run.folder / kDelivery)) delivery = core::read_json(run.folder / kDelivery);
   const json recorded = delivery.value("log", json::object());
-  const auto group =
-      begin_log({.to = recorded.value("to", ""), .model = recorded.value("model", "")},
-                {.store = store.folder(), .name = run.pipeline, .id = recorded.value("id", ""), .parameters = run.parameters},
-                runner, delivery);
+  const auto group = begin_log({.to = recorded.value("to", ""), .model = recorded.value("model", "")},
+                               {.store = store.folder(),
+                                .name = run.pipeline,
+                                .id = recorded.value("id", ""),
+                                .parameters = run.parameters},
+                               runner, delivery);
   return logged(group.get(), [&] {
     const auto observer = status(quiet);
     return finish(kfp::local::resume(run.id, runner, store, observer.get()), delivery, group.get(), store);

@@ -49,12 +49,13 @@ Texts tags_of(const std::string& kind) {
                 {"mlflow.source.type", "JOB"},
                 {"calopipe.kind", kind},
                 {"calopipe.version", core::version()}};
-  if (const std::string user = core::environment({"USER", "LOGNAME"}); !user.empty()) tags["mlflow.user"] = user;
+  if (const std::string user = core::environment({"USER", "LOGNAME"}); !user.empty())
+    tags["mlflow.user"] = user;
   return tags;
 }
 
-// The id of the run that a run continues: it did the same work in the same folder. Else a new one, which is left in
-// the folder.
+// The id of the run that a run continues: it did the same work in the same folder. Else a new one, which is
+// left in the folder.
 std::string id_of(const kfp::Component& component, const std::string& work, const fs::path& scratch) {
   const json parameters = component.parameters();
   const std::string checkpoints = parameters.value("checkpoints", "");
@@ -116,18 +117,18 @@ ComponentLog::ComponentLog(LogOptions options)
     : options_(std::move(options)), to_(tracking::Destination::parse(options_.to)) {}
 ComponentLog::~ComponentLog() = default;
 
-void ComponentLog::on_begin(const kfp::Component& component, const json& provenance, const fs::path& scratch) {
+void ComponentLog::on_begin(const kfp::Component& component, const json& provenance,
+                            const fs::path& scratch) {
   Texts tags = tags_of(component.info().name);
   const json inputs = provenance.value("inputs", json::object());
-  for (const auto& [name, hash] : inputs.items())
-    tags["calopipe.input." + name] = text_of(hash);
-  run_ = std::make_unique<tracking::Run>(tracking::RunStart{
-      .queue = tracking::queue_folder(kfp::local::default_store_folder()),
-      .to = to_,
-      .id = id_of(component, provenance.dump() + to_.text() + to_.experiment, scratch),
-      .parent = core::environment({tracking::kParentVariable}),
-      .name = component.info().name,
-      .tags = std::move(tags)});
+  for (const auto& [name, hash] : inputs.items()) tags["calopipe.input." + name] = text_of(hash);
+  run_ = std::make_unique<tracking::Run>(
+      tracking::RunStart{.queue = tracking::queue_folder(kfp::local::default_store_folder()),
+                         .to = to_,
+                         .id = id_of(component, provenance.dump() + to_.text() + to_.experiment, scratch),
+                         .parent = core::environment({tracking::kParentVariable}),
+                         .name = component.info().name,
+                         .tags = std::move(tags)});
   run_->params(texts_of(provenance.value("parameters", json::object())));
 }
 
@@ -137,7 +138,8 @@ void ComponentLog::on_settings(const json& values) {
   run_->params(texts);
 }
 
-void ComponentLog::on_numbers(std::int64_t step, double time_s, const std::map<std::string, double>& numbers) {
+void ComponentLog::on_numbers(std::int64_t step, double time_s,
+                              const std::map<std::string, double>& numbers) {
   for (const auto& [name, value] : numbers) by_step_.insert(name);
   run_->metrics(step, time_s, numbers);
 }
@@ -175,10 +177,10 @@ void ComponentLog::log_model(const fs::path& folder, const std::string& path) {
     const auto generator = calo::infer::Model::load(folder / calo::kGeneratorFile);
     const core::TempFolder temporary("mlflow");
     for (const auto& [name, text] : tracking::mlflow_files({.file = calo::kGeneratorFile,
-                                                            .inputs = tensors_of(generator.inputs()),
-                                                            .outputs = tensors_of(generator.outputs()),
-                                                            .id = run_->id(),
-                                                            .time_s = core::now_s()})) {
+                                    .inputs = tensors_of(generator.inputs()),
+                                    .outputs = tensors_of(generator.outputs()),
+                                    .id = run_->id(),
+                                    .time_s = core::now_s()})) {
       core::write_file(temporary / name, text);
       run_->artifact(temporary / name, path + '/' + name);
     }
@@ -214,7 +216,8 @@ void GroupLog::end(tracking::Run::Status status) {
   if (fs::exists(queue_ / id(), error)) return;  // the server is away
   for (const tracking::WaitingRun& waiting : tracking::list_waiting(queue_)) {
     if (waiting.parent != id()) continue;
-    const auto sent = tracking::send_waiting(queue_, waiting, [](const std::string& line) { spdlog::warn("{}", line); });
+    const auto sent =
+        tracking::send_waiting(queue_, waiting, [](const std::string& line) { spdlog::warn("{}", line); });
     if (!sent.problem.empty()) spdlog::warn("records of {} wait: {}", sent.name, sent.problem);
   }
 }
@@ -235,7 +238,9 @@ void put_log_options(kfp::ir::Pipeline& pipeline, const LogOptions& options) {
   Texts variables = {{tracking::kLogVariable, to.text()}, {"MLFLOW_EXPERIMENT_NAME", to.experiment}};
   if (!options.model.empty()) variables[tracking::kModelVariable] = options.model;
   for_each_container(pipeline, [&](kfp::ir::Container& container) {
-    std::erase_if(container.env, [&](const kfp::ir::EnvVar& variable) { return variables.contains(variable.name.value_or("")); });
+    std::erase_if(container.env, [&](const kfp::ir::EnvVar& variable) {
+      return variables.contains(variable.name.value_or(""));
+    });
     for (const auto& [name, value] : variables) container.env.push_back({.name = name, .value = value});
   });
 }
@@ -245,7 +250,8 @@ void log_metrics_of(const kfp::local::Store& store, const std::string& run_id, t
   for (const kfp::local::ArtifactRecord& artifact : store.artifacts(run_id)) {
     if (artifact.direction != Direction::kOutput || artifact.type != "system.Metrics") continue;
     std::map<std::string, double> numbers;
-    for (const auto& [name, value] : numbers_of(artifact.metadata)) numbers[artifact.task_path + '/' + name] = value;
+    for (const auto& [name, value] : numbers_of(artifact.metadata))
+      numbers[artifact.task_path + '/' + name] = value;
     to.metrics(0, core::now_s(), numbers);
   }
 }

@@ -30,8 +30,9 @@ bool is_logged(const kfp::Component& component);
 /// True if a component writes a model folder, which can be registered.
 bool has_model(const kfp::Component& component);
 
-/// Records the run of a component: parameters, numbers by epoch, results, outputs (except for showers), and a model
-/// with its signature. A run in the same scratch or checkpoint folder with the same work continues the earlier one.
+/// Records the run of a component: parameters, numbers by epoch, results, outputs (except for showers), and a
+/// model with its signature. A run in the same scratch or checkpoint folder with the same work continues the
+/// earlier one.
 class ComponentLog final : public kfp::RunObserver {
  public:
   /// @throws core::UsageError if `to` is wrong
@@ -83,10 +84,11 @@ class GroupLog {
 /// Records the numbers of the metrics of a local run's tasks as TASK/NAME.
 void log_metrics_of(const kfp::local::Store& store, const std::string& run_id, tracking::Run& to);
 
-/// Takes the variables of logging, which a site may set, out of the containers of a pipeline for this machine: they would
-/// change the keys of the cache, although not the work. Options that are given win.
+/// Takes the variables of logging, which a site may set, out of the containers of a pipeline for this
+/// machine: they would change the keys of the cache, although not the work. Options that are given win.
 void take_log_options(kfp::ir::Pipeline& pipeline, LogOptions& options);
-/// Sets these variables in all containers of a pipeline for a cluster. @throws core::UsageError if the place is wrong
+/// Sets these variables in all containers of a pipeline for a cluster. @throws core::UsageError if the place
+/// is wrong
 void put_log_options(kfp::ir::Pipeline& pipeline, const LogOptions& options);
 
 /// The status of a run that ended with an exception, or without (null).

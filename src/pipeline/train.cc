@@ -144,17 +144,18 @@ void Train::run(kfp::RunContext& context) {
           {.message = "cannot be created: " + error.message(), .file = checkpoints, .field = "checkpoints"});
   }
   if (context.observer != nullptr) context.observer->on_settings(wanted.to_json());
-  calo::TrainResult result = calo::train(showers, transform, wanted,
-                                         {.seed = static_cast<std::uint64_t>(seed),
-                                          .checkpoint_folder = checkpoints,
-                                          .resume = resume,
-                                          .log_folder = log_folder.path(),
-                                          .device = device,
-                                          .data_hash = core::sha256_of_path(data),
-                                          .start = std::move(start_weights),
-                                          .start_hash = start ? core::sha256_of_path(from.path) : "",
-                                          .on_epoch = [&](const calo::EpochRecord& record) { report(record, context.observer); }},
-                                         context.pool);
+  calo::TrainResult result =
+      calo::train(showers, transform, wanted,
+                  {.seed = static_cast<std::uint64_t>(seed),
+                   .checkpoint_folder = checkpoints,
+                   .resume = resume,
+                   .log_folder = log_folder.path(),
+                   .device = device,
+                   .data_hash = core::sha256_of_path(data),
+                   .start = std::move(start_weights),
+                   .start_hash = start ? core::sha256_of_path(from.path) : "",
+                   .on_epoch = [&](const calo::EpochRecord& record) { report(record, context.observer); }},
+                  context.pool);
   const calo::EpochRecord& last = result.history.back();
   nlohmann::json summary = {{"epochs", last.epoch},
                             {"best_epoch", result.best_epoch},

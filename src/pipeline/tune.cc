@@ -209,7 +209,8 @@ class Worker {
     runner_.cache = options.cache;
     runner_.cpus = std::max(1, threads_of_each());
     // A study of an older version has no id.
-    if (definition_.id.empty()) definition_.id = core::sha256(fs::absolute(study.file()).string()).substr(0, 32);
+    if (definition_.id.empty())
+      definition_.id = core::sha256(fs::absolute(study.file()).string()).substr(0, 32);
     if (options.log)
       log_ = std::make_unique<GroupLog>(options.log, GroupLog::Begin{.store = store.folder(),
                                                                      .name = study.file().filename().string(),
@@ -248,7 +249,8 @@ class Worker {
             {"objectives", definition_.objectives.to_json()}};
   }
 
-  // The objectives of a trial are metrics of the study, with the trial as the step. All workers send the same.
+  // The objectives of a trial are metrics of the study, with the trial as the step. All workers send the
+  // same.
   void log_values(tracking::Run& run, const tune::Trial& trial, std::int64_t step) const {
     std::map<std::string, double> values;
     for (std::size_t i = 0; i < trial.values.size(); ++i) {
@@ -266,8 +268,8 @@ class Worker {
     if (const auto best = definition_.objectives.best(trials); !best.empty())
       log_->run().tags({{"calopipe.best_trial", fmt::format("{}", best.front()->number)}});
     log_->end(core::interrupt_requested() ? tracking::Run::Status::kKilled
-                    : error_                    ? tracking::Run::Status::kFailed
-                                                : tracking::Run::Status::kFinished);
+              : error_                    ? tracking::Run::Status::kFailed
+                                          : tracking::Run::Status::kFinished);
   }
 
   // Signs of life, and the table, until all slots have ended.
@@ -373,7 +375,7 @@ class Worker {
     if (!trial.error.empty()) log.run().tags({{"calopipe.error", trial.error}});
     if (trial.state == tune::TrialState::kDone) log_values(log.run(), trial, 0);
     log.end(trial.state == tune::TrialState::kFailed ? tracking::Run::Status::kFailed
-                                                           : tracking::Run::Status::kFinished);
+                                                     : tracking::Run::Status::kFinished);
   }
 
   // A mistake in the study itself, not of one trial.

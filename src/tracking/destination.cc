@@ -28,7 +28,8 @@ Destination Destination::parse(const std::string& text) {
   const std::size_t equals = text.find('=');
   const std::string kind = text.substr(0, equals);
   if (kind != "mlflow")
-    refuse(fmt::format("\"{}\" is not a place for records", kind), "mlflow=URL, for example mlflow=http://localhost:5000");
+    refuse(fmt::format("\"{}\" is not a place for records", kind),
+           "mlflow=URL, for example mlflow=http://localhost:5000");
   std::string server = equals == std::string::npos ? core::environment({"MLFLOW_TRACKING_URI"})
                                                    : core::trimmed(text.substr(equals + 1));
   while (!server.empty() && server.back() == '/') server.pop_back();
@@ -39,23 +40,26 @@ Destination Destination::parse(const std::string& text) {
   if (server.find('@') != std::string::npos)
     refuse("the server's address contains a user or a password",
            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD");
-  if (server.find_first_of("?# \t\r\n") != std::string::npos) refuse("the server's address has more than an address", "mlflow=URL");
+  if (server.find_first_of("?# \t\r\n") != std::string::npos)
+    refuse("the server's address has more than an address", "mlflow=URL");
   std::string experiment = core::environment({"MLFLOW_EXPERIMENT_NAME"});
   if (experiment.empty()) experiment = "calopipe";
   return {.server = server, .experiment = experiment};
 }
 
 kfp::client::HttpOptions http_options(const std::string& server, int attempts) {
-  kfp::client::HttpOptions options{.server = server, .connect_timeout_s = kConnectTimeoutS, .call_timeout_s = call_timeout_s()};
+  kfp::client::HttpOptions options{
+      .server = server, .connect_timeout_s = kConnectTimeoutS, .call_timeout_s = call_timeout_s()};
   options.retries.attempts = attempts;
-  options.words = {.api = "the REST API of MLflow",
-                   .login = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
-                   .trust = "MLFLOW_TRACKING_SERVER_CERT_PATH names a file with the certificates of the site's authority",
-                   .permission = "ask for the permission to write to the experiment",
-                   .missing = "it may have been deleted",
-                   .address = "the address of the server is the part before /api/2.0/mlflow",
-                   .conflict = "use another name",
-                   .rejected = "see the server's log"};
+  options.words = {
+      .api = "the REST API of MLflow",
+      .login = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+      .trust = "MLFLOW_TRACKING_SERVER_CERT_PATH names a file with the certificates of the site's authority",
+      .permission = "ask for the permission to write to the experiment",
+      .missing = "it may have been deleted",
+      .address = "the address of the server is the part before /api/2.0/mlflow",
+      .conflict = "use another name",
+      .rejected = "see the server's log"};
   const std::string user = core::environment({"MLFLOW_TRACKING_USERNAME"});
   const std::string token = core::environment({"MLFLOW_TRACKING_TOKEN"});
   if (!user.empty() || !token.empty())

@@ -22,8 +22,8 @@ struct Destination {
   std::string server;      ///< address up to /api: "https://mlflow.example.org"
   std::string experiment;  ///< name of the experiment
 
-  /// Reads `mlflow=URL`, or `mlflow`, which takes the address from MLFLOW_TRACKING_URI. The experiment is that
-  /// of MLFLOW_EXPERIMENT_NAME, else "calopipe".
+  /// Reads `mlflow=URL`, or `mlflow`, which takes the address from MLFLOW_TRACKING_URI. The experiment is
+  /// that of MLFLOW_EXPERIMENT_NAME, else "calopipe".
   /// @throws core::UsageError
   static Destination parse(const std::string& text);
   /// "mlflow=URL".
@@ -31,7 +31,8 @@ struct Destination {
 };
 
 /// How a server is called: limits of time, and the login that MLflow's own client takes from the environment
-/// (MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN; _INSECURE_TLS, _SERVER_CERT_PATH; MLFLOW_HTTP_REQUEST_TIMEOUT).
+/// (MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN; _INSECURE_TLS, _SERVER_CERT_PATH;
+/// MLFLOW_HTTP_REQUEST_TIMEOUT).
 /// @param attempts  for calls that may be repeated
 kfp::client::HttpOptions http_options(const std::string& server, int attempts);
 

@@ -29,7 +29,8 @@ constexpr const char* kSent = "sent.json";
 constexpr const char* kFiles = "files";
 
 [[noreturn]] void fail(const fs::path& file) {
-  throw core::UnavailableError({.message = fmt::format("records cannot be written: {}", std::strerror(errno)), .file = file});
+  throw core::UnavailableError(
+      {.message = fmt::format("records cannot be written: {}", std::strerror(errno)), .file = file});
 }
 
 std::string content_of(const fs::path& file, std::uint64_t from = 0) {
@@ -44,7 +45,9 @@ std::unique_ptr<Journal> Journal::open(const fs::path& queue, const std::string&
   const fs::path folder = queue / id, file = folder / kJournal;
   std::error_code error;
   fs::create_directories(folder / kFiles, error);
-  if (error) throw core::UnavailableError({.message = "records cannot be written: " + error.message(), .file = folder});
+  if (error)
+    throw core::UnavailableError(
+        {.message = "records cannot be written: " + error.message(), .file = folder});
   const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor < 0) fail(file);
   std::unique_ptr<Journal> journal(new Journal(folder, descriptor));
@@ -86,8 +89,13 @@ void Journal::append_artifact(const fs::path& file, const std::string& path) {
   // An output of calopipe is replaced by renaming, which leaves the content of a hard link as it is.
   fs::create_hard_link(file, folder_ / name, error);
   if (error) fs::copy_file(file, folder_ / name, error);
-  if (error) throw core::UnavailableError({.message = "cannot be kept for the server: " + error.message(), .file = file});
-  append({{{"record", "artifact"}, {"file", name}, {"path", path}, {"sha256", core::sha256_of_path(folder_ / name)}}});
+  if (error)
+    throw core::UnavailableError(
+        {.message = "cannot be kept for the server: " + error.message(), .file = file});
+  append({{{"record", "artifact"},
+           {"file", name},
+           {"path", path},
+           {"sha256", core::sha256_of_path(folder_ / name)}}});
 }
 
 std::vector<Journal::Line> Journal::read(std::uint64_t from) const {

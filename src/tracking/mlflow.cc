@@ -28,7 +28,9 @@ json pairs(const std::map<std::string, std::string>& values) {
 
 MlflowRun run_of(const json& run) {
   const json& info = run.at("info");
-  return {.id = info.at("run_id"), .experiment_id = info.at("experiment_id"), .artifact_uri = info.at("artifact_uri")};
+  return {.id = info.at("run_id"),
+          .experiment_id = info.at("experiment_id"),
+          .artifact_uri = info.at("artifact_uri")};
 }
 
 // Reads an answer; one with other fields is not from this API.
@@ -37,7 +39,8 @@ auto read(const Read& reader) {
   try {
     return reader();
   } catch (const json::exception& error) {
-    throw core::InputError({.message = fmt::format("the server's answer is not that of MLflow: {}", error.what())});
+    throw core::InputError(
+        {.message = fmt::format("the server's answer is not that of MLflow: {}", error.what())});
   }
 }
 
@@ -92,8 +95,9 @@ std::string Mlflow::experiment(const std::string& name) {
     return read([&]() -> std::string {
       const json& one = found.at("experiment");
       if (one.value("lifecycle_stage", "active") != "active")
-        throw core::InputError({.message = fmt::format("the experiment \"{}\" was deleted", name),
-                                .hint = "restore it with mlflow experiments restore, or set MLFLOW_EXPERIMENT_NAME"});
+        throw core::InputError(
+            {.message = fmt::format("the experiment \"{}\" was deleted", name),
+             .hint = "restore it with mlflow experiments restore, or set MLFLOW_EXPERIMENT_NAME"});
       return one.at("experiment_id");
     });
   };
@@ -134,10 +138,9 @@ MlflowRun Mlflow::find_or_create_run(const std::string& experiment_id, const std
                                      std::map<std::string, std::string> tags) {
   if (auto run = find_run(experiment_id, our_id)) return *run;
   tags[kIdTag] = our_id;
-  const json made = create("runs/create", {{"experiment_id", experiment_id},
-                                           {"run_name", name},
-                                           {"start_time", time_ms},
-                                           {"tags", pairs(tags)}});
+  const json made = create(
+      "runs/create",
+      {{"experiment_id", experiment_id}, {"run_name", name}, {"start_time", time_ms}, {"tags", pairs(tags)}});
   const MlflowRun mine = read([&] { return run_of(made.at("run")); });
   // An earlier try without an answer may have been executed since. All choose the same run.
   const std::vector<MlflowRun> runs = runs_of(experiment_id, our_id);
@@ -157,9 +160,12 @@ void Mlflow::log_batch(const std::string& run_id, const std::vector<Metric>& met
                        const std::map<std::string, std::string>& tags) {
   json rows = json::array();
   for (const Metric& metric : metrics)
-    rows.push_back(
-        {{"key", metric.name}, {"value", metric.value}, {"timestamp", metric.time_ms}, {"step", metric.step}});
-  post("runs/log-batch", {{"run_id", run_id}, {"metrics", rows}, {"params", pairs(params)}, {"tags", pairs(tags)}});
+    rows.push_back({{"key", metric.name},
+                    {"value", metric.value},
+                    {"timestamp", metric.time_ms},
+                    {"step", metric.step}});
+  post("runs/log-batch",
+       {{"run_id", run_id}, {"metrics", rows}, {"params", pairs(params)}, {"tags", pairs(tags)}});
 }
 
 bool Mlflow::can_write(const std::string& artifact_uri) {
@@ -168,12 +174,13 @@ bool Mlflow::can_write(const std::string& artifact_uri) {
 
 void Mlflow::put_artifact(const MlflowRun& run, const std::string& path, const fs::path& file) {
   if (is_proxied(run.artifact_uri)) {
-    http_.call({.method = "PUT",
-                .path = kProxy + escaped_path(path_of_proxied(run.artifact_uri) + '/' + path),
-                .content_type = "application/octet-stream",
-                .content = core::read_file(file),
-                .idempotent = true,
-                .timeout_s = kUploadTimeoutS + static_cast<double>(fs::file_size(file)) / kSlowestUploadBytesPerS});
+    http_.call(
+        {.method = "PUT",
+         .path = kProxy + escaped_path(path_of_proxied(run.artifact_uri) + '/' + path),
+         .content_type = "application/octet-stream",
+         .content = core::read_file(file),
+         .idempotent = true,
+         .timeout_s = kUploadTimeoutS + static_cast<double>(fs::file_size(file)) / kSlowestUploadBytesPerS});
     return;
   }
   const auto upload = core::remote_storage().upload(run.artifact_uri + '/' + path, false);

@@ -26,8 +26,9 @@ struct Metric {
   std::int64_t step = 0;
 };
 
-/// MLflow's REST API 2.0 (https://mlflow.org/docs/latest/rest-api.html), as much as records of runs need. Every call
-/// may be repeated. All throw kfp::client::Unreachable, kfp::client::Refused and core::Interrupted.
+/// MLflow's REST API 2.0 (https://mlflow.org/docs/latest/rest-api.html), as much as records of runs need.
+/// Every call may be repeated. All throw kfp::client::Unreachable, kfp::client::Refused and
+/// core::Interrupted.
 class Mlflow {
  public:
   explicit Mlflow(kfp::client::HttpOptions options) : http_(std::move(options)) {}
@@ -37,13 +38,16 @@ class Mlflow {
   /// The run with our id, if the server has one.
   std::optional<MlflowRun> find_run(const std::string& experiment_id, const std::string& our_id);
   /// The run with our id, which is made if there is none: an answer that is lost does not make a second one.
-  MlflowRun find_or_create_run(const std::string& experiment_id, const std::string& our_id, const std::string& name,
-                               std::int64_t time_ms, std::map<std::string, std::string> tags);
+  MlflowRun find_or_create_run(const std::string& experiment_id, const std::string& our_id,
+                               const std::string& name, std::int64_t time_ms,
+                               std::map<std::string, std::string> tags);
   /// @param end_time_ms  0 = it has not ended
   void update_run(const std::string& run_id, const std::string& status, std::int64_t end_time_ms);
-  /// At most 1000 metrics, 100 parameters and 100 tags, the limits of a call. Metrics that the server has are not doubled.
+  /// At most 1000 metrics, 100 parameters and 100 tags, the limits of a call. Metrics that the server has are
+  /// not doubled.
   void log_batch(const std::string& run_id, const std::vector<Metric>& metrics,
-                 const std::map<std::string, std::string>& params, const std::map<std::string, std::string>& tags);
+                 const std::map<std::string, std::string>& params,
+                 const std::map<std::string, std::string>& tags);
   /// Whether put_artifact() can write to a place.
   static bool can_write(const std::string& artifact_uri);
   /// Writes a file into the artifacts of a run: through the server if it gives access to them, or into S3.

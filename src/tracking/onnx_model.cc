@@ -28,10 +28,15 @@ std::map<std::string, std::string> mlflow_files(const OnnxModel& model) {
   // JSON is YAML, too.
   const json described = {
       {"flavors",
-       {{"onnx", {{"data", model.file}, {"providers", json::array({"CPUExecutionProvider"})}, {"code", nullptr}}},
-        {"python_function", {{"loader_module", "mlflow.onnx"}, {"data", model.file}, {"env", json::object()}}}}},
+       {{"onnx",
+         {{"data", model.file}, {"providers", json::array({"CPUExecutionProvider"})}, {"code", nullptr}}},
+        {"python_function",
+         {{"loader_module", "mlflow.onnx"}, {"data", model.file}, {"env", json::object()}}}}},
       {"model_uuid", model.id},
-      {"signature", {{"inputs", signature_of(model.inputs)}, {"outputs", signature_of(model.outputs)}, {"params", nullptr}}},
+      {"signature",
+       {{"inputs", signature_of(model.inputs)},
+        {"outputs", signature_of(model.outputs)},
+        {"params", nullptr}}},
       {"utc_time_created", fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(seconds))}};
   return {{"MLmodel", described.dump(2) + "\n"}, {"requirements.txt", "mlflow\nonnx\nonnxruntime\n"}};
 }

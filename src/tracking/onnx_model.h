@@ -19,12 +19,12 @@ struct OnnxTensor {
 struct OnnxModel {
   std::string file;  ///< relative to the model's folder: "generator.onnx"
   std::vector<OnnxTensor> inputs, outputs;
-  std::string id;        ///< 32 hexadecimal digits
-  double time_s = 0;     ///< when it was made, since 1970
+  std::string id;     ///< 32 hexadecimal digits
+  double time_s = 0;  ///< when it was made, since 1970
 };
 
-/// Files that make a folder with an ONNX model a model of MLflow, by name: MLmodel (flavors, signature of inputs and
-/// outputs) and requirements.txt.
+/// Files that make a folder with an ONNX model a model of MLflow, by name: MLmodel (flavors, signature of
+/// inputs and outputs) and requirements.txt.
 std::map<std::string, std::string> mlflow_files(const OnnxModel& model);
 
 }  // namespace tracking

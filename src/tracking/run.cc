@@ -57,7 +57,8 @@ class Run::Thread {
         spdlog::warn("the run {} is recorded by another process", start_.name);
         return;
       }
-      sender_ = std::make_unique<Sender>(*journal_, 1, [](const std::string& line) { spdlog::warn("{}", line); });
+      sender_ =
+          std::make_unique<Sender>(*journal_, 1, [](const std::string& line) { spdlog::warn("{}", line); });
       append({{"record", "start"},
               {"id", start_.id},
               {"to", start_.to.text()},
@@ -110,8 +111,9 @@ class Run::Thread {
       if (waiting == 0 && problem_.empty())
         journal_->remove();
       else
-        spdlog::warn("{}: {}; {} record{} of the run wait{} in {}: calopipe runs sync sends them", start_.to.text(),
-                     problem_, waiting, waiting == 1 ? "" : "s", waiting == 1 ? "s" : "", journal_->folder().string());
+        spdlog::warn("{}: {}; {} record{} of the run wait{} in {}: calopipe runs sync sends them",
+                     start_.to.text(), problem_, waiting, waiting == 1 ? "" : "s", waiting == 1 ? "s" : "",
+                     journal_->folder().string());
     });
     sender_.reset();
     journal_.reset();
@@ -221,7 +223,8 @@ void Run::metrics(std::int64_t step, double time_s, const std::map<std::string, 
   for (const auto& [name, value] : values)
     if (std::isfinite(value)) finite[name] = value;
   if (!finite.empty())
-    thread_->append({{"record", "metrics"}, {"step", step}, {"time_ms", milliseconds(time_s)}, {"values", finite}});
+    thread_->append(
+        {{"record", "metrics"}, {"step", step}, {"time_ms", milliseconds(time_s)}, {"values", finite}});
 }
 
 void Run::artifact(const fs::path& file, const std::string& path) {

@@ -20,8 +20,8 @@ struct RunStart {
   std::map<std::string, std::string> tags;
 };
 
-/// A run that is recorded: everything is written to a journal first; a thread sends it. Nothing throws and nothing
-/// waits for the server before end(): what goes wrong is one line on stderr.
+/// A run that is recorded: everything is written to a journal first; a thread sends it. Nothing throws and
+/// nothing waits for the server before end(): what goes wrong is one line on stderr.
 class Run {
  public:
   explicit Run(RunStart start);

@@ -33,7 +33,9 @@ std::string shortened(const std::string& text, std::size_t longest) {
 std::string name_of(const std::string& name) {
   std::string result = name;
   for (char& c : result)
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view("_-. /").find(c) == std::string_view::npos) c = '_';
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 &&
+        std::string_view("_-. /").find(c) == std::string_view::npos)
+      c = '_';
   return result;
 }
 
@@ -99,7 +101,8 @@ void Sender::leave_out_if_refused(const std::string& what, const Body& body) {
     body();
   } catch (const kfp::client::Refused& error) {
     if (!is_final(error)) throw;
-    warn_(fmt::format("{} is left out: {}", what, error.what()));
+    // A metric that is refused is refused in every epoch.
+    if (warned_of_.insert(what).second) warn_(fmt::format("{} is left out: {}", what, error.what()));
   }
 }
 
@@ -118,7 +121,8 @@ std::size_t Sender::send_some(const Lines& lines, std::size_t begin, Parent pare
     send_artifact(record);
   } else if (kind == "model") {
     const std::string name = record.at("name"), path = record.at("path");
-    leave_out_if_refused(fmt::format("the registration of {}", name), [&] { mlflow_->register_model(run_, path, name); });
+    leave_out_if_refused(fmt::format("the registration of {}", name),
+                         [&] { mlflow_->register_model(run_, path, name); });
   } else if (kind == "end") {
     mlflow_->update_run(run_.id, record.at("status"), record.at("time_ms"));
     complete_ = true;
@@ -139,11 +143,14 @@ void Sender::start(const Record& record, Parent parent) {
     if (const auto found = mlflow_->find_run(experiment_id, parent_id))
       tags["mlflow.parentRunId"] = found->id;
     else if (parent == Parent::kWait)
-      throw ParentMissing({.message = "the server does not have the run yet that this one belongs to", .file = record.at("to").get<std::string>()});
+      throw ParentMissing({.message = "the server does not have the run yet that this one belongs to",
+                           .file = record.at("to").get<std::string>()});
     else
-      warn_(fmt::format("the server does not have the run that \"{}\" belongs to", record.at("name").get<std::string>()));
+      warn_(fmt::format("the server does not have the run that \"{}\" belongs to",
+                        record.at("name").get<std::string>()));
   }
-  run_ = mlflow_->find_or_create_run(experiment_id, record.at("id"), record.at("name"), record.at("time_ms"), tags);
+  run_ = mlflow_->find_or_create_run(experiment_id, record.at("id"), record.at("name"), record.at("time_ms"),
+                                     tags);
   mlflow_->update_run(run_.id, "RUNNING", 0);  // it may have ended before, and be continued
 }
 
@@ -156,13 +163,18 @@ std::size_t Sender::send_values(const Lines& lines, std::size_t begin) {
     const Record& record = lines[end].record;
     const json& values = record.at("values");
     const std::string kind = record.at("record");
-    const bool is_full = metrics.size() + values.size() > kMetricsPerCall / 2 || params.size() + values.size() > kParamsPerCall || tags.size() + values.size() > kTagsPerCall;
+    const bool is_full = metrics.size() + values.size() > kMetricsPerCall / 2 ||
+                         params.size() + values.size() > kParamsPerCall ||
+                         tags.size() + values.size() > kTagsPerCall;
     if (end > begin && is_full) break;
     for (const auto& [name, value] : values.items()) {
       if (kind == "params") params[name_of(name)] = shortened(value, kLongestParam);
       if (kind == "tags") tags[name] = shortened(value, kLongestTag);
       if (kind == "metrics" && value.is_number())
-        metrics.push_back({.name = name_of(name), .value = value, .time_ms = record.at("time_ms"), .step = record.at("step")});
+        metrics.push_back({.name = name_of(name),
+                           .value = value,
+                           .time_ms = record.at("time_ms"),
+                           .step = record.at("step")});
     }
   }
   try {
@@ -173,7 +185,8 @@ std::size_t Sender::send_values(const Lines& lines, std::size_t begin) {
     for (const Metric& metric : metrics)
       leave_out_if_refused(fmt::format("the metric {}", metric.name), [&] { send_values({metric}, {}, {}); });
     for (const auto& param : params)
-      leave_out_if_refused(fmt::format("the parameter {}", param.first), [&] { send_values({}, {param}, {}); });
+      leave_out_if_refused(fmt::format("the parameter {}", param.first),
+                           [&] { send_values({}, {param}, {}); });
     for (const auto& tag : tags)
       leave_out_if_refused(fmt::format("the tag {}", tag.first), [&] { send_values({}, {}, {tag}); });
   }
@@ -199,11 +212,11 @@ void Sender::send_artifact(const Record& record) {
   const std::string path = record.at("path");
   const fs::path file = journal_.folder() / record.at("file").get<std::string>();
   if (!Mlflow::can_write(run_.artifact_uri)) {
-    if (!warned_of_artifacts_)
-      warn_(fmt::format("artifacts are left out: the server has them in {}, which is not written from here "
-                        "(mlflow server --artifacts-destination …)",
-                        run_.artifact_uri));
-    warned_of_artifacts_ = true;
+    if (warned_of_.insert("artifacts").second)
+      warn_(
+          fmt::format("artifacts are left out: the server has them in {}, which is not written from here "
+                      "(mlflow server --artifacts-destination …)",
+                      run_.artifact_uri));
     return;
   }
   std::error_code error;
@@ -211,7 +224,8 @@ void Sender::send_artifact(const Record& record) {
     warn_(fmt::format("the artifact {} is left out: it has changed since the run", path));
     return;
   }
-  leave_out_if_refused(fmt::format("the artifact {}", path), [&] { mlflow_->put_artifact(run_, path, file); });
+  leave_out_if_refused(fmt::format("the artifact {}", path),
+                       [&] { mlflow_->put_artifact(run_, path, file); });
 }
 
 std::vector<WaitingRun> list_waiting(const fs::path& queue) {
@@ -238,7 +252,8 @@ std::vector<WaitingRun> list_waiting(const fs::path& queue) {
   return runs;
 }
 
-WaitingRun send_waiting(const fs::path& queue, const WaitingRun& run, const std::function<void(const std::string&)>& warn) {
+WaitingRun send_waiting(const fs::path& queue, const WaitingRun& run,
+                        const std::function<void(const std::string&)>& warn) {
   constexpr int kAttempts = 3;
   WaitingRun result = run;
   if (run.live || !run.problem.empty()) return result;
@@ -248,7 +263,8 @@ WaitingRun send_waiting(const fs::path& queue, const WaitingRun& run, const std:
   try {
     const auto lines = journal->read(0);
     if (!lines.empty() && lines.back().record.at("record") != "end")
-      journal->append({{{"record", "end"}, {"status", "KILLED"}, {"time_ms", std::llround(core::now_s() * 1000)}}});
+      journal->append(
+          {{{"record", "end"}, {"status", "KILLED"}, {"time_ms", std::llround(core::now_s() * 1000)}}});
     Sender sender(*journal, kAttempts, warn);
     try {
       sender.send(Sender::Parent::kLeaveOut);
@@ -266,7 +282,8 @@ WaitingRun send_waiting(const fs::path& queue, const WaitingRun& run, const std:
 void drop_waiting(const fs::path& queue, const std::string& id) {
   const std::vector<std::string> ids = waiting(queue);
   if (std::find(ids.begin(), ids.end(), id) == ids.end())
-    throw core::UsageError({.message = fmt::format("no records of a run {} wait", id), .hint = "calopipe runs sync --dry-run lists them"});
+    throw core::UsageError({.message = fmt::format("no records of a run {} wait", id),
+                            .hint = "calopipe runs sync --dry-run lists them"});
   const auto journal = Journal::open(queue, id);
   if (!journal) throw core::UsageError({.message = fmt::format("the run {} is still going on", id)});
   journal->remove();

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,8 +20,8 @@ class ParentMissing : public core::UnavailableError {
   using core::UnavailableError::UnavailableError;
 };
 
-/// Sends the records of a journal to MLflow, in their order, and notes how far it has come. Sending may end at any
-/// point and be repeated: nothing is doubled on the server.
+/// Sends the records of a journal to MLflow, in their order, and notes how far it has come. Sending may end
+/// at any point and be repeated: nothing is doubled on the server.
 class Sender {
  public:
   /// @param attempts  for each call
@@ -58,7 +60,8 @@ class Sender {
   MlflowRun run_;
   std::string to_;
   std::uint64_t bytes_ = 0;
-  bool complete_ = false, warned_of_artifacts_ = false;
+  bool complete_ = false;
+  std::set<std::string> warned_of_;
 };
 
 /// A run whose records wait.
@@ -73,8 +76,8 @@ struct WaitingRun {
 /// The runs whose records wait in a folder, oldest first.
 std::vector<WaitingRun> list_waiting(const std::filesystem::path& queue);
 
-/// Sends the records of a run, and deletes them here when the server has all. A run whose process died before its
-/// end is ended as KILLED.
+/// Sends the records of a run, and deletes them here when the server has all. A run whose process died before
+/// its end is ended as KILLED.
 /// @return the run, with `records` still waiting
 WaitingRun send_waiting(const std::filesystem::path& queue, const WaitingRun& run,
                         const std::function<void(const std::string&)>& warn);

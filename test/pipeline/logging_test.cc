@@ -55,7 +55,8 @@ TEST(LogOptions, WinOverThoseOfASite) {
 
 TEST(LogOptions, AreRefusedBeforeAnythingIsSent) {
   kfp::ir::Pipeline pipeline = compiled();
-  const auto error = test::error_of<core::UsageError>([&] { pipeline::put_log_options(pipeline, {.to = "wandb"}); });
+  const auto error =
+      test::error_of<core::UsageError>([&] { pipeline::put_log_options(pipeline, {.to = "wandb"}); });
   EXPECT_EQ(error.field, "--log");
 }
 

@@ -21,8 +21,14 @@ Record metrics(int step) {
 }
 
 Record start(const std::string& id, int time_ms) {
-  return {{"record", "start"}, {"id", id},       {"to", "mlflow=http://127.0.0.1:1"}, {"experiment", "e"},
-          {"name", "n " + id}, {"parent", ""}, {"time_ms", time_ms},                {"tags", Record::object()}};
+  return {{"record", "start"},
+          {"id", id},
+          {"to", "mlflow=http://127.0.0.1:1"},
+          {"experiment", "e"},
+          {"name", "n " + id},
+          {"parent", ""},
+          {"time_ms", time_ms},
+          {"tags", Record::object()}};
 }
 
 TEST(Journal, HasWhatWasAppended) {

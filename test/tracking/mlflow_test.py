@@ -20,7 +20,7 @@ import h5py
 import yaml
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'storage'))
-from servers import free_port, wait_for_port  # noqa: E402
+from servers import S3, free_port, wait_for_port  # noqa: E402
 
 os.environ.update({'MLFLOW_DISABLE_TELEMETRY': 'true', 'MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR': 'false'})
 import mlflow  # noqa: E402
@@ -449,6 +449,18 @@ class Trouble(Case):
         one = self.only_run()
         self.check_complete(one)
         self.assertEqual(client.list_artifacts(one.info.run_id), [])
+
+    def test_artifacts_in_s3(self):
+        storage = S3(self.folder)
+        try:
+            relay.artifacts = 's3://showers/run/artifacts'
+            self.train(**storage.environment)
+            self.check_complete(self.only_run())
+            got = storage.client.get_object(Bucket='showers', Key='run/artifacts/model/weights.h5')['Body'].read()
+            with open(os.path.join(self.folder, 'trained', 'model', 'weights.h5'), 'rb') as file:
+                self.assertEqual(got, file.read())
+        finally:
+            storage.kill()
 
     def test_a_folder_for_records_that_cannot_be_written(self):
         output = self.train(CALOPIPE_LOG_QUEUE='/proc/none')

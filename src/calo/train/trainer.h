@@ -42,8 +42,8 @@ struct TrainOptions {
   /// schedule of the learning rate and starts the optimiser anew.
   Weights start;
   std::string start_hash;  ///< hash of the model that `start` is from: a checkpoint from another is rejected
-  /// Called after each epoch, and with a log folder, when training is resumed, for each earlier one. Not called in
-  /// the folds of a cross-validation.
+  /// Called after each epoch, and with a log folder, when training is resumed, for each earlier one. Not
+  /// called in the folds of a cross-validation.
   std::function<void(const EpochRecord&)> on_epoch;
 };
 

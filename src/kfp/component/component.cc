@@ -111,7 +111,8 @@ void Component::execute(core::ThreadPool& pool, const std::filesystem::path& scr
   }
 }
 
-void Component::execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch, RunObserver* observer) {
+void Component::execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch,
+                                RunObserver* observer) {
   core::Provenance provenance{.component = info_.name};
   for (const Field& field : fields_) {
     if (field.is_parameter() && !field.parameter_spec.operational)

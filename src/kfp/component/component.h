@@ -40,7 +40,9 @@ class RunObserver {
     (void)step, (void)time_s, (void)numbers;
   }
   /// @param error  why it failed; null = the outputs are complete
-  virtual void on_end(const Component& component, const std::exception* error) { (void)component, (void)error; }
+  virtual void on_end(const Component& component, const std::exception* error) {
+    (void)component, (void)error;
+  }
 };
 
 /// Resources that a component may use while it runs.
@@ -102,7 +104,8 @@ class Component {
   /// read where they are.
   /// @param scratch a folder that survives a failed or interrupted attempt of the same task; empty = none
   /// @throws the exceptions of check() and of the component
-  void execute(core::ThreadPool& pool, const std::filesystem::path& scratch = {}, RunObserver* observer = nullptr);
+  void execute(core::ThreadPool& pool, const std::filesystem::path& scratch = {},
+               RunObserver* observer = nullptr);
 
   /// Outputs (path, metadata) and output parameters, after run().
   nlohmann::json result() const;
