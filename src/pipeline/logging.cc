@@ -65,7 +65,7 @@ std::string id_of(const kfp::Component& component, const std::string& work, cons
   const fs::path file = folder / fmt::format("tracking-{}.txt", core::sha256(work).substr(0, 16));
   try {
     if (continues && fs::exists(file)) return core::trimmed(core::read_file(file));
-    const std::string id = tracking::new_id();
+    std::string id = tracking::new_id();
     core::write_file(file, id + "\n");
     return id;
   } catch (const core::Error& error) {
@@ -83,6 +83,7 @@ void for_each_container(kfp::ir::Pipeline& pipeline, const Body& body) {
 
 std::vector<tracking::OnnxTensor> tensors_of(const std::vector<calo::infer::TensorInfo>& tensors) {
   std::vector<tracking::OnnxTensor> result;
+  result.reserve(tensors.size());
   for (const calo::infer::TensorInfo& tensor : tensors)
     result.push_back({.name = tensor.name,
                       .type = tensor.type == "float" ? "float32" : tensor.type,
@@ -214,8 +215,7 @@ void GroupLog::end(tracking::Run::Status status) {
   run_.end(status);
   std::error_code error;
   if (fs::exists(queue_ / id(), error)) return;  // the server is away
-  for (const tracking::WaitingRun& waiting : tracking::list_waiting(queue_)) {
-    if (waiting.parent != id()) continue;
+  for (const tracking::WaitingRun& waiting : tracking::list_waiting(queue_, id())) {
     const auto sent =
         tracking::send_waiting(queue_, waiting, [](const std::string& line) { spdlog::warn("{}", line); });
     if (!sent.problem.empty()) spdlog::warn("records of {} wait: {}", sent.name, sent.problem);

@@ -137,21 +137,26 @@ std::string new_id() {
   return id;
 }
 
-std::vector<std::string> waiting(const fs::path& queue) {
-  std::vector<std::pair<double, std::string>> found;
+std::vector<Waiting> waiting(const fs::path& queue) {
+  std::vector<Waiting> found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(queue, error)) {
     std::ifstream journal(entry.path() / kJournal);
     std::string line;
     std::getline(journal, line);
-    const json start = json::parse(line, nullptr, false);
-    const bool has_time = start.is_object() && start.contains("time_ms") && start["time_ms"].is_number();
-    found.emplace_back(has_time ? start["time_ms"].get<double>() : 0, entry.path().filename().string());
+    json start = json::parse(line, nullptr, false);
+    if (!start.is_object()) start = nullptr;
+    found.push_back({.id = entry.path().filename().string(), .start = std::move(start)});
   }
-  std::sort(found.begin(), found.end());
-  std::vector<std::string> ids;
-  for (auto& [time, id] : found) ids.push_back(std::move(id));
-  return ids;
+  const auto time_of = [](const Waiting& run) {
+    const bool has_time =
+        run.start.is_object() && run.start.contains("time_ms") && run.start["time_ms"].is_number();
+    return has_time ? run.start["time_ms"].get<double>() : 0;
+  };
+  std::sort(found.begin(), found.end(), [&](const Waiting& a, const Waiting& b) {
+    return std::pair(time_of(a), a.id) < std::pair(time_of(b), b.id);
+  });
+  return found;
 }
 
 }  // namespace tracking

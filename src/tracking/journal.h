@@ -70,7 +70,13 @@ class Journal {
 /// A new id of a run: 32 hexadecimal digits.
 std::string new_id();
 
-/// Ids of the runs whose records wait in a folder, in the order of their starts.
-std::vector<std::string> waiting(const std::filesystem::path& queue);
+/// A run whose records wait.
+struct Waiting {
+  std::string id;
+  Record start;  ///< its first record; null if that is not there
+};
+
+/// The runs whose records wait in a folder, in the order of their starts.
+std::vector<Waiting> waiting(const std::filesystem::path& queue);
 
 }  // namespace tracking

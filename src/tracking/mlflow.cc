@@ -141,7 +141,7 @@ MlflowRun Mlflow::find_or_create_run(const std::string& experiment_id, const std
   const json made = create(
       "runs/create",
       {{"experiment_id", experiment_id}, {"run_name", name}, {"start_time", time_ms}, {"tags", pairs(tags)}});
-  const MlflowRun mine = read([&] { return run_of(made.at("run")); });
+  MlflowRun mine = read([&] { return run_of(made.at("run")); });
   // An earlier try without an answer may have been executed since. All choose the same run.
   const std::vector<MlflowRun> runs = runs_of(experiment_id, our_id);
   if (runs.size() < 2) return mine;

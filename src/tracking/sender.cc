@@ -228,23 +228,23 @@ void Sender::send_artifact(const Record& record) {
                        [&] { mlflow_->put_artifact(run_, path, file); });
 }
 
-std::vector<WaitingRun> list_waiting(const fs::path& queue) {
+std::vector<WaitingRun> list_waiting(const fs::path& queue, const std::string& parent) {
+  const auto text = [](const Waiting& run, const char* name) {
+    const auto found = run.start.is_object() ? run.start.find(name) : run.start.end();
+    return found != run.start.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
   std::vector<WaitingRun> runs;
-  for (const std::string& id : waiting(queue)) {
+  for (const Waiting& one : waiting(queue)) {
+    if (!parent.empty() && text(one, "parent") != parent) continue;
     WaitingRun& run = runs.emplace_back();
-    run.id = id;
-    run.folder = queue / id;
+    run.id = one.id;
+    run.name = text(one, "name");
+    run.to = text(one, "to");
+    run.folder = queue / one.id;
     try {
-      const auto journal = Journal::open(queue, id);
+      const auto journal = Journal::open(queue, one.id);
       run.live = journal == nullptr;
-      if (run.live) continue;
-      const auto lines = journal->read(0);
-      if (!lines.empty()) {
-        run.name = lines.front().record.value("name", "");
-        run.to = lines.front().record.value("to", "");
-        run.parent = lines.front().record.value("parent", "");
-      }
-      run.records = Sender(*journal, 1, {}).waiting();
+      if (!run.live) run.records = Sender(*journal, 1, {}).waiting();
     } catch (const core::Error& error) {
       run.problem = error.what();
     }
@@ -280,8 +280,8 @@ WaitingRun send_waiting(const fs::path& queue, const WaitingRun& run,
 }
 
 void drop_waiting(const fs::path& queue, const std::string& id) {
-  const std::vector<std::string> ids = waiting(queue);
-  if (std::find(ids.begin(), ids.end(), id) == ids.end())
+  const std::vector<Waiting> runs = waiting(queue);
+  if (std::none_of(runs.begin(), runs.end(), [&](const Waiting& run) { return run.id == id; }))
     throw core::UsageError({.message = fmt::format("no records of a run {} wait", id),
                             .hint = "calopipe runs sync --dry-run lists them"});
   const auto journal = Journal::open(queue, id);

@@ -66,7 +66,7 @@ class Sender {
 
 /// A run whose records wait.
 struct WaitingRun {
-  std::string id, name, to, parent;
+  std::string id, name, to;
   std::filesystem::path folder;
   std::int64_t records = 0;
   bool live = false;    ///< its process lives, and sends them itself
@@ -74,7 +74,8 @@ struct WaitingRun {
 };
 
 /// The runs whose records wait in a folder, oldest first.
-std::vector<WaitingRun> list_waiting(const std::filesystem::path& queue);
+/// @param parent  only those that belong to this run; empty = all
+std::vector<WaitingRun> list_waiting(const std::filesystem::path& queue, const std::string& parent = {});
 
 /// Sends the records of a run, and deletes them here when the server has all. A run whose process died before
 /// its end is ended as KILLED.

@@ -49,6 +49,7 @@ class Relay:
         self.login = None      # "user:password" that is required
         self.refused = None    # a text of bodies that are answered with 400
         self.artifacts = None  # place that it says the artifacts of runs are in
+        self.broken_uploads = 0  # number of artifacts that are answered with 500
         self.silent = False    # accepts calls and does not answer
 
     def url(self):
@@ -89,6 +90,10 @@ class Relay:
                     if self.headers.get('Authorization') != wanted:
                         self.answer(401, b'You are not authenticated: ' + self.headers.get('Authorization', '').encode(), 'text/plain')
                         return
+                if self.command == 'PUT' and relay.broken_uploads > 0:
+                    relay.broken_uploads -= 1
+                    self.answer(500, b'disk full', 'text/plain')
+                    return
                 if relay.answers.get(path):
                     self.answer(relay.answers[path].pop(0), b'{"message": "out of order"}')
                     return
@@ -278,7 +283,10 @@ class Recorded(Case):
         with open(file, 'w') as stream:
             yaml.safe_dump(config, stream)
         words = ('run', '--config', file, '--out', os.path.join(self.folder, 'out'))
+        # The training does not send its artifacts; the run does when it ends.
+        relay.broken_uploads = 2
         self.run_logged(*words, '--log-model', 'toy-of-a-run')
+        self.assertEqual(relay.broken_uploads, 0)
         parent = self.only_run('training')
         self.assertEqual(parent.info.status, 'FINISHED')
         children = {one.info.run_name: one for one in self.runs() if one.data.tags.get('mlflow.parentRunId') == parent.info.run_id}
@@ -291,6 +299,7 @@ class Recorded(Case):
         self.assertEqual({one.path for one in client.list_artifacts(children['validate'].info.run_id)},
                          {'metrics.json', 'classification.json', 'plots.json', 'report.html'})
         self.assertEqual(client.get_model_version('toy-of-a-run', '1').run_id, children['train'].info.run_id)
+        self.assertIn('runs sync', run('runs', 'logs', 'latest', 'train'))
 
         # Records change no keys of the cache, neither by the option nor by a site.
         self.assertEqual(run(*words).count('unchanged since'), 7)

@@ -199,8 +199,6 @@ Http::Secrets Http::secrets() const {
   if (options_.credentials) {
     Credentials given = options_.credentials();
     secrets.all = {given.token, given.user.second};
-    if (!given.user.first.empty())  // as it is in the header
-      secrets.all.push_back(core::to_base64(given.user.first + ':' + given.user.second));
     std::erase_if(secrets.all, std::not_fn(is_worth_hiding));
     secrets.token = std::move(given.token);
     secrets.certificate = std::move(given.certificate_pem);
@@ -494,6 +492,8 @@ Http::Answer Http::attempt(const Request& request, bool is_json, bool& may_try_a
   Secrets secrets = this->secrets();
   std::copy_if(request.hidden.begin(), request.hidden.end(), std::back_inserter(secrets.all),
                is_worth_hiding);
+  if (const auto& [name, password] = request.user.first.empty() ? secrets.user : request.user; !name.empty())
+    secrets.all.push_back(core::to_base64(name + ':' + password));  // as the header has it
   Answer answer;
   try {
     answer = perform(request, secrets);
