@@ -4,7 +4,7 @@
 
 namespace app {
 
-void add_log_options(CLI::App& command, pipeline::LogOptions& options, bool with_model) {
+void add_log_options(CLI::App& command, pipeline::LogOptions& options, const std::string& model) {
   command
       .add_option("--log", options.to,
                   "Record the run on an MLflow server: mlflow=URL, or mlflow with MLFLOW_TRACKING_URI "
@@ -12,7 +12,7 @@ void add_log_options(CLI::App& command, pipeline::LogOptions& options, bool with
       ->envname(tracking::kLogVariable)
       ->type_name("mlflow=URL")
       ->group("Tracking");
-  if (!with_model) return;
+  if (model.empty()) return;
   command
       .add_option("--log-model", options.model, "Name under which MLflow's registry gets the trained model")
       ->envname(tracking::kModelVariable)

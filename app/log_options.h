@@ -8,6 +8,7 @@ namespace app {
 
 /// Adds `--log` and `--log-model`, which the environment variables CALOPIPE_LOG and CALOPIPE_LOG_MODEL also
 /// set.
-void add_log_options(CLI::App& command, pipeline::LogOptions& options, bool with_model = true);
+/// @param model  help of --log-model; empty = no such option
+void add_log_options(CLI::App& command, pipeline::LogOptions& options, const std::string& model);
 
 }  // namespace app

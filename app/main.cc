@@ -149,7 +149,9 @@ int run(int argc, char** argv) {
     command.subcommand->group("Components");
     command.line = std::make_unique<kfp::CommandLine>(*command.subcommand, *command.component);
     if (pipeline::is_logged(*command.component))
-      app::add_log_options(*command.subcommand, command.log, pipeline::has_model(*command.component));
+      app::add_log_options(
+          *command.subcommand, command.log,
+          pipeline::has_model(*command.component) ? "Name under which MLflow's registry gets the model" : "");
     add_global(*command.subcommand, global);
   }
   std::string docs_folder = "doc/components";

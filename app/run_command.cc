@@ -61,7 +61,7 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
           ->type_name("NAME=FILE:NUMBER")
           ->expected(1)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  add_log_options(*subcommand_, options_.log);
+  add_log_options(*subcommand_, options_.log, "Name under which MLflow's registry gets the trained model");
   CLI::Option* no_cache =
       subcommand_->add_flag("--no-cache", no_cache_, "Run every task, even if the cache has its result")
           ->group("Cache");

@@ -388,13 +388,16 @@ int RunsCommand::sync() const {
     fmt::print("dropped {}\n", drop_);
     return 0;
   }
+  const std::vector<tracking::WaitingRun> waiting = tracking::list_waiting(queue);
+  std::vector<tracking::WaitingRun> runs = waiting;
+  if (!dry_run_)
+    runs = tracking::send_waiting(
+        queue, std::move(runs), [](const std::string& line) { fmt::print(stderr, "calopipe: {}\n", line); });
   bool all_sent = true;
   json list = json::array();
-  for (tracking::WaitingRun run : tracking::list_waiting(queue)) {
-    const std::int64_t before = run.records;
-    if (!dry_run_ && !core::interrupt_requested())
-      run = tracking::send_waiting(
-          queue, run, [](const std::string& line) { fmt::print(stderr, "calopipe: {}\n", line); });
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const tracking::WaitingRun& run = runs[i];
+    const std::int64_t before = waiting[i].records;
     all_sent = all_sent && (run.live || (run.records == 0 && run.problem.empty()));
     list.push_back({{"id", run.id},
                     {"name", run.name},

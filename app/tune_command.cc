@@ -80,7 +80,8 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
                    "Folder for the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
       ->type_name("PATH");
   subcommand_->add_flag("--no-cache", no_cache_, "Run every task, even if the cache has its result");
-  add_log_options(*subcommand_, options_.log, false);
+  add_log_options(*subcommand_, options_.log,
+                  "Name under which MLflow's registry gets the model of the best trial");
   subcommand_->add_option("--target", target_, "Write the study for another system instead of running it")
       ->check(CLI::IsMember({"katib"}))
       ->group("Katib");

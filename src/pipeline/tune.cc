@@ -260,13 +260,20 @@ class Worker {
     run.metrics(step, trial.finished_s, values);
   }
 
+  std::string id_of_trial(std::int64_t number) const {
+    return core::sha256(fmt::format("{} {}", log_->id(), number)).substr(0, 32);
+  }
+
   void end_log() {
     if (!log_) return;
     const auto trials = study_.trials();
     for (const tune::Trial& trial : trials)
       if (trial.state == tune::TrialState::kDone) log_values(log_->run(), trial, trial.number);
-    if (const auto best = definition_.objectives.best(trials); !best.empty())
-      log_->run().tags({{"calopipe.best_trial", fmt::format("{}", best.front()->number)}});
+    if (const auto best = definition_.objectives.best(trials); !best.empty()) {
+      const std::int64_t number = best.front()->number;
+      log_->run().tags({{"calopipe.best_trial", fmt::format("{}", number)}});
+      if (!options_.log.model.empty()) log_->run().model("model", options_.log.model, id_of_trial(number));
+    }
     log_->end(core::interrupt_requested() ? tracking::Run::Status::kKilled
               : error_                    ? tracking::Run::Status::kFailed
                                           : tracking::Run::Status::kFinished);
@@ -361,11 +368,11 @@ class Worker {
   std::unique_ptr<GroupLog> begin_log(const tune::Trial& trial) const {
     if (!log_) return nullptr;
     return std::make_unique<GroupLog>(
-        options_.log,
+        LogOptions{.to = options_.log.to},  // only the model of the best trial is registered
         GroupLog::Begin{.store = store_.folder(),
                         .name = fmt::format("trial {}", trial.number),
                         .kind = "trial",
-                        .id = core::sha256(fmt::format("{} {}", log_->id(), trial.number)).substr(0, 32),
+                        .id = id_of_trial(trial.number),
                         .parent = log_->id(),
                         .parameters = trial.parameters});
   }

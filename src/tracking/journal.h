@@ -15,7 +15,9 @@ namespace tracking {
 /// - `params` and `tags`: values (texts by name)
 /// - `metrics`: step, time_ms, values (numbers by name)
 /// - `artifact`: file (relative to the journal's folder), path (in the run's artifacts), sha256
-/// - `model`: path (folder in the run's artifacts), name (in the registry)
+/// - `model`: path (folder in the run's artifacts), name (in the registry); of (id or empty: the run of a
+/// pipeline whose
+///   task "train" has the artifacts)
 /// - `end`: status (FINISHED, FAILED, KILLED), time_ms
 using Record = nlohmann::json;
 

@@ -116,16 +116,29 @@ std::string Mlflow::experiment(const std::string& name) {
   return known();
 }
 
-std::vector<MlflowRun> Mlflow::runs_of(const std::string& experiment_id, const std::string& our_id) {
+std::vector<MlflowRun> Mlflow::search(const std::string& experiment_id, const std::string& filter) {
   const json found = post("runs/search", {{"experiment_ids", json::array({experiment_id})},
-                                          {"filter", fmt::format("tags.`{}` = {}", kIdTag, quoted(our_id))},
+                                          {"filter", filter},
                                           {"order_by", json::array({"attributes.run_id ASC"})},
                                           {"max_results", 100}});
   return read([&] {
     std::vector<MlflowRun> runs;
-    for (const json& run : found.value("runs", json::array())) runs.push_back(run_of(run));
+    const json list = found.value("runs", json::array());
+    runs.reserve(list.size());
+    for (const json& run : list) runs.push_back(run_of(run));
     return runs;
   });
+}
+
+std::vector<MlflowRun> Mlflow::runs_of(const std::string& experiment_id, const std::string& our_id) {
+  return search(experiment_id, fmt::format("tags.`{}` = {}", kIdTag, quoted(our_id)));
+}
+
+std::optional<MlflowRun> Mlflow::find_task(const MlflowRun& pipeline, const std::string& task) {
+  const std::vector<MlflowRun> runs =
+      search(pipeline.experiment_id, fmt::format("tags.mlflow.parentRunId = {} and attributes.run_name = {}",
+                                                 quoted(pipeline.id), quoted(task)));
+  return runs.empty() ? std::nullopt : std::optional(runs.front());
 }
 
 std::optional<MlflowRun> Mlflow::find_run(const std::string& experiment_id, const std::string& our_id) {

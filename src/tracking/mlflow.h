@@ -37,6 +37,8 @@ class Mlflow {
   std::string experiment(const std::string& name);
   /// The run with our id, if the server has one.
   std::optional<MlflowRun> find_run(const std::string& experiment_id, const std::string& our_id);
+  /// The run of a task in the run of a pipeline.
+  std::optional<MlflowRun> find_task(const MlflowRun& pipeline, const std::string& task);
   /// The run with our id, which is made if there is none: an answer that is lost does not make a second one.
   MlflowRun find_or_create_run(const std::string& experiment_id, const std::string& our_id,
                                const std::string& name, std::int64_t time_ms,
@@ -61,6 +63,7 @@ class Mlflow {
   // A call that makes something anew each time, so that it is not repeated at once.
   nlohmann::json create(const std::string& path, nlohmann::json body);
   nlohmann::json get(const std::string& path, std::vector<std::pair<std::string, std::string>> query);
+  std::vector<MlflowRun> search(const std::string& experiment_id, const std::string& filter);
   std::vector<MlflowRun> runs_of(const std::string& experiment_id, const std::string& our_id);
 
   kfp::client::Http http_;

@@ -231,8 +231,8 @@ void Run::artifact(const fs::path& file, const std::string& path) {
   thread_->artifact(file, path);
 }
 
-void Run::model(const std::string& path, const std::string& name) {
-  thread_->append({{"record", "model"}, {"path", path}, {"name", name}});
+void Run::model(const std::string& path, const std::string& name, const std::string& of) {
+  thread_->append({{"record", "model"}, {"path", path}, {"name", name}, {"of", of}});
 }
 
 void Run::end(Status status) {

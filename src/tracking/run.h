@@ -40,7 +40,8 @@ class Run {
   /// @param path  of the file or folder in the run's artifacts
   void artifact(const std::filesystem::path& file, const std::string& path);
   /// Registers a folder of the artifacts as a version of a model.
-  void model(const std::string& path, const std::string& name);
+  /// @param of  id of the run of a pipeline whose task "train" has the artifacts; empty = this run itself
+  void model(const std::string& path, const std::string& name, const std::string& of = {});
 
   enum class Status { kFinished, kFailed, kKilled };
   /// Ends the run, and sends what waits if the server answers within seconds.

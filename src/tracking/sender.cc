@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/interrupt.h"
 #include "core/json_file.h"
 #include "tracking/destination.h"
 
@@ -120,9 +121,7 @@ std::size_t Sender::send_some(const Lines& lines, std::size_t begin, Parent pare
   if (kind == "artifact") {
     send_artifact(record);
   } else if (kind == "model") {
-    const std::string name = record.at("name"), path = record.at("path");
-    leave_out_if_refused(fmt::format("the registration of {}", name),
-                         [&] { mlflow_->register_model(run_, path, name); });
+    register_model(record);
   } else if (kind == "end") {
     mlflow_->update_run(run_.id, record.at("status"), record.at("time_ms"));
     complete_ = true;
@@ -228,6 +227,25 @@ void Sender::send_artifact(const Record& record) {
                        [&] { mlflow_->put_artifact(run_, path, file); });
 }
 
+void Sender::register_model(const Record& record) {
+  const std::string name = record.at("name"), path = record.at("path"), of = record.at("of");
+  std::optional<MlflowRun> owner = run_;
+  if (!of.empty()) {
+    const auto pipeline = mlflow_->find_run(run_.experiment_id, of);
+    if (!pipeline)
+      throw ParentMissing(
+          {.message = "the server does not have the run yet that made the model " + name, .file = to_});
+    owner = mlflow_->find_task(*pipeline, "train");
+    if (!owner) {
+      warn_(fmt::format("{} is not registered: its training was not recorded, because it came from the cache",
+                        name));
+      return;
+    }
+  }
+  leave_out_if_refused(fmt::format("the registration of {}", name),
+                       [&] { mlflow_->register_model(*owner, path, name); });
+}
+
 std::vector<WaitingRun> list_waiting(const fs::path& queue, const std::string& parent) {
   const auto text = [](const Waiting& run, const char* name) {
     const auto found = run.start.is_object() ? run.start.find(name) : run.start.end();
@@ -270,6 +288,8 @@ WaitingRun send_waiting(const fs::path& queue, const WaitingRun& run,
       sender.send(Sender::Parent::kLeaveOut);
     } catch (const core::Error& error) {
       result.problem = error.what();
+      result.away = error.exit_code() == core::ExitCode::kUnavailable &&
+                    dynamic_cast<const ParentMissing*>(&error) == nullptr;
     }
     result.records = sender.waiting();
     if (result.records == 0 && result.problem.empty()) journal->remove();
@@ -277,6 +297,28 @@ WaitingRun send_waiting(const fs::path& queue, const WaitingRun& run,
     result.problem = error.what();
   }
   return result;
+}
+
+std::vector<WaitingRun> send_waiting(const fs::path& queue, std::vector<WaitingRun> runs,
+                                     const std::function<void(const std::string&)>& warn) {
+  std::map<std::string, std::string> away;  // servers, and why
+  const auto send = [&](WaitingRun& run) {
+    if (core::interrupt_requested()) return;
+    if (const auto found = away.find(run.to); found != away.end()) {
+      run.problem = found->second;
+      return;
+    }
+    run = send_waiting(queue, run, warn);
+    if (run.away) away[run.to] = run.problem;
+  };
+  for (WaitingRun& run : runs) send(run);
+  // What a run refers to may have come after it.
+  for (WaitingRun& run : runs) {
+    if (run.records == 0 || run.live) continue;
+    run.problem.clear();
+    send(run);
+  }
+  return runs;
 }
 
 void drop_waiting(const fs::path& queue, const std::string& id) {

@@ -14,7 +14,7 @@
 
 namespace tracking {
 
-/// The server does not have the run yet that another one belongs to.
+/// The server does not have a run yet that another one refers to.
 class ParentMissing : public core::UnavailableError {
  public:
   using core::UnavailableError::UnavailableError;
@@ -48,6 +48,7 @@ class Sender {
                    const std::map<std::string, std::string>& tags);
   void start(const Record& record, Parent parent);
   void send_artifact(const Record& record);
+  void register_model(const Record& record);
   void connect(const std::string& to);
   void note(std::uint64_t bytes);
   template <class Body>
@@ -71,6 +72,7 @@ struct WaitingRun {
   std::int64_t records = 0;
   bool live = false;    ///< its process lives, and sends them itself
   std::string problem;  ///< why they were not sent, or cannot be
+  bool away = false;    ///< the server cannot be reached, or refuses the login
 };
 
 /// The runs whose records wait in a folder, oldest first.
@@ -82,6 +84,9 @@ std::vector<WaitingRun> list_waiting(const std::filesystem::path& queue, const s
 /// @return the run, with `records` still waiting
 WaitingRun send_waiting(const std::filesystem::path& queue, const WaitingRun& run,
                         const std::function<void(const std::string&)>& warn);
+/// The same for several runs, which may refer to each other.
+std::vector<WaitingRun> send_waiting(const std::filesystem::path& queue, std::vector<WaitingRun> runs,
+                                     const std::function<void(const std::string&)>& warn);
 
 /// Deletes the records of a run unsent. @throws core::UsageError if there is none, or its process lives
 void drop_waiting(const std::filesystem::path& queue, const std::string& id);

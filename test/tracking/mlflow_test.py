@@ -321,7 +321,7 @@ class Recorded(Case):
             yaml.safe_dump(space, stream)
         study = os.path.join(self.folder, 'lr.study')
         self.run_logged('tune', '-q', '--space', file, '--study', study, '--trials', '1')
-        self.run_logged('tune', '-q', '--resume', '--study', study, '--trials', '2')
+        self.run_logged('tune', '-q', '--resume', '--study', study, '--trials', '2', '--log-model', 'best')
         trials = json.loads(run('tune', 'show', study, '--json'))['trials']
         parent = self.only_run('lr.study')
         self.assertEqual(parent.info.status, 'FINISHED')
@@ -333,6 +333,12 @@ class Recorded(Case):
             self.assertEqual(float(one.data.params['model-parameters.lr']), trial['parameters']['model-parameters.lr'])
             tasks = [task.info.run_name for task in self.runs() if task.data.tags.get('mlflow.parentRunId') == one.info.run_id]
             self.assertIn('train', tasks)
+        best = min(trials, key=lambda trial: trial['values'][0])['number']
+        self.assertEqual(parent.data.tags['calopipe.best_trial'], str(best))
+        made = client.get_run(client.get_model_version('best', '1').run_id)
+        self.assertEqual(made.info.run_name, 'train')
+        self.assertEqual(made.data.tags['mlflow.parentRunId'], self.only_run(f'trial {best}').info.run_id)
+        self.assertEqual(len(client.search_model_versions("name='best'")), 1)
 
     def test_an_interrupted_training_goes_on_in_the_same_run(self):
         words = self.train_words('long.json') + ('--checkpoints', os.path.join(self.folder, 'checkpoints'))
@@ -358,6 +364,26 @@ class Recorded(Case):
 
 
 class Trouble(Case):
+    def test_runs_that_refer_to_each_other(self):
+        """A study, its trial and a training, written here as the program does, and sent later: the study first."""
+        queue = os.path.join(self.folder, 'store', 'tracking')
+        to = 'mlflow=' + relay.url()
+
+        def write(name, parent, time_ms, *records):
+            os.makedirs(os.path.join(queue, name, 'files'))
+            start = {'record': 'start', 'id': name, 'to': to, 'experiment': self.experiment, 'name': name.split('-')[0], 'parent': parent,
+                     'time_ms': time_ms, 'tags': {}}
+            with open(os.path.join(queue, name, 'journal.jsonl'), 'w') as file:
+                for record in (start, *records, {'record': 'end', 'status': 'FINISHED', 'time_ms': time_ms + 100}):
+                    file.write(json.dumps(record) + '\n')
+
+        write('study-1', '', 1000, {'record': 'model', 'path': 'model', 'name': 'of-a-study', 'of': 'trial-1'})
+        write('trial-1', 'study-1', 2000)
+        write('train-1', 'trial-1', 3000)
+        self.sync()
+        self.assertEqual(client.get_model_version('of-a-study', '1').run_id, self.only_run('train').info.run_id)
+        self.assertEqual(self.only_run('trial').data.tags['mlflow.parentRunId'], self.only_run('study').info.run_id)
+
     def test_a_server_that_is_away_and_comes_back(self):
         relay.stop()
         try:
