@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -15,6 +16,7 @@ namespace {
 using kfp::client::Refused;
 using nlohmann::json;
 
+constexpr const char* kChosenTag = "calopipe.chosen";
 constexpr const char* kApi = "/api/2.0/mlflow/";
 constexpr const char* kProxy = "/api/2.0/mlflow-artifacts/artifacts";
 // A file has this time, and a second for each of these bytes.
@@ -27,10 +29,14 @@ json pairs(const std::map<std::string, std::string>& values) {
 }
 
 MlflowRun run_of(const json& run) {
-  const json& info = run.at("info");
+  const json &info = run.at("info"), data = run.value("data", json::object());
+  const json tags = data.value("tags", json::array());
   return {.id = info.at("run_id"),
           .experiment_id = info.at("experiment_id"),
-          .artifact_uri = info.at("artifact_uri")};
+          .artifact_uri = info.at("artifact_uri"),
+          .is_chosen = std::any_of(tags.begin(), tags.end(),
+                                   [](const json& tag) { return tag.at("key") == kChosenTag; }),
+          .is_empty = !data.contains("metrics") && !data.contains("params")};
 }
 
 // Reads an answer; one with other fields is not from this API.
@@ -126,6 +132,7 @@ std::vector<MlflowRun> Mlflow::search(const std::string& experiment_id, const st
     const json list = found.value("runs", json::array());
     runs.reserve(list.size());
     for (const json& run : list) runs.push_back(run_of(run));
+    std::stable_partition(runs.begin(), runs.end(), [](const MlflowRun& run) { return run.is_chosen; });
     return runs;
   });
 }
@@ -143,13 +150,22 @@ std::optional<MlflowRun> Mlflow::find_task(const MlflowRun& pipeline, const std:
 
 std::optional<MlflowRun> Mlflow::find_run(const std::string& experiment_id, const std::string& our_id) {
   const std::vector<MlflowRun> runs = runs_of(experiment_id, our_id);
-  return runs.empty() ? std::nullopt : std::optional(runs.front());
+  return runs.empty() || !runs.front().is_chosen ? std::nullopt : std::optional(runs.front());
+}
+
+void Mlflow::choose_run(const std::string& run_id) {
+  log_batch(run_id, {}, {}, {{kChosenTag, "yes"}});
 }
 
 MlflowRun Mlflow::find_or_create_run(const std::string& experiment_id, const std::string& our_id,
                                      const std::string& name, std::int64_t time_ms,
-                                     std::map<std::string, std::string> tags) {
-  if (auto run = find_run(experiment_id, our_id)) return *run;
+                                     std::map<std::string, std::string> tags, double settle_s) {
+  constexpr double kPauseS = 0.5;
+  for (double waited_s = 0;; waited_s += kPauseS) {
+    if (auto known = runs_of(experiment_id, our_id); !known.empty()) return std::move(known.front());
+    if (waited_s >= settle_s) break;
+    http_.wait(kPauseS);
+  }
   tags[kIdTag] = our_id;
   const json made = create(
       "runs/create",
@@ -160,6 +176,11 @@ MlflowRun Mlflow::find_or_create_run(const std::string& experiment_id, const std
   if (runs.size() < 2) return mine;
   if (runs.front().id != mine.id) post("runs/delete", {{"run_id", mine.id}});
   return runs.front();
+}
+
+void Mlflow::delete_empty_copies(const MlflowRun& run, const std::string& our_id) {
+  for (const MlflowRun& copy : runs_of(run.experiment_id, our_id))
+    if (copy.id != run.id && copy.is_empty && !copy.is_chosen) post("runs/delete", {{"run_id", copy.id}});
 }
 
 void Mlflow::update_run(const std::string& run_id, const std::string& status, std::int64_t end_time_ms) {

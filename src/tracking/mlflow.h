@@ -16,6 +16,8 @@ namespace tracking {
 struct MlflowRun {
   std::string id, experiment_id;
   std::string artifact_uri;  ///< place of its artifacts: "mlflow-artifacts:/1/ab…/artifacts"
+  bool is_chosen = false;    ///< choose_run() was called
+  bool is_empty = false;     ///< it has neither metrics nor parameters
 };
 
 /// A number of a run at a step.
@@ -35,14 +37,20 @@ class Mlflow {
 
   /// Id of an experiment, which is made if it does not exist. @throws core::InputError if it was deleted
   std::string experiment(const std::string& name);
-  /// The run with our id, if the server has one.
+  /// The run with our id that was chosen, if the server has one.
   std::optional<MlflowRun> find_run(const std::string& experiment_id, const std::string& our_id);
   /// The run of a task in the run of a pipeline.
   std::optional<MlflowRun> find_task(const MlflowRun& pipeline, const std::string& task);
   /// The run with our id, which is made if there is none: an answer that is lost does not make a second one.
+  /// @param settle_s  time for which to look for a run whose making was not answered: a slow server may still
+  /// be at it
   MlflowRun find_or_create_run(const std::string& experiment_id, const std::string& our_id,
                                const std::string& name, std::int64_t time_ms,
-                               std::map<std::string, std::string> tags);
+                               std::map<std::string, std::string> tags, double settle_s = 0);
+  /// Says for all that this is the run with our id, whatever a slow server makes later.
+  void choose_run(const std::string& run_id);
+  /// Deletes runs with our id that were made in spite of that, and have nothing.
+  void delete_empty_copies(const MlflowRun& run, const std::string& our_id);
   /// @param end_time_ms  0 = it has not ended
   void update_run(const std::string& run_id, const std::string& status, std::int64_t end_time_ms);
   /// At most 1000 metrics, 100 parameters and 100 tags, the limits of a call. Metrics that the server has are

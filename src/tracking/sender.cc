@@ -61,6 +61,7 @@ Sender::Sender(Journal& journal, int attempts, std::function<void(const std::str
     run_ = {.id = sent.value("run_id", ""),
             .experiment_id = sent.value("experiment_id", ""),
             .artifact_uri = sent.value("artifact_uri", "")};
+    uncertain_ = sent.value("uncertain", false);
     complete_ = sent.value("complete", false);
   });
 }
@@ -87,12 +88,15 @@ void Sender::note(std::uint64_t bytes) {
                      {"run_id", run_.id},
                      {"experiment_id", run_.experiment_id},
                      {"artifact_uri", run_.artifact_uri},
+                     {"uncertain", uncertain_},
                      {"complete", complete_}});
 }
 
 void Sender::connect(const std::string& to) {
   if (mlflow_ && to == to_) return;
-  mlflow_ = std::make_unique<Mlflow>(http_options(Destination::parse(to).server, attempts_));
+  auto options = http_options(Destination::parse(to).server, attempts_);
+  settle_s_ = options.call_timeout_s / 2;
+  mlflow_ = std::make_unique<Mlflow>(std::move(options));
   to_ = to;
 }
 
@@ -124,6 +128,7 @@ std::size_t Sender::send_some(const Lines& lines, std::size_t begin, Parent pare
     register_model(record);
   } else if (kind == "end") {
     mlflow_->update_run(run_.id, record.at("status"), record.at("time_ms"));
+    if (uncertain_) mlflow_->delete_empty_copies(run_, journal_.folder().filename().string());
     complete_ = true;
   } else {
     throw core::InputError({.message = fmt::format("has a record of the unknown kind \"{}\"", kind),
@@ -148,8 +153,15 @@ void Sender::start(const Record& record, Parent parent) {
       warn_(fmt::format("the server does not have the run that \"{}\" belongs to",
                         record.at("name").get<std::string>()));
   }
-  run_ = mlflow_->find_or_create_run(experiment_id, record.at("id"), record.at("name"), record.at("time_ms"),
-                                     tags);
+  try {
+    run_ = mlflow_->find_or_create_run(experiment_id, record.at("id"), record.at("name"),
+                                       record.at("time_ms"), tags, uncertain_ ? settle_s_ : 0);
+  } catch (const kfp::client::Unreachable& error) {
+    uncertain_ = uncertain_ || error.done() == kfp::client::Unreachable::Done::kPerhaps;
+    note(bytes_);
+    throw;
+  }
+  mlflow_->choose_run(run_.id);
   mlflow_->update_run(run_.id, "RUNNING", 0);  // it may have ended before, and be continued
 }
 

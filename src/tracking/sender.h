@@ -61,6 +61,8 @@ class Sender {
   MlflowRun run_;
   std::string to_;
   std::uint64_t bytes_ = 0;
+  double settle_s_ = 0;
+  bool uncertain_ = false;  // whether a call that makes the run was executed is not known
   bool complete_ = false;
   std::set<std::string> warned_of_;
 };

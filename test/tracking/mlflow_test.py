@@ -44,8 +44,8 @@ class Relay:
         self.calls = []        # paths
         self.answers = {}      # path → statuses that it answers before it passes calls on
         self.lost = {}         # path → number of calls that are executed without an answer
-        self.late = {}         # path → number of calls that are not answered, and executed just before the next one
-        self.held = []
+        self.late = {}         # path → before which next call one call of it is executed, without an answer
+        self.held = {}
         self.login = None      # "user:password" that is required
         self.refused = None    # a text of bodies that are answered with 400
         self.artifacts = None  # place that it says the artifacts of runs are in
@@ -100,13 +100,12 @@ class Relay:
                 if relay.refused and relay.refused in body:
                     self.answer(400, b'{"error_code": "INVALID_PARAMETER_VALUE", "message": "not this one"}')
                     return
-                if relay.late.get(path, 0) > 0:
-                    relay.late[path] -= 1
-                    relay.held.append(call)
+                if path in relay.late:
+                    relay.held[relay.late.pop(path)] = call
                     self.close_connection = True
                     return
-                while relay.held and relay.held[0][1] == self.path:
-                    relay.forward(relay.held.pop())
+                if path in relay.held:
+                    relay.forward(relay.held.pop(path))
                 status, kind, text = relay.forward(call)
                 if relay.lost.get(path, 0) > 0:
                     relay.lost[path] -= 1
@@ -430,11 +429,16 @@ class Trouble(Case):
         self.assertGreater(relay.calls.count('runs/log-batch'), 1)
 
     def test_a_run_that_is_made_late(self):
-        relay.late = {'runs/create': 1}
-        self.train()
-        self.sync()
-        self.assertEqual(relay.calls.count('runs/create'), 2)
-        self.check_complete(self.only_run())
+        for until in ('runs/create', 'runs/update'):
+            with self.subTest(until):
+                relay.reset()
+                relay.late = {'runs/create': until}
+                self.train()
+                self.sync()
+                self.assertEqual(relay.calls.count('runs/create'), 2)
+                self.assertEqual(relay.held, {})
+                self.check_complete(self.only_run())
+                client.delete_run(self.only_run().info.run_id)
 
     def test_a_killed_training(self):
         process = subprocess.Popen([CALOPIPE, *self.train_words('long.json')], stdout=subprocess.DEVNULL,
