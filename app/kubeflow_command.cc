@@ -8,9 +8,12 @@
 
 #include "app/desktop.h"
 #include "app/output.h"
+#include "app/remote_logs.h"
 #include "core/error.h"
 #include "core/staged_output.h"
+#include "kfp/client/metadata.h"
 #include "kfp/client/oidc.h"
+#include "kfp/client/outputs.h"
 #include "kfp/client/submit.h"
 #include "kfp/client/wire.h"
 #include "kfp/ir/document.h"
@@ -252,7 +255,7 @@ void KubeflowCommand::add_delete_option(CLI::App& command) {
 int KubeflowCommand::run() {
   for (const Leaf& command : leaves_)
     if (command.app->parsed()) command.work();
-  return 0;
+  return exit_code_;
 }
 
 client::Context KubeflowCommand::context() const {
@@ -382,7 +385,8 @@ void KubeflowCommand::add_contexts() {
                                      .server = server_,
                                      .namespace_name = namespace_,
                                      .experiment = experiment_,
-                                     .ca_file = absolute(ca_file_)};
+                                     .ca_file = absolute(ca_file_),
+                                     .s3_endpoint = s3_endpoint_};
              if (!token_file_.empty())
                context.login = {client::Login::Kind::kToken, absolute(token_file_)};
              else if (!cookie_file_.empty())
@@ -427,6 +431,9 @@ void KubeflowCommand::add_contexts() {
       ->type_name("URL")
       ->needs(issuer);
   set->add_option("--ca-file", ca_file_, "Certificates to trust (PEM)")->type_name("FILE");
+  set->add_option("--s3-endpoint", s3_endpoint_,
+                  "Address of the store of artifacts, read with the credentials of the AWS tools")
+      ->type_name("URL");
 }
 
 void KubeflowCommand::add_pipelines() {
@@ -682,6 +689,24 @@ void KubeflowCommand::add_runs() {
       leaf(runs, "attach", "Shows a run until it ends; Ctrl-C does not stop the run",
            "calopipe kubeflow run attach ID", [this] { attach_(context(), id_, quiet_, json_); });
   attach->add_flag("--quiet,-q", quiet_, "Only warnings and errors");
+  CLI::App* outputs = leaf(runs, "outputs", "Lists the outputs of a run's tasks, and their metrics",
+                           "calopipe kubeflow run outputs ID", [this] { print_outputs(); });
+  CLI::App* fetch = leaf(runs, "fetch", "Copies outputs of a run from the cluster's store to this machine",
+                         "calopipe kubeflow run fetch ID --out results\n"
+                         "  calopipe kubeflow run fetch ID validate.report train --out results",
+                         [this] { fetch_outputs(); });
+  fetch->add_option("--out,-o", out_, "Folder; each output becomes TASK/OUTPUT there")
+      ->required()
+      ->type_name("DIR");
+  CLI::App* logs =
+      leaf(runs, "logs", "Prints the log of a task, or the logs of all tasks with their names",
+           "calopipe kubeflow run logs ID train --follow\n  calopipe kubeflow run logs ID --tail 20", [this] {
+             client::Client client = connect();
+             exit_code_ = print_remote_logs(context(), client::find_run(client, id_).run_id,
+                                            {.task = task_, .tail = tail_, .follow = follow_}, json_);
+           });
+  logs->add_flag("--follow,-f", follow_, "Continue until the run ends");
+  logs->add_option("--tail", tail_, "Only the last N lines of each task");
   const auto change = [&](const char* name, const char* what, const char* word,
                           void (client::Client::*call)(const std::string&)) {
     return leaf(runs, name, what, fmt::format("calopipe kubeflow run {} ID", name).c_str(),
@@ -706,8 +731,63 @@ void KubeflowCommand::add_runs() {
     done("deleted", one.run_id);
   });
   add_delete_option(*remove);
-  for (CLI::App* command : {get, attach, terminate, retry, archive, unarchive, remove})
+  for (CLI::App* command : {get, attach, outputs, fetch, logs, terminate, retry, archive, unarchive, remove})
     command->add_option("run", id_, "Run, by id or name")->required();
+  fetch->add_option("output", wanted_, "Only these: a task, or TASK.OUTPUT")->type_name("OUTPUT");
+  logs->add_option("task", task_, "Name of a task");
+}
+
+void KubeflowCommand::print_outputs() const {
+  client::Client client = connect();
+  const std::string id = client::find_run(client, id_).run_id;
+  const auto executions =
+      client::latest_executions(client::Metadata(client::http_options(context())).executions(id));
+  json list = json::array();
+  TextTable table({{"OUTPUT", Align::kLeft, true}, {"PLACE"}});
+  for (const client::Execution& execution : executions)
+    for (const client::Artifact& output : execution.outputs) {
+      table.add({execution.task + "." + output.name, output.uri});
+      list.push_back({{"task", execution.task},
+                      {"name", output.name},
+                      {"uri", output.uri},
+                      {"artifact_id", output.id},
+                      {"reused", execution.state == client::Execution::State::kCached},
+                      {"metadata", output.metadata}});
+    }
+  if (json_) return app::print(list);
+  print(table, "no outputs");
+}
+
+void KubeflowCommand::fetch_outputs() const {
+  const client::Context chosen = context();
+  client::Client client = connect();
+  const std::string id = client::find_run(client, id_).run_id;
+  std::vector<std::string> missing = wanted_;
+  json places = json::array();
+  std::vector<std::pair<std::string, const client::Artifact*>> found;
+  const auto executions =
+      client::latest_executions(client::Metadata(client::http_options(chosen)).executions(id));
+  for (const client::Execution& execution : executions)
+    for (const client::Artifact& output : execution.outputs) {
+      const std::string name = execution.task + "." + output.name;
+      const auto matches = [&](const std::string& wanted) {
+        return wanted == name || wanted == execution.task;
+      };
+      if (!wanted_.empty() && std::none_of(wanted_.begin(), wanted_.end(), matches)) continue;
+      std::erase_if(missing, matches);
+      found.emplace_back(execution.task, &output);
+    }
+  if (!missing.empty())
+    throw core::UsageError({.message = fmt::format("the run has no output {}", missing.front()),
+                            .hint = fmt::format("calopipe kubeflow run outputs {} lists them", id)});
+  if (found.empty()) throw core::InputError({.message = "the run has no outputs", .field = id});
+  for (const auto& [task, output] : found) {
+    const std::filesystem::path place = std::filesystem::path(out_) / task / output->name;
+    client::fetch_output(client, *output, place, chosen.s3_endpoint);
+    places.push_back({{"task", task}, {"name", output->name}, {"path", place.string()}});
+    if (!json_) fmt::print("{}.{}: {}\n", shown(task), shown(output->name), place.string());
+  }
+  if (json_) app::print(places);
 }
 
 void KubeflowCommand::add_recurring_runs() {

@@ -44,6 +44,8 @@ class KubeflowCommand {
   void add_experiments();
   void add_runs();
   void add_recurring_runs();
+  void print_outputs() const;
+  void fetch_outputs() const;
 
   kfp::client::Context context() const;
   kfp::client::Client connect() const;
@@ -66,12 +68,14 @@ class KubeflowCommand {
   std::vector<std::string> parameters_;
   std::string parameter_file_, pipeline_root_, service_account_, cron_;
   std::string server_, token_file_, cookie_file_, ca_file_, oidc_issuer_, oidc_client_, oidc_secret_file_;
-  std::string oidc_redirect_;
+  std::string oidc_redirect_, s3_endpoint_, out_, task_;
+  std::vector<std::string> wanted_;
+  int tail_ = -1, exit_code_ = 0;
   std::size_t limit_ = 20;
   std::int64_t interval_s_ = 0;
   int concurrency_ = 1;
   bool json_ = false, yes_ = false, all_ = false, cascade_ = false, detach_ = false, quiet_ = false;
-  bool device_ = false, no_browser_ = false;
+  bool follow_ = false, device_ = false, no_browser_ = false;
   bool no_catchup_ = false, disabled_ = false, with_archived_ = false;
 };
 

@@ -14,6 +14,7 @@
 
 #include "app/compare_command.h"
 #include "app/compile_command.h"
+#include "app/completion.h"
 #include "app/components_command.h"
 #include "app/inspect_command.h"
 #include "app/kerberos_command.h"
@@ -38,6 +39,9 @@
 #include "storage/storage.h"
 
 namespace {
+
+// How the scripts of `calopipe completion` call this program, with "--" and the words of the command line.
+constexpr const char* kComplete = "__complete";
 
 struct Global {
   int threads = 0;
@@ -128,6 +132,7 @@ int run(int argc, char** argv) {
       });
   app::KubernetesCommands kubernetes_commands(*kubeflow_command.subcommand());
   app::KerberosCommand kerberos_command(app);
+  app::CompletionCommand completion_command(app);
   add_work_options(*runs_command.resume_subcommand(), global);
   add_global(*run_command.subcommand(), global);
   add_work_options(*tune_command.subcommand(), global);
@@ -159,6 +164,12 @@ int run(int argc, char** argv) {
       app.add_subcommand("docs", "Writes the reference pages of the components (Markdown)")->group("Tools");
   docs->add_option("--out", docs_folder, "Folder")->type_name("PATH")->capture_default_str();
 
+  if (argc > 2 && std::string(argv[1]) == kComplete) {
+    const app::Completions found = app::complete(app, {argv + 3, argv + argc});
+    for (const std::string& word : found.words) fmt::print("{}\n", word);
+    if (found.files) fmt::print(":files\n");
+    return 0;
+  }
   kfp::check_arguments(app, {argv + 1, argv + argc}, "calopipe");
   try {
     app.parse(argc, argv);
@@ -171,6 +182,10 @@ int run(int argc, char** argv) {
   core::catch_interrupts();
   if (docs->parsed()) {
     kfp::write_reference(registry, docs_folder);
+    return 0;
+  }
+  if (completion_command.subcommand()->parsed()) {
+    completion_command.run();
     return 0;
   }
   if (compile_command.parsed()) return compile_command.run();

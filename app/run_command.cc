@@ -12,6 +12,10 @@
 namespace app {
 namespace {
 
+void print_report(const nlohmann::json& summary) {
+  if (summary.contains("report")) fmt::print("report: {}\n", summary.at("report").get<std::string>());
+}
+
 void print_summary(const nlohmann::json& summary, bool json) {
   if (json) {
     std::cout << summary.dump(2) << '\n';
@@ -19,7 +23,7 @@ void print_summary(const nlohmann::json& summary, bool json) {
   }
   fmt::print("run: {}\n", summary.at("run").get<std::string>());
   for (const auto& [name, value] : summary.at("outputs").items()) fmt::print("{}: {}\n", name, value.dump());
-  if (summary.contains("report")) fmt::print("report: {}\n", summary.at("report").get<std::string>());
+  print_report(summary);
 }
 
 }  // namespace
@@ -45,9 +49,8 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  CLI::Option* out =
-      subcommand_->add_option("--out", options_.out, "Folder for the products (model, report …)")
-          ->type_name("PATH");
+  subcommand_->add_option("--out", options_.out, "Folder for the products (model, report …)")
+      ->type_name("PATH");
   subcommand_->add_option("--site", options_.site, "Site settings (doc/sites.md): resources, environment")
       ->type_name("FILE");
   subcommand_
@@ -93,7 +96,7 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
   CLI::Option* name = subcommand_->add_option("--name", name_, "Name of the run [default: pipeline and time]")
                           ->group("Kubeflow");
   for (CLI::Option* option : {detach, name}) option->needs(on_);
-  local_only_ = {out, print, no_cache, force, cpus, memory};
+  local_only_ = {print, no_cache, force, cpus, memory};
   subcommand_->footer(
       "Examples:\n  calopipe run --config data/demo.yaml --out demo-output\n"
       "  calopipe run --set input-parameters.data=showers/ --set train.epochs=20 --out out\n"
@@ -103,9 +106,9 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
       "  calopipe runs list; calopipe runs resume latest\n"
       "  calopipe run --on cern --site deploy/sites/cern.yaml --set "
       "input-parameters.data=/eos/path/of/showers\n"
-      "With --on, Ctrl-C does not stop the run (calopipe runs attach ID shows it again), and the "
+      "With --on, Ctrl-C does not stop the run (calopipe runs attach ID shows it again); --out fetches the "
       "products\n"
-      "stay in the cluster's store.");
+      "from the cluster's store.");
 }
 
 std::unique_ptr<kfp::local::Store> RunCommand::open_store() const {
@@ -142,12 +145,9 @@ void RunCommand::run_on_kubeflow(bool threads_given, bool quiet, bool json) {
          .hint = "on Kubeflow, the CPU settings of the site file (--site) give a task its threads"});
   for (const CLI::Option* option : local_only_)
     if (option->count() > 0)
-      throw core::UsageError(
-          {.message = "applies only to runs on this machine",
-           .field = option->get_name(),
-           .hint = option->get_name() == "--out"
-                       ? "products of a run on Kubeflow are not fetched yet: they stay in its store"
-                       : "leave it out with --on"});
+      throw core::UsageError({.message = "applies only to runs on this machine",
+                              .field = option->get_name(),
+                              .hint = "leave it out with --on"});
   const kfp::client::Context context = kfp::client::choose_context(context_, kfp::client::contexts_file());
   // Opened before anything is sent, so that no run starts that cannot be recorded.
   const auto store = open_store();
@@ -156,6 +156,7 @@ void RunCommand::run_on_kubeflow(bool threads_given, bool quiet, bool json) {
                                                          .config = options_.config,
                                                          .settings = options_.settings,
                                                          .site = options_.site,
+                                                         .out = options_.out,
                                                          .run_name = name_,
                                                          .detach = detach_,
                                                          .log = options_.log,
@@ -168,10 +169,15 @@ void RunCommand::run_on_kubeflow(bool threads_given, bool quiet, bool json) {
   fmt::print("run: {}\n", summary.at("run").get<std::string>());
   fmt::print("version: {}{}\n", summary.at("version").get<std::string>(),
              summary.at("uploaded").get<bool>() ? " (uploaded)" : " (was there)");
+  if (summary.contains("reused") && !summary.at("reused").empty())
+    fmt::print("reused: {}\n", fmt::join(summary.at("reused").get<std::vector<std::string>>(), ", "));
   if (detach_)
     fmt::print("attach: {}\n", summary.at("attach").get<std::string>());
+  else if (options_.out.empty())
+    fmt::print("products: in the store of the cluster (calopipe kubeflow run fetch {} --out DIR)\n",
+               summary.at("run").get<std::string>());
   else
-    fmt::print("products: not fetched; they are in the store of the cluster\n");
+    print_report(summary);
 }
 
 void resume_run(const RunsCommand::ResumeRequest& request, int threads, bool quiet) {

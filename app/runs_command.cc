@@ -12,6 +12,7 @@
 
 #include "app/desktop.h"
 #include "app/output.h"
+#include "app/remote_logs.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -264,12 +265,8 @@ int RunsCommand::show() const {
 int RunsCommand::logs() const {
   const auto store = open_store();
   if (const RunRecord run = store->run(id_); run.remote)
-    throw core::UsageError(
-        {.message = fmt::format("run {} is on Kubeflow, whose API has no logs", run.id),
-         .hint = fmt::format(
-             "calopipe runs show {} has the states and errors of the tasks, calopipe runs open {} "
-             "the page with their logs",
-             run.id, run.id)});
+    return print_remote_logs(pipeline::recorded_context(*run.remote), run.id,
+                             {.task = task_, .tail = tail_, .follow = follow_}, json_);
   std::string text;
   kfp::local::write_logs(*store, {.run = id_, .task = task_, .tail = tail_, .follow = follow_},
                          [&](std::string_view bytes) {
@@ -292,7 +289,7 @@ int RunsCommand::open_page(const RunRecord& run) const {
     throw core::UsageError(
         {.message =
              fmt::format("run {} is on Kubeflow: its artifacts are in the store of the cluster", run.id),
-         .hint = fmt::format("calopipe runs open {} opens its page", run.id)});
+         .hint = fmt::format("{} --out DIR fetches them", kubeflow_command("fetch", run))});
   const std::string page = page_of(run);
   const bool opened = !print_ && has_display() && open_on_desktop(page);
   if (json_)

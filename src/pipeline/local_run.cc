@@ -121,14 +121,14 @@ void deliver(const fs::path& artifact, const fs::path& to) {
 // Passes events on, and stores next to the run what a resume needs.
 class Recorder final : public kfp::local::Observer {
  public:
-  Recorder(std::unique_ptr<Observer> next, json delivery)
+  Recorder(std::unique_ptr<Observer> next, Delivery delivery)
       : next_(std::move(next)), delivery_(std::move(delivery)) {}
 
   void on_run(const kfp::local::RunRecord& run) override {
     if (!written_ && !run.folder.empty()) {
       written_ = true;
       try {
-        core::write_file(run.folder / kDelivery, delivery_.dump(2) + "\n");
+        delivery_.write(run.folder);
       } catch (const core::Error& error) {
         on_warning(fmt::format("a resume will not know the output folder: {}", error.what()));
       }
@@ -141,7 +141,7 @@ class Recorder final : public kfp::local::Observer {
 
  private:
   std::unique_ptr<Observer> next_;
-  json delivery_;
+  Delivery delivery_;
   bool written_ = false;
 };
 
@@ -202,13 +202,14 @@ namespace {
 
 // Begins the record of a run, and notes it for a resume.
 std::unique_ptr<GroupLog> begin_log(const LogOptions& options, GroupLog::Begin begin,
-                                    kfp::local::RunnerOptions& runner, json& delivery) {
+                                    kfp::local::RunnerOptions& runner, Delivery& delivery) {
   if (!options) return nullptr;
   begin.kind = "pipeline";
   if (!runner.run_name.empty()) begin.name = runner.run_name;
   auto log = std::make_unique<GroupLog>(options, begin);
   log->add_to(runner.environment);
-  delivery["log"] = {{"to", options.to}, {"model", options.model}, {"id", log->id()}};
+  delivery.log = options;
+  delivery.log_id = log->id();
   return log;
 }
 
@@ -227,21 +228,16 @@ json logged(GroupLog* log, const Body& body) {
   }
 }
 
-json finish(const kfp::local::RunResult& result, const json& delivery, GroupLog* log,
+json finish(const kfp::local::RunResult& result, const Delivery& delivery, GroupLog* log,
             const kfp::local::Store& store) {
   if (log != nullptr) {
     log->run().tags({{"calopipe.local_run", result.run.id}});
     log_metrics_of(store, result.run.id, log->run());
   }
   json summary = {{"run", result.run.id}, {"outputs", result.outputs}};
-  const fs::path out = delivery.at("out").get<std::string>();
-  std::vector<ProjectPipeline::Product> products;
-  for (const json& product : delivery.at("products"))
-    products.push_back(
-        {.task = product.at("task"), .output = product.at("output"), .file = product.at("file")});
-  for (const auto& [file, artifact] : products_of(result.run.id, products, store)) {
-    const fs::path place = out.empty() ? artifact : out / file;
-    if (!out.empty()) deliver(artifact, place);
+  for (const auto& [file, artifact] : products_of(result.run.id, delivery.products, store)) {
+    const fs::path place = delivery.out.empty() ? artifact : delivery.out / file;
+    if (!delivery.out.empty()) deliver(artifact, place);
     summary[fs::path(file).stem().string()] = place.string();
   }
   if (result.run.state != kfp::local::State::kSucceeded) throw_failure(result.run, store);
@@ -249,6 +245,34 @@ json finish(const kfp::local::RunResult& result, const json& delivery, GroupLog*
 }
 
 }  // namespace
+
+Delivery::Delivery(const fs::path& folder, std::vector<ProjectPipeline::Product> files)
+    : out(folder.empty() || core::is_url(folder) ? folder : fs::absolute(folder)),
+      products(std::move(files)) {}
+
+void Delivery::write(const fs::path& folder) const {
+  json written = {{"out", out.string()}, {"products", json::array()}};
+  for (const ProjectPipeline::Product& product : products)
+    written["products"].push_back(
+        {{"task", product.task}, {"output", product.output}, {"file", product.file}});
+  if (log) written["log"] = {{"to", log.to}, {"model", log.model}, {"id", log_id}};
+  core::write_file(folder / kDelivery, written.dump(2) + "\n");
+}
+
+Delivery Delivery::read(const fs::path& folder) {
+  Delivery delivery;
+  if (folder.empty() || !fs::exists(folder / kDelivery)) return delivery;
+  const json written = core::read_json(folder / kDelivery);
+  delivery.out = written.at("out").get<std::string>();
+  for (const json& product : written.at("products"))
+    delivery.products.push_back(
+        {.task = product.at("task"), .output = product.at("output"), .file = product.at("file")});
+  if (const auto recorded = written.find("log"); recorded != written.end()) {
+    delivery.log = {.to = recorded->at("to"), .model = recorded->at("model")};
+    delivery.log_id = recorded->at("id");
+  }
+  return delivery;
+}
 
 void use_this_program(kfp::local::RunnerOptions& runner, int threads) {
   const fs::path program = fs::read_symlink("/proc/self/exe");
@@ -322,12 +346,7 @@ PreparedPipeline prepare_pipeline(const kfp::Registry& registry, const std::stri
 
 json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, kfp::local::Store& store) {
   PreparedPipeline prepared = prepare_pipeline(registry, options.pipeline, options.config, options.settings);
-  const bool is_place = options.out.empty() || core::is_url(options.out);
-  json delivery = {{"out", is_place ? options.out.string() : fs::absolute(options.out).string()},
-                   {"products", json::array()}};
-  for (const ProjectPipeline::Product& product : prepared.products)
-    delivery["products"].push_back(
-        {{"task", product.task}, {"output", product.output}, {"file", product.file}});
+  Delivery delivery(options.out, prepared.products);
   LogOptions log = options.log;
   if (!options.site.empty()) {
     kfp::Site::read(options.site).apply(prepared.compiled, prepared.image);
@@ -350,13 +369,11 @@ json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, 
 json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner, bool quiet,
                     kfp::local::Store& store) {
   const kfp::local::RunRecord run = store.run(run_id);
-  json delivery = {{"out", ""}, {"products", json::array()}};
-  if (fs::exists(run.folder / kDelivery)) delivery = core::read_json(run.folder / kDelivery);
-  const json recorded = delivery.value("log", json::object());
-  const auto group = begin_log({.to = recorded.value("to", ""), .model = recorded.value("model", "")},
+  Delivery delivery = Delivery::read(run.folder);
+  const auto group = begin_log(delivery.log,
                                {.store = store.folder(),
                                 .name = run.pipeline,
-                                .id = recorded.value("id", ""),
+                                .id = delivery.log_id,
                                 .parameters = run.parameters},
                                runner, delivery);
   return logged(group.get(), [&] {

@@ -37,6 +37,21 @@ struct PreparedPipeline {
   std::vector<ProjectPipeline::Product> products;
 };
 
+/// Where the products of a run go, stored next to its record for those who resume or attach to it.
+struct Delivery {
+  std::filesystem::path out;  ///< folder or URL; empty = nowhere
+  std::vector<ProjectPipeline::Product> products;
+  LogOptions log;      ///< where the run is recorded
+  std::string log_id;  ///< our id of that record
+
+  Delivery() = default;
+  Delivery(const std::filesystem::path& folder, std::vector<ProjectPipeline::Product> files);
+  /// @param folder that of the run's record @throws core::UnavailableError
+  void write(const std::filesystem::path& folder) const;
+  /// Nowhere if nothing is stored there. @throws core::InputError
+  static Delivery read(const std::filesystem::path& folder);
+};
+
 /// Compiles a pipeline of this project, or reads a compiled one.
 /// @param name     name of a pipeline of this project, or a file
 /// @param config   YAML file with parameters; empty = none

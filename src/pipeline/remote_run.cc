@@ -21,6 +21,9 @@
 #include "core/hash.h"
 #include "core/interrupt.h"
 #include "core/provenance.h"
+#include "core/text.h"
+#include "kfp/client/metadata.h"
+#include "kfp/client/outputs.h"
 #include "kfp/client/submit.h"
 #include "kfp/client/time_text.h"
 #include "kfp/client/wait.h"
@@ -170,8 +173,46 @@ std::string attach_command(const client::Context& context, const std::string& ru
   return fmt::format("calopipe kubeflow run attach {} --context {}", run_id, context.name);
 }
 
-// Fails as a local run does: with the exit code of the first task that failed, if the backend reports it.
-[[noreturn]] void fail(const client::Run& run, const client::Context& context) {
+// A task that failed, and the end of its log.
+struct FailedTask {
+  std::string name, log;
+};
+
+// Kubeflow's API has no reasons of failures, but the log has them. Empty if it cannot be had.
+FailedTask failed_task(client::Client& server, const client::Context& context,
+                       const std::string& run_id) try {
+  FailedTask failed;
+  for (const client::Execution& execution :
+       client::Metadata(client::http_options(context)).executions(run_id)) {
+    if (execution.state != client::Execution::State::kFailed || execution.pod_name.empty()) continue;
+    failed.name = execution.task;
+    failed.log = server.pod_log(run_id, execution.pod_name);
+    constexpr std::size_t kLongest = 4000;
+    if (failed.log.size() > kLongest) failed.log.erase(0, failed.log.size() - kLongest);
+  }
+  return failed;
+} catch (const core::Interrupted&) {
+  throw;
+} catch (const core::Error&) {
+  return {};
+}
+
+// The last line of a log that says why this program fails; else the last line.
+std::string reason_in(const std::string& log) {
+  std::string last, own;
+  for (std::size_t at = 0; at < log.size();) {
+    const std::size_t end = std::min(log.find('\n', at), log.size());
+    const std::string line = core::trimmed(log.substr(at, end - at));
+    if (!line.empty()) last = line;
+    if (line.starts_with("calopipe: ")) own = line;
+    at = end + 1;
+  }
+  return own.empty() ? last : own;
+}
+
+// Fails as a local run does: with the exit code of the first task that failed, if the backend or the log of
+// the task tells it.
+[[noreturn]] void fail(const client::Run& run, const client::Context& context, client::Client& server) {
   core::ErrorDetails details{
       .message = run.error && !run.error->message.empty() ? run.error->message : "the run failed",
       .hint = fmt::format("calopipe kubeflow run get {} --context {}", run.run_id, context.name)};
@@ -188,11 +229,22 @@ std::string attach_command(const client::Context& context, const std::string& ru
     std::string reason = first->error ? first->error->message : "";
     for (const client::TaskDetail& task : run.run_details->task_details)
       if (reason.empty() && task.error && task.parent_task_id == first->task_id) reason = task.error->message;
+    std::string told = reason;
+    if (reason.empty()) {
+      const FailedTask failed = failed_task(server, context, run.run_id);
+      reason = reason_in(failed.log);
+      told = failed.log;
+      if (!reason.empty()) {
+        details.field = failed.name;
+        details.hint = fmt::format("calopipe kubeflow run logs {} {} --context {}", run.run_id, failed.name,
+                                   context.name);
+      }
+    }
     if (!reason.empty()) {
       details.message = "failed: " + reason;
       static const std::regex kCode("exit (?:code|status) ([2-4])\\b");
       std::smatch found;
-      if (std::regex_search(reason, found, kCode)) code = static_cast<core::ExitCode>(std::stoi(found[1]));
+      if (std::regex_search(told, found, kCode)) code = static_cast<core::ExitCode>(std::stoi(found[1]));
     }
   }
   throw core::Error(code, details);
@@ -232,11 +284,45 @@ json follow(client::Client& server, const client::Context& context, const std::s
     still_there(error);
   }
   seen(run);
-  if (run.state == RunState::kFailed) fail(run, context);
+  if (run.state == RunState::kFailed) fail(run, context, server);
   if (run.state == RunState::kCanceled)
     throw core::Error(core::ExitCode::kInterrupted,
                       {.message = fmt::format("run {} was terminated on the server", run_id)});
   return {{"run", run.run_id}, {"state", client::to_string(run.state)}, {"context", context.name}};
+}
+
+// Fetches the products of a run from the cluster's store. What cannot be fetched is reported when the rest is
+// there.
+json fetch_products(client::Client& server, const client::Context& context, const std::string& run_id,
+                    const std::vector<client::Execution>& executions, const Delivery& delivery,
+                    Shown& shown) {
+  json places = json::object();
+  if (delivery.out.empty()) return places;
+  std::string failed;
+  std::optional<core::ErrorDetails> first;
+  for (const ProjectPipeline::Product& product : delivery.products) {
+    const client::Artifact* artifact = nullptr;
+    for (const client::Execution& execution : executions)
+      for (const client::Artifact& output : execution.outputs)
+        if (execution.task == product.task && output.name == product.output) artifact = &output;
+    if (artifact == nullptr) continue;  // the task did not run
+    const std::filesystem::path place = delivery.out / product.file;
+    try {
+      client::fetch_output(server, *artifact, place, context.s3_endpoint);
+      places[place.stem().string()] = place.string();
+    } catch (const core::Interrupted&) {
+      throw;
+    } catch (const core::Error& error) {
+      shown.warning(fmt::format("{}: {}", product.file, error.what()));
+      failed += (failed.empty() ? "" : ", ") + product.file;
+      if (!first) first = error.details();
+    }
+  }
+  if (first)
+    throw core::UnavailableError(
+        {.message = fmt::format("run {} is done, but these products were not fetched: {}", run_id, failed),
+         .hint = first->hint});
+  return places;
 }
 
 // Keeps the record of a run that is shown. The run continues without it, so that errors are only warnings.
@@ -244,8 +330,11 @@ class Recorder {
  public:
   Recorder(local::Store& store, Shown& shown) : store_(store), shown_(shown) {}
 
-  void begin(local::RunRecord run) {
-    guarded([&] { run_ = store_.create_run(std::move(run)); });
+  void begin(local::RunRecord run, const Delivery& delivery) {
+    guarded([&] {
+      run_ = store_.create_run(std::move(run));
+      delivery.write(run_->folder);
+    });
   }
   void resume(local::RunRecord run) { run_ = std::move(run); }
   void seen(const client::Run& run) {
@@ -268,6 +357,41 @@ class Recorder {
   std::optional<local::RunRecord> run_;
 };
 
+// Products of tasks that succeeded are fetched from a failed run, too, as a local run provides them.
+json follow_and_fetch(client::Client& server, const client::Context& context, const std::string& run_id,
+                      Shown& shown, Recorder& recorder, const Delivery& delivery) {
+  const auto executions = [&] {
+    return client::latest_executions(client::Metadata(client::http_options(context)).executions(run_id));
+  };
+  json summary;
+  try {
+    summary = follow(server, context, run_id, shown, [&](const client::Run& one) { recorder.seen(one); });
+  } catch (const core::Interrupted&) {
+    throw;
+  } catch (const core::Error&) {
+    try {
+      if (!delivery.out.empty()) fetch_products(server, context, run_id, executions(), delivery, shown);
+    } catch (const core::Error& error) {
+      shown.warning(error.what());
+    }
+    throw;
+  }
+  std::vector<client::Execution> known;
+  try {
+    known = executions();
+  } catch (const client::Unreachable&) {
+    if (!delivery.out.empty()) throw;
+  } catch (const client::Refused&) {  // a bare API server has no such record
+    if (!delivery.out.empty()) throw;
+  }
+  json reused = json::array();
+  for (const client::Execution& execution : known)
+    if (execution.state == client::Execution::State::kCached) reused.push_back(execution.task);
+  summary["reused"] = std::move(reused);
+  summary.update(fetch_products(server, context, run_id, known, delivery, shown));
+  return summary;
+}
+
 // The given parameters and the defaults of the others, as local runs record them.
 json all_parameters(const kfp::ir::PipelineSpec& spec, json parameters) {
   if (!spec.root || !spec.root->input_definitions) return parameters;
@@ -281,7 +405,9 @@ json all_parameters(const kfp::ir::PipelineSpec& spec, json parameters) {
   return parameters;
 }
 
-client::Context context_of(const local::RemotePlace& place) {
+}  // namespace
+
+client::Context recorded_context(const local::RemotePlace& place) {
   client::Context context = client::choose_context(place.context, client::contexts_file());
   if (context.server != place.server)
     throw core::UsageError({.message = fmt::format("context {} now names {}, but the run is on {}",
@@ -289,11 +415,10 @@ client::Context context_of(const local::RemotePlace& place) {
   return context;
 }
 
-}  // namespace
-
 json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options,
                   const client::Context& context, local::Store& store) {
   PreparedPipeline prepared = prepare_pipeline(registry, options.pipeline, options.config, options.settings);
+  const Delivery delivery(options.out, prepared.products);
   Shown shown(options.quiet);
   for (const kfp::ir::ReadingNote& note : prepared.compiled.notes)
     if (!note.harmless) shown.warning(fmt::format("{}: {}", note.place, note.message));
@@ -341,9 +466,9 @@ json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options
                   .remote = local::RemotePlace{.context = context.name,
                                                .server = context.server,
                                                .state = client::to_string(run.state),
-                                               .seen_s = core::now_s()}});
-  if (!options.detach)
-    summary = follow(server, context, run.run_id, shown, [&](const client::Run& one) { recorder.seen(one); });
+                                               .seen_s = core::now_s()}},
+                 delivery);
+  if (!options.detach) summary = follow_and_fetch(server, context, run.run_id, shown, recorder, delivery);
   summary["name"] = run.display_name;
   summary["pipeline"] = name;
   summary["version"] = submitted.version.name;
@@ -360,12 +485,12 @@ json attach_remotely(const client::Context& context, const std::string& run, boo
 
 json attach_recorded(const local::RunRecord& run, bool quiet, local::Store& store) {
   if (!run.remote) throw core::UsageError({.message = fmt::format("run {} is on this machine", run.id)});
-  const client::Context context = context_of(*run.remote);
+  const client::Context context = recorded_context(*run.remote);
   Shown shown(quiet);
   client::Client server = connect(context, &shown);
   Recorder recorder(store, shown);
   recorder.resume(run);
-  return follow(server, context, run.id, shown, [&](const client::Run& one) { recorder.seen(one); });
+  return follow_and_fetch(server, context, run.id, shown, recorder, Delivery::read(run.folder));
 }
 
 struct RemoteRefresh::Server {
@@ -381,7 +506,7 @@ RemoteRefresh::Server& RemoteRefresh::server_of(const local::RemotePlace& place)
   if (server != nullptr) return *server;
   server = std::make_unique<Server>();
   try {
-    const client::Context context = context_of(place);
+    const client::Context context = recorded_context(place);
     client::HttpOptions options = client::http_options(context);
     // Somebody waits for a table.
     options.retries.attempts = 2;

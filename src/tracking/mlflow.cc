@@ -212,7 +212,7 @@ void Mlflow::put_artifact(const MlflowRun& run, const std::string& path, const f
         {.method = "PUT",
          .path = kProxy + escaped_path(path_of_proxied(run.artifact_uri) + '/' + path),
          .content_type = "application/octet-stream",
-         .content = core::read_file(file),
+         .raw = core::read_file(file),
          .idempotent = true,
          .timeout_s = kUploadTimeoutS + static_cast<double>(fs::file_size(file)) / kSlowestUploadBytesPerS});
     return;

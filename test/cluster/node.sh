@@ -188,7 +188,8 @@ start_services() {
     --address=/kubernetes.default.svc.cluster.local/10.96.0.1 --address="/calopipe.svc.cluster.local/$node_ip" --local=/cluster.local/ --local=//
   S3_IGNORE_SUBDOMAIN_BUCKETNAME=true start s3 "$PYTHON" -m moto.server -H "$node_ip" -p 9000
   apply_definitions || fail "the resource definitions of Argo are refused"
-  kubectl wait --for=condition=Established crd/workflows.argoproj.io --timeout=60s >/dev/null
+  # A definition has no conditions at first, and kubectl refuses to wait for them.
+  wait_for 60 "the resource definitions of Argo are not served" kube-apiserver kubectl get workflows
   kubectl apply -f objects.yaml >/dev/null
   LEADER_ELECTION_DISABLE=true start workflow-controller "$bin/workflow-controller" --kubeconfig="$KUBECONFIG" --namespaced --namespace=calopipe \
     --managed-namespace=calopipe --executor-image=localhost/argoexec:test --executor-image-pull-policy=IfNotPresent

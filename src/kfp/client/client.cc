@@ -258,6 +258,32 @@ void Client::delete_run(const std::string& run_id) {
   remove(with_id("runs", run_id));
 }
 
+std::string Client::pod_log(const std::string& run_id, const std::string& pod_name) {
+  // The server answers with an internal error if there is no such pod (any more).
+  return http_.text(
+      {.path = fmt::format("/apis/v1alpha1/runs/{}/nodes/{}/log", escaped(run_id), escaped(pod_name)),
+       .try_again = false});
+}
+
+std::string Client::stored_file(const std::string& uri) {
+  const std::size_t scheme = uri.find("://");
+  const std::string name = scheme == std::string::npos ? "" : uri.substr(0, scheme);
+  const bool known = name == "minio" || name == "s3" || name == "gs" || name == "http" || name == "https";
+  const std::size_t bucket = scheme + 3;
+  const std::size_t key = known ? uri.find('/', bucket) : std::string::npos;
+  if (key == std::string::npos)
+    throw core::UsageError({.message = fmt::format("\"{}\" is in no store that Kubeflow's pages read", uri)});
+  std::string path =
+      fmt::format("/artifacts/{}/{}", name == "gs" ? "gcs" : name, escaped(uri.substr(bucket, key - bucket)));
+  for (std::size_t at = key; at != std::string::npos;) {
+    const std::size_t end = uri.find('/', at + 1);
+    path += "/" + escaped(uri.substr(at + 1, end == std::string::npos ? end : end - at - 1));
+    at = end;
+  }
+  // The pages answer with an internal error if there is no such file.
+  return http_.text({.path = path, .query = {{"namespace", namespace_}}, .try_again = false});
+}
+
 RecurringRun Client::create_recurring_run(const RecurringRun& recurring_run) {
   RecurringRun created = recurring_run;
   if (created.namespace_name.empty()) created.namespace_name = namespace_;

@@ -81,6 +81,12 @@ class Client {
   void archive_run(const std::string& run_id);
   void unarchive_run(const std::string& run_id);
   void delete_run(const std::string& run_id);
+  /// What a container of a run has printed so far. @param pod_name Execution::pod_name
+  std::string pod_log(const std::string& run_id, const std::string& pod_name);
+  /// A file of the cluster's store, through the server of Kubeflow's pages, which has no listings: not for
+  /// folders. @param uri "minio://bucket/key"; also s3, gs, http and https
+  /// @throws core::UsageError for other stores
+  std::string stored_file(const std::string& uri);
 
   RecurringRun create_recurring_run(const RecurringRun& recurring_run);
   RecurringRun recurring_run(const std::string& recurring_run_id);

@@ -92,6 +92,7 @@ Context read_context(const std::string& name, const json& value, core::JsonPlace
   fields("server", context.server);
   fields("namespace", context.namespace_name);
   fields("experiment", context.experiment);
+  fields("s3_endpoint", context.s3_endpoint);
   fields("ca_file", ca_file);
   context.says_login = fields.by_hand(
       "login", [&](const json& login, core::JsonPlace& at) { context.login = read_login(name, login, at); });
@@ -116,6 +117,7 @@ json to_json(const Context& context) {
   json written = {{"server", context.server}};
   if (!context.namespace_name.empty()) written["namespace"] = context.namespace_name;
   if (!context.experiment.empty()) written["experiment"] = context.experiment;
+  if (!context.s3_endpoint.empty()) written["s3_endpoint"] = context.s3_endpoint;
   if (!context.ca_file.empty()) written["ca_file"] = context.ca_file.string();
   if (context.login.kind == Login::Kind::kToken)
     written["login"] = {{"kind", "token"}, {"token_file", context.login.file.string()}};

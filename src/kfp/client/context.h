@@ -17,6 +17,9 @@ struct Context {
   Login login;
   bool says_login = false;  ///< true if `login` was given, even as `kind: none`
   std::filesystem::path ca_file;
+  /// Address of the store of the cluster's artifacts (S3), for fetching them with the credentials of the AWS
+  /// tools; empty = only through the server of Kubeflow's pages.
+  std::string s3_endpoint;
 };
 
 /// Path of the contexts' file: `$XDG_CONFIG_HOME/calopipe/contexts.yaml`, else
@@ -34,6 +37,7 @@ std::filesystem::path contexts_file();
 ///       cookie_file;
 ///                                                            # oidc, issuer, client_id … (OidcLogin)
 ///       ca_file: /etc/ssl/site.pem
+///       s3_endpoint: http://localhost:9000
 ///
 /// Paths are relative to the folder of the contexts' file; `~/` is the home folder. There are no contexts if
 /// there is no file.

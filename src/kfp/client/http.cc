@@ -346,22 +346,25 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
         lib.mime_data(part, request.upload.data(), request.upload.size()) != CURLE_OK)
       throw std::bad_alloc();
     set(CURLOPT_MIMEPOST, form.form);
-  } else if (request.method == "POST" || request.content || !request.body.is_null()) {
+  } else if (request.method == "POST" || request.method == "PUT" || !request.raw.empty() ||
+             !request.body.is_null()) {
     for (const auto& [name, value] : request.form)
       body += fmt::format("{}{}={}", body.empty() ? "" : "&", escaped(name), escaped(value));
-    if (!request.body.is_null()) {
+    if (!request.raw.empty()) {
+      body = request.raw;
+      headers.add("Content-Type: " + request.content_type);
+    } else if (!request.body.is_null()) {
       try {
         body = request.body.dump();
       } catch (const json::exception&) {
         throw core::UsageError({.message = "a name, description or parameter is not UTF-8"});
       }
+      headers.add("Content-Type: " + request.content_type);
     }
-    if (request.content || !request.body.is_null()) headers.add("Content-Type: " + request.content_type);
-    const std::string& sent = request.content ? *request.content : body;
     set(CURLOPT_POST, 1L);
     if (request.method != "POST") set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(sent.size()));
-    set(CURLOPT_POSTFIELDS, sent.data());
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    set(CURLOPT_POSTFIELDS, body.c_str());
   } else if (!safe) {
     set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }

@@ -109,8 +109,8 @@ struct Request {
   std::string path;            ///< "/apis/v2beta1/runs", percent-encoded if necessary (escaped())
   std::vector<std::pair<std::string, std::string>> query;  ///< parameters with an empty value are left out
   nlohmann::json body;                                     ///< null = none
-  std::string content_type = "application/json";           ///< of `body` or `content`
-  std::optional<std::string> content;                      ///< bytes that are sent instead of `body`
+  std::string content_type = "application/json";           ///< of `body` or `raw`
+  std::string raw;                                         ///< bytes to send instead of `body`; empty = none
   std::string upload;       ///< content of a file to send as the form field "uploadfile"; empty = none
   std::string upload_name;  ///< name of that file; the server uses its extension (.yaml)
   std::vector<std::pair<std::string, std::string>> form;  ///< sent as a form (POST) instead of `body`

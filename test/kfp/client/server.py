@@ -8,6 +8,7 @@ import argparse
 import datetime
 import email.parser
 import email.policy
+import functools
 import http.server
 import inspect
 import json
@@ -111,6 +112,7 @@ class State:
         self.violations = []
         self.requests = []  # what came in: method and path
         self.faults = []
+        self.outputs = {}   # of tasks that succeed from now on: {task: {name: {"uri", "metadata"} or {"id"}}}
         self.script = []    # of runs that start from now on: [[task, state] or ["", state of the run]]
         self.add_experiment({'display_name': 'Default', 'description': 'All runs without an experiment'})
 
@@ -123,6 +125,12 @@ class State:
 
 
 state = State()
+
+
+@functools.cache
+def pages():
+    import pages as module  # a large library, which few tests need  # pylint: disable=import-outside-toplevel
+    return module.Pages()
 
 
 def found(collection, key, what):
@@ -217,7 +225,7 @@ def create_run(body):
 def advance(run):
     """One step of its script each time somebody asks."""
     if run['_script']:
-        task, new = run['_script'].pop(0)[:2]
+        task, new, *silent = run['_script'].pop(0)
         if not task:
             run['state'] = new
             if new in ('SUCCEEDED', 'FAILED', 'CANCELED'):
@@ -234,7 +242,13 @@ def advance(run):
             detail['state'] = new
             if new in ('SUCCEEDED', 'FAILED', 'SKIPPED'):
                 detail['end_time'] = now()
-            if new == 'FAILED':
+            if new == 'SUCCEEDED' and task in state.outputs:
+                outputs = state.outputs[task]
+                reused = any('id' in output for output in outputs.values())
+                pages().record(run['run_id'], task, outputs, '' if reused else f'{task}-pod', 'CACHED' if reused else 'COMPLETE')
+            elif new == 'FAILED' and silent:  # as Kubeflow's server, whose API has no reasons
+                pages().record(run['run_id'], task, {}, f'{task}-pod', 'FAILED')
+            if new == 'FAILED' and not silent:
                 detail['error'] = {'code': 9, 'message': 'exit code 3'}
 
 
@@ -409,7 +423,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def answer(self, status, value, headers=None, content_type='application/json', half=False):
-        data = value.encode() if isinstance(value, str) else json.dumps(value).encode()
+        data = value if isinstance(value, bytes) else value.encode() if isinstance(value, str) else json.dumps(value).encode()
         self.send_response(status)
         self.send_header('Content-Type', content_type)
         self.send_header('Content-Length', str(len(data)))
@@ -448,6 +462,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 state.faults = json.loads(data)
             elif path == '/_script':
                 state.script = json.loads(data)
+            elif path == '/_outputs':
+                state.outputs = json.loads(data)
+            elif path == '/_record':  # an execution of a run
+                self.answer(200, {'artifacts': pages().record(**json.loads(data))})
+                return
+            elif path == '/_pages':  # {"files": {BUCKET/KEY: FILE}, "logs": {POD: TEXT}, "fail": TEXT}
+                for name, value in json.loads(data).items():
+                    setattr(pages(), name, value)
             elif path == '/_login':
                 self.arguments.token = json.loads(data)['token']
             elif path == '/_restart':
@@ -496,9 +518,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return False
         return True
 
+    def serve_pages(self, path, data):
+        """What Kubeflow's pages serve beside the API; False if it is none of that."""
+        log = re.fullmatch(r'/apis/v1alpha1/runs/([^/]+)/nodes/([^/]+)/log', path)
+        if path.startswith('/ml_metadata.'):
+            with state.lock:
+                status, answer = pages().grpc_web(path, self.headers, data)
+            self.answer(status, answer, content_type='application/grpc-web+proto')
+        elif path.startswith('/artifacts/'):
+            status, answer = pages().file(path)
+            self.answer(status, answer, content_type='application/octet-stream')
+        elif log:
+            text = pages().logs.get(log.group(2)) if log.group(1) in state.runs else None
+            if text is None:
+                self.answer(500, {'error_message': f'failed to get the log of {log.group(2)}: pods not found', 'error_details': ''})
+            else:
+                self.answer(200, text, content_type='text/plain')
+        else:
+            return False
+        return True
+
     def serve(self, path, url, data, fault):
         try:
             self.authorise()
+            if self.serve_pages(path, data):
+                return
             query = dict(urllib.parse.parse_qsl(url.query, strict_parsing=bool(url.query)))
             route, ids = None, None
             for candidate in self.routes:

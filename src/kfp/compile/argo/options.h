@@ -110,6 +110,9 @@ struct KerberosTicket {
   /// The folder of `ticket_path` then is a volume of its own, by default /kfp/ticket: a single mounted file
   /// would not see that another one takes its place.
   std::string renew_image;
+  /// Config map with the key krb5.conf, for the program and the sidecar (KRB5_CONFIG); empty = what the
+  /// images have, and DNS.
+  std::string krb5_config_map;
 
   template <class V>
   void describe(V& v) {
@@ -120,6 +123,7 @@ struct KerberosTicket {
     v("uid", uid, {.min = 0});
     v("image", image);
     v("renew_image", renew_image);
+    v("krb5_config_map", krb5_config_map);
   }
 };
 

@@ -279,6 +279,23 @@ TEST_F(Argo, ASidecarKeepsTheTicketInAFolderThatBothSee) {
   EXPECT_EQ(named(other["initContainers"], "kerberos-ticket")["command"][4], "/kfp/ticket/cache");
 }
 
+TEST_F(Argo, ProgramAndSidecarSeeTheConfigurationOfKerberos) {
+  ArgoOptions options = kVolume;
+  options.kerberos = {.krb5_config_map = "krb5"};
+  const json mount = {{"name", "krb5"}, {"mountPath", "/kfp/krb5"}, {"readOnly", true}};
+  const json variable = {{"name", "KRB5_CONFIG"}, {"value", "/kfp/krb5/krb5.conf"}};
+  const json alone = the_template(compile(spec(), options), "use");
+  EXPECT_THAT(alone["volumes"], testing::Contains(json{{"name", "krb5"}, {"configMap", {{"name", "krb5"}}}}));
+  EXPECT_FALSE(alone.contains("sidecars"));
+  options.kerberos->renew_image = "calopipe:1";
+  const json kept = the_template(compile(spec(), options), "use");
+  for (const json& container :
+       {alone["container"], kept["container"], named(kept["sidecars"], "kerberos-keep")}) {
+    EXPECT_THAT(container["volumeMounts"], testing::Contains(mount));
+    EXPECT_THAT(container["env"], testing::Contains(variable));
+  }
+}
+
 TEST_F(Argo, ARenewedTicketNeedsAFolderOfItsOwn) {
   ArgoOptions options = kVolume;
   for (const char* path : {"/krb5cc", "/tmp/krb5cc"}) {

@@ -178,6 +178,12 @@ void add_ticket(json& result, const KerberosTicket& ticket) {
   add_volume(result, {{"name", "krb-secret"}, {"secret", {{"secretName", ticket.secret}}}}, secret_mount);
   add_volume(result, {{"name", "krb-ticket"}, {"emptyDir", {{"medium", "Memory"}}}}, place.mount);
   result["container"]["env"].push_back({{"name", "KRB5CCNAME"}, {"value", "FILE:" + place.path}});
+  const json config_mount = {{"name", "krb5"}, {"mountPath", "/kfp/krb5"}, {"readOnly", true}};
+  const json config_variable = {{"name", "KRB5_CONFIG"}, {"value", "/kfp/krb5/krb5.conf"}};
+  if (!ticket.krb5_config_map.empty()) {
+    add_volume(result, {{"name", "krb5"}, {"configMap", {{"name", ticket.krb5_config_map}}}}, config_mount);
+    result["container"]["env"].push_back(config_variable);
+  }
   result["initContainers"].push_back(
       {{"name", "kerberos-ticket"},
        {"image", ticket.image},
@@ -192,6 +198,10 @@ void add_ticket(json& result, const KerberosTicket& ticket) {
        {"command", {"calopipe", "kerberos", "keep", "--from", in_secret, "--cache", place.path}},
        {"securityContext", user},
        {"volumeMounts", {secret_mount, place.mount}}});
+  if (ticket.krb5_config_map.empty()) return;
+  json& sidecar = result["sidecars"].back();
+  sidecar["volumeMounts"].push_back(config_mount);
+  sidecar["env"].push_back(config_variable);
 }
 
 }  // namespace
