@@ -370,12 +370,10 @@ json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner,
                     kfp::local::Store& store) {
   const kfp::local::RunRecord run = store.run(run_id);
   Delivery delivery = Delivery::read(run.folder);
-  const auto group = begin_log(delivery.log,
-                               {.store = store.folder(),
-                                .name = run.pipeline,
-                                .id = delivery.log_id,
-                                .parameters = run.parameters},
-                               runner, delivery);
+  const auto group = begin_log(
+      delivery.log,
+      {.store = store.folder(), .name = run.pipeline, .id = delivery.log_id, .parameters = run.parameters},
+      runner, delivery);
   return logged(group.get(), [&] {
     const auto observer = status(quiet);
     return finish(kfp::local::resume(run.id, runner, store, observer.get()), delivery, group.get(), store);
