@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "app/kerberos_command.h"
 #include "app/kubeflow_command.h"
 #include "app/kubernetes_commands.h"
+#include "app/log_options.h"
 #include "app/pictures_command.h"
 #include "app/pipeline_command.h"
 #include "app/run_command.h"
@@ -31,6 +34,7 @@
 #include "kfp/component/arguments.h"
 #include "kfp/component/command_line.h"
 #include "pipeline/components.h"
+#include "pipeline/logging.h"
 #include "pipeline/remote_run.h"
 #include "storage/storage.h"
 
@@ -140,14 +144,20 @@ int run(int argc, char** argv) {
     std::unique_ptr<kfp::Component> component;
     CLI::App* subcommand;
     std::unique_ptr<kfp::CommandLine> line;
+    pipeline::LogOptions log;
   };
-  std::vector<Command> commands;
+  std::list<Command> commands;  // options have the address of their value
   for (const auto& [name, factory] : registry.all()) {
-    Command command{.component = factory(), .subcommand = app.add_subcommand(name)};
+    Command& command = commands.emplace_back();
+    command.component = factory();
+    command.subcommand = app.add_subcommand(name);
     command.subcommand->group("Components");
     command.line = std::make_unique<kfp::CommandLine>(*command.subcommand, *command.component);
+    if (pipeline::is_logged(*command.component))
+      app::add_log_options(
+          *command.subcommand, command.log,
+          pipeline::has_model(*command.component) ? "Name under which MLflow's registry gets the model" : "");
     add_global(*command.subcommand, global);
-    commands.push_back(std::move(command));
   }
   std::string docs_folder = "doc/components";
   CLI::App* docs =
@@ -219,7 +229,9 @@ int run(int argc, char** argv) {
   }
   for (Command& command : commands) {
     if (!command.subcommand->parsed()) continue;
-    command.line->run(pool);
+    std::optional<pipeline::ComponentLog> log;
+    if (command.log) log.emplace(command.log);
+    command.line->run(pool, log ? &*log : nullptr);
     print_result(*command.component, global.json);
   }
   return 0;

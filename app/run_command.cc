@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "app/log_options.h"
 #include "core/error.h"
 #include "pipeline/printed_number.h"
 #include "pipeline/remote_run.h"
@@ -63,6 +64,7 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
           ->type_name("NAME=FILE:NUMBER")
           ->expected(1)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_log_options(*subcommand_, options_.log, "Name under which MLflow's registry gets the trained model");
   CLI::Option* no_cache =
       subcommand_->add_flag("--no-cache", no_cache_, "Run every task, even if the cache has its result")
           ->group("Cache");
@@ -99,6 +101,8 @@ RunCommand::RunCommand(CLI::App& app, const kfp::Registry& registry)
       "Examples:\n  calopipe run --config data/demo.yaml --out demo-output\n"
       "  calopipe run --set input-parameters.data=showers/ --set train.epochs=20 --out out\n"
       "  calopipe run compiled.yaml --set n=3\n"
+      "  calopipe run --config data/demo.yaml --log mlflow=http://localhost:5000 --log-model showers --out "
+      "out\n"
       "  calopipe runs list; calopipe runs resume latest\n"
       "  calopipe run --on cern --site deploy/sites/cern.yaml --set "
       "input-parameters.data=/eos/path/of/showers\n"
@@ -155,6 +159,7 @@ void RunCommand::run_on_kubeflow(bool threads_given, bool quiet, bool json) {
                                                          .out = options_.out,
                                                          .run_name = name_,
                                                          .detach = detach_,
+                                                         .log = options_.log,
                                                          .quiet = quiet},
                                                         context, *store);
   if (json) {

@@ -21,6 +21,8 @@
 #include "kfp/local/runs_report.h"
 #include "kfp/local/text_table.h"
 #include "pipeline/remote_run.h"
+#include "tracking/destination.h"
+#include "tracking/sender.h"
 
 namespace app {
 namespace fs = std::filesystem;
@@ -49,6 +51,14 @@ std::string page_of(const RunRecord& run) {
   std::string server = run.remote->server;
   while (server.ends_with('/')) server.pop_back();
   return fmt::format("{}/#/runs/details/{}", server, run.id);
+}
+
+std::string sync_line(const tracking::WaitingRun& run, std::int64_t before, bool dry_run) {
+  const std::string name = run.name.empty() ? run.id : fmt::format("{} {} for {}", run.id, run.name, run.to);
+  if (run.live) return fmt::format("{}: its process is at work, and sends its records", run.id);
+  if (!run.problem.empty()) return fmt::format("{}: {} records wait: {}", name, run.records, run.problem);
+  if (dry_run) return fmt::format("{}: {} records wait", name, run.records);
+  return fmt::format("{}: {} records sent", name, before - run.records);
 }
 
 // The report of a run; a remote run is refreshed first.
@@ -133,6 +143,16 @@ RunsCommand::RunsCommand(CLI::App& app, Resume resume)
       ->type_name("N");
   delete_->add_flag("--yes,-y", yes_, "Do not ask");
 
+  sync_ = add("sync", "Sends the records that wait for an MLflow server (--log) and lists what still waits",
+              "Records wait if the server was away, or the process was killed. The login is that of MLflow's "
+              "own client:\n"
+              "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.\n"
+              "Examples:\n  calopipe runs sync --dry-run\n  calopipe runs sync\n"
+              "  calopipe runs sync --drop 3fa9c1d2e4b5a6978899aabbccddeeff");
+  sync_->add_flag("--dry-run", dry_run_, "Only list what waits");
+  sync_->add_option("--drop", drop_, "Delete the records of this run instead of sending them")
+      ->type_name("ID");
+
   if (resume_hook_) {
     resume_ = add("resume", "Resumes a run that was interrupted or killed, or that failed",
                   "Examples:\n  calopipe runs resume latest");
@@ -172,6 +192,7 @@ int RunsCommand::run() {
   if (attach_->parsed()) return attach();
   if (compare_->parsed()) return compare();
   if (delete_->parsed()) return remove();
+  if (sync_->parsed()) return sync();
   const auto store = open_store();
   const RunRecord run = store->run(id_);
   if (run.remote)
@@ -355,6 +376,41 @@ std::vector<RunRecord> RunsCommand::chosen_for_deletion(const kfp::local::Store&
       throw core::UsageError({.message = fmt::format("run {} is running: process {}", run.id, run.runner_pid),
                               .hint = "wait for it, or end the process; nothing was deleted"});
   return runs;
+}
+
+int RunsCommand::sync() const {
+  const fs::path queue = tracking::queue_folder(store_.empty() ? kfp::local::default_store_folder() : store_);
+  if (!drop_.empty()) {
+    tracking::drop_waiting(queue, drop_);
+    fmt::print("dropped {}\n", drop_);
+    return 0;
+  }
+  const std::vector<tracking::WaitingRun> waiting = tracking::list_waiting(queue);
+  std::vector<tracking::WaitingRun> runs = waiting;
+  if (!dry_run_)
+    runs = tracking::send_waiting(
+        queue, std::move(runs), [](const std::string& line) { fmt::print(stderr, "calopipe: {}\n", line); });
+  bool all_sent = true;
+  json list = json::array();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const tracking::WaitingRun& run = runs[i];
+    const std::int64_t before = waiting[i].records;
+    all_sent = all_sent && (run.live || (run.records == 0 && run.problem.empty()));
+    list.push_back({{"id", run.id},
+                    {"name", run.name},
+                    {"to", run.to},
+                    {"folder", run.folder.string()},
+                    {"sent", before - run.records},
+                    {"waiting", run.records},
+                    {"live", run.live},
+                    {"problem", run.problem}});
+    if (!json_) fmt::print("{}\n", sync_line(run, before, dry_run_));
+  }
+  if (json_)
+    print(list);
+  else if (list.empty())
+    fmt::print("no records wait\n");
+  return dry_run_ || all_sent ? 0 : static_cast<int>(core::ExitCode::kUnavailable);
 }
 
 int RunsCommand::remove() const {

@@ -11,8 +11,8 @@
 
 namespace app {
 
-/// `calopipe runs list|show|logs|open|attach|compare|delete|resume`: shows and manages the runs on this
-/// machine, and those that this machine started on Kubeflow.
+/// `calopipe runs list|show|logs|open|attach|compare|delete|sync|resume`: shows and manages the runs on
+/// this machine, and those that this machine started on Kubeflow.
 class RunsCommand {
  public:
   /// The run to resume.
@@ -47,6 +47,7 @@ class RunsCommand {
   int attach() const;
   int compare() const;
   int remove() const;
+  int sync() const;
   std::vector<kfp::local::RunRecord> chosen_for_deletion(const kfp::local::Store& store) const;
 
   Resume resume_hook_;
@@ -58,14 +59,16 @@ class RunsCommand {
   CLI::App* attach_;
   CLI::App* compare_;
   CLI::App* delete_;
+  CLI::App* sync_;
   CLI::App* resume_ = nullptr;
 
   std::filesystem::path store_;
-  std::string id_, task_, artifact_, pipeline_;
+  std::string id_, task_, artifact_, pipeline_, drop_;
   std::vector<std::string> ids_, states_;
   int limit_ = 0, tail_ = -1, keep_ = -1;
   double older_than_days_ = -1;
-  bool json_ = false, follow_ = false, print_ = false, yes_ = false, refresh_ = false, quiet_ = false;
+  bool json_ = false, follow_ = false, print_ = false, yes_ = false, refresh_ = false, quiet_ = false,
+       dry_run_ = false;
 };
 
 }  // namespace app

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "app/log_options.h"
 #include "core/error.h"
 #include "core/staged_output.h"
 #include "pipeline/katib.h"
@@ -79,6 +80,8 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
                    "Folder for the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
       ->type_name("PATH");
   subcommand_->add_flag("--no-cache", no_cache_, "Run every task, even if the cache has its result");
+  add_log_options(*subcommand_, options_.log,
+                  "Name under which MLflow's registry gets the model of the best trial");
   subcommand_->add_option("--target", target_, "Write the study for another system instead of running it")
       ->check(CLI::IsMember({"katib"}))
       ->group("Katib");
@@ -91,6 +94,7 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
       "Examples:\n"
       "  calopipe tune --space tune.yaml --study lr.study --trials 40 --parallel 2 --config data/demo.yaml\n"
       "  calopipe tune --study lr.study --resume --trials 80        # more trials, or another worker\n"
+      "  calopipe tune --study lr.study --resume --trials 90 --log mlflow=http://localhost:5000\n"
       "  calopipe tune show lr.study; calopipe tune best lr.study\n"
       "  calopipe tune report lr.study --out lr.html\n"
       "  calopipe tune --space tune.yaml --trials 40 --target katib --out experiment.yaml");

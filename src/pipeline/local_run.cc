@@ -200,7 +200,40 @@ std::map<std::string, fs::path> products_of(const std::string& run_id,
 
 namespace {
 
-json finish(const kfp::local::RunResult& result, const Delivery& delivery, const kfp::local::Store& store) {
+// Begins the record of a run, and notes it for a resume.
+std::unique_ptr<GroupLog> begin_log(const LogOptions& options, GroupLog::Begin begin,
+                                    kfp::local::RunnerOptions& runner, Delivery& delivery) {
+  if (!options) return nullptr;
+  begin.kind = "pipeline";
+  if (!runner.run_name.empty()) begin.name = runner.run_name;
+  auto log = std::make_unique<GroupLog>(options, begin);
+  log->add_to(runner.environment);
+  delivery.log = options;
+  delivery.log_id = log->id();
+  return log;
+}
+
+// Runs body(), and records how it ends.
+template <class Body>
+json logged(GroupLog* log, const Body& body) {
+  if (log == nullptr) return body();
+  try {
+    json result = body();
+    log->end(tracking::Run::Status::kFinished);
+    return result;
+  } catch (const std::exception& error) {
+    log->run().tags({{"calopipe.error", error.what()}});
+    log->end(status_of(&error));
+    throw;
+  }
+}
+
+json finish(const kfp::local::RunResult& result, const Delivery& delivery, GroupLog* log,
+            const kfp::local::Store& store) {
+  if (log != nullptr) {
+    log->run().tags({{"calopipe.local_run", result.run.id}});
+    log_metrics_of(store, result.run.id, log->run());
+  }
   json summary = {{"run", result.run.id}, {"outputs", result.outputs}};
   for (const auto& [file, artifact] : products_of(result.run.id, delivery.products, store)) {
     const fs::path place = delivery.out.empty() ? artifact : delivery.out / file;
@@ -222,6 +255,7 @@ void Delivery::write(const fs::path& folder) const {
   for (const ProjectPipeline::Product& product : products)
     written["products"].push_back(
         {{"task", product.task}, {"output", product.output}, {"file", product.file}});
+  if (log) written["log"] = {{"to", log.to}, {"model", log.model}, {"id", log_id}};
   core::write_file(folder / kDelivery, written.dump(2) + "\n");
 }
 
@@ -233,6 +267,10 @@ Delivery Delivery::read(const fs::path& folder) {
   for (const json& product : written.at("products"))
     delivery.products.push_back(
         {.task = product.at("task"), .output = product.at("output"), .file = product.at("file")});
+  if (const auto recorded = written.find("log"); recorded != written.end()) {
+    delivery.log = {.to = recorded->at("to"), .model = recorded->at("model")};
+    delivery.log_id = recorded->at("id");
+  }
   return delivery;
 }
 
@@ -308,21 +346,38 @@ PreparedPipeline prepare_pipeline(const kfp::Registry& registry, const std::stri
 
 json run_locally(const kfp::Registry& registry, const LocalRunOptions& options, kfp::local::Store& store) {
   PreparedPipeline prepared = prepare_pipeline(registry, options.pipeline, options.config, options.settings);
-  const Delivery delivery(options.out, prepared.products);
-  if (!options.site.empty()) kfp::Site::read(options.site).apply(prepared.compiled, prepared.image);
-  Recorder recorder(status(options.quiet), delivery);
-  const kfp::local::RunResult result =
-      kfp::local::run(prepared.compiled, prepared.parameters, options.runner, store, &recorder);
-  return finish(result, delivery, store);
+  Delivery delivery(options.out, prepared.products);
+  LogOptions log = options.log;
+  if (!options.site.empty()) {
+    kfp::Site::read(options.site).apply(prepared.compiled, prepared.image);
+    take_log_options(prepared.compiled, log);
+  }
+  kfp::local::RunnerOptions runner = options.runner;
+  const auto& info = prepared.compiled.spec.pipeline_info;
+  const auto group = begin_log(log,
+                               {.store = store.folder(),
+                                .name = info ? info->name.value_or("pipeline") : "pipeline",
+                                .parameters = prepared.parameters},
+                               runner, delivery);
+  return logged(group.get(), [&] {
+    Recorder recorder(status(options.quiet), delivery);
+    return finish(kfp::local::run(prepared.compiled, prepared.parameters, runner, store, &recorder), delivery,
+                  group.get(), store);
+  });
 }
 
 json resume_locally(const std::string& run_id, kfp::local::RunnerOptions runner, bool quiet,
                     kfp::local::Store& store) {
   const kfp::local::RunRecord run = store.run(run_id);
-  const Delivery delivery = Delivery::read(run.folder);
-  const auto observer = status(quiet);
-  const kfp::local::RunResult result = kfp::local::resume(run.id, runner, store, observer.get());
-  return finish(result, delivery, store);
+  Delivery delivery = Delivery::read(run.folder);
+  const auto group = begin_log(
+      delivery.log,
+      {.store = store.folder(), .name = run.pipeline, .id = delivery.log_id, .parameters = run.parameters},
+      runner, delivery);
+  return logged(group.get(), [&] {
+    const auto observer = status(quiet);
+    return finish(kfp::local::resume(run.id, runner, store, observer.get()), delivery, group.get(), store);
+  });
 }
 
 }  // namespace pipeline

@@ -9,6 +9,7 @@
 #include "kfp/component/component.h"
 #include "kfp/local/runner.h"
 #include "kfp/local/store.h"
+#include "pipeline/logging.h"
 #include "pipeline/pipelines.h"
 
 namespace pipeline {
@@ -24,6 +25,7 @@ struct LocalRunOptions {
   std::filesystem::path out;          ///< folder for the products; empty = none
   std::filesystem::path site;         ///< site settings; empty = none
   bool quiet = false;                 ///< only failures
+  LogOptions log;                     ///< where to record the run; empty = nowhere
   kfp::local::RunnerOptions runner;   ///< budget, cache, force
 };
 
@@ -39,6 +41,8 @@ struct PreparedPipeline {
 struct Delivery {
   std::filesystem::path out;  ///< folder or URL; empty = nowhere
   std::vector<ProjectPipeline::Product> products;
+  LogOptions log;      ///< where the run is recorded
+  std::string log_id;  ///< our id of that record
 
   Delivery() = default;
   Delivery(const std::filesystem::path& folder, std::vector<ProjectPipeline::Product> files);

@@ -428,6 +428,7 @@ json run_remotely(const kfp::Registry& registry, const RemoteRunOptions& options
   kfp::Site site;
   if (!options.site.empty()) site = kfp::Site::read(options.site, components);
   site.apply(prepared.compiled, own_image);
+  if (options.log) put_log_options(prepared.compiled, options.log);
   for (const kfp::ir::Problem& problem : kfp::ir::validate(prepared.compiled))
     if (problem.severity == kfp::ir::Problem::Severity::kError)
       throw core::InputError({.message = problem.message,

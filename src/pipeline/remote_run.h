@@ -11,6 +11,7 @@
 #include "kfp/client/context.h"
 #include "kfp/component/component.h"
 #include "kfp/local/store.h"
+#include "pipeline/logging.h"
 
 namespace pipeline {
 
@@ -23,6 +24,7 @@ struct RemoteRunOptions {
   std::filesystem::path out;          ///< folder for the products, from the cluster's store; empty = none
   std::string run_name;               ///< empty = the pipeline's name and the time
   bool detach = false;                ///< start the run without waiting for it
+  LogOptions log;                     ///< where tasks record their runs; empty = as the site says
   bool quiet = false;                 ///< only failures
 };
 

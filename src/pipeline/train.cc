@@ -19,6 +19,18 @@
 #include "pipeline/known_models.h"
 
 namespace pipeline {
+namespace {
+
+void report(const calo::EpochRecord& record, kfp::RunObserver* observer) {
+  if (observer == nullptr) return;
+  std::map<std::string, double> numbers;
+  const nlohmann::json values = record.to_json();
+  for (const auto& [name, value] : values.items())
+    if (value.is_number() && name != "epoch" && name != "time_unix_s") numbers[name] = value;
+  observer->on_numbers(record.epoch, record.time_unix_s, numbers);
+}
+
+}  // namespace
 
 kfp::ComponentInfo Train::info() {
   return {.name = "train",
@@ -131,16 +143,19 @@ void Train::run(kfp::RunContext& context) {
       throw core::UnavailableError(
           {.message = "cannot be created: " + error.message(), .file = checkpoints, .field = "checkpoints"});
   }
-  calo::TrainResult result = calo::train(showers, transform, wanted,
-                                         {.seed = static_cast<std::uint64_t>(seed),
-                                          .checkpoint_folder = checkpoints,
-                                          .resume = resume,
-                                          .log_folder = log_folder.path(),
-                                          .device = device,
-                                          .data_hash = core::sha256_of_path(data),
-                                          .start = std::move(start_weights),
-                                          .start_hash = start ? core::sha256_of_path(from.path) : ""},
-                                         context.pool);
+  if (context.observer != nullptr) context.observer->on_settings(wanted.to_json());
+  calo::TrainResult result =
+      calo::train(showers, transform, wanted,
+                  {.seed = static_cast<std::uint64_t>(seed),
+                   .checkpoint_folder = checkpoints,
+                   .resume = resume,
+                   .log_folder = log_folder.path(),
+                   .device = device,
+                   .data_hash = core::sha256_of_path(data),
+                   .start = std::move(start_weights),
+                   .start_hash = start ? core::sha256_of_path(from.path) : "",
+                   .on_epoch = [&](const calo::EpochRecord& record) { report(record, context.observer); }},
+                  context.pool);
   const calo::EpochRecord& last = result.history.back();
   nlohmann::json summary = {{"epochs", last.epoch},
                             {"best_epoch", result.best_epoch},

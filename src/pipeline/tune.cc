@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/interrupt.h"
 #include "core/json_file.h"
 #include "core/staged_output.h"
@@ -19,6 +20,7 @@
 #include "core/thread_pool.h"
 #include "pipeline/local_run.h"
 #include "pipeline/tune_status.h"
+#include "tracking/journal.h"
 #include "tune/algorithm.h"
 
 namespace pipeline {
@@ -206,6 +208,15 @@ class Worker {
     use_this_program(runner_, threads_of_each());
     runner_.cache = options.cache;
     runner_.cpus = std::max(1, threads_of_each());
+    // A study of an older version has no id.
+    if (definition_.id.empty())
+      definition_.id = core::sha256(fs::absolute(study.file()).string()).substr(0, 32);
+    if (options.log)
+      log_ = std::make_unique<GroupLog>(options.log, GroupLog::Begin{.store = store.folder(),
+                                                                     .name = study.file().filename().string(),
+                                                                     .kind = "study",
+                                                                     .id = definition_.id,
+                                                                     .parameters = parameters_to_log()});
   }
 
   void run() {
@@ -219,6 +230,7 @@ class Worker {
     slots.clear();
     study_.leave(name_);
     status_.end();
+    end_log();
     if (error_) std::rethrow_exception(error_);
     check_result();
   }
@@ -227,6 +239,44 @@ class Worker {
   int threads_of_each() const {
     const int all = options_.threads > 0 ? options_.threads : core::available_threads();
     return std::max(1, all / static_cast<int>(options_.parallel));
+  }
+
+  json parameters_to_log() const {
+    return {{"pipeline", definition_.pipeline},
+            {"algorithm", definition_.algorithm},
+            {"seed", definition_.seed},
+            {"space", definition_.space.to_json()},
+            {"objectives", definition_.objectives.to_json()}};
+  }
+
+  // The objectives of a trial are metrics of the study, with the trial as the step. All workers send the
+  // same.
+  void log_values(tracking::Run& run, const tune::Trial& trial, std::int64_t step) const {
+    std::map<std::string, double> values;
+    for (std::size_t i = 0; i < trial.values.size(); ++i) {
+      const tune::Objective& objective = definition_.objectives.all()[i];
+      values[fs::path(objective.file()).stem().string() + '/' + objective.name()] = trial.values[i];
+    }
+    run.metrics(step, trial.finished_s, values);
+  }
+
+  std::string id_of_trial(std::int64_t number) const {
+    return core::sha256(fmt::format("{} {}", log_->id(), number)).substr(0, 32);
+  }
+
+  void end_log() {
+    if (!log_) return;
+    const auto trials = study_.trials();
+    for (const tune::Trial& trial : trials)
+      if (trial.state == tune::TrialState::kDone) log_values(log_->run(), trial, trial.number);
+    if (const auto best = definition_.objectives.best(trials); !best.empty()) {
+      const std::int64_t number = best.front()->number;
+      log_->run().tags({{"calopipe.best_trial", fmt::format("{}", number)}});
+      if (!options_.log.model.empty()) log_->run().model("model", options_.log.model, id_of_trial(number));
+    }
+    log_->end(core::interrupt_requested() ? tracking::Run::Status::kKilled
+              : error_                    ? tracking::Run::Status::kFailed
+                                          : tracking::Run::Status::kFinished);
   }
 
   // Signs of life, and the table, until all slots have ended.
@@ -291,12 +341,17 @@ class Worker {
   void run_trial(tune::Trial trial) {
     status_.begin(trial);
     Watch watch(study_, trial, definition_.early_stopping, options_.trials, status_);
+    const auto log = begin_log(trial);
     try {
-      finish(trial, execute(trial, watch));
+      finish(trial, execute(trial, watch, log.get()));
     } catch (const core::Interrupted&) {
       watch.check();
-      if (core::interrupt_requested()) throw;
-      if (watch.is_lost() || has_stopped()) return;
+      const bool is_interrupted = core::interrupt_requested();
+      if (is_interrupted || watch.is_lost() || has_stopped()) {
+        if (log) log->end(tracking::Run::Status::kKilled);
+        if (is_interrupted) throw;
+        return;
+      }
       trial.state = tune::TrialState::kStopped;
     } catch (const NoObjective&) {
       throw;
@@ -306,7 +361,28 @@ class Worker {
       trial.exit_code = static_cast<int>(error.exit_code());
     }
     if (study_.record(trial)) status_.end_of(trial);
+    if (log) end_log(*log, trial);
     if (trial.state == tune::TrialState::kFailed) count_failure(trial);
+  }
+
+  std::unique_ptr<GroupLog> begin_log(const tune::Trial& trial) const {
+    if (!log_) return nullptr;
+    return std::make_unique<GroupLog>(
+        LogOptions{.to = options_.log.to},  // only the model of the best trial is registered
+        GroupLog::Begin{.store = store_.folder(),
+                        .name = fmt::format("trial {}", trial.number),
+                        .kind = "trial",
+                        .id = id_of_trial(trial.number),
+                        .parent = log_->id(),
+                        .parameters = trial.parameters});
+  }
+
+  void end_log(GroupLog& log, const tune::Trial& trial) const {
+    log.run().tags({{"calopipe.state", to_string(trial.state)}, {"calopipe.local_run", trial.run}});
+    if (!trial.error.empty()) log.run().tags({{"calopipe.error", trial.error}});
+    if (trial.state == tune::TrialState::kDone) log_values(log.run(), trial, 0);
+    log.end(trial.state == tune::TrialState::kFailed ? tracking::Run::Status::kFailed
+                                                     : tracking::Run::Status::kFinished);
   }
 
   // A mistake in the study itself, not of one trial.
@@ -315,13 +391,14 @@ class Worker {
     using core::InputError::InputError;
   };
 
-  std::string execute(tune::Trial& trial, Watch& watch) {
+  std::string execute(tune::Trial& trial, Watch& watch, const GroupLog* log) {
     std::vector<std::string> settings = definition_.settings;
     for (std::string& setting : settings_of(trial.parameters)) settings.push_back(std::move(setting));
     PreparedPipeline prepared = prepare_pipeline(registry_, definition_.pipeline, config_, settings);
     kfp::local::RunnerOptions runner = runner_;
     runner.run_name = fmt::format("trial {} of {}", trial.number, study_.file().filename().string());
     runner.stop_requested = [&] { return watch.wants_end() || has_stopped(); };
+    if (log != nullptr) log->add_to(runner.environment);
     std::optional<kfp::local::RunRecord> earlier;
     try {
       if (!trial.run.empty()) earlier = store_.run(trial.run);
@@ -406,6 +483,7 @@ class Worker {
   std::string name_;
   fs::path config_;
   kfp::local::RunnerOptions runner_;
+  std::unique_ptr<GroupLog> log_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -420,6 +498,7 @@ json StudyDefinition::to_json() const {
   json stored = core::JsonWriter::written(static_cast<const StudySettings&>(*this));
   stored["config"] = config;
   stored["settings"] = settings;
+  stored["id"] = id.empty() ? tracking::new_id() : id;
   stored["space"] = space.to_json();
   stored["objectives"] = objectives.to_json();
   return stored;
@@ -434,6 +513,7 @@ StudyDefinition StudyDefinition::from_json(const json& stored) {
     core::read_json(static_cast<StudySettings&>(definition), settings, place);
     definition.config = stored.at("config");
     definition.settings = stored.at("settings").get<std::vector<std::string>>();
+    definition.id = stored.value("id", "");
     definition.space = tune::Space::from_json(stored.at("space"));
     definition.objectives = tune::Objectives::read_json(stored.at("objectives"), place);
   } catch (const json::exception& error) {

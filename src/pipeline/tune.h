@@ -8,6 +8,7 @@
 
 #include "kfp/component/component.h"
 #include "kfp/local/store.h"
+#include "pipeline/logging.h"
 #include "pipeline/pipelines.h"
 #include "tune/early_stopping.h"
 #include "tune/objectives.h"
@@ -36,6 +37,7 @@ struct StudySettings {
 struct StudyDefinition : StudySettings {
   nlohmann::json config = nlohmann::json::object();  ///< parameters of all trials, by component
   std::vector<std::string> settings;                 ///< "component.parameter=value" of all trials
+  std::string id;                                    ///< of the study where it is recorded (LogOptions)
   tune::Space space;
   tune::Objectives objectives;
 
@@ -67,6 +69,7 @@ struct TuneOptions {
   double lease_s = 60;            ///< time without a sign of life after which a worker is dead
   bool cache = true;
   bool quiet = false;
+  LogOptions log;  ///< where to record study and trials; empty = nowhere
 };
 
 /// Takes part in a study until it has as many trials as wanted: each trial is a run of the pipeline on this

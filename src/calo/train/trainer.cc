@@ -549,6 +549,7 @@ class Fit {
   }
 
   void log(const EpochRecord& record) {
+    if (options_.on_epoch) options_.on_epoch(record);
     if (!events_) return;
     lines_ << record.to_json().dump() << '\n' << std::flush;
     std::map<std::string, double> scalars = {

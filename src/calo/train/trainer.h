@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -17,6 +18,8 @@ class JsonPlace;
 }
 
 namespace calo {
+
+struct EpochRecord;
 
 struct TrainOptions {
   std::uint64_t seed = 42;
@@ -39,6 +42,9 @@ struct TrainOptions {
   /// schedule of the learning rate and starts the optimiser anew.
   Weights start;
   std::string start_hash;  ///< hash of the model that `start` is from: a checkpoint from another is rejected
+  /// Called after each epoch, and with a log folder, when training is resumed, for each earlier one. Not
+  /// called in the folds of a cross-validation.
+  std::function<void(const EpochRecord&)> on_epoch;
 };
 
 /// Losses after one epoch; validation parts are NaN if there are no validation showers.

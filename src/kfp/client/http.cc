@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "core/base64.h"
 #include "core/curl_library.h"
 #include "core/interrupt.h"
 #include "core/provenance.h"
@@ -283,7 +284,7 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_ACCEPT_ENCODING, "");
   set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options_.connect_timeout_s));
-  set(CURLOPT_TIMEOUT_MS, milliseconds(options_.call_timeout_s));
+  set(CURLOPT_TIMEOUT_MS, milliseconds(request.timeout_s > 0 ? request.timeout_s : options_.call_timeout_s));
   const std::string agent = std::string("calopipe/") + core::version();
   set(CURLOPT_USERAGENT, agent.c_str());
   set(CURLOPT_WRITEFUNCTION, &kfp_client_append);
@@ -345,7 +346,8 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
         lib.mime_data(part, request.upload.data(), request.upload.size()) != CURLE_OK)
       throw std::bad_alloc();
     set(CURLOPT_MIMEPOST, form.form);
-  } else if (request.method == "POST" || !request.body.is_null()) {
+  } else if (request.method == "POST" || request.method == "PUT" || !request.raw.empty() ||
+             !request.body.is_null()) {
     for (const auto& [name, value] : request.form)
       body += fmt::format("{}{}={}", body.empty() ? "" : "&", escaped(name), escaped(value));
     if (!request.raw.empty()) {
@@ -493,6 +495,8 @@ Http::Answer Http::attempt(const Request& request, bool is_json, bool& may_try_a
   Secrets secrets = this->secrets();
   std::copy_if(request.hidden.begin(), request.hidden.end(), std::back_inserter(secrets.all),
                is_worth_hiding);
+  if (const auto& [name, password] = request.user.first.empty() ? secrets.user : request.user; !name.empty())
+    secrets.all.push_back(core::to_base64(name + ':' + password));  // as the header has it
   Answer answer;
   try {
     answer = perform(request, secrets);

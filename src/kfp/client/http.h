@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -104,7 +105,7 @@ class Unreachable : public core::UnavailableError {
 
 /// A call of the API.
 struct Request {
-  std::string method = "GET";  ///< GET, POST, PATCH, DELETE
+  std::string method = "GET";  ///< GET, POST, PUT, PATCH, DELETE
   std::string path;            ///< "/apis/v2beta1/runs", percent-encoded if necessary (escaped())
   std::vector<std::pair<std::string, std::string>> query;  ///< parameters with an empty value are left out
   nlohmann::json body;                                     ///< null = none
@@ -118,6 +119,7 @@ struct Request {
   bool try_again = true;                                  ///< false = only one attempt
   /// True if a second execution changes nothing more, so that it may be repeated like a GET.
   bool idempotent = false;
+  double timeout_s = 0;  ///< instead of HttpOptions::call_timeout_s; 0 = that
 };
 
 /// Calls over one connection that is kept open. Only one thread may use it at a time.

@@ -110,11 +110,11 @@ CommandLine::CommandLine(CLI::App& app, Component& component) : component_(compo
       ->group("Kubeflow");
 }
 
-void CommandLine::run(core::ThreadPool& pool) {
+void CommandLine::run(core::ThreadPool& pool, RunObserver* observer) {
   apply();
   // Set by the local runner; not set in a pod.
   const char* scratch = executor_input_.is_null() ? nullptr : std::getenv("KFP_TASK_SCRATCH");
-  component_.execute(pool, scratch == nullptr ? "" : scratch);
+  component_.execute(pool, scratch == nullptr ? "" : scratch, observer);
   if (!executor_input_.is_null()) write_executor_output(component_, executor_input_);
 }
 

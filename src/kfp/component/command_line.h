@@ -23,7 +23,7 @@ class CommandLine {
 
   /// Passes the parsed values to the component, checks it, runs it and stores its results.
   /// @throws core::UsageError, core::InputError, and what the component throws
-  void run(core::ThreadPool& pool);
+  void run(core::ThreadPool& pool, RunObserver* observer = nullptr);
 
   /// The first half of run(): passes the parsed values to the component, and checks it.
   /// @throws core::UsageError, core::InputError

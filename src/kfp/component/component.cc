@@ -98,20 +98,21 @@ void Component::check(bool inputs_are_here) const {
   }
 }
 
-void Component::execute(core::ThreadPool& pool, const std::filesystem::path& scratch) {
+void Component::execute(core::ThreadPool& pool, const std::filesystem::path& scratch, RunObserver* observer) {
   check();
   core::RemoteCopies copies;
   for (const Field& field : fields_)
     if (field.kind == Field::Kind::kInput && field.artifact_spec.type != ArtifactType::kDataset)
       field.input->path = copies.local(field.input->path);
   try {
-    execute_locally(pool, scratch);
+    execute_locally(pool, scratch, observer);
   } catch (const core::Error& error) {
     throw copies.with_urls(error);
   }
 }
 
-void Component::execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch) {
+void Component::execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch,
+                                RunObserver* observer) {
   core::Provenance provenance{.component = info_.name};
   for (const Field& field : fields_) {
     if (field.is_parameter() && !field.parameter_spec.operational)
@@ -121,9 +122,17 @@ void Component::execute_locally(core::ThreadPool& pool, const std::filesystem::p
   }
   if (provenance.parameters.contains("seed"))
     provenance.seed = provenance.parameters["seed"].get<std::uint64_t>();
-  RunContext context{.pool = pool, .provenance = provenance.to_json(), .scratch = scratch};
-  run(context);
-  write_output_parameters();
+  RunContext context{
+      .pool = pool, .provenance = provenance.to_json(), .scratch = scratch, .observer = observer};
+  if (observer != nullptr) observer->on_begin(*this, context.provenance, scratch);
+  try {
+    run(context);
+    write_output_parameters();
+  } catch (const std::exception& error) {
+    if (observer != nullptr) observer->on_end(*this, &error);
+    throw;
+  }
+  if (observer != nullptr) observer->on_end(*this, nullptr);
 }
 
 json Component::result() const {

@@ -21,12 +21,37 @@ struct ComponentInfo {
   std::vector<std::string> examples;  ///< command lines
 };
 
+class Component;
+
+/// Receives what happens while a component runs, in the thread that runs it. Must not throw.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  /// Called after all checks.
+  /// @param scratch  as in RunContext
+  virtual void on_begin(const Component& component, const nlohmann::json& provenance,
+                        const std::filesystem::path& scratch) {
+    (void)component, (void)provenance, (void)scratch;
+  }
+  /// Values that the component found in its inputs: a flat object.
+  virtual void on_settings(const nlohmann::json& values) { (void)values; }
+  /// Numbers of a step of the work, such as an epoch. @param time_s  end of the step, since 1970
+  virtual void on_numbers(std::int64_t step, double time_s, const std::map<std::string, double>& numbers) {
+    (void)step, (void)time_s, (void)numbers;
+  }
+  /// @param error  why it failed; null = the outputs are complete
+  virtual void on_end(const Component& component, const std::exception* error) {
+    (void)component, (void)error;
+  }
+};
+
 /// Resources that a component may use while it runs.
 struct RunContext {
   core::ThreadPool& pool;
   nlohmann::json provenance;  ///< provenance of the outputs of this run; stored with every output
   /// A folder that survives a failed or interrupted attempt of the same task; empty if there is none.
   std::filesystem::path scratch;
+  RunObserver* observer = nullptr;  ///< null = nobody watches
 };
 
 /// Collects the fields of a component; argument of the component's `describe`.
@@ -80,7 +105,8 @@ class Component {
   /// read where they are.
   /// @param scratch a folder that survives a failed or interrupted attempt of the same task; empty = none
   /// @throws the exceptions of check() and of the component
-  void execute(core::ThreadPool& pool, const std::filesystem::path& scratch = {});
+  void execute(core::ThreadPool& pool, const std::filesystem::path& scratch = {},
+               RunObserver* observer = nullptr);
 
   /// Outputs (path, metadata) and output parameters, after run().
   nlohmann::json result() const;
@@ -105,7 +131,7 @@ class Component {
   std::vector<Field> fields_;
 
  private:
-  void execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch);
+  void execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch, RunObserver* observer);
 
   std::vector<std::string> given_;
   std::map<std::string, std::filesystem::path> output_parameter_files_;

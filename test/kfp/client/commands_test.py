@@ -347,6 +347,15 @@ class RunOnKubeflow(Commands):
         # Another site: another version.
         self.assertTrue(self.json_of('run', '--on', 'test', '--config', 'data/demo.yaml', '--detach')['uploaded'])
 
+    def test_records_for_mlflow(self):
+        done = self.json_of('run', '--on', 'test', '--config', 'data/demo.yaml', '--detach', '--log', 'mlflow=http://mlflow.example.org/')
+        version = self.json_of('kubeflow', 'version', 'get', 'training', done['version'])
+        for executor in version['pipeline_spec']['deploymentSpec']['executors'].values():
+            self.assertIn({'name': 'CALOPIPE_LOG', 'value': 'mlflow=http://mlflow.example.org'}, executor['container']['env'])
+        refused = self.call('run', '--on', 'test', '--config', 'data/demo.yaml', '--detach', '--log', 'mlflow=somewhere')
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn('https://', refused.stderr)
+
     def test_a_compiled_pipeline(self):
         self.ok('kubeflow', 'context', 'set', 'test', '--server', self.server.address, '--experiment', 'calo')
         done = self.json_of('run', self.small, '--set', 'n=3', '--on', 'test')
