@@ -22,6 +22,7 @@
 #include "app/run_command.h"
 #include "app/runs_command.h"
 #include "app/showers_command.h"
+#include "app/train_processes.h"
 #include "app/tune_command.h"
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -144,6 +145,7 @@ int run(int argc, char** argv) {
     add_global(*command.subcommand, global);
     commands.push_back(std::move(command));
   }
+  const app::TrainProcesses train_processes(*app.get_subcommand("train"));
   std::string docs_folder = "doc/components";
   CLI::App* docs =
       app.add_subcommand("docs", "Writes the reference pages of the components (Markdown)")->group("Tools");
@@ -193,6 +195,7 @@ int run(int argc, char** argv) {
     pictures_command.run();
     return 0;
   }
+  if (const auto code = train_processes.launch({argv, argv + argc}, global.threads)) return *code;
   core::ThreadPool pool(global.threads);
   if (inspect_command.subcommand()->parsed()) {
     inspect_command.run(pool, global.json);

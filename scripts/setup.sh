@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build pkg-config git ca-certificates
-  libtorch-dev libonnx-dev libprotobuf-dev libopenblas-dev libdnnl-dev libhdf5-dev libdeflate-dev liblzf-dev zlib1g-dev
+  libtorch-dev libgloo-dev libonnx-dev libprotobuf-dev libopenblas-dev libdnnl-dev libhdf5-dev libdeflate-dev liblzf-dev zlib1g-dev
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
   libboost1.74-dev libeigen3-dev libssl-dev libpugixml-dev libsqlite3-dev libcurl4-openssl-dev libxrootd-client-dev libkrb5-dev
 )

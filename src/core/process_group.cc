@@ -1,0 +1,10 @@
+#include "core/process_group.h"
+
+namespace core {
+
+ProcessGroup& one_process() {
+  static OneProcess group;
+  return group;
+}
+
+}  // namespace core
