@@ -34,8 +34,9 @@ std::vector<std::string> without(const std::vector<std::string>& arguments, cons
 
 TrainProcesses::TrainProcesses(CLI::App& train) : train_(&train) {
   train
-      .add_option(kProcesses, processes_,
-                  "Processes that train together on this machine; 0 = one, or as many as Kubeflow Trainer says")
+      .add_option(
+          kProcesses, processes_,
+          "Processes that train together on this machine; 0 = one, or as many as Kubeflow Trainer says")
       ->envname("CALOPIPE_PROCESSES")
       ->check(CLI::Range(0, 4096))
       ->group("Processes");
@@ -53,10 +54,11 @@ std::optional<int> TrainProcesses::launch(const std::vector<std::string>& argume
   const bool by_trainer = place.said_by.starts_with("PET_");
   if (processes_ > 0 && !place.said_by.empty() && !by_trainer)
     throw core::UsageError(
-        {.message = fmt::format("this process is rank {} of {} already ({})", place.rank, place.size,
-                                place.said_by),
+        {.message =
+             fmt::format("this process is rank {} of {} already ({})", place.rank, place.size, place.said_by),
          .field = "processes",
-         .hint = fmt::format("omit {} (and unset CALOPIPE_PROCESSES), or unset these variables", kProcesses)});
+         .hint =
+             fmt::format("omit {} (and unset CALOPIPE_PROCESSES), or unset these variables", kProcesses)});
   if (place.is_set) return std::nullopt;
   parallel::Launch launch{.program = "/proc/self/exe",
                           .arguments = without(without(arguments, kProcesses), kRestarts),

@@ -13,7 +13,7 @@ packages=(
 case "${1:-build}" in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev python3 python3-venv ccache
-                  xrootd-server xrootd-client xrootd-plugins krb5-kdc krb5-admin-server krb5-user) ;;
+                  xrootd-server xrootd-client xrootd-plugins krb5-kdc krb5-admin-server krb5-user openmpi-bin mpich procps) ;;
   cuda) packages+=(python3 python3-venv) ;;
   # For scripts/image.sh and scripts/test-image.sh.
   image) packages+=(binutils python3 python3-venv unzip libcurl4 netbase containerd runc) ;;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace core {
 
@@ -44,5 +45,8 @@ class OneProcess final : public ProcessGroup {
 
 /// The group of this process alone.
 ProcessGroup& one_process();
+
+/// Sums both, with their own precisions, in one operation: a small one costs as much time as 10 000 floats.
+void sum_both(ProcessGroup& group, std::vector<float>& floats, std::span<double> doubles);
 
 }  // namespace core

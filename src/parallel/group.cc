@@ -22,7 +22,7 @@ const TransportModule& transport_module() {
         .variable = kTransportVariable,
         .entry = kTransportEntry,
         .uses = "Gloo",
-        .missing = "training with several processes needs it: in a container, use the image calopipe-train"};
+        .missing = "training with several processes needs it: install the package libgloo0"};
     const TransportModule& loaded = *reinterpret_cast<TransportEntry>(core::entry_of(library))();
     core::check_version(library, loaded.calopipe_version());
     return loaded;
@@ -37,9 +37,9 @@ class Group final : public core::ProcessGroup {
     const auto limit = std::chrono::steady_clock::now() + limits.join;
     if (place.rank == 0) server_.emplace(place.meeting.port, place.size);
     control_.emplace(place, limit);
-    const KeyStore store{.set = [this](const std::string& key,
-                                       const std::vector<char>& value) { control_->set(key, value); },
-                         .get = [this, limit](const std::string& key) { return control_->get(key, limit); }};
+    const KeyStore store{
+        .set = [this](const std::string& key, const std::vector<char>& value) { control_->set(key, value); },
+        .get = [this, limit](const std::string& key) { return control_->get(key, limit); }};
     // Everybody is there before connections are made: the message about a missing process comes from here.
     store.set(fmt::format("here/{}", place.rank), {'1'});
     for (int rank = 0; rank < place.size; ++rank) static_cast<void>(store.get(fmt::format("here/{}", rank)));

@@ -110,9 +110,9 @@ class Attempt {
       const auto code = static_cast<core::ExitCode>(member.exit_code());
       return code == core::ExitCode::kInterrupted ? 1 : code == core::ExitCode::kUnavailable ? 2 : 3;
     };
-    const auto found = std::max_element(
-        members_.begin(), members_.end(),
-        [&](const Member& a, const Member& b) { return weight(a) < weight(b); });
+    const auto found =
+        std::max_element(members_.begin(), members_.end(),
+                         [&](const Member& a, const Member& b) { return weight(a) < weight(b); });
     return weight(*found) == 0 ? nullptr : &*found;
   }
 
@@ -120,9 +120,8 @@ class Attempt {
   void start(int local, const Meeting& meeting, std::vector<std::string> arguments) {
     const Machine& machine = launch_.machine;
     Member member{.rank = machine.rank * machine.processes + local};
-    const int threads = launch_.threads > 0
-                            ? launch_.threads
-                            : std::max(1, core::available_threads() / machine.processes);
+    const int threads =
+        launch_.threads > 0 ? launch_.threads : std::max(1, core::available_threads() / machine.processes);
     std::map<std::string, std::string> added = {
         {"RANK", std::to_string(member.rank)},
         {"LOCAL_RANK", std::to_string(local)},
@@ -237,9 +236,10 @@ core::ErrorDetails details_of(const Member& member, int size) {
   core::ErrorDetails details;
   const int signal = member.signal();
   details.message =
-      signal != 0 ? fmt::format("rank {} of {} was ended by signal {} ({})", member.rank, size, signal,
-                                ::strsignal(signal))  // NOLINT(concurrency-mt-unsafe)
-                  : fmt::format("rank {} of {} ended with exit code {}", member.rank, size, member.exit_code());
+      signal != 0
+          ? fmt::format("rank {} of {} was ended by signal {} ({})", member.rank, size, signal,
+                        ::strsignal(signal))  // NOLINT(concurrency-mt-unsafe)
+          : fmt::format("rank {} of {} ended with exit code {}", member.rank, size, member.exit_code());
   if (!member.last_line.empty()) details.message += fmt::format("; its last line: {}", member.last_line);
   return details;
 }
@@ -247,14 +247,13 @@ core::ErrorDetails details_of(const Member& member, int size) {
 [[noreturn]] void fail(const Member& member, int size) {
   core::ErrorDetails details = details_of(member, size);
   if (member.signal() == SIGKILL) details.hint = "the kernel kills processes if the memory is too small";
-  const auto code = member.signal() != 0 ? core::ExitCode::kUnavailable
-                                         : static_cast<core::ExitCode>(member.exit_code());
+  const auto code =
+      member.signal() != 0 ? core::ExitCode::kUnavailable : static_cast<core::ExitCode>(member.exit_code());
   throw core::Error(code, std::move(details));
 }
 
 bool can_help(const Member& member) {
-  return member.signal() != 0 ||
-         member.exit_code() == static_cast<int>(core::ExitCode::kUnavailable);
+  return member.signal() != 0 || member.exit_code() == static_cast<int>(core::ExitCode::kUnavailable);
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 namespace parallel {
 namespace {
 
-constexpr int kUsualPort = 29400;             // torchrun's
-constexpr int kFirstPort = 15'000;            // below those that Linux gives to connections
+constexpr int kUsualPort = 29400;   // torchrun's
+constexpr int kFirstPort = 15'000;  // below those that Linux gives to connections
 constexpr int kPorts = 15'000;
 
 [[noreturn]] void refuse(const std::string& variable, const std::string& message,
@@ -32,7 +32,9 @@ std::optional<std::int64_t> number(const Environment& environment, const std::st
   return value;
 }
 
-int port_by(std::uint64_t number) { return kFirstPort + static_cast<int>(number % kPorts); }
+int port_by(std::uint64_t number) {
+  return kFirstPort + static_cast<int>(number % kPorts);
+}
 
 int port_of(const Environment& environment, const std::string& name, int otherwise) {
   const auto port = number(environment, name);
@@ -60,8 +62,7 @@ Place read(const Environment& environment, const std::string& rank_name, const s
 void require_master(const Environment& environment, Place& place, const std::string& prefix,
                     const std::string& hint) {
   const auto address = environment(prefix + "MASTER_ADDR");
-  if (!address)
-    refuse(prefix + "MASTER_ADDR", fmt::format("is not set, but {} are", place.said_by), hint);
+  if (!address) refuse(prefix + "MASTER_ADDR", fmt::format("is not set, but {} are", place.said_by), hint);
   place.meeting = {.address = *address, .port = port_of(environment, prefix + "MASTER_PORT", kUsualPort)};
 }
 

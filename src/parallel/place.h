@@ -21,18 +21,18 @@ struct Meeting {
 struct Place {
   int rank = 0;
   int size = 1;
-  Meeting meeting;        ///< unused if size is 1
-  std::string said_by;    ///< variables that it is from, for messages; empty = none: a process alone
-  bool is_set = false;    ///< by RANK and WORLD_SIZE: the process was started by a launcher
+  Meeting meeting;      ///< unused if size is 1
+  std::string said_by;  ///< variables that it is from, for messages; empty = none: a process alone
+  bool is_set = false;  ///< by RANK and WORLD_SIZE: the process was started by a launcher
 };
 
 /// Processes to start on this machine, which is one of several.
 struct Machine {
-  int rank = 0;            ///< of this machine
-  int count = 1;           ///< of machines
-  int processes = 1;       ///< to start on each
-  int restarts = 0;        ///< after a process has been lost
-  Meeting meeting;         ///< empty address: this machine, any free port
+  int rank = 0;       ///< of this machine
+  int count = 1;      ///< of machines
+  int processes = 1;  ///< to start on each
+  int restarts = 0;   ///< after a process has been lost
+  Meeting meeting;    ///< empty address: this machine, any free port
 };
 
 /// Reads the place of this process from what launchers set. The first of these that is there counts:

@@ -151,17 +151,18 @@ void Train::train(kfp::RunContext& context, core::ProcessGroup& group) {
       throw core::UnavailableError(
           {.message = "cannot be created: " + error.message(), .file = checkpoints, .field = "checkpoints"});
   }
-  calo::TrainResult result = calo::train(showers, transform, wanted,
-                                         {.seed = static_cast<std::uint64_t>(seed),
-                                          .checkpoint_folder = checkpoints,
-                                          .resume = resume,
-                                          .log_folder = log_folder ? log_folder->path() : std::filesystem::path(),
-                                          .device = device,
-                                          .data_hash = core::sha256_of_path(data),
-                                          .start = std::move(start_weights),
-                                          .start_hash = start ? core::sha256_of_path(from.path) : "",
-                                          .group = group},
-                                         context.pool);
+  calo::TrainResult result =
+      calo::train(showers, transform, wanted,
+                  {.seed = static_cast<std::uint64_t>(seed),
+                   .checkpoint_folder = checkpoints,
+                   .resume = resume,
+                   .log_folder = log_folder ? log_folder->path() : std::filesystem::path(),
+                   .device = device,
+                   .data_hash = core::sha256_of_path(data),
+                   .start = std::move(start_weights),
+                   .start_hash = start ? core::sha256_of_path(from.path) : "",
+                   .group = group},
+                  context.pool);
   const calo::EpochRecord& last = result.history.back();
   nlohmann::json summary = {{"epochs", last.epoch},
                             {"best_epoch", result.best_epoch},

@@ -43,7 +43,8 @@ TEST(Group, SumsBroadcastsAndGathers) {
                   static_cast<float>(rank));
       group.gather(parts, counts);
       std::vector<float> expected;
-      for (int i = 0; i < size; ++i) expected.insert(expected.end(), counts[static_cast<std::size_t>(i)], static_cast<float>(i));
+      for (int i = 0; i < size; ++i)
+        expected.insert(expected.end(), counts[static_cast<std::size_t>(i)], static_cast<float>(i));
       EXPECT_EQ(parts, expected);
       group.sum(std::span<float>());
     });
@@ -60,13 +61,30 @@ TEST(Group, SumsAreTheSameToTheBitInAllProcessesAndEveryTime) {
                                [&](ProcessGroup& group) {
                                  std::vector<float> values(10'001);
                                  for (std::size_t i = 0; i < values.size(); ++i)
-                                   values[i] = std::sin(static_cast<float>(i) + 0.1f * static_cast<float>(group.rank()));
+                                   values[i] = std::sin(static_cast<float>(i) +
+                                                        0.1f * static_cast<float>(group.rank()));
                                  group.sum(std::span(values));
                                  const std::lock_guard lock(mutex);
                                  results.insert(values);
                                }),
                 Each(""));
   EXPECT_EQ(results.size(), 1u);
+}
+
+TEST(Group, SumsFloatsAndDoublesInOneOperation) {
+  for (const int size : {1, 3})
+    EXPECT_THAT(test::in_ranks(size,
+                               [&](ProcessGroup& group) {
+                                 std::vector<float> floats = {1, 2};
+                                 std::vector<double> doubles = {1.0 / 3, -1e-9, 1e30, 0};
+                                 core::sum_both(group, floats, doubles);
+                                 EXPECT_THAT(floats, testing::ElementsAre(size, 2 * size));
+                                 EXPECT_DOUBLE_EQ(doubles[0], size / 3.0);
+                                 EXPECT_DOUBLE_EQ(doubles[1], -1e-9 * size);
+                                 EXPECT_DOUBLE_EQ(doubles[2], 1e30 * size);
+                                 EXPECT_EQ(doubles[3], 0);
+                               }),
+                Each(""));
 }
 
 TEST(Group, NamesTheProcessThatIsGone) {
@@ -85,14 +103,14 @@ TEST(Group, NamesTheProcessThatIsGone) {
 }
 
 TEST(Group, NamesTheProcessThatDoesNotAnswer) {
-  const auto messages = test::in_ranks(
-      3,
-      [](ProcessGroup& group) {
-        std::vector<float> values(1000);
-        if (group.rank() == 1) std::this_thread::sleep_for(std::chrono::seconds(9));
-        group.sum(std::span(values));
-      },
-      {.operation = std::chrono::seconds(1)});
+  const auto messages = test::in_ranks(3,
+                                       [](ProcessGroup& group) {
+                                         std::vector<float> values(1000);
+                                         if (group.rank() == 1)
+                                           std::this_thread::sleep_for(std::chrono::seconds(9));
+                                         group.sum(std::span(values));
+                                       },
+                                       {.operation = std::chrono::seconds(1)});
   EXPECT_THAT(messages[0], HasSubstr("rank 1"));
   EXPECT_THAT(messages[0], HasSubstr("does not answer"));
   EXPECT_THAT(messages[2], HasSubstr("rank 1"));

@@ -35,8 +35,9 @@ struct Batch {
 /// of architectures, and the models. Deterministic for a given number of threads and processes.
 ///
 /// Several processes may train a model together (ModelStart::group): each of them calls the same functions
-/// with the same batches. A model divides the work of a batch among them, and returns the same loss in all. One
-/// that does not know about the group does all of the work in each process, which is right, but no faster.
+/// with the same batches. A model divides the work of a batch among them, and returns the same loss in all.
+/// One that does not know about the group does all of the work in each process, which is right, but no
+/// faster.
 class TrainableModel {
  public:
   TrainableModel() = default;

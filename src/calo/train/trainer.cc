@@ -31,6 +31,7 @@ using Numbers = TrainingData::Numbers;
 
 constexpr std::uint32_t kSplitStream = 0x76616c69;
 constexpr const char* kDivergedHint = "try a smaller lr, or another kernel_initializer";
+constexpr double kSecondsBetweenAgreements = 0.2;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 json number_or_null(double value) {
@@ -185,9 +186,8 @@ class Fit {
 
   void gather(bool with_moments) {
     if (together_.is_alone()) return;
-    model_->set_parameters([&](std::vector<Parameter>& parameters) {
-      together_.gather(parameters, averages_, with_moments);
-    });
+    model_->set_parameters(
+        [&](std::vector<Parameter>& parameters) { together_.gather(parameters, averages_, with_moments); });
   }
   void align(bool all) {
     if (together_.is_alone()) return;
@@ -272,10 +272,15 @@ class Fit {
         if (done_ == training_.size()) continue;
         const double rest_s =
             epoch_seconds_ / static_cast<double>(done_) * static_cast<double>(training_.size() - done_);
+        if (--steps_alone_ > 0) continue;
+        const double step_s = epoch_seconds_ * static_cast<double>(end - begin) / static_cast<double>(done_);
         const Together::Wishes wishes =
             together_.agree({.interrupted = core::interrupt_requested(),
                              .stop_at_once = rest_s > options_.finish_epoch_within_seconds,
-                             .save = is_checkpoint_due()});
+                             .save = is_checkpoint_due(),
+                             .steps = std::clamp<std::int64_t>(
+                                 static_cast<std::int64_t>(kSecondsBetweenAgreements / step_s), 1, 64)});
+        steps_alone_ = together_.is_alone() ? 0 : wishes.steps;
         if (wishes.interrupted && wishes.stop_at_once) stop_interrupted();
         if (wishes.save) save_now();
       }
@@ -646,6 +651,7 @@ class Fit {
   // Next part and batch, and number of showers before them.
   std::size_t part_ = 0, batch_ = 0, done_ = 0;
   double epoch_seconds_ = 0;
+  std::int64_t steps_alone_ = 0;  // until the processes agree about interruptions and checkpoints
   Clock::time_point last_checkpoint_;
   std::ofstream lines_;
   std::optional<EventFile> events_;

@@ -140,8 +140,8 @@ void ControlServer::serve() {
       std::erase_if(waiting_, [&](const auto& entry) { return entry.second == watched[i].fd; });
       ::close(watched[i].fd);
       if (client.rank >= 0 && !left_.contains(client.rank))
-        lose(client.rank, fmt::format("rank {} on {} is gone: its connection was closed", client.rank,
-                                      client.host));
+        lose(client.rank,
+             fmt::format("rank {} on {} is gone: its connection was closed", client.rank, client.host));
     }
     if (watched[1].revents != 0) accept_one();
     judge_stuck();
@@ -302,9 +302,9 @@ void Control::read() {
   }
   const std::lock_guard lock(mutex_);
   if (!leaving_ && !lost_)
-    lost_ = Lost{.rank = 0,
-                 .text = fmt::format("rank 0 at {} is gone: its connection was closed",
-                                     place_.meeting.address)};
+    lost_ =
+        Lost{.rank = 0,
+             .text = fmt::format("rank 0 at {} is gone: its connection was closed", place_.meeting.address)};
   news_.notify_all();
 }
 
@@ -354,11 +354,10 @@ void Control::fail_joining() {
   std::istringstream ranks(present_.value_or(""));
   for (std::string rank; std::getline(ranks, rank, ',');) missing.erase(std::stoi(rank));
   throw core::UnavailableError(
-      {.message = fmt::format("of {} processes, {} {} not come to rank 0 at {}:{}", place_.size,
-                              fmt::format("{} {}", missing.size() == 1 ? "rank" : "ranks",
-                                          fmt::join(missing, ", ")),
-                              missing.size() == 1 ? "has" : "have", place_.meeting.address,
-                              place_.meeting.port),
+      {.message =
+           fmt::format("of {} processes, {} {} not come to rank 0 at {}:{}", place_.size,
+                       fmt::format("{} {}", missing.size() == 1 ? "rank" : "ranks", fmt::join(missing, ", ")),
+                       missing.size() == 1 ? "has" : "have", place_.meeting.address, place_.meeting.port),
        .hint = "have all been started?"});
 }
 

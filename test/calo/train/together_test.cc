@@ -141,7 +141,8 @@ TEST_P(Together, OnlyTheFirstWrites) {
       train_together(2, description, {.checkpoint_folder = folder / "state", .log_folder = folder / "logs"});
   for (const TrainResult& result : results) EXPECT_TRUE(result.stopped_early);
   const std::string lines = core::read_file(folder / "logs/metrics.jsonl");
-  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), static_cast<std::ptrdiff_t>(results[0].history.size()));
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'),
+            static_cast<std::ptrdiff_t>(results[0].history.size()));
 }
 
 TEST(TogetherCascade, RefusesProcessesWithOtherOptions) {
@@ -158,7 +159,8 @@ TEST(TogetherCascade, ProcessesMayHaveDifferentNumbersOfThreads) {
   TrainResult result;
   EXPECT_THAT(test::in_ranks(2,
                              [&](core::ProcessGroup& group) {
-                               TrainResult own = train(small("cascade"), {.group = group}, 1 + 2 * group.rank());
+                               TrainResult own =
+                                   train(small("cascade"), {.group = group}, 1 + 2 * group.rank());
                                if (group.is_first()) result = std::move(own);
                              }),
               Each(""));

@@ -237,7 +237,7 @@ class Cascade : public TrainableModel {
         for (std::size_t j = 0; j < count; ++j) gradient[j] += lane->gradient(i)[j];
       for (std::size_t j = 0; j < count; ++j) gradient[j] *= share;
     });
-    group_.sum(std::span(gradient_));
+    core::sum_both(group_, gradient_, loss.parts);
     each_trained([&](std::size_t, Parameter& parameter, const float* gradient, std::size_t count) {
       optimizer.update(parameter, 0, count, gradient);
     });
@@ -245,7 +245,11 @@ class Cascade : public TrainableModel {
     return loss;
   }
 
-  Loss evaluate(const Batch& batch) override { return run(batch, false, 0); }
+  Loss evaluate(const Batch& batch) override {
+    Loss loss = run(batch, false, 0);
+    group_.sum(std::span(loss.parts));
+    return loss;
+  }
 
   const std::vector<Parameter>& parameters() override { return parameters_; }
   void set_parameters(const std::function<void(std::vector<Parameter>&)>& change) override {
@@ -305,6 +309,7 @@ class Cascade : public TrainableModel {
     }
   }
 
+  // This process's part of the loss.
   Loss run(const Batch& batch, bool learn, std::uint64_t epoch) {
     const Showers& showers = batch.showers;
     // Shares follow the number of hits, which determines the work: the largest shower first, to the lane of
@@ -344,7 +349,6 @@ class Cascade : public TrainableModel {
       for (const auto& lane : lanes_) loss.parts[part] += lane->loss(part);
       loss.parts[part] /= static_cast<double>(batch.size());
     }
-    group_.sum(std::span(loss.parts));
     return loss;
   }
 

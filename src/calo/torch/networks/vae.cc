@@ -142,9 +142,9 @@ class Vae : public TrainableModel {
         inner_layers(first, condition_tensor(size), noise_for(batch, epoch, kNoiseStream), true);
     torch::Tensor hidden_gradient = torch::zeros_like(middle.hidden);
     const torch::Tensor hidden = middle.hidden.detach();
-    const double reconstruction =
+    double reconstruction =
         output_layer(hidden.data_ptr<float>(), size, &optimizer, hidden_gradient.data_ptr<float>());
-    sum(hidden_gradient);
+    sum(hidden_gradient, {&reconstruction, 1});
     torch::autograd::backward({middle.hidden, middle.kl}, {hidden_gradient, torch::ones_like(middle.kl)});
     for (Parameter& parameter : parameters_) {
       if (!trained_by_autograd(parameter.name)) continue;
@@ -168,7 +168,8 @@ class Vae : public TrainableModel {
     }
     const Middle middle =
         inner_layers(first_layer(batch.size()), condition_tensor(batch.size()), noise, false);
-    const double sum = output_layer(middle.hidden.data_ptr<float>(), batch.size(), nullptr, nullptr);
+    double sum = output_layer(middle.hidden.data_ptr<float>(), batch.size(), nullptr, nullptr);
+    group_.sum(std::span(&sum, 1));
     return {.parts = {sum / static_cast<double>(batch.size()), middle.kl.item<double>()}};
   }
 
@@ -343,12 +344,18 @@ class Vae : public TrainableModel {
     });
   }
 
-  void sum(torch::Tensor& tensor) {
-    group_.sum(std::span(tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())));
+  // Sums a tensor, and numbers beside it, over all processes.
+  void sum(torch::Tensor& tensor, std::span<double> numbers = {}) {
+    if (group_.size() == 1) return;
+    float* values = tensor.data_ptr<float>();
+    const auto count = static_cast<std::size_t>(tensor.numel());
+    exchanged_.assign(values, values + count);
+    core::sum_both(group_, exchanged_, numbers);
+    std::copy_n(exchanged_.data(), count, values);
   }
 
-  // Copies the batch's hits in the cells of this process, each shower rotated around its axis by `turns` cells,
-  // and also sorts them by cell.
+  // Copies the batch's hits in the cells of this process, each shower rotated around its axis by `turns`
+  // cells, and also sorts them by cell.
   void gather(const Showers& showers, std::span<const std::uint32_t> batch, const std::vector<int>& turns) {
     const std::size_t size = batch.size();
     hit_begin_.assign(1, 0);
@@ -457,7 +464,7 @@ class Vae : public TrainableModel {
   }
 
   // Output layer and loss; with an optimiser also gradient and update. Returns the sum of the loss over the
-  // showers.
+  // showers, and gives the gradient of the hidden layer, from the cells of this process.
   double output_layer(const float* hidden, std::size_t size, const Optimizer* optimizer,
                       float* hidden_gradient) {
     const auto batch = static_cast<std::int64_t>(size);
@@ -518,7 +525,6 @@ class Vae : public TrainableModel {
       loss += losses[worker];
       for (std::size_t i = 0; i < partial[worker].size(); ++i) hidden_gradient[i] += partial[worker][i];
     }
-    group_.sum(std::span(&loss, 1));
     return loss * description_.w_reco;
   }
 
@@ -593,6 +599,7 @@ class Vae : public TrainableModel {
   std::uint64_t seed_;
   core::ThreadPool& pool_;
   core::ProcessGroup& group_;
+  std::vector<float> exchanged_;
   bool by_torch_;  // true: all layers are LibTorch's, over dense cells; false: the fused step
   torch::Device device_;
   std::int64_t cells_;

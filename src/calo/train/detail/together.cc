@@ -27,16 +27,21 @@ void Together::require_same(const json& what) const {
   for (const auto& [name, value] : wanted.items())
     if (other.empty() && what.value(name, json()) != value) other = name;
   if (!other.empty())
-    throw core::InputError({.message = fmt::format("rank {} has another {} than rank 0", group_.rank(), other),
-                            .hint = "start all processes with the same options and data"});
+    throw core::InputError(
+        {.message = fmt::format("rank {} has another {} than rank 0", group_.rank(), other),
+         .hint = "start all processes with the same options and data"});
 }
 
 Together::Wishes Together::agree(const Wishes& own) const {
   if (is_alone()) return own;
-  std::vector<double> wishes = {own.interrupted ? 1.0 : 0.0, is_first() && own.stop_at_once ? 1.0 : 0.0,
-                                is_first() && own.save ? 1.0 : 0.0};
+  const auto of_first = [&](double wish) { return is_first() ? wish : 0.0; };
+  std::vector<double> wishes = {own.interrupted ? 1.0 : 0.0, of_first(own.stop_at_once ? 1.0 : 0.0),
+                                of_first(own.save ? 1.0 : 0.0), of_first(static_cast<double>(own.steps))};
   group_.sum(std::span(wishes));
-  return {.interrupted = wishes[0] > 0, .stop_at_once = wishes[1] > 0, .save = wishes[2] > 0};
+  return {.interrupted = wishes[0] > 0,
+          .stop_at_once = wishes[1] > 0,
+          .save = wishes[2] > 0,
+          .steps = static_cast<std::int64_t>(wishes[3])};
 }
 
 void Together::broadcast(std::string& text) const {

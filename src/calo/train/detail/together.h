@@ -30,6 +30,7 @@ class Together {
     bool interrupted = false;
     bool stop_at_once = false;  ///< not at the end of the epoch, if interrupted
     bool save = false;
+    std::int64_t steps = 0;  ///< until the next agreement: it costs time
   };
   Wishes agree(const Wishes& own) const;
 
