@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <csignal>
 #include <exception>
 
 #include "core/error.h"
@@ -123,6 +124,7 @@ Limits Limits::from(const Environment& environment) {
 
 std::unique_ptr<core::ProcessGroup> join(const Place& place, const Limits& limits) {
   if (place.size == 1) return std::make_unique<core::OneProcess>();
+  ::signal(SIGPIPE, SIG_IGN);  // Gloo writes to connections that others have closed
   return std::make_unique<Group>(place, limits);
 }
 

@@ -23,7 +23,8 @@ struct Limits {
 /// operations are Gloo's, in libcalopipe-gloo.so. A place of size 1 needs neither.
 ///
 /// The destructor leaves the group. If it is called by an exception, or the process is killed, the other
-/// processes' operations throw core::UnavailableError with the rank and the host of this one.
+/// processes' operations throw core::UnavailableError with the rank and the host of this one. From now on,
+/// SIGPIPE is ignored, which Gloo would end the program with if another process is gone.
 /// @throws core::UnavailableError if processes do not come in time (the message names them) or the library
 ///         is missing; core::UsageError if a rank is there twice
 std::unique_ptr<core::ProcessGroup> join(const Place& place, const Limits& limits);

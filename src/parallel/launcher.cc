@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <optional>
 
@@ -118,29 +119,8 @@ class Attempt {
 
  private:
   void start(int local, const Meeting& meeting, std::vector<std::string> arguments) {
-    const Machine& machine = launch_.machine;
-    Member member{.rank = machine.rank * machine.processes + local};
-    const int threads =
-        launch_.threads > 0 ? launch_.threads : std::max(1, core::available_threads() / machine.processes);
-    std::map<std::string, std::string> added = {
-        {"RANK", std::to_string(member.rank)},
-        {"LOCAL_RANK", std::to_string(local)},
-        {"WORLD_SIZE", std::to_string(machine.count * machine.processes)},
-        {"MASTER_ADDR", meeting.address},
-        {"MASTER_PORT", std::to_string(meeting.port)},
-        {"CALOPIPE_THREADS", std::to_string(threads)}};
-    std::vector<std::string> environment;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-      const std::string text = *entry, name = text.substr(0, text.find('='));
-      if (!added.contains(name) && name != "CALOPIPE_PROCESSES") environment.push_back(text);
-    }
-    for (const auto& [name, value] : added) environment.push_back(name + "=" + value);
-    const auto pointers = [](std::vector<std::string>& texts) {
-      std::vector<char*> result;
-      for (std::string& text : texts) result.push_back(text.data());
-      result.push_back(nullptr);
-      return result;
-    };
+    Member member{.rank = launch_.machine.rank * launch_.machine.processes + local};
+    std::vector<std::string> environment = environment_of(member.rank, local, meeting);
     const std::vector<char*> argument_pointers = pointers(arguments),
                              environment_pointers = pointers(environment);
     int ends[2] = {-1, -1};
@@ -148,26 +128,12 @@ class Attempt {
       throw core::UnavailableError({.message = "no process can be started: " + error_text()});
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     const pid_t parent = ::getpid();
-    sigset_t all, before;
+    sigset_t all, before;  // our handlers must not run in the child
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     member.pid = ::fork();
     if (member.pid == 0) {
-      // Ctrl-C is for the launcher, which passes it on once; the end of the launcher is the end of all.
-      ::setpgid(0, 0);
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (::getppid() != parent) ::_exit(127);
-      struct sigaction standard {};
-      standard.sa_handler = SIG_DFL;
-      for (const int number : {SIGINT, SIGTERM, SIGPIPE}) ::sigaction(number, &standard, nullptr);
-      sigset_t none;
-      ::sigemptyset(&none);
-      ::sigprocmask(SIG_SETMASK, &none, nullptr);
-      ::dup2(null, 0);
-      if (ends[1] >= 0) {
-        ::dup2(null, 1);
-        ::dup2(ends[1], 2);
-      }
+      prepare_child(parent, null, ends[1]);
       ::execve(launch_.program.c_str(), argument_pointers.data(), environment_pointers.data());
       ::_exit(127);
     }
@@ -181,6 +147,54 @@ class Attempt {
       throw core::UnavailableError({.message = "no process can be started: " + text});
     }
     members_.push_back(std::move(member));
+  }
+
+  std::vector<std::string> environment_of(int rank, int local, const Meeting& meeting) const {
+    const Machine& machine = launch_.machine;
+    const int threads =
+        launch_.threads > 0 ? launch_.threads : std::max(1, core::available_threads() / machine.processes);
+    const std::map<std::string, std::string> added = {
+        {"RANK", std::to_string(rank)},
+        {"LOCAL_RANK", std::to_string(local)},
+        {"WORLD_SIZE", std::to_string(machine.count * machine.processes)},
+        {"MASTER_ADDR", meeting.address},
+        {"MASTER_PORT", std::to_string(meeting.port)},
+        {"CALOPIPE_THREADS", std::to_string(threads)}};
+    std::vector<std::string> environment;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      const std::string text = *entry, name = text.substr(0, text.find('='));
+      if (!added.contains(name) && name != "CALOPIPE_PROCESSES") environment.push_back(text);
+    }
+    std::transform(added.begin(), added.end(), std::back_inserter(environment),
+                   [](const auto& variable) { return variable.first + "=" + variable.second; });
+    return environment;
+  }
+
+  static std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> result;
+    result.reserve(texts.size() + 1);
+    for (std::string& text : texts) result.push_back(text.data());
+    result.push_back(nullptr);
+    return result;
+  }
+
+  // In the child, where only calls are allowed that are safe in signal handlers. Ctrl-C is for the launcher,
+  // which passes it on once; the end of the launcher is the end of all. Only the first process prints
+  // results.
+  static void prepare_child(pid_t parent, int null, int messages) {
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(127);
+    struct sigaction standard {};
+    standard.sa_handler = SIG_DFL;
+    for (const int number : {SIGINT, SIGTERM, SIGPIPE}) ::sigaction(number, &standard, nullptr);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::dup2(null, 0);
+    if (messages < 0) return;
+    ::dup2(null, 1);
+    ::dup2(messages, 2);
   }
 
   static void wait_for(Member& member, int options) {

@@ -128,7 +128,7 @@ std::string first_host(const std::string& list) {
   const std::size_t number_end = list.find_first_of(",-]", end + 1), close = list.find(']', end);
   if (number_end == std::string::npos || close == std::string::npos) return host;
   host += list.substr(end + 1, number_end - end - 1);
-  const std::size_t rest_end = list.find_first_of(",", close);
+  const std::size_t rest_end = list.find(',', close);
   return host + list.substr(close + 1, rest_end == std::string::npos ? rest_end : rest_end - close - 1);
 }
 
