@@ -208,7 +208,7 @@ int run(int argc, char** argv) {
   for (Command& command : commands) {
     if (!command.subcommand->parsed()) continue;
     command.line->run(pool);
-    print_result(*command.component, global.json);
+    if (command.component->writes_outputs()) print_result(*command.component, global.json);
   }
   return 0;
 }

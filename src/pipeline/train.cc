@@ -83,15 +83,12 @@ void Train::describe(kfp::Visitor& v) {
 void Train::run(kfp::RunContext& context) {
   const auto group = parallel::join(parallel::place_of(parallel::own_environment),
                                     parallel::Limits::from(parallel::own_environment));
-  if (group->is_first()) {
-    train(context, *group);
-    return;
+  if (!group->is_first()) {  // only rank 0 speaks and writes
+    spdlog::set_level(spdlog::level::warn);
+    core::set_progress_enabled(false);
+    context.writes_outputs = false;
   }
-  // Only rank 0 speaks and writes.
-  spdlog::set_level(spdlog::level::warn);
-  core::set_progress_enabled(false);
   train(context, *group);
-  for (kfp::OutputArtifact* output : {&model, &metrics, &logs}) output->path.clear();
 }
 
 void Train::train(kfp::RunContext& context, core::ProcessGroup& group) {

@@ -123,7 +123,8 @@ void Component::execute_locally(core::ThreadPool& pool, const std::filesystem::p
     provenance.seed = provenance.parameters["seed"].get<std::uint64_t>();
   RunContext context{.pool = pool, .provenance = provenance.to_json(), .scratch = scratch};
   run(context);
-  write_output_parameters();
+  writes_outputs_ = context.writes_outputs;
+  if (writes_outputs_) write_output_parameters();
 }
 
 json Component::result() const {

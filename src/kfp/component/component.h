@@ -27,6 +27,8 @@ struct RunContext {
   nlohmann::json provenance;  ///< provenance of the outputs of this run; stored with every output
   /// A folder that survives a failed or interrupted attempt of the same task; empty if there is none.
   std::filesystem::path scratch;
+  /// Set to false by a component that works together with other processes, one of which writes the outputs.
+  bool writes_outputs = true;
 };
 
 /// Collects the fields of a component; argument of the component's `describe`.
@@ -81,6 +83,9 @@ class Component {
   /// @throws the exceptions of check() and of the component
   void execute(core::ThreadPool& pool, const std::filesystem::path& scratch = {});
 
+  /// False after a run in which another process wrote the outputs (RunContext::writes_outputs).
+  bool writes_outputs() const { return writes_outputs_; }
+
   /// Outputs (path, metadata) and output parameters, after run().
   nlohmann::json result() const;
 
@@ -106,6 +111,7 @@ class Component {
  private:
   void execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch);
 
+  bool writes_outputs_ = true;
   std::vector<std::string> given_;
   std::map<std::string, std::filesystem::path> output_parameter_files_;
 };
