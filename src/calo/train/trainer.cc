@@ -317,8 +317,8 @@ class Fit {
                                    &record.time_unix_s};
     for (auto* parts : {&record.parts, &record.validation_parts})
       for (auto& [name, value] : *parts) places.push_back(&value);
-    std::vector<double> values;
-    for (const double* place : places) values.push_back(*place);
+    std::vector<double> values(places.size());
+    std::transform(places.begin(), places.end(), values.begin(), [](const double* place) { return *place; });
     together_.broadcast(values);
     for (std::size_t i = 0; i < places.size(); ++i) *places[i] = values[i];
   }
