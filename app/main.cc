@@ -26,6 +26,7 @@
 #include "app/run_command.h"
 #include "app/runs_command.h"
 #include "app/showers_command.h"
+#include "app/train_processes.h"
 #include "app/tune_command.h"
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -33,6 +34,7 @@
 #include "core/provenance.h"
 #include "kfp/component/arguments.h"
 #include "kfp/component/command_line.h"
+#include "parallel/place.h"
 #include "pipeline/components.h"
 #include "pipeline/logging.h"
 #include "pipeline/remote_run.h"
@@ -159,6 +161,7 @@ int run(int argc, char** argv) {
           pipeline::has_model(*command.component) ? "Name under which MLflow's registry gets the model" : "");
     add_global(*command.subcommand, global);
   }
+  const app::TrainProcesses train_processes(*app.get_subcommand("train"));
   std::string docs_folder = "doc/components";
   CLI::App* docs =
       app.add_subcommand("docs", "Writes the reference pages of the components (Markdown)")->group("Tools");
@@ -218,6 +221,7 @@ int run(int argc, char** argv) {
     pictures_command.run();
     return 0;
   }
+  if (const auto code = train_processes.launch({argv, argv + argc}, global.threads)) return *code;
   core::ThreadPool pool(global.threads);
   if (inspect_command.subcommand()->parsed()) {
     inspect_command.run(pool, global.json);
@@ -230,9 +234,12 @@ int run(int argc, char** argv) {
   for (Command& command : commands) {
     if (!command.subcommand->parsed()) continue;
     std::optional<pipeline::ComponentLog> log;
-    if (command.log) log.emplace(command.log);
+    // Of processes that train together, the first one speaks.
+    const bool is_first = command.subcommand->get_name() != "train" ||
+                          parallel::place_of(parallel::own_environment).rank == 0;
+    if (command.log && is_first) log.emplace(command.log);
     command.line->run(pool, log ? &*log : nullptr);
-    print_result(*command.component, global.json);
+    if (command.component->writes_outputs()) print_result(*command.component, global.json);
   }
   return 0;
 }

@@ -26,7 +26,8 @@ int main() {
                                  0.02f * static_cast<float>((at.layer - 15) * (at.layer - 15)));
   }
   model.weights = calo::torch_module()
-                      .vae(model.description, model.transform, 1, means, pool, calo::TrainingDevice::kCpu)
+                      .vae(model.description, model.transform, 1, means, pool, calo::TrainingDevice::kCpu,
+                           core::one_process())
                       ->weights();
   auto source = calo::ShowerSource::of_folder(model);
   bench::EagerVae eager(model.description, model.weights);

@@ -1,5 +1,5 @@
 // Measures a training step of calopipe and of plain LibTorch, and the machine's sgemm rate, with real
-// showers.
+// showers; and the efficiency of two processes of one core each.
 // usage: train_bench [SHOWERS]   (default: the sample in data/)
 #include <dnnl.h>
 #include <fmt/format.h>
@@ -9,13 +9,19 @@
 
 #include "bench/bench.h"
 #include "bench/eager_vae.h"
+#include "bench/ranks_bench.h"
 #include "calo/io/shower_reader.h"
 #include "calo/models/architectures.h"
 
 int main(int argc, char** argv) {
+  if (argc == 5 && std::string(argv[1]) == "--worker") return bench::worker(argv);
+  const std::string showers = argc > 1 ? argv[1] : "data/mlfastsim";
+  fmt::print("training by processes of one core each\n");
+  for (const auto& [model, batch] : {std::pair("cascade", 16), {"cascade", 32}, {"vae", 128}, {"vae", 512}})
+    bench::print_efficiency(model, static_cast<std::size_t>(batch), showers);
   core::ThreadPool pool;
   constexpr std::int64_t kBatch = 128;
-  const auto reader = calo::ShowerReader::open(argc > 1 ? argv[1] : "data/mlfastsim", {}, pool);
+  const auto reader = calo::ShowerReader::open(showers, {}, pool);
   const calo::Showers all = calo::read_all(*reader);
   const calo::Transform transform{.mesh = reader->info().mesh};
   const calo::ModelDescription description;

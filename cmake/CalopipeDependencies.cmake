@@ -57,6 +57,9 @@ if(NOT CALOPIPE_ONLY_KFP)
   # XRootD's client, of which only src/storage/xrootd knows.
   find_path(CALOPIPE_XROOTD_INCLUDE XrdCl/XrdClFile.hh PATH_SUFFIXES xrootd REQUIRED)
   find_library(CALOPIPE_XRDCL XrdCl REQUIRED)
+  # Gloo, of which only src/parallel/gloo knows.
+  find_path(CALOPIPE_GLOO_INCLUDE gloo/allreduce.h REQUIRED)
+  find_library(CALOPIPE_GLOO gloo REQUIRED)
   # Only the header is used: the library is loaded when needed (src/kerberos/detail/library.h).
   find_path(CALOPIPE_KRB5_INCLUDE krb5/krb5.h REQUIRED)
   find_package(ZLIB REQUIRED)

@@ -63,7 +63,7 @@ unpack_torch() {
 
 # Both are targets of the release build, so that only what differs from it is compiled.
 build_programs() {
-  local options=(-DCALOPIPE_SOURCE_ID="$source_id") targets=(calopipe_image calopipe_xrootd)
+  local options=(-DCALOPIPE_SOURCE_ID="$source_id") targets=(calopipe_image calopipe_gloo calopipe_xrootd)
   if [ -n "$with_torch" ]; then
     options+=(-DCALOPIPE_IMAGE_TORCH_DIR=build/torch-cpu/torch)
     targets+=(calopipe_torch_image)
@@ -136,7 +136,7 @@ make_base_layer() {
   mapfile -t listed < <(sed '/^#/d; s/ .*//' deploy/image/packages.txt; tr ' ' '\n' <<<"${CALOPIPE_IMAGE_PACKAGES:-}" | sed '/^$/d')
   mapfile -t base_packages < <({
     printf '%s\n' "${listed[@]}"
-    packages_of_libraries build/release/image/bin/calopipe build/release/lib/calopipe/libcalopipe-xrootd.so
+    packages_of_libraries build/release/image/bin/calopipe build/release/lib/calopipe/libcalopipe-{gloo,xrootd}.so
     packages_of_libraries_in "${listed[@]}"
   } | sort -u)
   unpack_packages "$layer" "${base_packages[@]}"
@@ -161,7 +161,7 @@ make_program_layer() {
   local layer=$layers/program package
   new_layer "$layer"
   install -D -s -m 755 build/release/image/bin/calopipe "$layer/usr/bin/calopipe"
-  install -D -s -m 644 build/release/lib/calopipe/libcalopipe-xrootd.so -t "$layer/usr/lib/calopipe"
+  install -D -s -m 644 build/release/lib/calopipe/libcalopipe-{gloo,xrootd}.so -t "$layer/usr/lib/calopipe"
   mkdir -p "$layer/usr/share/calopipe"
   cp -r models "$layer/usr/share/calopipe"
   local licences=$layer/usr/share/doc/calopipe/licences

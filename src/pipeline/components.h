@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "calo/model/model_description.h"
+#include "core/process_group.h"
 #include "kfp/component/component.h"
 #include "pipeline/foreign_models.h"
 #include "pipeline/reading_options.h"
@@ -109,7 +110,7 @@ struct ModelParameters {
   void run(kfp::RunContext& context);
 };
 
-/// Trains a model.
+/// Trains a model, with other processes if the environment names them (parallel::place_of()).
 struct Train {
   kfp::InputArtifact prepared;
   kfp::InputArtifact description;
@@ -127,6 +128,9 @@ struct Train {
   static kfp::ComponentInfo info();
   void describe(kfp::Visitor& visitor);
   void run(kfp::RunContext& context);
+
+ private:
+  void train(kfp::RunContext& context, core::ProcessGroup& group);
 };
 
 /// Generates showers with a model.

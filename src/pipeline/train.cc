@@ -13,8 +13,11 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/json_file.h"
+#include "core/progress.h"
 #include "core/remote.h"
 #include "core/staged_output.h"
+#include "parallel/group.h"
+#include "parallel/place.h"
 #include "pipeline/components.h"
 #include "pipeline/known_models.h"
 
@@ -90,6 +93,17 @@ void Train::describe(kfp::Visitor& v) {
 }
 
 void Train::run(kfp::RunContext& context) {
+  const auto group = parallel::join(parallel::place_of(parallel::own_environment),
+                                    parallel::Limits::from(parallel::own_environment));
+  if (!group->is_first()) {  // only rank 0 speaks and writes
+    spdlog::set_level(spdlog::level::warn);
+    core::set_progress_enabled(false);
+    context.writes_outputs = false;
+  }
+  train(context, *group);
+}
+
+void Train::train(kfp::RunContext& context, core::ProcessGroup& group) {
   calo::ModelDescription wanted = calo::ModelDescription::unsaid().resolved();
   std::optional<calo::ModelFolder> start;
   if (from) {
@@ -134,9 +148,12 @@ void Train::run(kfp::RunContext& context) {
         {.message = "train.h5 and transform.json have different meshes", .file = prepared.path});
   const calo::TrainingData showers(*reader, static_cast<std::size_t>(memory_mb) << 20);
 
-  core::StagedOutput log_folder(logs.path, core::StagedOutput::Kind::kFolder);
-  core::StagedOutput model_folder(model.path, core::StagedOutput::Kind::kFolder);
-  if (!checkpoints.empty()) {
+  std::optional<core::StagedOutput> log_folder, model_folder;
+  if (group.is_first()) {
+    log_folder.emplace(logs.path, core::StagedOutput::Kind::kFolder);
+    model_folder.emplace(model.path, core::StagedOutput::Kind::kFolder);
+  }
+  if (!checkpoints.empty() && group.is_first()) {
     std::error_code error;
     std::filesystem::create_directories(checkpoints, error);
     if (error)
@@ -149,12 +166,13 @@ void Train::run(kfp::RunContext& context) {
                   {.seed = static_cast<std::uint64_t>(seed),
                    .checkpoint_folder = checkpoints,
                    .resume = resume,
-                   .log_folder = log_folder.path(),
+                   .log_folder = log_folder ? log_folder->path() : std::filesystem::path(),
                    .device = device,
                    .data_hash = core::sha256_of_path(data),
                    .start = std::move(start_weights),
                    .start_hash = start ? core::sha256_of_path(from.path) : "",
-                   .on_epoch = [&](const calo::EpochRecord& record) { report(record, context.observer); }},
+                   .on_epoch = [&](const calo::EpochRecord& record) { report(record, context.observer); },
+                   .group = group},
                   context.pool);
   const calo::EpochRecord& last = result.history.back();
   nlohmann::json summary = {{"epochs", last.epoch},
@@ -171,20 +189,23 @@ void Train::run(kfp::RunContext& context) {
     const calo::TrainingData held(*held_reader, static_cast<std::size_t>(memory_mb) << 20);
     if (held.size() > 0) {
       const auto parts = calo::held_out_loss(held, transform, wanted, result.weights,
-                                             static_cast<std::uint64_t>(seed), context.pool);
+                                             static_cast<std::uint64_t>(seed), context.pool, group);
       summary["holdout_loss"] = std::accumulate(
           parts.begin(), parts.end(), 0.0, [](double sum, const auto& part) { return sum + part.second; });
       summary["holdout_parts"] = parts;
     }
   }
+  std::vector<float> nothing(1);
+  group.sum(std::span(nothing));  // nobody leaves before all have finished
+  if (!group.is_first()) return;
   calo::ModelFolder folder{.description = wanted,
                            .transform = transform,
                            .weights = std::move(result.weights),
                            .training = summary,
                            .provenance = context.provenance};
-  calo::write_model(model_folder.path(), folder);
-  model_folder.commit();
-  log_folder.commit();
+  calo::write_model(model_folder->path(), folder);
+  model_folder->commit();
+  log_folder->commit();
   summary["showers_per_second"] = last.showers_per_second;
   core::write_file(metrics.path, summary.dump(2) + "\n");
   metrics.metadata = summary;

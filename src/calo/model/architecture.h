@@ -10,6 +10,7 @@
 #include "calo/model/trainable_model.h"
 #include "calo/onnx/contract.h"
 #include "calo/onnx/graph_builder.h"
+#include "core/process_group.h"
 #include "core/thread_pool.h"
 
 namespace calo {
@@ -31,6 +32,8 @@ struct ModelStart {
   /// null if there are none.
   const Showers* showers = nullptr;
   std::span<const std::uint32_t> training = {};  ///< indices into `showers`
+  /// Processes that train the model together; all start it with the same values.
+  core::ProcessGroup& group = core::one_process();
 };
 
 /// Showers to generate, with their noise.

@@ -23,6 +23,10 @@ struct Parameter {
   /// Set by the training loop, only in models that set `part` or `adapts_first`: train_step() leaves values
   /// and moments as they are.
   bool frozen = false;
+  /// If several processes share the tensor: the number of consecutive elements that each of them trains, one
+  /// rank after the other. The others' are out of date between steps, until the training loop gathers them.
+  /// Empty = every process trains all.
+  std::vector<std::size_t> shares = {};
 };
 
 /// Default constants of PyTorch.

@@ -32,7 +32,12 @@ struct Batch {
 };
 
 /// A generative model of showers in training: the interface between the training loop, which is independent
-/// of architectures, and the models. Deterministic for a given number of threads.
+/// of architectures, and the models. Deterministic for a given number of threads and processes.
+///
+/// Several processes may train a model together (ModelStart::group): each of them calls the same functions
+/// with the same batches. A model divides the work of a batch among them, and returns the same loss in all.
+/// One that does not know about the group does all of the work in each process, which is right, but no
+/// faster.
 class TrainableModel {
  public:
   TrainableModel() = default;
@@ -51,7 +56,8 @@ class TrainableModel {
   /// Loss in inference mode (running statistics), without training.
   virtual Loss evaluate(const Batch& batch) = 0;
 
-  /// All tensors that training changes, including running statistics of normalisation layers.
+  /// All tensors that training changes, including running statistics of normalisation layers. Those with
+  /// Parameter::shares are complete only after the training loop has gathered them.
   virtual const std::vector<Parameter>& parameters() = 0;
   /// Calls change(parameters) and continues with the changed values (those of a checkpoint).
   virtual void set_parameters(const std::function<void(std::vector<Parameter>&)>& change) = 0;

@@ -46,9 +46,11 @@ class TorchModule {
   /// @param seed for the initial weights
   /// @param cell_means mean of cell energy over incident energy in the training showers, used if
   ///        description.output_bias is `data_mean`
+  /// @param group  processes that divide the cells of the two large layers among themselves; on the CPU only
   virtual std::unique_ptr<TrainableModel> vae(const ModelDescription& description, const Transform& transform,
                                               std::uint64_t seed, std::span<const float> cell_means,
-                                              core::ThreadPool& pool, TrainingDevice device) const = 0;
+                                              core::ThreadPool& pool, TrainingDevice device,
+                                              core::ProcessGroup& group) const = 0;
 
   /// See make_mlp() and make_cnn() of calo/classify/network.h.
   virtual std::unique_ptr<ClassifierNetwork> mlp(const std::vector<bool>& used, const NetworkOptions& options,

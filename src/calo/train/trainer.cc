@@ -15,6 +15,7 @@
 #include "calo/models/architectures.h"
 #include "calo/train/detail/checkpoint.h"
 #include "calo/train/detail/metrics_log.h"
+#include "calo/train/detail/together.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/json_reader.h"
@@ -30,6 +31,7 @@ using Numbers = TrainingData::Numbers;
 
 constexpr std::uint32_t kSplitStream = 0x76616c69;
 constexpr const char* kDivergedHint = "try a smaller lr, or another kernel_initializer";
+constexpr double kSecondsBetweenAgreements = 0.2;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 json number_or_null(double value) {
@@ -60,6 +62,7 @@ class Fit {
         validation_(data.some(in_order(validation, data), options.seed)),
         description_(description),
         options_(options),
+        together_(options.group),
         pool_(pool),
         optimizer_(description),
         model_(start(transform, pool)) {
@@ -77,6 +80,12 @@ class Fit {
   }
 
   TrainResult run(const std::string& label) {
+    together_.require_same({{"model description", description_.to_json()},
+                            {"seed", options_.seed},
+                            {"data set", options_.data_hash},
+                            {"model to start from", options_.start_hash},
+                            {"number of showers", training_.size()},
+                            {"memory for showers", {data_.block_size(), data_.group_size()}}});
     if (!options_.resume || !load()) note_start();
     open_logs();
     last_checkpoint_ = Clock::now();
@@ -88,7 +97,7 @@ class Fit {
       const bool keep = description_.save_every > 0 && epoch_ % description_.save_every == 0;
       if (keep && !options_.checkpoint_folder.empty())
         save(options_.checkpoint_folder / fmt::format("epoch-{:05}.h5", epoch_));
-      if (core::interrupt_requested()) stop_interrupted();
+      if (together_.agree({.interrupted = core::interrupt_requested()}).interrupted) stop_interrupted();
       if (keep) save_now();
     }
     if (!options_.checkpoint_folder.empty()) save(checkpoint_file());
@@ -113,7 +122,8 @@ class Fit {
                             .seed = options_.seed,
                             .device = architecture(description_.architecture).device(options_.device),
                             .showers = &some.showers(),
-                            .training = some.indices()},
+                            .training = some.indices(),
+                            .group = options_.group},
                            pool);
     if (!options_.start.empty()) model->set_weights(options_.start);
     return model;
@@ -169,8 +179,20 @@ class Fit {
       if (parameters[i].frozen) return;
       const float* values = parameters[i].values.data();
       float* averages = averages_[i].data();
-      for (std::size_t j = 0; j < averages_[i].size(); ++j) averages[j] += share * (values[j] - averages[j]);
+      const auto [begin, end] = own_elements(parameters[i], options_.group.rank());
+      for (std::size_t j = begin; j < end; ++j) averages[j] += share * (values[j] - averages[j]);
     });
+  }
+
+  void gather(bool with_moments) {
+    if (together_.is_alone()) return;
+    model_->set_parameters(
+        [&](std::vector<Parameter>& parameters) { together_.gather(parameters, averages_, with_moments); });
+  }
+  void align(bool all) {
+    if (together_.is_alone()) return;
+    model_->set_parameters(
+        [&](std::vector<Parameter>& parameters) { together_.align(parameters, averages_, all); });
   }
 
   // Exchanges the weights and their averages, if there are any.
@@ -227,6 +249,7 @@ class Fit {
         data_.epoch(training_, options_.seed, static_cast<std::uint64_t>(epoch_));
     if (done_ == 0) record_ = {.epoch = epoch_ + 1, .lr = rate()};
     begin_phase();
+    if (done_ == 0) align(false);
     const auto begun = Clock::now();
     const double seconds_before = epoch_seconds_;
     for (; part_ < epoch.num_parts(); ++part_, batch_ = 0) {
@@ -249,8 +272,17 @@ class Fit {
         if (done_ == training_.size()) continue;
         const double rest_s =
             epoch_seconds_ / static_cast<double>(done_) * static_cast<double>(training_.size() - done_);
-        if (core::interrupt_requested() && rest_s > options_.finish_epoch_within_seconds) stop_interrupted();
-        save_now_and_then();
+        if (--steps_alone_ > 0) continue;
+        const double step_s = epoch_seconds_ * static_cast<double>(end - begin) / static_cast<double>(done_);
+        const Together::Wishes wishes =
+            together_.agree({.interrupted = core::interrupt_requested(),
+                             .stop_at_once = rest_s > options_.finish_epoch_within_seconds,
+                             .save = is_checkpoint_due(),
+                             .steps = std::clamp<std::int64_t>(
+                                 static_cast<std::int64_t>(kSecondsBetweenAgreements / step_s), 1, 64)});
+        steps_alone_ = together_.is_alone() ? 0 : wishes.steps;
+        if (wishes.interrupted && wishes.stop_at_once) stop_interrupted();
+        if (wishes.save) save_now();
       }
     }
     EpochRecord record = std::move(record_);
@@ -263,9 +295,11 @@ class Fit {
     epoch_seconds_ = 0;
     record.validation_loss = kNan;
     for (const std::string& name : parts_) record.validation_parts[name] = kNan;
+    gather(false);
     exchange();
     if (validation_.size() > 0) validate(record);
     record.time_unix_s = now_unix_s();
+    share(record);
     const std::vector<std::size_t> improved = judge(record);
     if (description_.save_best && !improved.empty()) keep_best(improved);
     exchange();
@@ -273,7 +307,20 @@ class Fit {
     log(record);
     result_.history.push_back(record);
     progress.update(showers_done(), note());
-    save_now_and_then();
+    if (together_.agree({.save = is_checkpoint_due()}).save) save_now();
+  }
+
+  // All processes judge the same numbers.
+  void share(EpochRecord& record) const {
+    if (together_.is_alone()) return;
+    std::vector<double*> places = {&record.loss, &record.validation_loss, &record.showers_per_second,
+                                   &record.time_unix_s};
+    for (auto* parts : {&record.parts, &record.validation_parts})
+      for (auto& [name, value] : *parts) places.push_back(&value);
+    std::vector<double> values(places.size());
+    std::transform(places.begin(), places.end(), values.begin(), [](const double* place) { return *place; });
+    together_.broadcast(values);
+    for (std::size_t i = 0; i < places.size(); ++i) *places[i] = values[i];
   }
 
   // "epoch 3 of 40: loss 5.1231, validation 5.2", with the loss of the epoch so far.
@@ -294,9 +341,9 @@ class Fit {
     save(checkpoint_file());
     last_checkpoint_ = Clock::now();
   }
-  void save_now_and_then() {
-    if (std::chrono::duration<double>(Clock::now() - last_checkpoint_).count() > options_.checkpoint_seconds)
-      save_now();
+  bool is_checkpoint_due() const {
+    return std::chrono::duration<double>(Clock::now() - last_checkpoint_).count() >
+           options_.checkpoint_seconds;
   }
 
   void require_finite(const Loss& loss, const char* name) const {
@@ -421,6 +468,8 @@ class Fit {
   }
 
   void save(const std::filesystem::path& file) {
+    gather(true);
+    if (!together_.is_first()) return;
     json groups = json::array();
     for (const Group& group : groups_)
       groups.push_back({{"best_loss", number_or_null(group.best_loss)},
@@ -466,13 +515,11 @@ class Fit {
     return description;
   }
 
-  // Returns whether there is a checkpoint.
-  bool load() {
+  // Reads the checkpoint into the parameters, their averages and the best weights. Returns its state; null if
+  // there is none.
+  json read_saved() {
     const std::filesystem::path file = checkpoint_file();
-    if (options_.checkpoint_folder.empty() || !std::filesystem::exists(file)) {
-      spdlog::info("there is no checkpoint: training starts from the beginning");
-      return false;
-    }
+    if (options_.checkpoint_folder.empty() || !std::filesystem::exists(file)) return nullptr;
     json state;
     model_->set_parameters(
         [&](std::vector<Parameter>& parameters) { state = read_checkpoint(file, parameters, averages_); });
@@ -488,6 +535,39 @@ class Fit {
     if (state.value("block_size", std::size_t{0}) != data_.block_size() ||
         state.value("group_size", std::size_t{0}) != data_.group_size())
       refuse("memory for showers");
+    if (!has_best(state)) return state;
+    std::vector<Parameter> best;
+    for (const auto& [name, tensor] : model_->weights())
+      best.push_back({.name = name, .shape = tensor.shape, .values = tensor.values});
+    Averages none;
+    read_checkpoint(file.parent_path() / "best-checkpoint.h5", best, none);
+    for (Parameter& parameter : best)
+      best_weights_[parameter.name] = {.shape = parameter.shape, .values = std::move(parameter.values)};
+    return state;
+  }
+  bool has_best(const json& state) const {
+    return description_.save_best && state.at("best_epoch").get<std::int64_t>() > 0;
+  }
+
+  // Continues from the checkpoint. Returns whether there is one.
+  bool load() {
+    std::string text = together_.is_first() ? read_saved().dump() : "";
+    together_.broadcast(text);
+    const json state = json::parse(text);
+    if (state.is_null()) {
+      spdlog::info("there is no checkpoint: training starts from the beginning");
+      return false;
+    }
+    align(true);
+    if (has_best(state)) {
+      if (best_weights_.empty()) best_weights_ = model_->weights();
+      together_.broadcast(best_weights_);
+    }
+    restore(state);
+    return true;
+  }
+
+  void restore(const json& state) {
     epoch_ = state.at("epoch");
     part_ = state.value("part", std::size_t{0});
     batch_ = state.value("batch", std::size_t{0});
@@ -511,30 +591,19 @@ class Fit {
       groups_[i].stopped = group.at("stopped").get<bool>() && description_.early_stop;
     }
     result_.stopped_early = all_stopped();
-    core::JsonPlace place(file, "history");
+    core::JsonPlace place(checkpoint_file(), "history");
     for (const json& record : state.at("history")) {
       const core::JsonPlace::Step step(place, result_.history.size());
       result_.history.push_back(EpochRecord::read(record, parts_, place));
-    }
-    if (const auto best_file = file.parent_path() / "best-checkpoint.h5";
-        description_.save_best && result_.best_epoch > 0) {
-      std::vector<Parameter> best;
-      for (const auto& [name, tensor] : model_->weights())
-        best.push_back({.name = name, .shape = tensor.shape, .values = tensor.values});
-      Averages none;
-      read_checkpoint(best_file, best, none);
-      for (Parameter& parameter : best)
-        best_weights_[parameter.name] = {.shape = parameter.shape, .values = std::move(parameter.values)};
     }
     if (done_ == 0)
       spdlog::info("resuming after epoch {}", epoch_);
     else
       spdlog::info("resuming in epoch {}, after {} of its {} showers", epoch_ + 1, done_, training_.size());
-    return true;
   }
 
   void open_logs() {
-    if (options_.log_folder.empty()) return;
+    if (options_.log_folder.empty() || !together_.is_first()) return;
     std::filesystem::create_directories(options_.log_folder);
     lines_.open(options_.log_folder / "metrics.jsonl");
     // A resumed training keeps the times of its first part: its log starts no later than the end of the first
@@ -566,6 +635,7 @@ class Fit {
   TrainingData::Part validation_;
   ModelDescription description_;
   TrainOptions options_;
+  Together together_;
   core::ThreadPool& pool_;
   Optimizer optimizer_;
   std::unique_ptr<TrainableModel> model_;
@@ -582,6 +652,7 @@ class Fit {
   // Next part and batch, and number of showers before them.
   std::size_t part_ = 0, batch_ = 0, done_ = 0;
   double epoch_seconds_ = 0;
+  std::int64_t steps_alone_ = 0;  // until the processes agree about interruptions and checkpoints
   Clock::time_point last_checkpoint_;
   std::ofstream lines_;
   std::optional<EventFile> events_;
@@ -620,7 +691,8 @@ double learning_rate(const ModelDescription& description, std::int64_t epoch) {
 
 std::map<std::string, double> held_out_loss(const TrainingData& showers, const Transform& transform,
                                             const ModelDescription& description, const Weights& weights,
-                                            std::uint64_t seed, core::ThreadPool& pool) {
+                                            std::uint64_t seed, core::ThreadPool& pool,
+                                            core::ProcessGroup& group) {
   Numbers all(showers.size());
   std::iota(all.begin(), all.end(), 0u);
   const TrainingData::Part some = showers.some(all, seed);
@@ -629,7 +701,8 @@ std::map<std::string, double> held_out_loss(const TrainingData& showers, const T
                                 .seed = seed,
                                 .device = architecture(description.architecture).device("cpu"),
                                 .showers = &some.showers(),
-                                .training = some.indices()},
+                                .training = some.indices(),
+                                .group = group},
                                pool);
   model->set_weights(weights);
   const std::vector<std::string> names = model->loss_parts();
@@ -674,7 +747,7 @@ TrainResult train(const TrainingData& data, const Transform& transform, const Mo
       Numbers training, validation;
       for (std::size_t i = 0; i < all.size(); ++i)
         (i % folds == fold ? validation : training).push_back(all[i]);
-      TrainOptions plain{.seed = options.seed, .start = options.start};
+      TrainOptions plain{.seed = options.seed, .start = options.start, .group = options.group};
       Fit fit(data, std::move(training), validation, transform, description, plain, pool);
       fold_losses.push_back(fit.run(fmt::format("fold {} of {}", fold + 1, folds)).validation_loss);
     }

@@ -11,6 +11,7 @@
 #include "calo/model/model_folder.h"
 #include "calo/shower/showers.h"
 #include "calo/train/training_data.h"
+#include "core/process_group.h"
 #include "core/thread_pool.h"
 
 namespace core {
@@ -45,6 +46,9 @@ struct TrainOptions {
   /// Called after each epoch, and with a log folder, when training is resumed, for each earlier one. Not
   /// called in the folds of a cross-validation.
   std::function<void(const EpochRecord&)> on_epoch;
+  /// Processes that train together, with the same arguments (only rank 0 uses the folders). They divide the
+  /// work of each batch; the result is that of one process, apart from rounding, and is returned in all.
+  core::ProcessGroup& group = core::one_process();
 };
 
 /// Losses after one epoch; validation parts are NaN if there are no validation showers.
@@ -91,10 +95,11 @@ struct TrainResult {
 };
 
 /// Trains a model on clean showers, which are in memory or read from their file. The same showers,
-/// description, seed and number of threads give the same weights, even after interruptions.
+/// description, seed, and numbers of threads and processes give the same weights, even after interruptions. A
+/// checkpoint may be continued with another number of processes.
 /// @throws core::UnavailableError (device not available), core::InputError (a loss that is not finite, a
 ///         checkpoint that does not match, too few showers), core::Interrupted (state saved in
-///         checkpoint_folder)
+///         checkpoint_folder); core::UnavailableError in all other processes if one is gone
 TrainResult train(const TrainingData& data, const Transform& transform, const ModelDescription& description,
                   const TrainOptions& options, core::ThreadPool& pool);
 TrainResult train(const Showers& showers, const Transform& transform, const ModelDescription& description,
@@ -104,7 +109,8 @@ TrainResult train(const Showers& showers, const Transform& transform, const Mode
 /// (TrainingData::some()). @throws like train()
 std::map<std::string, double> held_out_loss(const TrainingData& showers, const Transform& transform,
                                             const ModelDescription& description, const Weights& weights,
-                                            std::uint64_t seed, core::ThreadPool& pool);
+                                            std::uint64_t seed, core::ThreadPool& pool,
+                                            core::ProcessGroup& group = core::one_process());
 
 /// Learning rate of an epoch (from 0), after warm-up and schedule.
 double learning_rate(const ModelDescription& description, std::int64_t epoch);

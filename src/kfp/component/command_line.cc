@@ -115,7 +115,8 @@ void CommandLine::run(core::ThreadPool& pool, RunObserver* observer) {
   // Set by the local runner; not set in a pod.
   const char* scratch = executor_input_.is_null() ? nullptr : std::getenv("KFP_TASK_SCRATCH");
   component_.execute(pool, scratch == nullptr ? "" : scratch, observer);
-  if (!executor_input_.is_null()) write_executor_output(component_, executor_input_);
+  if (!executor_input_.is_null() && component_.writes_outputs())
+    write_executor_output(component_, executor_input_);
 }
 
 void CommandLine::apply(bool inputs_are_here) {

@@ -127,7 +127,8 @@ void Component::execute_locally(core::ThreadPool& pool, const std::filesystem::p
   if (observer != nullptr) observer->on_begin(*this, context.provenance, scratch);
   try {
     run(context);
-    write_output_parameters();
+    writes_outputs_ = context.writes_outputs;
+    if (writes_outputs_) write_output_parameters();
   } catch (const std::exception& error) {
     if (observer != nullptr) observer->on_end(*this, &error);
     throw;

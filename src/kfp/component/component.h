@@ -52,6 +52,8 @@ struct RunContext {
   /// A folder that survives a failed or interrupted attempt of the same task; empty if there is none.
   std::filesystem::path scratch;
   RunObserver* observer = nullptr;  ///< null = nobody watches
+  /// Set to false by a component that works together with other processes, one of which writes the outputs.
+  bool writes_outputs = true;
 };
 
 /// Collects the fields of a component; argument of the component's `describe`.
@@ -108,6 +110,9 @@ class Component {
   void execute(core::ThreadPool& pool, const std::filesystem::path& scratch = {},
                RunObserver* observer = nullptr);
 
+  /// False after a run in which another process wrote the outputs (RunContext::writes_outputs).
+  bool writes_outputs() const { return writes_outputs_; }
+
   /// Outputs (path, metadata) and output parameters, after run().
   nlohmann::json result() const;
 
@@ -133,6 +138,7 @@ class Component {
  private:
   void execute_locally(core::ThreadPool& pool, const std::filesystem::path& scratch, RunObserver* observer);
 
+  bool writes_outputs_ = true;
   std::vector<std::string> given_;
   std::map<std::string, std::filesystem::path> output_parameter_files_;
 };

@@ -24,7 +24,8 @@ class CascadeArchitecture : public Architecture {
   std::unique_ptr<TrainableModel> start(const ModelStart& start, core::ThreadPool& pool) const override {
     if (start.showers == nullptr)
       throw core::InputError({.message = "a cascade needs initial showers", .field = "showers"});
-    return new_cascade(start.description, start.transform, start.seed, *start.showers, start.training, pool);
+    return new_cascade(start.description, start.transform, start.seed, *start.showers, start.training, pool,
+                       start.group);
   }
 
   Weights starting_weights(const ModelFolder& from, const ModelDescription& description,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "calo/models/cascade/detail/cascade_shape.h"
 #include "calo/models/cascade/detail/fit.h"
@@ -178,13 +179,15 @@ class Lane {
 class Cascade : public TrainableModel {
  public:
   Cascade(const ModelDescription& description, const Transform& transform, std::uint64_t seed,
-          const Showers& showers, std::span<const std::uint32_t> training, core::ThreadPool& pool)
+          const Showers& showers, std::span<const std::uint32_t> training, core::ThreadPool& pool,
+          core::ProcessGroup& group)
       : transform_(transform),
         shape_(cascade_shape(description, transform)),
         nets_(cascade_nets(shape_)),
         seed_(seed),
         mirror_(description.mirror_phi),
-        pool_(pool) {
+        pool_(pool),
+        group_(group) {
     parameters_ = initial_parameters(description, transform_, fit(showers, training, shape_.mesh), seed);
     frame_ = frame();
     mesh_ = std::make_unique<MeshFrame>(shape_.mesh, frame_.threshold_mev);
@@ -199,6 +202,17 @@ class Cascade : public TrainableModel {
     look();
     for (int i = 0; i < pool.size(); ++i)
       lanes_.push_back(std::make_unique<Lane>(*shared_, places_, parameters_));
+    // Processes may have different numbers of threads.
+    std::vector<double> lanes(static_cast<std::size_t>(group.size()));
+    lanes[static_cast<std::size_t>(group.rank())] = pool.size();
+    group.sum(std::span(lanes));
+    for (const double count : lanes) lanes_of_.push_back(static_cast<std::size_t>(count));
+    std::size_t elements = 0;
+    for (const Parameter& parameter : parameters_) {
+      gradient_begin_.push_back(elements);
+      if (!parameter.first.empty()) elements += parameter.values.size();
+    }
+    gradient_.resize(elements);
   }
 
   std::vector<std::string> loss_parts() const override {
@@ -210,20 +224,32 @@ class Cascade : public TrainableModel {
   Loss train_step(const Batch& batch, std::uint64_t epoch, const Optimizer& optimizer) override {
     Loss loss = run(batch, true, epoch);
     const float share = 1.0f / static_cast<float>(batch.size());
-    pool_.for_each(parameters_.size(), [&](std::size_t i) {
-      Parameter& parameter = parameters_[i];
-      if (parameter.first.empty() || parameter.frozen) return;  // the first: fitted once, not trained
-      std::vector<float> gradient(parameter.values.size());
+    const auto each_trained = [&](const auto& body) {
+      pool_.for_each(parameters_.size(), [&](std::size_t i) {
+        Parameter& parameter = parameters_[i];
+        if (parameter.first.empty() || parameter.frozen) return;  // the first: fitted once, not trained
+        body(i, parameter, gradient_.data() + gradient_begin_[i], parameter.values.size());
+      });
+    };
+    each_trained([&](std::size_t i, const Parameter&, float* gradient, std::size_t count) {
+      std::fill_n(gradient, count, 0.0f);
       for (const auto& lane : lanes_)
-        for (std::size_t j = 0; j < gradient.size(); ++j) gradient[j] += lane->gradient(i)[j];
-      for (float& value : gradient) value *= share;
-      optimizer.update(parameter, 0, gradient.size(), gradient.data());
+        for (std::size_t j = 0; j < count; ++j) gradient[j] += lane->gradient(i)[j];
+      for (std::size_t j = 0; j < count; ++j) gradient[j] *= share;
+    });
+    core::sum_both(group_, gradient_, loss.parts);
+    each_trained([&](std::size_t, Parameter& parameter, const float* gradient, std::size_t count) {
+      optimizer.update(parameter, 0, count, gradient);
     });
     look();
     return loss;
   }
 
-  Loss evaluate(const Batch& batch) override { return run(batch, false, 0); }
+  Loss evaluate(const Batch& batch) override {
+    Loss loss = run(batch, false, 0);
+    group_.sum(std::span(loss.parts));
+    return loss;
+  }
 
   const std::vector<Parameter>& parameters() override { return parameters_; }
   void set_parameters(const std::function<void(std::vector<Parameter>&)>& change) override {
@@ -283,12 +309,16 @@ class Cascade : public TrainableModel {
     }
   }
 
+  // This process's part of the loss.
   Loss run(const Batch& batch, bool learn, std::uint64_t epoch) {
     const Showers& showers = batch.showers;
-    // Shares follow the number of hits, which determines the work: the largest shower first, to the lane with
-    // the least.
-    std::vector<std::vector<std::uint32_t>> shares(lanes_.size());
-    std::vector<std::size_t> hits(lanes_.size());
+    // Shares follow the number of hits, which determines the work: the largest shower first, to the lane of
+    // all processes with the least.
+    const std::size_t all_lanes = std::accumulate(lanes_of_.begin(), lanes_of_.end(), std::size_t{0});
+    const std::size_t first_lane =
+        std::accumulate(lanes_of_.begin(), lanes_of_.begin() + group_.rank(), std::size_t{0});
+    std::vector<std::vector<std::uint32_t>> shares(all_lanes);
+    std::vector<std::size_t> hits(all_lanes);
     std::vector<std::uint32_t> order(batch.indices.begin(), batch.indices.end());
     const auto hits_of = [&](std::uint32_t shower) { return showers.cells_of(shower).size(); };
     std::stable_sort(order.begin(), order.end(),
@@ -302,7 +332,7 @@ class Cascade : public TrainableModel {
     pool_.for_each(lanes_.size(), [&](std::size_t i) {
       Lane& lane = *lanes_[i];
       lane.begin(learn);
-      for (const std::uint32_t shower : shares[i]) {
+      for (const std::uint32_t shower : shares[first_lane + i]) {
         bool mirror = false, turn = false;
         if (learn && mirror_ && is_perpendicular(showers.conditions[shower])) {
           core::Philox random(seed_ ^ (epoch * 0x9e3779b97f4a7c15ull), batch.number(shower), kMirrorStream);
@@ -333,7 +363,11 @@ class Cascade : public TrainableModel {
   std::uint64_t seed_;
   bool mirror_;
   core::ThreadPool& pool_;
+  core::ProcessGroup& group_;
+  std::vector<std::size_t> lanes_of_;  // number of lanes of each process
   std::vector<Parameter> parameters_;
+  std::vector<std::size_t> gradient_begin_;  // of each parameter
+  std::vector<float> gradient_;              // of all trained parameters
   std::vector<Places> places_;
   Frame frame_;
   std::unique_ptr<MeshFrame> mesh_;
@@ -345,8 +379,9 @@ class Cascade : public TrainableModel {
 
 std::unique_ptr<TrainableModel> new_cascade(const ModelDescription& description, const Transform& transform,
                                             std::uint64_t seed, const Showers& showers,
-                                            std::span<const std::uint32_t> training, core::ThreadPool& pool) {
-  return std::make_unique<Cascade>(description, transform, seed, showers, training, pool);
+                                            std::span<const std::uint32_t> training, core::ThreadPool& pool,
+                                            core::ProcessGroup& group) {
+  return std::make_unique<Cascade>(description, transform, seed, showers, training, pool, group);
 }
 
 }  // namespace calo::cascade

@@ -15,10 +15,12 @@ const Architecture& cascade_architecture();
 /// is that of ln(a/b), which does not depend on the unit of energy.
 ///
 /// @param training  the showers to learn from: they give threshold, spectra and the tree of layers
+/// Several processes divide the showers of a batch, and add their gradients.
 /// @throws core::InputError if the mesh or the showers are unsuitable
 std::unique_ptr<TrainableModel> new_cascade(const ModelDescription& description, const Transform& transform,
                                             std::uint64_t seed, const Showers& showers,
-                                            std::span<const std::uint32_t> training, core::ThreadPool& pool);
+                                            std::span<const std::uint32_t> training, core::ThreadPool& pool,
+                                            core::ProcessGroup& group);
 
 /// Architecture::starting_weights() of a cascade. The mesh must have the same numbers of cells, and the
 /// networks the same width and depth; geometries may differ. The weights for a geometry that `from` was

@@ -38,7 +38,12 @@ class Vae : public Architecture {
             {.message = "the output bias data_mean needs initial showers", .field = "showers"});
       means = cell_means(*start.showers, start.training);
     }
-    return torch_module().vae(start.description, start.transform, start.seed, means, pool, start.device);
+    if (start.device == TrainingDevice::kCuda && start.group.size() > 1)
+      throw core::UnavailableError({.message = "a GPU is used by one process only",
+                                    .field = "device",
+                                    .hint = "use --device cpu, or one process (doc/parallel-training.md)"});
+    return torch_module().vae(start.description, start.transform, start.seed, means, pool, start.device,
+                              start.group);
   }
 
   TensorShapes tensor_shapes(const ModelDescription& description, const Transform& transform) const override {

@@ -16,8 +16,9 @@ class Module : public TorchModule {
 
   std::unique_ptr<TrainableModel> vae(const ModelDescription& description, const Transform& transform,
                                       std::uint64_t seed, std::span<const float> cell_means,
-                                      core::ThreadPool& pool, TrainingDevice device) const override {
-    return torch_vae(description, transform, seed, cell_means, pool, device);
+                                      core::ThreadPool& pool, TrainingDevice device,
+                                      core::ProcessGroup& group) const override {
+    return torch_vae(description, transform, seed, cell_means, pool, device, group);
   }
   std::unique_ptr<ClassifierNetwork> mlp(const std::vector<bool>& used, const NetworkOptions& options,
                                          core::ThreadPool& pool) const override {

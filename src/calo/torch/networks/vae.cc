@@ -67,11 +67,13 @@ struct HitsByCell {
 class Vae : public TrainableModel {
  public:
   Vae(const ModelDescription& description, const Transform& transform, std::uint64_t seed,
-      std::span<const float> cell_means, core::ThreadPool& pool, TrainingDevice device)
+      std::span<const float> cell_means, core::ThreadPool& pool, TrainingDevice device,
+      core::ProcessGroup& group)
       : description_(description),
         transform_(transform),
         seed_(seed),
         pool_(pool),
+        group_(group),
         by_torch_(device != TrainingDevice::kCpu),
         device_(device == TrainingDevice::kCuda ? torch::kCUDA : torch::kCPU),
         cells_(transform_.mesh.num_cells()),
@@ -112,6 +114,9 @@ class Vae : public TrainableModel {
                                                  : mean;
       }
     }
+    own_inputs_ = share_of(input_dim_, 1, "encoder.0.weight", hidden_first_);
+    own_cells_ = share_of(cells_, kBlockCells, "decoder.output.weight", hidden_last_);
+    share_of(cells_, kBlockCells, "decoder.output.bias", 1);
     upload();
   }
 
@@ -137,8 +142,9 @@ class Vae : public TrainableModel {
         inner_layers(first, condition_tensor(size), noise_for(batch, epoch, kNoiseStream), true);
     torch::Tensor hidden_gradient = torch::zeros_like(middle.hidden);
     const torch::Tensor hidden = middle.hidden.detach();
-    const double reconstruction =
+    double reconstruction =
         output_layer(hidden.data_ptr<float>(), size, &optimizer, hidden_gradient.data_ptr<float>());
+    sum(hidden_gradient, {&reconstruction, 1});
     torch::autograd::backward({middle.hidden, middle.kl}, {hidden_gradient, torch::ones_like(middle.kl)});
     for (Parameter& parameter : parameters_) {
       if (!trained_by_autograd(parameter.name)) continue;
@@ -162,7 +168,8 @@ class Vae : public TrainableModel {
     }
     const Middle middle =
         inner_layers(first_layer(batch.size()), condition_tensor(batch.size()), noise, false);
-    const double sum = output_layer(middle.hidden.data_ptr<float>(), batch.size(), nullptr, nullptr);
+    double sum = output_layer(middle.hidden.data_ptr<float>(), batch.size(), nullptr, nullptr);
+    group_.sum(std::span(&sum, 1));
     return {.parts = {sum / static_cast<double>(batch.size()), middle.kl.item<double>()}};
   }
 
@@ -304,22 +311,51 @@ class Vae : public TrainableModel {
     return {.hidden = x.contiguous(), .kl = kl * description_.w_kl};
   }
 
-  // Calls body(begin, end, worker) for [0, count), divided into as many even pieces as there are threads.
+  struct Range {
+    std::int64_t begin = 0, end = 0;
+    bool has(std::int64_t i) const { return i >= begin && i < end; }
+  };
+
+  // Divides [0, count) into even pieces of whole multiples, except for the last one.
+  static Range piece(Range all, std::int64_t multiple, std::int64_t number, std::int64_t pieces) {
+    const std::int64_t blocks = (all.end - all.begin + multiple - 1) / multiple;
+    return {.begin = std::min(all.end, all.begin + blocks * number / pieces * multiple),
+            .end = std::min(all.end, all.begin + blocks * (number + 1) / pieces * multiple)};
+  }
+
+  // The share of this process in a layer, whose tensor has `width` elements for each of `count` rows.
+  Range share_of(std::int64_t count, std::int64_t multiple, const std::string& tensor, std::int64_t width) {
+    if (by_torch_) return {.begin = 0, .end = count};
+    for (int rank = 0; group_.size() > 1 && rank < group_.size(); ++rank) {
+      const Range range = piece({.begin = 0, .end = count}, multiple, rank, group_.size());
+      at_name(tensor).shares.push_back(static_cast<std::size_t>((range.end - range.begin) * width));
+    }
+    return piece({.begin = 0, .end = count}, multiple, group_.rank(), group_.size());
+  }
+
+  // Calls body(begin, end, worker) for the range, divided into as many even pieces as there are threads.
   template <class Body>
-  void in_pieces(std::int64_t count, std::int64_t multiple, const Body& body) {
+  void in_pieces(Range range, std::int64_t multiple, const Body& body) {
     const std::int64_t workers = pool_.size();
-    const std::int64_t blocks = (count + multiple - 1) / multiple;
     pool_.for_each(static_cast<std::size_t>(workers), [&](std::size_t worker) {
       omp_set_num_threads(1);
-      const auto w = static_cast<std::int64_t>(worker);
-      const std::int64_t begin = std::min(count, blocks * w / workers * multiple);
-      const std::int64_t end = std::min(count, blocks * (w + 1) / workers * multiple);
-      if (begin < end) body(begin, end, worker);
+      const Range part = piece(range, multiple, static_cast<std::int64_t>(worker), workers);
+      if (part.begin < part.end) body(part.begin, part.end, worker);
     });
   }
 
-  // Copies the batch's hits, each shower rotated around its axis by `turns` cells, and also sorts them by
-  // cell.
+  // Sums a tensor, and numbers beside it, over all processes.
+  void sum(torch::Tensor& tensor, std::span<double> numbers = {}) {
+    if (group_.size() == 1) return;
+    float* values = tensor.data_ptr<float>();
+    const auto count = static_cast<std::size_t>(tensor.numel());
+    exchanged_.assign(values, values + count);
+    core::sum_both(group_, exchanged_, numbers);
+    std::copy_n(exchanged_.data(), count, values);
+  }
+
+  // Copies the batch's hits in the cells of this process, each shower rotated around its axis by `turns`
+  // cells, and also sorts them by cell.
   void gather(const Showers& showers, std::span<const std::uint32_t> batch, const std::vector<int>& turns) {
     const std::size_t size = batch.size();
     hit_begin_.assign(1, 0);
@@ -327,8 +363,14 @@ class Vae : public TrainableModel {
     hit_value_.clear();
     for (std::size_t b = 0; b < size; ++b) {
       const float inverse = 1.0f / showers.conditions[batch[b]].incident_energy_mev;
-      for (const std::uint32_t cell : showers.cells_of(batch[b])) hit_cell_.push_back(turned(cell, turns[b]));
-      for (const float energy : showers.energies_of(batch[b])) hit_value_.push_back(energy * inverse);
+      const auto cells = showers.cells_of(batch[b]);
+      const auto energies = showers.energies_of(batch[b]);
+      for (std::size_t i = 0; i < cells.size(); ++i) {
+        const std::uint32_t cell = turned(cells[i], turns[b]);
+        if (!own_inputs_.has(cell) && !own_cells_.has(cell)) continue;
+        hit_cell_.push_back(cell);
+        hit_value_.push_back(energies[i] * inverse);
+      }
       hit_begin_.push_back(hit_cell_.size());
     }
     conditions_.resize(size * static_cast<std::size_t>(condition_dim_));
@@ -379,14 +421,19 @@ class Vae : public TrainableModel {
     const Parameter& bias = at_name("encoder.0.bias");
     pool_.for_each(size, [&](std::size_t b) {
       float* row = rows + b * width;
-      std::memcpy(row, bias.values.data(), width * sizeof(float));
+      if (group_.is_first())
+        std::memcpy(row, bias.values.data(), width * sizeof(float));
+      else
+        std::fill_n(row, width, 0.0f);
       for (std::size_t hit = hit_begin_[b]; hit < hit_begin_[b + 1]; ++hit)
-        add_scaled(row, weight.values.data() + hit_cell_[hit] * width, hit_value_[hit], width);
-      for (std::int64_t c = 0; c < condition_dim_; ++c)
+        if (own_inputs_.has(hit_cell_[hit]))
+          add_scaled(row, weight.values.data() + hit_cell_[hit] * width, hit_value_[hit], width);
+      for (std::int64_t c = std::max(cells_, own_inputs_.begin) - cells_; c < own_inputs_.end - cells_; ++c)
         add_scaled(row, weight.values.data() + static_cast<std::size_t>(cells_ + c) * width,
                    conditions_[b * static_cast<std::size_t>(condition_dim_) + static_cast<std::size_t>(c)],
                    width);
     });
+    sum(out);
     return out;
   }
 
@@ -394,7 +441,7 @@ class Vae : public TrainableModel {
   void first_layer_update(const float* gradient, std::size_t size, const Optimizer& optimizer) {
     const auto width = static_cast<std::size_t>(hidden_first_);
     Parameter& weight = at_name("encoder.0.weight");
-    in_pieces(input_dim_, 1, [&](std::int64_t begin, std::int64_t end, std::size_t) {
+    in_pieces(own_inputs_, 1, [&](std::int64_t begin, std::int64_t end, std::size_t) {
       std::vector<float> row(width);
       for (std::int64_t input = begin; input < end; ++input) {
         std::fill(row.begin(), row.end(), 0.0f);
@@ -417,7 +464,7 @@ class Vae : public TrainableModel {
   }
 
   // Output layer and loss; with an optimiser also gradient and update. Returns the sum of the loss over the
-  // showers.
+  // showers, and gives the gradient of the hidden layer, from the cells of this process.
   double output_layer(const float* hidden, std::size_t size, const Optimizer* optimizer,
                       float* hidden_gradient) {
     const auto batch = static_cast<std::int64_t>(size);
@@ -428,7 +475,7 @@ class Vae : public TrainableModel {
     const auto workers = static_cast<std::size_t>(pool_.size());
     std::vector<double> losses(workers, 0.0);
     std::vector<std::vector<float>> partial(workers);
-    in_pieces(cells_, kBlockCells, [&](std::int64_t begin, std::int64_t end, std::size_t worker) {
+    in_pieces(own_cells_, kBlockCells, [&](std::int64_t begin, std::int64_t end, std::size_t worker) {
       std::vector<float> block(size * kBlockCells), weight_gradient(kBlockCells * width),
           bias_gradient(kBlockCells), slopes;
       std::vector<float>& sum = partial[worker];
@@ -551,6 +598,8 @@ class Vae : public TrainableModel {
   Transform transform_;
   std::uint64_t seed_;
   core::ThreadPool& pool_;
+  core::ProcessGroup& group_;
+  std::vector<float> exchanged_;
   bool by_torch_;  // true: all layers are LibTorch's, over dense cells; false: the fused step
   torch::Device device_;
   std::int64_t cells_;
@@ -559,6 +608,7 @@ class Vae : public TrainableModel {
   std::int64_t hidden_first_;
   std::int64_t hidden_last_;
   Output output_;
+  Range own_inputs_, own_cells_;  // rows of the first and of the output layer that this process trains
   std::vector<Parameter> parameters_;
   std::map<std::string, std::size_t> index_;
   std::map<std::string, torch::Tensor> tensors_;
@@ -574,8 +624,9 @@ class Vae : public TrainableModel {
 
 std::unique_ptr<TrainableModel> torch_vae(const ModelDescription& description, const Transform& transform,
                                           std::uint64_t seed, std::span<const float> cell_means,
-                                          core::ThreadPool& pool, TrainingDevice device) {
-  return std::make_unique<Vae>(description, transform, seed, cell_means, pool, device);
+                                          core::ThreadPool& pool, TrainingDevice device,
+                                          core::ProcessGroup& group) {
+  return std::make_unique<Vae>(description, transform, seed, cell_means, pool, device, group);
 }
 
 }  // namespace calo

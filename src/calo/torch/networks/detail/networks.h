@@ -12,7 +12,8 @@ namespace calo {
 /// Implementations of TorchModule's functions, each in its own file.
 std::unique_ptr<TrainableModel> torch_vae(const ModelDescription& description, const Transform& transform,
                                           std::uint64_t seed, std::span<const float> cell_means,
-                                          core::ThreadPool& pool, TrainingDevice device);
+                                          core::ThreadPool& pool, TrainingDevice device,
+                                          core::ProcessGroup& group);
 std::unique_ptr<ClassifierNetwork> torch_mlp(const std::vector<bool>& used, const NetworkOptions& options,
                                              core::ThreadPool& pool);
 std::unique_ptr<ClassifierNetwork> torch_cnn(const VoxelMesh::Cylinder& cylinder,
