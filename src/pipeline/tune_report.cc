@@ -183,7 +183,7 @@ void write_study_report(const tune::Study& study, const std::filesystem::path& f
   data["best"] = numbers_of(definition.objectives.best(trials));
   data["importance"] = importances(definition, trials);
   data["is_sum"] = definition.objectives.is_sum();
-  const std::string name = study.file().filename().string();
+  const std::string name = study.name();
   const calo::PageText text{
       .title = "Study " + name,
       .heading = "Search for the best parameters",
