@@ -121,7 +121,10 @@ class PostgresBase {
 
 [[noreturn]] void throw_exists(const PostgresBase& database) {
   throw core::UsageError(
-      {.message = "the study exists already", .file = database.shown(), .hint = "--resume continues it"});
+      {.message = "the study exists already",
+       .file = database.shown(),
+       .field = database.name(),
+       .hint = "--resume continues it"});
 }
 
 // The lock of Transaction needs a row, so the tables and the definition appear at once.
@@ -145,17 +148,19 @@ void make_tables(PostgresBase& database, const nlohmann::json& definition) {
 void check_version(PostgresBase& database) {
   std::int64_t version = 0;
   try {
-    core::PostgresRows rows = database.query("SELECT version FROM format");
+    core::PostgresRows rows = database.query(fmt::format("SELECT version FROM \"{}\".format", database.schema()));
     if (rows.next()) version = rows.integer(0);
   } catch (const core::PostgresRefusal& error) {
     if (error.state() != "42P01") throw;  // undefined table
-    throw core::InputError({.message = "is not a study: the tables are of another program or this user must not use them",
-                            .file = database.shown()});
+    throw core::InputError({.message = "is not a study, but a schema of another program",
+                            .file = database.shown(),
+                            .field = database.schema()});
   }
   if (version != kStudyVersion)
     throw core::InputError({.message = fmt::format("is a study of version {}, but this calopipe knows version {}",
                                                    version, kStudyVersion),
                             .file = database.shown(),
+                            .field = database.name(),
                             .hint = "use the newer calopipe, or choose another study"});
 }
 
@@ -174,6 +179,7 @@ std::unique_ptr<Study> open_postgres_study(const std::string& url, double patien
   if (!study->database().exists())
     throw core::InputError({.message = "there is no such study",
                             .file = study->file(),
+                            .field = study->name(),
                             .hint = "calopipe tune --space FILE --study URL makes one; calopipe tune list URL"});
   check_version(study->database());
   return study;

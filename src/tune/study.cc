@@ -12,7 +12,6 @@
 #include <random>
 #include <tuple>
 
-#include "core/json_file.h"
 #include "core/postgres/postgres.h"
 #include "tune/detail/sql_study.h"
 #include "tune/detail/studies.h"

@@ -9,7 +9,7 @@ bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
 # The server refuses to run as root.
 server() { if [ "$(id -u)" -eq 0 ]; then (cd / && setpriv --reuid=postgres --regid=postgres --clear-groups "$@"); else "$@"; fi; }
 up() { server "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -s start; }
-sql() { "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$folder" -p "$1" -U postgres -d "$2" -c "$3"; }
+sql() { PGOPTIONS="-c client_min_messages=warning" "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$folder" -p "$1" -U postgres -d "$2" -c "$3"; }
 
 case "$1" in
   start)

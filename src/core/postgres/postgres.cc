@@ -219,9 +219,8 @@ void PostgresDatabase::connect() {
     wanted = libpq().connect_poll(connection);
   }
   if (libpq().status(connection) != CONNECTION_OK) fail_connect();
-  script(
-      "SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '120s'; SET lc_messages = 'C'; "
-      "SET standard_conforming_strings = on");
+  libpq().set_error_verbosity(connection, PQERRORS_DEFAULT);
+  script("SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '120s'");
 }
 
 void PostgresDatabase::fail_connect() {
