@@ -99,7 +99,8 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
       "Examples:\n"
       "  calopipe tune --space tune.yaml --study lr.study --trials 40 --parallel 2 --config data/demo.yaml\n"
       "  calopipe tune --study lr.study --resume --trials 80        # more trials, or another worker\n"
-      "  calopipe tune --study 'postgresql://me@db.example.org/tune?study=lr' --resume --trials 80   # on any machine\n"
+      "  calopipe tune --study 'postgresql://me@db.example.org/tune?study=lr' --resume --trials 80   # on "
+      "any machine\n"
       "  calopipe tune show lr.study; calopipe tune best lr.study\n"
       "  calopipe tune report lr.study --out lr.html\n"
       "  calopipe tune --space tune.yaml --trials 40 --target katib --out experiment.yaml");

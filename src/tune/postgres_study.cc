@@ -52,10 +52,10 @@ class PostgresBase {
 
   PostgresBase(const std::string& url, double patience_s)
       : database_(read_url(url)), name_(database_.url().own("study")), patience_s_(patience_s) {
-    const bool is_good = !name_.empty() && name_.size() <= 40 &&
-                         name_.find_first_not_of(
-                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
-                             std::string::npos;
+    const bool is_good =
+        !name_.empty() && name_.size() <= 40 &&
+        name_.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
+            std::string::npos;
     if (!is_good)
       throw core::UsageError(
           {.message = name_.empty() ? "the URL names no study" : "this cannot be the name of a study",
@@ -79,7 +79,9 @@ class PostgresBase {
   void script(const std::string& sql) { database_.script(sql); }
 
   double now_s() { return number("SELECT extract(epoch FROM clock_timestamp())::float8"); }
-  double available_since_s() { return number("SELECT extract(epoch FROM pg_postmaster_start_time())::float8"); }
+  double available_since_s() {
+    return number("SELECT extract(epoch FROM pg_postmaster_start_time())::float8");
+  }
 
   bool exists() {
     Rows rows = query("SELECT 1 FROM pg_namespace WHERE nspname = ?", schema());
@@ -97,8 +99,7 @@ class PostgresBase {
       } catch (const core::PostgresAwayError& error) {
         const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - begin;
         if (waited.count() >= patience_s_ || core::interrupt_requested()) throw;
-        if (!again)
-          fmt::print(stderr, "{}; trying again for {:.0f} s\n", error.what(), patience_s_);
+        if (!again) fmt::print(stderr, "{}; trying again for {:.0f} s\n", error.what(), patience_s_);
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
       }
     }
@@ -120,11 +121,10 @@ class PostgresBase {
 };
 
 [[noreturn]] void throw_exists(const PostgresBase& database) {
-  throw core::UsageError(
-      {.message = "the study exists already",
-       .file = database.shown(),
-       .field = database.name(),
-       .hint = "--resume continues it"});
+  throw core::UsageError({.message = "the study exists already",
+                          .file = database.shown(),
+                          .field = database.name(),
+                          .hint = "--resume continues it"});
 }
 
 // The lock of Transaction needs a row, so the tables and the definition appear at once.
@@ -148,7 +148,8 @@ void make_tables(PostgresBase& database, const nlohmann::json& definition) {
 void check_version(PostgresBase& database) {
   std::int64_t version = 0;
   try {
-    core::PostgresRows rows = database.query(fmt::format("SELECT version FROM \"{}\".format", database.schema()));
+    core::PostgresRows rows =
+        database.query(fmt::format("SELECT version FROM \"{}\".format", database.schema()));
     if (rows.next()) version = rows.integer(0);
   } catch (const core::PostgresRefusal& error) {
     if (error.state() != "42P01") throw;  // undefined table
@@ -157,11 +158,12 @@ void check_version(PostgresBase& database) {
                             .field = database.schema()});
   }
   if (version != kStudyVersion)
-    throw core::InputError({.message = fmt::format("is a study of version {}, but this calopipe knows version {}",
-                                                   version, kStudyVersion),
-                            .file = database.shown(),
-                            .field = database.name(),
-                            .hint = "use the newer calopipe, or choose another study"});
+    throw core::InputError(
+        {.message = fmt::format("is a study of version {}, but this calopipe knows version {}", version,
+                                kStudyVersion),
+         .file = database.shown(),
+         .field = database.name(),
+         .hint = "use the newer calopipe, or choose another study"});
 }
 
 }  // namespace
@@ -177,10 +179,11 @@ std::unique_ptr<Study> create_postgres_study(const std::string& url, const nlohm
 std::unique_ptr<Study> open_postgres_study(const std::string& url, double patience_s) {
   auto study = std::make_unique<SqlStudy<PostgresBase>>(url, patience_s);
   if (!study->database().exists())
-    throw core::InputError({.message = "there is no such study",
-                            .file = study->file(),
-                            .field = study->name(),
-                            .hint = "calopipe tune --space FILE --study URL makes one; calopipe tune list URL"});
+    throw core::InputError(
+        {.message = "there is no such study",
+         .file = study->file(),
+         .field = study->name(),
+         .hint = "calopipe tune --space FILE --study URL makes one; calopipe tune list URL"});
   check_version(study->database());
   return study;
 }
@@ -189,7 +192,8 @@ std::vector<std::string> list_postgres_studies(const std::string& url) {
   core::PostgresDatabase database(read_url(url));
   database.connect();
   core::PostgresRows rows = database.query(
-      "SELECT substr(nspname, length(?::text) + 1) FROM pg_namespace WHERE starts_with(nspname::text, ?) ORDER BY 1",
+      "SELECT substr(nspname, length(?::text) + 1) FROM pg_namespace WHERE starts_with(nspname::text, ?) "
+      "ORDER BY 1",
       kPrefix, kPrefix);
   std::vector<std::string> names;
   while (rows.next()) names.push_back(rows.text(0));

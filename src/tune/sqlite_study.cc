@@ -39,9 +39,8 @@ class SqliteBase : public core::SqliteDatabase {
 
  private:
   static const std::string& schema() {
-    static const std::string text =
-        fmt::format("{}PRAGMA application_id = {};\nPRAGMA user_version = {};\n", kStudyTables, kApplicationId,
-                    kStudyVersion);
+    static const std::string text = fmt::format("{}PRAGMA application_id = {};\nPRAGMA user_version = {};\n",
+                                                kStudyTables, kApplicationId, kStudyVersion);
     return text;
   }
 };

@@ -27,7 +27,6 @@ constexpr std::array<std::pair<TrialState, const char*>, 5> kStates = {{{TrialSt
                                                                         {TrialState::kFailed, "failed"},
                                                                         {TrialState::kStopped, "stopped"}}};
 
-
 json list_of(const std::vector<double>& values) {
   json out = json::array();
   for (const double value : values) out.push_back(std::isfinite(value) ? json(value) : json());

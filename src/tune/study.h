@@ -54,14 +54,14 @@ struct Claim {
   Trial trial;             ///< for kTrial
 };
 
-/// A study in a file of SQLite or in a database of PostgreSQL, which several processes share. A trial belongs to
-/// the worker that claimed it, as long as that gives a sign of life; then another worker continues it, and what
-/// the first one says later is ignored. So no trial is lost, and none is counted twice. One object is used by one
-/// thread at a time, and by several through its own lock.
+/// A study in a file of SQLite or in a database of PostgreSQL, which several processes share. A trial belongs
+/// to the worker that claimed it, as long as that gives a sign of life; then another worker continues it, and
+/// what the first one says later is ignored. So no trial is lost, and none is counted twice. One object is
+/// used by one thread at a time, and by several through its own lock.
 ///
-/// A place is the path of a file, or "postgresql://[user@]host[:port]/database?study=NAME". If the server goes
-/// away, every function waits for it as long as `patience_s` says, then throws core::UnavailableError; trials are
-/// not given to others because of a time in which the server was not there.
+/// A place is the path of a file, or "postgresql://[user@]host[:port]/database?study=NAME". If the server
+/// goes away, every function waits for it as long as `patience_s` says, then throws core::UnavailableError;
+/// trials are not given to others because of a time in which the server was not there.
 class Study {
  public:
   static constexpr double kPatienceS = 600;

@@ -31,16 +31,14 @@ class PostgresServer {
   /// For a study of this name. @param password  in the URL; "" for none
   std::string url(const std::string& study, const std::string& password = "s3cret%2Fword",
                   const std::string& user = "worker", const std::string& database = "studies") const {
-    return fmt::format("postgresql://{}{}{}@127.0.0.1:{}/{}?study={}", user, password.empty() ? "" : ":", password,
-                       port_, database, study);
+    return fmt::format("postgresql://{}{}{}@127.0.0.1:{}/{}?study={}", user, password.empty() ? "" : ":",
+                       password, port_, database, study);
   }
   void up() { call("up"); }
   void down() { call("down"); }
   /// Ends the server at once, as if its machine failed.
   void kill() { call("kill"); }
-  void sql(const std::string& text) {
-    call("sql", fmt::format("{} studies \"{}\"", port_, text));
-  }
+  void sql(const std::string& text) { call("sql", fmt::format("{} studies \"{}\"", port_, text)); }
 
  private:
   PostgresServer() : port_(free_port()) {
@@ -50,8 +48,8 @@ class PostgresServer {
   }
 
   void call(const std::string& verb, const std::string& rest = "") const {
-    const std::string command = fmt::format("{}/test/support/postgres.sh {} {}/pg {}", CALOPIPE_SOURCE_DIR, verb,
-                                            folder_.path().string(), rest);
+    const std::string command = fmt::format("{}/test/support/postgres.sh {} {}/pg {}", CALOPIPE_SOURCE_DIR,
+                                            verb, folder_.path().string(), rest);
     if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
   }
 

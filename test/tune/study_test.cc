@@ -200,17 +200,20 @@ TEST(Study, WrongFilesAreNamed) {
   EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(other.string()); }).message,
               HasSubstr("another program"));
   Study::create((folder.path() / "study").string(), {});
-  EXPECT_THAT(test::error_of<core::UsageError>([&] { Study::create((folder.path() / "study").string(), {}); }).message,
+  EXPECT_THAT(test::error_of<core::UsageError>([&] {
+                Study::create((folder.path() / "study").string(), {});
+              }).message,
               HasSubstr("exists"));
   EXPECT_EQ(Study::list(folder.path().string()), std::vector<std::string>{"study"});
 }
 
-// Two processes finish trials while the server is killed and started again: nothing is lost or done twice, and
-// the trial that ran meanwhile stays with its worker, although that gave no sign of life.
+// Two processes finish trials while the server is killed and started again: nothing is lost or done twice,
+// and the trial that ran meanwhile stays with its worker, although that gave no sign of life.
 TEST(PostgresStudy, ARestartOfTheServerLosesNothing) {
   test::PostgresServer& server = test::PostgresServer::get();
   const test::TempFolder folder;
-  const fs::path begun = folder.path() / "begun", away = folder.path() / "away", back = folder.path() / "back";
+  const fs::path begun = folder.path() / "begun", away = folder.path() / "away",
+                 back = folder.path() / "back";
   const std::string url = server.url("restart");
   Study::create(url, {});
   const auto wait_for = [](const fs::path& file) {
@@ -243,11 +246,12 @@ TEST(PostgresStudy, ARestartOfTheServerLosesNothing) {
   }
 }
 
-// One process with two objects: the connection breaks inside of a claim after its commit; the trial is still its
-// own.
+// One process with two objects: the connection breaks inside of a claim after its commit; the trial is still
+// its own.
 TEST(PostgresStudy, ATrialThatWasClaimedWithoutKnowingIsClaimedAgain) {
   test::PostgresServer& server = test::PostgresServer::get();
-  const auto study = Study::create(server.url("lost_claim"), {}), other = Study::open(server.url("lost_claim"));
+  const auto study = Study::create(server.url("lost_claim"), {}),
+             other = Study::open(server.url("lost_claim"));
   const std::string worker = study->join();
   // As if the answer to this claim had been lost.
   ASSERT_EQ(other->claim(worker, {.trials = 2}, propose, {}).trial.number, 0);
@@ -278,7 +282,8 @@ TEST(PostgresStudy, StudiesShareADatabase) {
 TEST(PostgresStudy, MistakesAreNamedWithoutThePassword) {
   test::PostgresServer& server = test::PostgresServer::get();
   const auto study = Study::create(server.url("mistakes"), {});
-  EXPECT_THAT(study->file(), testing::AllOf(HasSubstr("worker@127.0.0.1"), testing::Not(HasSubstr("s3cret"))));
+  EXPECT_THAT(study->file(),
+              testing::AllOf(HasSubstr("worker@127.0.0.1"), testing::Not(HasSubstr("s3cret"))));
   const auto expect = [](const core::ErrorDetails& details, const char* message) {
     EXPECT_THAT(details.message, HasSubstr(message));
     for (const std::string& text : {details.message, details.file.string(), details.hint})
@@ -301,8 +306,9 @@ TEST(PostgresStudy, MistakesAreNamedWithoutThePassword) {
   expect(usage(server.url("a b")), "cannot be the name");
   expect(usage("postgresql://worker:wr0ng%@127.0.0.1/studies?study=a"), "cannot be read");
   expect(unavailable(server.url("mistakes", "guest", "guest")), "lacks a permission");
-  expect(test::error_of<core::UnavailableError>([&] { Study::create(server.url("g", "guest", "guest"), {}); }),
-         "lacks a permission");
+  expect(
+      test::error_of<core::UnavailableError>([&] { Study::create(server.url("g", "guest", "guest"), {}); }),
+      "lacks a permission");
   expect(test::error_of<core::UsageError>([&] { Study::create(server.url("mistakes"), {}); }), "exists");
   server.sql("UPDATE calopipe_study_mistakes.format SET version = 9");
   expect(wrong(server.url("mistakes")), "is a study of version 9");
@@ -313,8 +319,9 @@ TEST(PostgresStudy, MistakesAreNamedWithoutThePassword) {
 TEST(PostgresStudy, ThePasswordMayComeFromTheEnvironment) {
   const test::PostgresServer& server = test::PostgresServer::get();
   ::setenv("PGPASSFILE", "/dev/null", 1);
-  EXPECT_THAT(test::error_of<core::UnavailableError>([&] { Study::create(server.url("env", ""), {}); }).message,
-              HasSubstr("asks for a password"));
+  EXPECT_THAT(
+      test::error_of<core::UnavailableError>([&] { Study::create(server.url("env", ""), {}); }).message,
+      HasSubstr("asks for a password"));
   ::setenv("PGPASSWORD", "s3cret/word", 1);
   Study::create(server.url("env", ""), {});
   ::unsetenv("PGPASSWORD");

@@ -197,20 +197,23 @@ void PostgresDatabase::close() {
 void PostgresDatabase::connect() {
   close();
   // A machine that vanishes must not keep its locks; what the URL says comes later, and wins.
-  const char* const names[] = {"client_encoding",   "application_name",   "tcp_user_timeout", "keepalives_idle",
-                               "keepalives_interval", "keepalives_count", "dbname",           nullptr};
+  const char* const names[] = {
+      "client_encoding",     "application_name", "tcp_user_timeout", "keepalives_idle",
+      "keepalives_interval", "keepalives_count", "dbname",           nullptr};
   const char* const values[] = {"UTF8", "calopipe", "30000", "10", "10", "3", url_.secret().c_str(), nullptr};
   PGconn* const connection = libpq().connect_start_params(names, values, 1);
   if (connection == nullptr) throw std::bad_alloc();
   connection_ = connection;
   // With the SQLSTATE, because the text depends on the server's language.
   libpq().set_error_verbosity(connection, PQERRORS_VERBOSE);
-  libpq().set_notice_processor(connection, [](void*, const char*) {}, nullptr);
+  libpq().set_notice_processor(
+      connection, [](void*, const char*) {}, nullptr);
   const auto end = std::chrono::steady_clock::now() + kConnectTimeout;
   PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
   while (libpq().status(connection) != CONNECTION_BAD && wanted != PGRES_POLLING_OK &&
          wanted != PGRES_POLLING_FAILED) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     pollfd socket{.fd = libpq().socket(connection),
                   .events = static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT),
                   .revents = 0};
@@ -232,7 +235,8 @@ void PostgresDatabase::fail_connect() {
     return ErrorDetails{.message = std::move(text), .file = url_.shown(), .hint = std::move(hint)};
   };
   constexpr const char* kPassword = "set PGPASSWORD, or add a line to ~/.pgpass that only you can read";
-  if (state == "28P01") throw UnavailableError(details("the server refuses the user or the password", kPassword));
+  if (state == "28P01")
+    throw UnavailableError(details("the server refuses the user or the password", kPassword));
   if (libpq().connection_needs_password(connection_of(connection_)) != 0)
     throw UnavailableError(details("the server asks for a password", kPassword));
   if (state == "28000")
@@ -265,8 +269,8 @@ PostgresRows PostgresDatabase::checked(void* raw) {
     throw PostgresRefusal(state, {.message = "this user lacks a permission: " + text,
                                   .file = url_.shown(),
                                   .hint = "ask who runs the server (GRANT)"});
-  throw PostgresRefusal(state, {.message = fmt::format("the server reports: {} ({})", text, state),
-                                .file = url_.shown()});
+  throw PostgresRefusal(
+      state, {.message = fmt::format("the server reports: {} ({})", text, state), .file = url_.shown()});
 }
 
 PostgresRows PostgresDatabase::run(std::string_view sql, const std::vector<std::string>& values) {

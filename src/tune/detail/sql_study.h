@@ -58,7 +58,8 @@ class SqlStudy : public Study {
   nlohmann::json definition() const override {
     return guarded([&](bool) {
       Rows rows = database_.query("SELECT definition FROM study");
-      if (!rows.next()) throw core::InputError({.message = "is a study without a definition", .file = file()});
+      if (!rows.next())
+        throw core::InputError({.message = "is a study without a definition", .file = file()});
       return parsed(rows.text(0));
     });
   }
@@ -75,8 +76,8 @@ class SqlStudy : public Study {
 
   void beat(const std::string& worker) override {
     guarded([&](bool) {
-      // A worker that was taken for dead, because its machine slept, joins again; its trials are no longer its
-      // own.
+      // A worker that was taken for dead, because its machine slept, joins again; its trials are no longer
+      // its own.
       if (database_.execute("UPDATE workers SET seen_s = ? WHERE name = ?", database_.now_s(), worker) == 0)
         add_worker(worker);
     });
@@ -118,7 +119,8 @@ class SqlStudy : public Study {
       Transaction transaction(database_);
       if (!is_owned(trial, "running")) return false;
       database_.execute(
-          "INSERT INTO curves VALUES (?, ?, ?) ON CONFLICT (trial, epoch) DO UPDATE SET value = excluded.value",
+          "INSERT INTO curves VALUES (?, ?, ?) ON CONFLICT (trial, epoch) DO UPDATE SET value = "
+          "excluded.value",
           trial.number, epoch, value);
       transaction.commit();
       return true;
@@ -225,13 +227,12 @@ class SqlStudy : public Study {
     return trials;
   }
 
-  // A trial that this worker has started without knowing, because the connection broke after the commit, waits
-  // as well.
+  // A trial that this worker has started without knowing, because the connection broke after the commit,
+  // waits as well.
   std::int64_t first_waiting(const std::vector<Trial>& trials, const std::string& worker) const {
     for (const Trial& one : trials)
-      if (one.state == TrialState::kWaiting ||
-          (one.state == TrialState::kRunning && one.worker == worker &&
-           !claimed_.contains({one.number, one.attempt})))
+      if (one.state == TrialState::kWaiting || (one.state == TrialState::kRunning && one.worker == worker &&
+                                                !claimed_.contains({one.number, one.attempt})))
         return one.number;
     return -1;
   }

@@ -7,7 +7,8 @@
 namespace tune {
 
 // As Study::create(), open() and list(), for each kind of database.
-std::unique_ptr<Study> create_sqlite_study(const std::filesystem::path& file, const nlohmann::json& definition);
+std::unique_ptr<Study> create_sqlite_study(const std::filesystem::path& file,
+                                           const nlohmann::json& definition);
 std::unique_ptr<Study> open_sqlite_study(const std::filesystem::path& file);
 std::vector<std::string> list_sqlite_studies(const std::filesystem::path& folder);
 
