@@ -37,8 +37,11 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
           "YAML file with the parameters to search, objectives and algorithm; or a run's configuration with "
           "these under tune")
       ->type_name("FILE");
-  subcommand_->add_option("--study", study_, "File of the study (SQLite); several processes may share it")
-      ->type_name("FILE");
+  subcommand_
+      ->add_option("--study", study_,
+                   "The study, which several processes may share: a file (SQLite), or for several machines "
+                   "postgresql://USER@HOST/DATABASE?study=NAME")
+      ->type_name("STUDY");
   subcommand_->add_option("--config", config_, "YAML file with the parameters that all trials share")
       ->type_name("FILE");
   subcommand_
@@ -76,6 +79,11 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
   subcommand_
+      ->add_option("--database-wait", patience_s_,
+                   "Time [s] to wait for the study's server if it goes away; trials go on meanwhile")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  subcommand_
       ->add_option("--store", store_,
                    "Folder for the records and artifacts of runs [default $CALOPIPE_STORE, else .calopipe]")
       ->type_name("PATH");
@@ -95,13 +103,15 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
       "  calopipe tune --space tune.yaml --study lr.study --trials 40 --parallel 2 --config data/demo.yaml\n"
       "  calopipe tune --study lr.study --resume --trials 80        # more trials, or another worker\n"
       "  calopipe tune --study lr.study --resume --trials 90 --log mlflow=http://localhost:5000\n"
+      "  calopipe tune --study 'postgresql://me@db.example.org/tune?study=lr' --resume --trials 80   # on "
+      "any machine\n"
       "  calopipe tune show lr.study; calopipe tune best lr.study\n"
       "  calopipe tune report lr.study --out lr.html\n"
       "  calopipe tune --space tune.yaml --trials 40 --target katib --out experiment.yaml");
 
   const auto add = [&](const char* name, const char* what, const char* footer) {
     CLI::App* command = subcommand_->add_subcommand(name, what);
-    command->add_option("study", study_, "File of the study")->required()->type_name("FILE");
+    command->add_option("study", study_, "File or URL of the study")->required()->type_name("STUDY");
     command->footer(footer);
     return command;
   };
@@ -114,18 +124,22 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
   report_ = add("report", "Writes an HTML report of a study",
                 "Examples:\n  calopipe tune report lr.study --out lr.html");
   report_->add_option("--out", out_, "File of the report")->required()->type_name("FILE");
+  list_ = subcommand_->add_subcommand("list", "Prints the names of the studies in a database or a folder");
+  list_->add_option("place", study_, "URL of the database, or folder")->required()->type_name("PLACE");
+  list_->footer("Examples:\n  calopipe tune list postgresql://me@db.example.org/tune");
 }
 
 void TuneCommand::run(int threads, bool quiet) {
   if (show_->parsed()) return show();
   if (best_->parsed()) return best();
   if (report_->parsed()) return report();
+  if (list_->parsed()) return list();
   if (!target_.empty()) return write_katib();
   search(threads, quiet);
 }
 
 std::unique_ptr<tune::Study> TuneCommand::open_study() const {
-  return tune::Study::open(study_);
+  return tune::Study::open(study_, patience_s_);
 }
 
 pipeline::StudyDefinition TuneCommand::definition() const {
@@ -158,7 +172,6 @@ void TuneCommand::search(int threads, bool quiet) {
   if (study_.empty())
     throw core::UsageError({.message = "is required", .field = "--study", .hint = "calopipe tune --help"});
   if (trials_option_->count() == 0) throw core::UsageError({.message = "is required", .field = "--trials"});
-  std::error_code error;
   std::unique_ptr<tune::Study> study;
   if (resume_) {
     if (!space_.empty() || !objectives_.empty() || !settings_.empty() || !config_.empty() ||
@@ -169,11 +182,8 @@ void TuneCommand::search(int threads, bool quiet) {
            .hint = "the study has its own"});
     study = open_study();
   } else {
-    if (fs::exists(study_, error))
-      throw core::UsageError(
-          {.message = "the study exists already", .file = study_, .hint = "--resume continues it"});
     const pipeline::StudyDefinition made = definition();
-    study = tune::Study::create(study_, made.to_json());
+    study = tune::Study::create(study_, made.to_json(), patience_s_);
   }
   options_.threads = threads;
   options_.quiet = quiet;
@@ -197,6 +207,10 @@ void TuneCommand::best() const {
 void TuneCommand::report() const {
   pipeline::write_study_report(*open_study(), out_);
   fmt::print("report: {}\n", out_);
+}
+
+void TuneCommand::list() const {
+  for (const std::string& name : tune::Study::list(study_)) fmt::print("{}\n", name);
 }
 
 void TuneCommand::write_katib() const {

@@ -23,17 +23,19 @@ class TuneCommand {
   void show() const;
   void best() const;
   void report() const;
+  void list() const;
   void write_katib() const;
   pipeline::StudyDefinition definition() const;
   std::unique_ptr<tune::Study> open_study() const;
 
   const kfp::Registry& registry_;
   CLI::App* subcommand_;
-  CLI::App *show_, *best_, *report_;
+  CLI::App *show_, *best_, *report_, *list_;
   CLI::Option *trials_option_, *algorithm_option_, *seed_option_;
   std::string space_, config_, study_, store_, algorithm_, target_, out_, image_;
   std::vector<std::string> settings_, objectives_;
   std::int64_t seed_ = 42;
+  double patience_s_ = tune::Study::kPatienceS;
   bool resume_ = false, no_cache_ = false, json_ = false;
   pipeline::TuneOptions options_;
 };

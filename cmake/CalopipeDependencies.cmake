@@ -62,6 +62,8 @@ if(NOT CALOPIPE_ONLY_KFP)
   find_library(CALOPIPE_GLOO gloo REQUIRED)
   # Only the header is used: the library is loaded when needed (src/kerberos/detail/library.h).
   find_path(CALOPIPE_KRB5_INCLUDE krb5/krb5.h REQUIRED)
+  # The same (src/core/postgres/postgres.cc).
+  find_path(CALOPIPE_LIBPQ_INCLUDE libpq-fe.h PATH_SUFFIXES postgresql REQUIRED)
   find_package(ZLIB REQUIRED)
   find_package(Protobuf REQUIRED)
   find_package(ONNX REQUIRED)

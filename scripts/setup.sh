@@ -8,12 +8,12 @@ packages=(
   g++ cmake ninja-build pkg-config git ca-certificates
   libtorch-dev libgloo-dev libonnx-dev libprotobuf-dev libopenblas-dev libdnnl-dev libhdf5-dev libdeflate-dev liblzf-dev zlib1g-dev
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
-  libboost1.74-dev libeigen3-dev libssl-dev libpugixml-dev libsqlite3-dev libcurl4-openssl-dev libprotozero-dev libxrootd-client-dev libkrb5-dev
+  libboost1.74-dev libeigen3-dev libssl-dev libpugixml-dev libsqlite3-dev libcurl4-openssl-dev libprotozero-dev libxrootd-client-dev libkrb5-dev libpq-dev
 )
 case "${1:-build}" in
   build) ;;
   test) packages+=(libgtest-dev libgmock-dev python3 python3-venv ccache
-                  xrootd-server xrootd-client xrootd-plugins krb5-kdc krb5-admin-server krb5-user fish zsh openmpi-bin mpich procps) ;;
+                  xrootd-server xrootd-client xrootd-plugins krb5-kdc krb5-admin-server krb5-user fish zsh openmpi-bin mpich procps postgresql libpq5) ;;
   cuda) packages+=(python3 python3-venv) ;;
   # For scripts/image.sh and scripts/test-image.sh.
   image) packages+=(binutils python3 python3-venv unzip libcurl4 netbase containerd runc) ;;

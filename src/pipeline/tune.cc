@@ -396,7 +396,7 @@ class Worker {
     for (std::string& setting : settings_of(trial.parameters)) settings.push_back(std::move(setting));
     PreparedPipeline prepared = prepare_pipeline(registry_, definition_.pipeline, config_, settings);
     kfp::local::RunnerOptions runner = runner_;
-    runner.run_name = fmt::format("trial {} of {}", trial.number, study_.file().filename().string());
+    runner.run_name = fmt::format("trial {} of {}", trial.number, study_.name());
     runner.stop_requested = [&] { return watch.wants_end() || has_stopped(); };
     if (log != nullptr) log->add_to(runner.environment);
     std::optional<kfp::local::RunRecord> earlier;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 
 #include "calo/report/page.h"
@@ -49,10 +50,20 @@ json trial_json(const Trial& trial, const tune::Objectives& objectives) {
           {"loss", is_done && objectives.is_sum() ? number_or_null(objectives.loss(trial)[0]) : json()},
           {"attempts", trial.attempt},
           {"run", trial.run},
+          {"machine", tune::machine_of(trial.worker)},
           {"report", trial.report},
           {"error", trial.error},
           {"seconds", trial.finished_s > 0 ? json(trial.finished_s - trial.started_s) : json()},
           {"curve", curve}};
+}
+
+// Name of the machine with the run of a trial, if its files cannot be reached here; else "".
+std::string elsewhere(const Trial& trial) {
+  const std::string machine = tune::machine_of(trial.worker);
+  std::error_code error;
+  const bool is_here = machine == tune::this_machine() ||
+                       (!trial.report.empty() && std::filesystem::exists(trial.report, error));
+  return trial.run.empty() || is_here ? "" : machine;
 }
 
 std::map<TrialState, int> counts(const std::vector<Trial>& trials) {
@@ -100,6 +111,13 @@ std::vector<calo::VerdictItem> verdict(const StudyDefinition& definition, const 
              "{} of the trials are on the Pareto front: no other is better in all objectives.", best.size()),
          .is_neutral = true});
   }
+  std::map<std::string, std::vector<std::int64_t>> away;
+  for (const Trial& trial : trials)
+    if (const std::string machine = elsewhere(trial); !machine.empty()) away[machine].push_back(trial.number);
+  for (const auto& [machine, numbers] : away)
+    items.push_back({.text = fmt::format("The runs and reports of these trials are on {}: {}.", machine,
+                                         fmt::join(numbers, ", ")),
+                     .is_neutral = true});
   return items;
 }
 
@@ -123,6 +141,7 @@ json best_json(const tune::Study& study) {
     out["values"] = list_of(best[0]->values);
     out["errors"] = list_of(best[0]->errors);
     out["run"] = best[0]->run;
+    out["machine"] = tune::machine_of(best[0]->worker);
   }
   return out;
 }
@@ -135,6 +154,9 @@ std::string trials_text(const tune::Study& study) {
                                             {.heading = "state"}};
   for (const tune::Objective& one : definition.objectives.all()) columns.push_back({.heading = one.name()});
   columns.push_back({.heading = "time", .align = TextTable::Align::kRight});
+  const bool has_others =
+      std::any_of(trials.begin(), trials.end(), [](const Trial& one) { return !elsewhere(one).empty(); });
+  if (has_others) columns.push_back({.heading = "files on"});
   columns.push_back({.heading = "parameters"});
   TextTable table(columns);
   for (const Trial& trial : trials) {
@@ -146,6 +168,7 @@ std::string trials_text(const tune::Study& study) {
                           : fmt::format("{:.5g}", trial.values[i]));
     cells.push_back(
         kfp::local::duration_text(trial.finished_s > 0 ? trial.finished_s - trial.started_s : -1));
+    if (has_others) cells.push_back(elsewhere(trial).empty() ? "this machine" : elsewhere(trial));
     cells.push_back(parameters_text(trial.parameters) + (trial.error.empty() ? "" : "; " + trial.error));
     table.add(std::move(cells));
   }
@@ -158,9 +181,12 @@ std::string best_text(const tune::Study& study) {
   const auto best = definition.objectives.best(trials);
   if (best.empty()) return counts_text(trials) + "; none is done\n";
   std::string text;
-  for (const Trial* trial : best)
+  for (const Trial* trial : best) {
     text += fmt::format("trial {}: {} ({})\n", trial->number, values_text(*trial),
                         parameters_text(trial->parameters));
+    if (const std::string machine = elsewhere(*trial); !machine.empty())
+      text += fmt::format("  its files are on {}: run {}, {}\n", machine, trial->run, trial->report);
+  }
   if (definition.objectives.is_sum()) {
     std::vector<std::int64_t> equal;
     for (const Trial* trial : definition.objectives.equal_to_best(trials)) equal.push_back(trial->number);
@@ -183,7 +209,7 @@ void write_study_report(const tune::Study& study, const std::filesystem::path& f
   data["best"] = numbers_of(definition.objectives.best(trials));
   data["importance"] = importances(definition, trials);
   data["is_sum"] = definition.objectives.is_sum();
-  const std::string name = study.file().filename().string();
+  const std::string name = study.name();
   const calo::PageText text{
       .title = "Study " + name,
       .heading = "Search for the best parameters",

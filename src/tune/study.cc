@@ -6,41 +6,20 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <limits>
-#include <mutex>
 #include <random>
 #include <tuple>
 
-#include "core/clock.h"
-#include "core/error.h"
-#include "core/liveness.h"
-#include "core/sqlite/sqlite.h"
+#include "core/postgres/postgres.h"
+#include "tune/detail/sql_study.h"
+#include "tune/detail/studies.h"
 
 namespace tune {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
-
-// `ended` numbers the trials in the order in which they ended, on which the algorithms' proposals depend.
-constexpr const char* kSchema = R"sql(
-CREATE TABLE study (definition TEXT NOT NULL);
-CREATE TABLE workers (name TEXT NOT NULL UNIQUE, host TEXT NOT NULL, pid INTEGER NOT NULL, start INTEGER NOT NULL,
-  seen_s REAL NOT NULL);
-CREATE TABLE trials (
-  number INTEGER PRIMARY KEY, state TEXT NOT NULL, parameters TEXT NOT NULL, note TEXT NOT NULL,
-  results TEXT NOT NULL, worker TEXT NOT NULL, attempt INTEGER NOT NULL, run TEXT NOT NULL, report TEXT NOT NULL,
-  error TEXT NOT NULL, exit_code INTEGER NOT NULL, started_s REAL NOT NULL, finished_s REAL NOT NULL,
-  ended INTEGER NOT NULL, deaths INTEGER NOT NULL
-);
-CREATE TABLE curves (trial INTEGER NOT NULL REFERENCES trials(number), epoch INTEGER NOT NULL, value REAL NOT NULL,
-  PRIMARY KEY (trial, epoch));
-PRAGMA application_id = 0x63747564;
-PRAGMA user_version = 1;
-)sql";
-
-const core::SqliteFormat kFormat = {
-    .name = "study", .records = "trial", .application_id = 0x63747564, .version = 1, .schema = kSchema};
 
 constexpr std::array<std::pair<TrialState, const char*>, 5> kStates = {{{TrialState::kWaiting, "waiting"},
                                                                         {TrialState::kRunning, "running"},
@@ -48,19 +27,10 @@ constexpr std::array<std::pair<TrialState, const char*>, 5> kStates = {{{TrialSt
                                                                         {TrialState::kFailed, "failed"},
                                                                         {TrialState::kStopped, "stopped"}}};
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
-
-// Numbers that are not finite become null.
-json results_json(const Trial& trial) {
-  const auto list = [](const std::vector<double>& values) {
-    json out = json::array();
-    for (const double value : values) out.push_back(std::isfinite(value) ? json(value) : json());
-    return out;
-  };
-  return {{"values", list(trial.values)}, {"errors", list(trial.errors)}};
+json list_of(const std::vector<double>& values) {
+  json out = json::array();
+  for (const double value : values) out.push_back(std::isfinite(value) ? json(value) : json());
+  return out;
 }
 
 std::vector<double> numbers(const json& list) {
@@ -70,218 +40,14 @@ std::vector<double> numbers(const json& list) {
   return values;
 }
 
-class SqliteStudy final : public Study {
- public:
-  explicit SqliteStudy(const fs::path& file)
-      : database_(file, kFormat, core::sqlite_journal_for(fs::absolute(file).parent_path())) {}
-
-  void define(const json& definition) {
-    core::SqliteTransaction transaction(database_);
-    if (core::SqliteRows rows = database_.query("SELECT 1 FROM study"); rows.next())
-      throw core::UsageError(
-          {.message = "the study exists already", .file = file(), .hint = "--resume continues it"});
-    database_.execute("INSERT INTO study VALUES (?)", definition.dump());
-    transaction.commit();
-  }
-
-  const fs::path& file() const override { return database_.file(); }
-
-  json definition() const override {
-    const std::lock_guard lock(mutex_);
-    core::SqliteRows rows = database_.query("SELECT definition FROM study");
-    if (!rows.next()) throw core::InputError({.message = "is a study without a definition", .file = file()});
-    return parsed(rows.text(0));
-  }
-
-  std::vector<Trial> trials() const override {
-    const std::lock_guard lock(mutex_);
-    return read_trials();
-  }
-
-  std::string join() override {
-    const std::lock_guard lock(mutex_);
-    std::random_device random;
-    std::string name = fmt::format("{}-{}-{:08x}", host_name(), ::getpid(), random());
-    add_worker(name);
-    return name;
-  }
-
-  void beat(const std::string& worker) override {
-    const std::lock_guard lock(mutex_);
-    // A worker that was taken for dead, because its machine slept, joins again; its trials are no longer its
-    // own.
-    if (database_.execute("UPDATE workers SET seen_s = ? WHERE name = ?", core::now_s(), worker) == 0)
-      add_worker(worker);
-  }
-
-  void leave(const std::string& worker) override {
-    const std::lock_guard lock(mutex_);
-    core::SqliteTransaction transaction(database_);
-    database_.execute("UPDATE trials SET state = 'waiting' WHERE state = 'running' AND worker = ?", worker);
-    database_.execute("DELETE FROM workers WHERE name = ?", worker);
-    transaction.commit();
-  }
-
-  Claim claim(const std::string& worker, const Limits& limits, const Propose& propose,
-              const Promote& promote) override {
-    const std::lock_guard lock(mutex_);
-    for (;;) {
-      std::vector<Trial> known;
-      {
-        core::SqliteTransaction transaction(database_);
-        release_dead(limits);
-        known = read_trials();
-        std::int64_t number = first_waiting(known);
-        if (number < 0 && promote) number = promote(known);
-        if (number >= 0) {
-          start(number, worker);
-          Trial trial = read_trials().at(static_cast<std::size_t>(number));
-          transaction.commit();
-          return {.kind = Claim::Kind::kTrial, .trial = std::move(trial)};
-        }
-        transaction.commit();
-      }
-      const auto next = static_cast<std::int64_t>(known.size());
-      std::optional<Proposal> proposal;
-      // Outside of the transaction, because an algorithm may take seconds.
-      if (next < limits.trials) proposal = propose(known, next);
-      if (!proposal) {
-        const bool others = std::any_of(known.begin(), known.end(),
-                                        [](const Trial& one) { return one.state == TrialState::kRunning; });
-        return {.kind = others ? Claim::Kind::kWait : Claim::Kind::kEnd};
-      }
-      core::SqliteTransaction transaction(database_);
-      core::SqliteRows count = database_.query("SELECT count(*) FROM trials");
-      if (count.next() && count.integer(0) != next) continue;  // another worker was faster
-      Trial trial{.number = next, .parameters = proposal->parameters, .note = proposal->note};
-      database_.execute(
-          "INSERT INTO trials VALUES (?, 'waiting', ?, ?, ?, '', 0, '', '', '', 0, 0.0, 0.0, 0, 0)", next,
-          trial.parameters.dump(), trial.note.dump(), results_json(trial).dump());
-      start(next, worker);
-      trial = read_trials().at(static_cast<std::size_t>(next));
-      transaction.commit();
-      return {.kind = Claim::Kind::kTrial, .trial = std::move(trial)};
-    }
-  }
-
-  bool record(const Trial& trial) override {
-    const std::lock_guard lock(mutex_);
-    core::SqliteTransaction transaction(database_);
-    if (!is_owned(trial)) return false;
-    const bool has_ended = trial.state != TrialState::kWaiting && trial.state != TrialState::kRunning;
-    database_.execute(
-        "UPDATE trials SET state = ?, results = ?, run = ?, report = ?, error = ?, exit_code = ?, finished_s "
-        "= ?, "
-        "ended = CASE WHEN ? THEN (SELECT max(ended) + 1 FROM trials) ELSE ended END WHERE number = ?",
-        to_string(trial.state), results_json(trial).dump(), trial.run, trial.report, trial.error,
-        trial.exit_code, has_ended ? core::now_s() : 0.0, has_ended, trial.number);
-    transaction.commit();
-    return true;
-  }
-
-  bool add_to_curve(const Trial& trial, std::int64_t epoch, double value) override {
-    const std::lock_guard lock(mutex_);
-    core::SqliteTransaction transaction(database_);
-    if (!is_owned(trial)) return false;
-    database_.execute("INSERT OR REPLACE INTO curves VALUES (?, ?, ?)", trial.number, epoch, value);
-    transaction.commit();
-    return true;
-  }
-
- private:
-  json parsed(const std::string& text) const {
-    json value = json::parse(text, nullptr, false);
-    if (value.is_discarded())
-      throw core::InputError({.message = "is damaged: a record is not JSON", .file = file()});
-    return value;
-  }
-
-  // Trials that ended come in the order of their numbers, too: history_of() sorts them by `ended`.
-  std::vector<Trial> read_trials() const {
-    std::vector<Trial> trials;
-    core::SqliteRows rows = database_.query(
-        "SELECT number, state, parameters, note, results, worker, attempt, run, report, error, exit_code, "
-        "started_s, "
-        "finished_s, ended FROM trials ORDER BY number");
-    while (rows.next()) {
-      Trial trial{
-          .number = rows.integer(0), .parameters = parsed(rows.text(2)), .note = parsed(rows.text(3))};
-      const std::string state = rows.text(1);
-      const auto found =
-          std::find_if(kStates.begin(), kStates.end(), [&](const auto& one) { return state == one.second; });
-      if (found == kStates.end() || trial.number != static_cast<std::int64_t>(trials.size()))
-        throw core::InputError(
-            {.message = fmt::format("is damaged: trial {}", trial.number), .file = file()});
-      trial.state = found->first;
-      const json results = parsed(rows.text(4));
-      trial.values = numbers(results.at("values"));
-      trial.errors = numbers(results.at("errors"));
-      trial.worker = rows.text(5);
-      trial.attempt = rows.integer(6);
-      trial.run = rows.text(7);
-      trial.report = rows.text(8);
-      trial.error = rows.text(9);
-      trial.exit_code = static_cast<int>(rows.integer(10));
-      trial.started_s = rows.real(11);
-      trial.finished_s = rows.real(12);
-      trial.ended = rows.integer(13);
-      trials.push_back(std::move(trial));
-    }
-    core::SqliteRows points = database_.query("SELECT trial, epoch, value FROM curves");
-    while (points.next())
-      trials.at(static_cast<std::size_t>(points.integer(0))).curve[points.integer(1)] = points.real(2);
-    return trials;
-  }
-
-  static std::int64_t first_waiting(const std::vector<Trial>& trials) {
-    for (const Trial& one : trials)
-      if (one.state == TrialState::kWaiting) return one.number;
-    return -1;
-  }
-
-  void start(std::int64_t number, const std::string& worker) {
-    database_.execute(
-        "UPDATE trials SET state = 'running', worker = ?, attempt = attempt + 1, finished_s = 0.0, "
-        "started_s = CASE WHEN started_s > 0 THEN started_s ELSE ? END WHERE number = ?",
-        worker, core::now_s(), number);
-  }
-
-  bool is_owned(const Trial& trial) {
-    core::SqliteRows rows = database_.query(
-        "SELECT 1 FROM trials WHERE number = ? AND state = 'running' AND worker = ? AND attempt = ?",
-        trial.number, trial.worker, trial.attempt);
-    return rows.next();
-  }
-
-  void add_worker(const std::string& name) {
-    database_.execute("INSERT INTO workers VALUES (?, ?, ?, ?, ?)", name, host_name(),
-                      static_cast<std::int64_t>(::getpid()), core::process_start(::getpid()), core::now_s());
-  }
-
-  // Trials of workers that gave no sign of life, or whose process is known to have ended, wait for another
-  // one.
-  void release_dead(const Limits& limits) {
-    std::vector<std::string> dead;
-    core::SqliteRows rows = database_.query("SELECT name, host, pid, start, seen_s FROM workers");
-    while (rows.next()) {
-      const bool is_silent = rows.real(4) < core::now_s() - limits.lease_s;
-      const bool has_ended =
-          rows.text(1) == host_name() && !core::process_lives(rows.integer(2), rows.integer(3));
-      if (is_silent || has_ended) dead.push_back(rows.text(0));
-    }
-    for (const std::string& name : dead) database_.execute("DELETE FROM workers WHERE name = ?", name);
-    database_.execute(
-        "UPDATE trials SET state = 'waiting', deaths = deaths + 1 "
-        "WHERE state = 'running' AND worker NOT IN (SELECT name FROM workers)");
-    database_.execute(
-        "UPDATE trials SET state = 'failed', error = 'its workers died', exit_code = 1, finished_s = ?, "
-        "ended = (SELECT max(ended) + 1 FROM trials) WHERE state = 'waiting' AND deaths >= ?",
-        core::now_s(), limits.deaths);
-  }
-
-  mutable std::mutex mutex_;
-  mutable core::SqliteDatabase database_;
-};
+// Machines may have the same name, and containers the same process ids.
+std::string make_machine_id() {
+  std::string boot;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
+  std::error_code error;
+  const auto processes = std::filesystem::read_symlink("/proc/self/ns/pid", error);
+  return fmt::format("{} {} {}", this_machine(), boot, processes.string());
+}
 
 }  // namespace
 
@@ -291,19 +57,58 @@ std::string to_string(TrialState state) {
   return "unknown";
 }
 
-std::unique_ptr<Study> Study::create(const fs::path& file, const json& definition) {
-  auto study = std::make_unique<SqliteStudy>(file);
-  study->define(definition);
-  return study;
+std::optional<TrialState> trial_state(const std::string& text) {
+  for (const auto& [one, name] : kStates)
+    if (text == name) return one;
+  return std::nullopt;
 }
 
-std::unique_ptr<Study> Study::open(const fs::path& file) {
-  std::error_code error;
-  if (!fs::exists(file, error))
-    throw core::InputError({.message = "there is no such study",
-                            .file = file,
-                            .hint = "calopipe tune --space FILE --study FILE makes one"});
-  return std::make_unique<SqliteStudy>(file);
+std::string this_machine() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+std::string machine_id() {
+  static const std::string id = make_machine_id();
+  return id;
+}
+
+std::int64_t own_pid() {
+  return ::getpid();
+}
+
+std::string new_worker_name() {
+  std::random_device random;
+  return fmt::format("{}-{}-{:08x}", this_machine(), own_pid(), random());
+}
+
+std::string machine_of(const std::string& worker) {
+  const std::size_t number = worker.rfind('-');
+  if (number == std::string::npos || number == 0) return {};
+  const std::size_t process = worker.rfind('-', number - 1);
+  return process == std::string::npos ? "" : worker.substr(0, process);
+}
+
+std::string results_text(const Trial& trial) {
+  return json{{"values", list_of(trial.values)}, {"errors", list_of(trial.errors)}}.dump();
+}
+
+void read_results(Trial& trial, const json& results) {
+  trial.values = numbers(results.at("values"));
+  trial.errors = numbers(results.at("errors"));
+}
+
+std::unique_ptr<Study> Study::create(const std::string& place, const json& definition, double patience_s) {
+  return core::PostgresUrl::is_one(place) ? create_postgres_study(place, definition, patience_s)
+                                          : create_sqlite_study(place, definition);
+}
+
+std::unique_ptr<Study> Study::open(const std::string& place, double patience_s) {
+  return core::PostgresUrl::is_one(place) ? open_postgres_study(place, patience_s) : open_sqlite_study(place);
+}
+
+std::vector<std::string> Study::list(const std::string& place) {
+  return core::PostgresUrl::is_one(place) ? list_postgres_studies(place) : list_sqlite_studies(place);
 }
 
 History history_of(const std::vector<Trial>& trials,

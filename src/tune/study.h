@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,6 +42,11 @@ struct Trial {
   std::map<std::int64_t, double> curve;  ///< values by epoch, for early stopping; smaller is better
 };
 
+/// Name of the machine of a worker, on which the folder and the report of its trials are; "" for no worker.
+std::string machine_of(const std::string& worker);
+/// Name of this machine, as in machine_of().
+std::string this_machine();
+
 /// What to do next.
 struct Claim {
   enum class Kind { kTrial, kWait, kEnd };
@@ -50,20 +54,32 @@ struct Claim {
   Trial trial;             ///< for kTrial
 };
 
-/// A study in a file of SQLite, which several processes share. A trial belongs to the worker that claimed it,
-/// as long as that gives a sign of life; then another worker continues it, and what the first one says later
-/// is ignored. So no trial is lost, and none is counted twice. One object is used by one thread at a time,
-/// and by several through its own lock.
+/// A study in a file of SQLite or in a database of PostgreSQL, which several processes share. A trial belongs
+/// to the worker that claimed it, as long as that gives a sign of life; then another worker continues it, and
+/// what the first one says later is ignored. So no trial is lost, and none is counted twice. One object is
+/// used by one thread at a time, and by several through its own lock.
+///
+/// A place is the path of a file, or "postgresql://[user@]host[:port]/database?study=NAME". If the server
+/// goes away, every function waits for it as long as `patience_s` says, then throws core::UnavailableError;
+/// trials are not given to others because of a time in which the server was not there.
 class Study {
  public:
+  static constexpr double kPatienceS = 600;
   /// Makes a study. @param definition what the study searches, for and how; kept as it is
-  /// @throws core::UsageError if the file exists
-  static std::unique_ptr<Study> create(const std::filesystem::path& file, const nlohmann::json& definition);
-  /// @throws core::InputError if the file is missing, or is no study
-  static std::unique_ptr<Study> open(const std::filesystem::path& file);
+  /// @throws core::UsageError if it exists
+  static std::unique_ptr<Study> create(const std::string& place, const nlohmann::json& definition,
+                                       double patience_s = kPatienceS);
+  /// @throws core::InputError if it is missing, or is no study
+  static std::unique_ptr<Study> open(const std::string& place, double patience_s = kPatienceS);
+  /// Names of the studies in a database, or in a folder, in the order of the alphabet.
+  /// @param place  a folder, or a URL, whose `study` is ignored
+  static std::vector<std::string> list(const std::string& place);
   virtual ~Study() = default;
 
-  virtual const std::filesystem::path& file() const = 0;
+  /// The place for people: a URL has no password.
+  virtual std::string file() const = 0;
+  /// Name of the file, or of the study in its database.
+  virtual std::string name() const = 0;
   virtual nlohmann::json definition() const = 0;
   /// In the order of their numbers.
   virtual std::vector<Trial> trials() const = 0;

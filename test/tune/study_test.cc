@@ -13,6 +13,7 @@
 
 #include "core/staged_output.h"
 #include "support/error_of.h"
+#include "support/postgres_server.h"
 #include "support/temp_folder.h"
 
 // Studies that several processes share, some of which are killed.
@@ -30,7 +31,7 @@ std::optional<tune::Proposal> propose(const std::vector<Trial>&, std::int64_t nu
 }
 
 // Claims and finishes trials until the study ends; waits in each trial as long as `linger` says.
-void work(const fs::path& file, std::int64_t trials, const std::function<void(const Trial&)>& linger) {
+void work(const std::string& file, std::int64_t trials, const std::function<void(const Trial&)>& linger) {
   const auto study = Study::open(file);
   const std::string worker = study->join();
   for (;;) {
@@ -64,12 +65,27 @@ pid_t start(const std::function<void()>& body) {
   return child;
 }
 
+// The laws of a study, whichever database it is in.
+class AnyStudy : public testing::TestWithParam<const char*> {
+ protected:
+  std::string place() const {
+    return GetParam() == std::string("sqlite") ? (folder_.path() / "study").string()
+                                               : test::PostgresServer::get().url("laws");
+  }
+  void TearDown() override {
+    if (GetParam() != std::string("sqlite"))
+      test::PostgresServer::get().sql("DROP SCHEMA IF EXISTS calopipe_study_laws CASCADE");
+  }
+  test::TempFolder folder_;
+};
+INSTANTIATE_TEST_SUITE_P(Databases, AnyStudy, testing::Values("sqlite", "postgres"),
+                         [](const auto& info) { return std::string(info.param); });
+
 // Four workers share 60 trials, and three of them are killed inside of a trial: all trials are done, once
 // each.
-TEST(Study, KilledWorkersLoseNoTrial) {
-  const test::TempFolder folder;
-  const fs::path file = folder.path() / "study", marks = folder.path() / "marks",
-                 dead = folder.path() / "dead";
+TEST_P(AnyStudy, KilledWorkersLoseNoTrial) {
+  const std::string file = place();
+  const fs::path marks = folder_.path() / "marks", dead = folder_.path() / "dead";
   fs::create_directory(marks);
   fs::create_directory(dead);
   Study::create(file, {{"a", 1}});
@@ -111,9 +127,8 @@ TEST(Study, KilledWorkersLoseNoTrial) {
 }
 
 // A worker that was silent for longer than its lease has lost its trial, and cannot record it any more.
-TEST(Study, ATrialHasOneOwner) {
-  const test::TempFolder folder;
-  const auto study = Study::create(folder.path() / "study", {});
+TEST_P(AnyStudy, ATrialHasOneOwner) {
+  const auto study = Study::create(place(), {});
   const std::string slow = study->join(), fast = study->join();
   Claim first = study->claim(slow, {.trials = 1}, propose, {});
   ASSERT_EQ(first.kind, Claim::Kind::kTrial);
@@ -133,9 +148,8 @@ TEST(Study, ATrialHasOneOwner) {
   EXPECT_EQ(study->trials()[0].values, std::vector<double>{2});
 }
 
-TEST(Study, ATrialWhoseWorkersDieAgainAndAgainFails) {
-  const test::TempFolder folder;
-  const auto study = Study::create(folder.path() / "study", {});
+TEST_P(AnyStudy, ATrialWhoseWorkersDieAgainAndAgainFails) {
+  const auto study = Study::create(place(), {});
   for (int i = 0; i < 3; ++i)
     ASSERT_EQ(study->claim(study->join(), {.trials = 1, .lease_s = -1}, propose, {}).trial.number, 0);
   EXPECT_EQ(study->claim(study->join(), {.trials = 1, .lease_s = -1}, propose, {}).kind, Claim::Kind::kEnd);
@@ -143,9 +157,8 @@ TEST(Study, ATrialWhoseWorkersDieAgainAndAgainFails) {
   EXPECT_EQ(study->trials()[0].error, "its workers died");
 }
 
-TEST(Study, WhoLeavesGivesItsTrialBack) {
-  const test::TempFolder folder;
-  const auto study = Study::create(folder.path() / "study", {});
+TEST_P(AnyStudy, WhoLeavesGivesItsTrialBack) {
+  const auto study = Study::create(place(), {});
   const std::string worker = study->join();
   study->claim(worker, {.trials = 2}, propose, {});
   study->leave(worker);
@@ -153,9 +166,8 @@ TEST(Study, WhoLeavesGivesItsTrialBack) {
   EXPECT_EQ(study->claim(study->join(), {.trials = 2}, propose, {}).trial.number, 0);
 }
 
-TEST(Study, TheHistoryIsInTheOrderOfTheEnds) {
-  const test::TempFolder folder;
-  const auto study = Study::create(folder.path() / "study", {});
+TEST_P(AnyStudy, TheHistoryIsInTheOrderOfTheEnds) {
+  const auto study = Study::create(place(), {});
   const std::string worker = study->join();
   std::vector<Trial> trials;
   for (int i = 0; i < 3; ++i) trials.push_back(study->claim(worker, {.trials = 3}, propose, {}).trial);
@@ -175,21 +187,151 @@ TEST(Study, WrongFilesAreNamed) {
   const test::TempFolder folder;
   const fs::path missing = folder.path() / "missing", text = folder.path() / "text",
                  other = folder.path() / "other";
-  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(missing); }).message,
+  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(missing.string()); }).message,
               HasSubstr("no such study"));
   EXPECT_FALSE(fs::exists(missing));
   core::write_file(text, std::string(5000, 'x'));
-  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(text); }).message,
+  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(text.string()); }).message,
               HasSubstr("is not a study"));
   sqlite3* connection = nullptr;
   sqlite3_open(other.c_str(), &connection);
   sqlite3_exec(connection, "CREATE TABLE t (x)", nullptr, nullptr, nullptr);
   sqlite3_close(connection);
-  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(other); }).message,
+  EXPECT_THAT(test::error_of<core::InputError>([&] { Study::open(other.string()); }).message,
               HasSubstr("another program"));
-  Study::create(folder.path() / "study", {});
-  EXPECT_THAT(test::error_of<core::UsageError>([&] { Study::create(folder.path() / "study", {}); }).message,
+  Study::create((folder.path() / "study").string(), {});
+  EXPECT_THAT(test::error_of<core::UsageError>([&] {
+                Study::create((folder.path() / "study").string(), {});
+              }).message,
               HasSubstr("exists"));
+  EXPECT_EQ(Study::list(folder.path().string()), std::vector<std::string>{"study"});
+}
+
+// Two processes finish trials while the server is killed and started again: nothing is lost or done twice,
+// and the trial that ran meanwhile stays with its worker, although that gave no sign of life.
+TEST(PostgresStudy, ARestartOfTheServerLosesNothing) {
+  test::PostgresServer& server = test::PostgresServer::get();
+  const test::TempFolder folder;
+  const fs::path begun = folder.path() / "begun", away = folder.path() / "away",
+                 back = folder.path() / "back";
+  const std::string url = server.url("restart");
+  Study::create(url, {});
+  const auto wait_for = [](const fs::path& file) {
+    while (!fs::exists(file)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  };
+  std::vector<pid_t> workers;
+  for (int i = 0; i < 2; ++i)
+    workers.push_back(start([&] {
+      work(url, 12, [&](const Trial& trial) {
+        if (trial.number != 5) return;
+        core::write_file(begun, "");
+        wait_for(away);
+      });
+    }));
+  wait_for(begun);
+  server.kill();
+  core::write_file(away, "");
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  server.up();
+  for (const pid_t worker : workers) {
+    int status = 0;
+    waitpid(worker, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  }
+  const auto trials = Study::open(url)->trials();
+  ASSERT_EQ(trials.size(), 12u);
+  for (const Trial& trial : trials) {
+    EXPECT_EQ(trial.state, TrialState::kDone);
+    EXPECT_EQ(trial.attempt, 1);
+  }
+}
+
+// One process with two objects: the connection breaks inside of a claim after its commit; the trial is still
+// its own.
+TEST(PostgresStudy, ATrialThatWasClaimedWithoutKnowingIsClaimedAgain) {
+  test::PostgresServer& server = test::PostgresServer::get();
+  const auto study = Study::create(server.url("lost_claim"), {}),
+             other = Study::open(server.url("lost_claim"));
+  const std::string worker = study->join();
+  // As if the answer to this claim had been lost.
+  ASSERT_EQ(other->claim(worker, {.trials = 2}, propose, {}).trial.number, 0);
+  const Claim again = study->claim(worker, {.trials = 2}, propose, {});
+  EXPECT_EQ(again.trial.number, 0);
+  EXPECT_EQ(study->claim(worker, {.trials = 2}, propose, {}).trial.number, 1);
+}
+
+TEST(PostgresStudy, AServerThatStaysAwayIsNamedAfterTheWait) {
+  test::PostgresServer& server = test::PostgresServer::get();
+  const auto study = Study::create(server.url("away"), {}, 1);
+  server.down();
+  const auto details = test::error_of<core::UnavailableError>([&] { study->trials(); });
+  server.up();
+  EXPECT_THAT(details.message, HasSubstr("cannot be reached"));
+  EXPECT_TRUE(study->trials().empty());  // the same object goes on
+}
+
+TEST(PostgresStudy, StudiesShareADatabase) {
+  const test::PostgresServer& server = test::PostgresServer::get();
+  Study::create(server.url("list-b"), {{"a", 2}});
+  Study::create(server.url("list.A"), {{"a", 1}});
+  EXPECT_EQ(Study::open(server.url("list-b"))->definition(), (nlohmann::json{{"a", 2}}));
+  EXPECT_EQ(Study::open(server.url("list.A"))->definition(), (nlohmann::json{{"a", 1}}));
+  EXPECT_THAT(Study::list(server.url("")), testing::IsSupersetOf({"list-b", "list.A"}));
+}
+
+TEST(PostgresStudy, MistakesAreNamedWithoutThePassword) {
+  test::PostgresServer& server = test::PostgresServer::get();
+  const auto study = Study::create(server.url("mistakes"), {});
+  EXPECT_THAT(study->file(),
+              testing::AllOf(HasSubstr("worker@127.0.0.1"), testing::Not(HasSubstr("s3cret"))));
+  const auto expect = [](const core::ErrorDetails& details, const char* message) {
+    EXPECT_THAT(details.message, HasSubstr(message));
+    for (const std::string& text : {details.message, details.file.string(), details.hint})
+      EXPECT_THAT(text, testing::Not(testing::AnyOf(HasSubstr("s3cret"), HasSubstr("wr0ng"))));
+  };
+  const auto unavailable = [&](const std::string& url) {
+    return test::error_of<core::UnavailableError>([&] { Study::open(url); });
+  };
+  const auto wrong = [&](const std::string& url) {
+    return test::error_of<core::InputError>([&] { Study::open(url); });
+  };
+  const auto usage = [&](const std::string& url) {
+    return test::error_of<core::UsageError>([&] { Study::open(url); });
+  };
+  expect(unavailable(server.url("mistakes", "wr0ng")), "refuses the user or the password");
+  expect(unavailable("postgresql://worker:wr0ng@127.0.0.1:1/studies?study=a"), "cannot be reached");
+  expect(wrong(server.url("mistakes", "s3cret%2Fword", "worker", "nothing")), "no such database");
+  expect(wrong(server.url("none")), "no such study");
+  expect(usage(server.url("")), "names no study");
+  expect(usage(server.url("a b")), "cannot be the name");
+  expect(usage("postgresql://worker:wr0ng%@127.0.0.1/studies?study=a"), "cannot be read");
+  expect(unavailable(server.url("mistakes", "guest", "guest")), "lacks a permission");
+  expect(
+      test::error_of<core::UnavailableError>([&] { Study::create(server.url("g", "guest", "guest"), {}); }),
+      "lacks a permission");
+  expect(test::error_of<core::UsageError>([&] { Study::create(server.url("mistakes"), {}); }), "exists");
+  server.sql("UPDATE calopipe_study_mistakes.format SET version = 9");
+  expect(wrong(server.url("mistakes")), "is a study of version 9");
+  server.sql("CREATE SCHEMA calopipe_study_other AUTHORIZATION worker");
+  expect(wrong(server.url("other")), "is not a study");
+}
+
+TEST(PostgresStudy, ThePasswordMayComeFromTheEnvironment) {
+  const test::PostgresServer& server = test::PostgresServer::get();
+  ::setenv("PGPASSFILE", "/dev/null", 1);
+  EXPECT_THAT(
+      test::error_of<core::UnavailableError>([&] { Study::create(server.url("env", ""), {}); }).message,
+      HasSubstr("asks for a password"));
+  ::setenv("PGPASSWORD", "s3cret/word", 1);
+  Study::create(server.url("env", ""), {});
+  ::unsetenv("PGPASSWORD");
+  ::unsetenv("PGPASSFILE");
+}
+
+// Machines that share a database may have the same name.
+TEST(Study, AWorkerNamesItsMachine) {
+  EXPECT_EQ(tune::machine_of("node-7.cern.ch-123-00ab12cd"), "node-7.cern.ch");
+  EXPECT_EQ(tune::machine_of(""), "");
 }
 
 }  // namespace

@@ -60,6 +60,37 @@ kill -TERM $pid; wait $pid; expect "interrupted" $? 130
 expect "it waits" "$("$calopipe" tune show "$work/e" --json | value "t[0]['state']")" waiting
 check "interrupted, then resumed" 0 "calopipe run" "$calopipe" tune -q --study "$work/e" --trials 2 --resume
 
+# The same in PostgreSQL, with the server restarted while a trial runs, and with another worker beside the killed one.
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+chmod 755 "$work"
+postgres() { test/support/postgres.sh "$1" "$work/postgres" "${@:2}"; }
+postgres start "$port"
+trap 'postgres kill; rm -rf "$work"' EXIT
+export PGPASSWORD=s3cret/word
+url="postgresql://worker@127.0.0.1:$port/studies"
+"${tune[@]}" --study "$url?study=d" --trials 4 --seed 8 --no-cache >/dev/null 2>&1 & pid=$!
+for _ in $(seq 600); do "$calopipe" tune show "$url?study=d" 2>/dev/null | grep -q "running" && break; sleep 0.1; done
+postgres kill; postgres up
+"$calopipe" tune -q --study "$url?study=d" --trials 4 --resume >/dev/null 2>"$work/second" & second=$!
+for _ in $(seq 600); do "$calopipe" tune show "$url?study=d" 2>/dev/null | grep -q "1 done" && break; sleep 0.1; done
+kill -KILL $pid; wait $pid 2>/dev/null
+wait $second; expect "the other worker ends" $? 0
+expect "no trial is lost in PostgreSQL" "$("$calopipe" tune show "$url?study=d" --json | value "[one['state'] for one in t]")" "['done', 'done', 'done', 'done']"
+check "list" 0 "^d$" "$calopipe" tune list "$url"
+check "best in PostgreSQL" 0 "model-parameters.lr=" "$calopipe" tune best "$url?study=d"
+postgres sql "$port" studies "UPDATE calopipe_study_d.trials SET worker = 'far-away-1-0', report = '/far/report.html'"
+check "whose files are elsewhere" 0 "its files are on far-away: run .*, /far/report.html" "$calopipe" tune best "$url?study=d"
+check "the table names the machine" 0 "files on.*far-away|far-away" "$calopipe" tune show "$url?study=d"
+check "report from PostgreSQL" 0 "report" "$calopipe" tune report "$url?study=d" --out "$work/d.html"
+expect "the report names the machine, without a password" "$(grep -c "are on far-away" "$work/d.html") $(grep -rc "s3cret" "$work/d.html")" "1 0"
+check "a wrong password" 4 "refuses the user or the password" env PGPASSWORD=wrong "$calopipe" tune show "$url?study=d"
+check "no database" 3 "no such database" "$calopipe" tune show "postgresql://worker@127.0.0.1:$port/nothing?study=d"
+check "no study in PostgreSQL" 3 "no such study" "$calopipe" tune show "$url?study=x"
+check "a URL without a study" 2 "names no study" "$calopipe" tune show "$url"
+expect "libpq is not linked" "$(ldd "$calopipe" | grep -c libpq)" 0
+postgres down
+check "no server" 4 "cannot be reached" "$calopipe" tune show "$url?study=d"
+
 # Early stopping: of the trials with ASHA, some stop, and those go through their epochs that are best.
 sed 's/epochs: 2/epochs: 6/; s/  seed: 3/  seed: 3\n  early_stopping: {kind: asha, first_epoch: 1, factor: 2}/' "$work/config.yaml" > "$work/asha.yaml"
 check "ASHA" 0 "calopipe run" "$calopipe" tune -q --space "$work/asha.yaml" --study "$work/f" --trials 5 --algorithm random --set train.memory_mb=16
