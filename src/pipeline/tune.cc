@@ -210,10 +210,10 @@ class Worker {
     runner_.cpus = std::max(1, threads_of_each());
     // A study of an older version has no id.
     if (definition_.id.empty())
-      definition_.id = core::sha256(fs::absolute(study.file()).string()).substr(0, 32);
+      definition_.id = core::sha256(core::is_url(study.file()) ? study.file() : fs::absolute(study.file()).string()).substr(0, 32);
     if (options.log)
       log_ = std::make_unique<GroupLog>(options.log, GroupLog::Begin{.store = store.folder(),
-                                                                     .name = study.file().filename().string(),
+                                                                     .name = study.name(),
                                                                      .kind = "study",
                                                                      .id = definition_.id,
                                                                      .parameters = parameters_to_log()});
