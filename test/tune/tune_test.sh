@@ -65,7 +65,7 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 chmod 755 "$work"
 postgres() { test/support/postgres.sh "$1" "$work/postgres" "${@:2}"; }
 postgres start "$port"
-trap 'postgres kill; rm -rf "$work"' EXIT
+trap 'postgres kill 2>/dev/null; rm -rf "$work"' EXIT
 export PGPASSWORD=s3cret/word
 url="postgresql://worker@127.0.0.1:$port/studies"
 "${tune[@]}" --study "$url?study=d" --trials 4 --seed 8 --no-cache >/dev/null 2>&1 & pid=$!

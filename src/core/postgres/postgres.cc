@@ -276,6 +276,7 @@ PostgresRows PostgresDatabase::checked(void* raw) {
 PostgresRows PostgresDatabase::run(std::string_view sql, const std::vector<std::string>& values) {
   if (connection_ == nullptr) connect();
   std::vector<const char*> pointers;
+  pointers.reserve(values.size());
   for (const std::string& value : values) pointers.push_back(value.c_str());
   return checked(libpq().exec_params(connection_of(connection_), numbered(sql).c_str(),
                                      static_cast<int>(pointers.size()), nullptr, pointers.data(), nullptr,
