@@ -166,6 +166,15 @@ TEST_P(AnyStudy, WhoLeavesGivesItsTrialBack) {
   EXPECT_EQ(study->claim(study->join(), {.trials = 2}, propose, {}).trial.number, 0);
 }
 
+TEST_P(AnyStudy, AnErrorMayQuoteAnyBytes) {
+  const auto study = Study::create(place(), {});
+  Trial trial = study->claim(study->join(), {.trials = 1}, propose, {}).trial;
+  trial.state = TrialState::kFailed;
+  trial.error = "file \xff' \"";
+  EXPECT_TRUE(study->record(trial));
+  EXPECT_EQ(study->trials()[0].error, "file \uFFFD' \"");
+}
+
 TEST_P(AnyStudy, TheHistoryIsInTheOrderOfTheEnds) {
   const auto study = Study::create(place(), {});
   const std::string worker = study->join();
