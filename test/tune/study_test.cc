@@ -288,6 +288,19 @@ TEST(PostgresStudy, StudiesShareADatabase) {
   EXPECT_THAT(Study::list(server.url("")), testing::IsSupersetOf({"list-b", "list.A"}));
 }
 
+TEST(PostgresStudy, AnotherUserMayLookAtIt) {
+  test::PostgresServer& server = test::PostgresServer::get();
+  Study::create(server.url("look"), {{"a", 1}});
+  server.sql(
+      "GRANT USAGE ON SCHEMA calopipe_study_look TO guest; "
+      "GRANT SELECT ON ALL TABLES IN SCHEMA calopipe_study_look TO guest");
+  const auto study = Study::open(server.url("look", "guest", "guest"));
+  EXPECT_EQ(study->definition(), (nlohmann::json{{"a", 1}}));
+  EXPECT_TRUE(study->trials().empty());
+  EXPECT_THAT(test::error_of<core::UnavailableError>([&] { study->join(); }).message,
+              HasSubstr("lacks a permission"));
+}
+
 TEST(PostgresStudy, MistakesAreNamedWithoutThePassword) {
   test::PostgresServer& server = test::PostgresServer::get();
   const auto study = Study::create(server.url("mistakes"), {});
