@@ -93,6 +93,10 @@ std::string results_text(const Trial& trial) {
   return json{{"values", list_of(trial.values)}, {"errors", list_of(trial.errors)}}.dump();
 }
 
+std::string as_utf8(const std::string& text) {
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
+
 void read_results(Trial& trial, const json& results) {
   trial.values = numbers(results.at("values"));
   trial.errors = numbers(results.at("errors"));

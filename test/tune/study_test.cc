@@ -166,6 +166,15 @@ TEST_P(AnyStudy, WhoLeavesGivesItsTrialBack) {
   EXPECT_EQ(study->claim(study->join(), {.trials = 2}, propose, {}).trial.number, 0);
 }
 
+TEST_P(AnyStudy, AnErrorMayQuoteAnyBytes) {
+  const auto study = Study::create(place(), {});
+  Trial trial = study->claim(study->join(), {.trials = 1}, propose, {}).trial;
+  trial.state = TrialState::kFailed;
+  trial.error = "file \xff' \"";
+  EXPECT_TRUE(study->record(trial));
+  EXPECT_EQ(study->trials()[0].error, "file \uFFFD' \"");
+}
+
 TEST_P(AnyStudy, TheHistoryIsInTheOrderOfTheEnds) {
   const auto study = Study::create(place(), {});
   const std::string worker = study->join();
@@ -277,6 +286,19 @@ TEST(PostgresStudy, StudiesShareADatabase) {
   EXPECT_EQ(Study::open(server.url("list-b"))->definition(), (nlohmann::json{{"a", 2}}));
   EXPECT_EQ(Study::open(server.url("list.A"))->definition(), (nlohmann::json{{"a", 1}}));
   EXPECT_THAT(Study::list(server.url("")), testing::IsSupersetOf({"list-b", "list.A"}));
+}
+
+TEST(PostgresStudy, AnotherUserMayLookAtIt) {
+  test::PostgresServer& server = test::PostgresServer::get();
+  Study::create(server.url("look"), {{"a", 1}});
+  server.sql(
+      "GRANT USAGE ON SCHEMA calopipe_study_look TO guest; "
+      "GRANT SELECT ON ALL TABLES IN SCHEMA calopipe_study_look TO guest");
+  const auto study = Study::open(server.url("look", "guest", "guest"));
+  EXPECT_EQ(study->definition(), (nlohmann::json{{"a", 1}}));
+  EXPECT_TRUE(study->trials().empty());
+  EXPECT_THAT(test::error_of<core::UnavailableError>([&] { study->join(); }).message,
+              HasSubstr("lacks a permission"));
 }
 
 TEST(PostgresStudy, MistakesAreNamedWithoutThePassword) {

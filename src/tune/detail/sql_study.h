@@ -39,6 +39,9 @@ std::int64_t own_pid();
 std::string results_text(const Trial& trial);
 // Reads results_text().
 void read_results(Trial& trial, const nlohmann::json& results);
+// The text with U+FFFD for bytes that are not UTF-8, which PostgreSQL and JSON refuse: an error may quote a
+// file.
+std::string as_utf8(const std::string& text);
 // Reads what to_string() wrote; nullopt = unknown.
 std::optional<TrialState> trial_state(const std::string& text);
 
@@ -107,8 +110,8 @@ class SqlStudy : public Study {
           "UPDATE trials SET state = ?, results = ?, run = ?, report = ?, error = ?, exit_code = ?, "
           "finished_s = ?, ended = CASE WHEN ? > 0 THEN (SELECT max(ended) + 1 FROM trials) ELSE ended END "
           "WHERE number = ?",
-          to_string(trial.state), results_text(trial), trial.run, trial.report, trial.error, trial.exit_code,
-          has_ended ? database_.now_s() : 0.0, has_ended ? 1 : 0, trial.number);
+          to_string(trial.state), results_text(trial), trial.run, trial.report, as_utf8(trial.error),
+          trial.exit_code, has_ended ? database_.now_s() : 0.0, has_ended ? 1 : 0, trial.number);
       transaction.commit();
       return true;
     });
