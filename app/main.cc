@@ -235,8 +235,8 @@ int run(int argc, char** argv) {
     if (!command.subcommand->parsed()) continue;
     std::optional<pipeline::ComponentLog> log;
     // Of processes that train together, the first one speaks.
-    const bool is_first = command.subcommand->get_name() != "train" ||
-                          parallel::place_of(parallel::own_environment).rank == 0;
+    const bool is_first =
+        command.subcommand->get_name() != "train" || parallel::place_of(parallel::own_environment).rank == 0;
     if (command.log && is_first) log.emplace(command.log);
     command.line->run(pool, log ? &*log : nullptr);
     if (command.component->writes_outputs()) print_result(*command.component, global.json);

@@ -210,7 +210,9 @@ class Worker {
     runner_.cpus = std::max(1, threads_of_each());
     // A study of an older version has no id.
     if (definition_.id.empty())
-      definition_.id = core::sha256(core::is_url(study.file()) ? study.file() : fs::absolute(study.file()).string()).substr(0, 32);
+      definition_.id =
+          core::sha256(core::is_url(study.file()) ? study.file() : fs::absolute(study.file()).string())
+              .substr(0, 32);
     if (options.log)
       log_ = std::make_unique<GroupLog>(options.log, GroupLog::Begin{.store = store.folder(),
                                                                      .name = study.name(),

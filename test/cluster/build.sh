@@ -88,6 +88,7 @@ build_trainer() {
   )
   chmod -R u+w "$folder"
   mkdir "$folder/trainer/overlays/node"
+  cp "$folder/trainer/overlays/manager/namespace.yaml" "$folder/trainer/overlays/node"
   cp "$source/overlay.yaml" "$folder/trainer/overlays/node/kustomization.yaml"
   cp "$source/kustomization.yaml" "$folder"
   echo "$stamp" >"$folder/built.txt"

@@ -28,7 +28,7 @@ class TrainerTest(unittest.TestCase):
 
     def test_train_job(self):
         store = shared_folder('training')
-        run(CALOPIPE, 'preprocess', '-q', '--showers', DATA, '--max-energy-gev', '64', '--out', store / 'prepared')
+        run(CALOPIPE, 'preprocess', '-q', '--showers', DATA, '--out', store / 'prepared')
         run('chmod', '-R', 'a+rX', store)
         site = RUN / 'train-site.yaml'
         site.write_text(yaml.safe_dump({'image': IMAGE, 'defaults': {'env': {'CALOPIPE_THREADS': '1'}},

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -240,6 +241,7 @@ void ControlServer::lose(int rank, const std::string& text) {
 Control::Control(const Place& place, Limit limit) : place_(place) {
   const std::string port = std::to_string(place.meeting.port);
   std::string problem;
+  Clock::time_point next_word = Clock::now() + std::chrono::seconds(10);
   while (fd_ < 0) {
     addrinfo wanted{}, *found = nullptr;
     wanted.ai_socktype = SOCK_STREAM;
@@ -259,6 +261,11 @@ Control::Control(const Place& place, Limit limit) : place_(place) {
           {.message = fmt::format("rank {} of {} cannot reach rank 0 at {}:{}: {}", place.rank, place.size,
                                   place.meeting.address, place.meeting.port, problem),
            .hint = "does rank 0 run, and does the network let this port through?"});
+    if (Clock::now() > next_word) {
+      spdlog::warn("rank {} of {} waits for rank 0 at {}:{}: {}", place.rank, place.size,
+                   place.meeting.address, place.meeting.port, problem);
+      next_word = Clock::now() + std::chrono::minutes(1);
+    }
     std::this_thread::sleep_for(milliseconds(100));
   }
   keep_alive(fd_);

@@ -285,7 +285,7 @@ class Administration(Commands):
             for name in re.findall(r'^  ([a-z-]+) ', inside[1], flags=re.M):
                 yield from leaves([*words, name])
         found = list(leaves(['kubeflow']))
-        self.assertEqual(len(found), 41, [' '.join(words) for words, _ in found])
+        self.assertEqual(len(found), 42, [' '.join(words) for words, _ in found])
         for words, text in found:
             self.assertRegex(text, r'Examples:\n  calopipe ' + ' '.join(words), words)
 
