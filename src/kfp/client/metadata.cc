@@ -35,6 +35,22 @@ constexpr protozero::pbf_tag_type kInt = 1, kDouble = 2, kString = 3, kStruct = 
 }  // namespace field
 constexpr int kOutput = 4;  // Event::OUTPUT
 
+// Adds an entry of a map to an object. @param read reads its value
+template <class Read>
+void add_entry(pbf_reader entry, json& object, const Read& read) {
+  std::string key;
+  json value;
+  while (entry.next()) {
+    if (entry.tag() == field::kMapKey)
+      key = entry.get_string();
+    else if (entry.tag() == field::kMapValue)
+      value = read(entry.get_message());
+    else
+      entry.skip();
+  }
+  object[key] = std::move(value);
+}
+
 // google/protobuf/struct.proto; lists and structs may contain each other.
 json struct_of(pbf_reader message, int depth);
 
@@ -70,20 +86,8 @@ json struct_value_of(pbf_reader message, int depth) {
 
 json struct_of(pbf_reader message, int depth) {
   json object = json::object();
-  while (message.next(1)) {
-    pbf_reader entry = message.get_message();
-    std::string key;
-    json value;
-    while (entry.next()) {
-      if (entry.tag() == field::kMapKey)
-        key = entry.get_string();
-      else if (entry.tag() == field::kMapValue)
-        value = struct_value_of(entry.get_message(), depth);
-      else
-        entry.skip();
-    }
-    object[key] = std::move(value);
-  }
+  while (message.next(1))
+    add_entry(message.get_message(), object, [&](pbf_reader value) { return struct_value_of(value, depth); });
   return object;
 }
 
@@ -114,20 +118,6 @@ json value_of(pbf_reader message) {
   return value;
 }
 
-void add_property(pbf_reader entry, json& properties) {
-  std::string key;
-  json value;
-  while (entry.next()) {
-    if (entry.tag() == field::kMapKey)
-      key = entry.get_string();
-    else if (entry.tag() == field::kMapValue)
-      value = value_of(entry.get_message());
-    else
-      entry.skip();
-  }
-  properties[key] = std::move(value);
-}
-
 Execution execution_of(pbf_reader message) {
   Execution execution;
   json properties = json::object();
@@ -141,7 +131,7 @@ Execution execution_of(pbf_reader message) {
           execution.state = static_cast<Execution::State>(state);
         break;
       case field::kCustomProperties:
-        add_property(message.get_message(), properties);
+        add_entry(message.get_message(), properties, value_of);
         break;
       default:
         message.skip();
@@ -168,7 +158,7 @@ Artifact artifact_of(pbf_reader message) {
         artifact.uri = message.get_string();
         break;
       case field::kCustomProperties:
-        add_property(message.get_message(), artifact.metadata);
+        add_entry(message.get_message(), artifact.metadata, value_of);
         break;
       default:
         message.skip();
