@@ -62,7 +62,7 @@ std::vector<std::string> runs() {
 
 // Values of an option or of a positional argument.
 Completions values_of(const CLI::App& app, const CLI::Option& option) {
-  const std::string name = option.get_single_name();
+  const std::string& name = option.get_single_name();
   if (std::vector<std::string> listed = choices(option); !listed.empty()) return {.words = std::move(listed)};
   const CLI::App* parent = app.get_parent();
   if (name == "on" || (name == "context" && parent != nullptr) || name == "context-name")

@@ -294,6 +294,7 @@ std::vector<Execution> Metadata::executions(const std::string& run_id) try {
   if (executions.empty()) return executions;
 
   std::vector<std::int64_t> ids;
+  ids.reserve(executions.size());
   for (const Execution& execution : executions) ids.push_back(execution.id);
   const std::vector<Event> events = items_of(ask("GetEventsByExecutionIDs", ids_message(ids)), event_of);
   std::set<std::int64_t> wanted;
