@@ -49,7 +49,8 @@ bool is_study(const fs::path& file) {
   // The file's header: its kind at the beginning, application_id (big-endian) at byte 68.
   std::array<char, 72> bytes{};
   std::ifstream stream(file, std::ios::binary);
-  return stream.read(bytes.data(), bytes.size()) && std::string_view(bytes.data()) == "SQLite format 3" &&
+  constexpr std::string_view kBegin("SQLite format 3\0", 16);
+  return stream.read(bytes.data(), bytes.size()) && std::string_view(bytes.data(), kBegin.size()) == kBegin &&
          std::string_view(&bytes[68], 4) == "ctud";
 }
 

@@ -72,7 +72,7 @@ class SqlStudy : public Study {
   }
 
   std::string join() override {
-    const std::string name = new_worker_name();
+    std::string name = new_worker_name();
     guarded([&](bool) { add_worker(name); });
     return name;
   }
