@@ -75,7 +75,7 @@ class Urls(unittest.TestCase):
 
     def calopipe(self, *words, code=0, **environment):
         process = self.start(*words, **environment)
-        out, error = process.communicate(timeout=240)
+        out, error = process.communicate(timeout=600)
         self.assertEqual(process.returncode, code, f'{words}\n{out}\n{error}')
         self.assertLessEqual(error.count('calopipe: '), 1, error)
         return out if code == 0 else error
