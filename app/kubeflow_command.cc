@@ -740,8 +740,7 @@ void KubeflowCommand::add_runs() {
 void KubeflowCommand::print_outputs() const {
   client::Client client = connect();
   const std::string id = client::find_run(client, id_).run_id;
-  const auto executions =
-      client::latest_executions(client::Metadata(client::http_options(context())).executions(id));
+  const auto executions = client::Metadata(client::http_options(context())).latest_executions(id);
   json list = json::array();
   TextTable table({{"OUTPUT", Align::kLeft, true}, {"PLACE"}});
   for (const client::Execution& execution : executions)
@@ -765,8 +764,7 @@ void KubeflowCommand::fetch_outputs() const {
   std::vector<std::string> missing = wanted_;
   json places = json::array();
   std::vector<std::pair<std::string, const client::Artifact*>> found;
-  const auto executions =
-      client::latest_executions(client::Metadata(client::http_options(chosen)).executions(id));
+  const auto executions = client::Metadata(client::http_options(chosen)).latest_executions(id);
   for (const client::Execution& execution : executions)
     for (const client::Artifact& output : execution.outputs) {
       const std::string name = execution.task + "." + output.name;

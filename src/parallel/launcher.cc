@@ -21,6 +21,7 @@
 #include <map>
 #include <optional>
 
+#include "core/child_process.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/thread_pool.h"
@@ -121,8 +122,8 @@ class Attempt {
   void start(int local, const Meeting& meeting, std::vector<std::string> arguments) {
     Member member{.rank = launch_.machine.rank * launch_.machine.processes + local};
     std::vector<std::string> environment = environment_of(member.rank, local, meeting);
-    const std::vector<char*> argument_pointers = pointers(arguments),
-                             environment_pointers = pointers(environment);
+    const std::vector<char*> argument_pointers = core::c_strings(arguments),
+                             environment_pointers = core::c_strings(environment);
     int ends[2] = {-1, -1};
     if (member.rank > 0 && ::pipe2(ends, O_CLOEXEC) != 0)
       throw core::UnavailableError({.message = "no process can be started: " + error_text()});
@@ -160,22 +161,9 @@ class Attempt {
         {"MASTER_ADDR", meeting.address},
         {"MASTER_PORT", std::to_string(meeting.port)},
         {"CALOPIPE_THREADS", std::to_string(threads)}};
-    std::vector<std::string> environment;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-      const std::string text = *entry, name = text.substr(0, text.find('='));
-      if (!added.contains(name) && name != "CALOPIPE_PROCESSES") environment.push_back(text);
-    }
-    std::transform(added.begin(), added.end(), std::back_inserter(environment),
-                   [](const auto& variable) { return variable.first + "=" + variable.second; });
+    std::vector<std::string> environment = core::environment_with(added);
+    std::erase_if(environment, [](const std::string& one) { return one.starts_with("CALOPIPE_PROCESSES="); });
     return environment;
-  }
-
-  static std::vector<char*> pointers(std::vector<std::string>& texts) {
-    std::vector<char*> result;
-    result.reserve(texts.size() + 1);
-    for (std::string& text : texts) result.push_back(text.data());
-    result.push_back(nullptr);
-    return result;
   }
 
   // In the child, where only calls are allowed that are safe in signal handlers. Ctrl-C is for the launcher,

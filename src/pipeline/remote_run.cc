@@ -361,7 +361,7 @@ class Recorder {
 json follow_and_fetch(client::Client& server, const client::Context& context, const std::string& run_id,
                       Shown& shown, Recorder& recorder, const Delivery& delivery) {
   const auto executions = [&] {
-    return client::latest_executions(client::Metadata(client::http_options(context)).executions(run_id));
+    return client::Metadata(client::http_options(context)).latest_executions(run_id);
   };
   json summary;
   try {

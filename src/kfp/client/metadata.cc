@@ -323,7 +323,8 @@ std::vector<Execution> Metadata::executions(const std::string& run_id) try {
                           .file = http_.options().server});
 }
 
-std::vector<Execution> latest_executions(std::vector<Execution> executions) {
+std::vector<Execution> Metadata::latest_executions(const std::string& run_id) {
+  std::vector<Execution> executions = this->executions(run_id);
   std::map<std::string, std::int64_t> latest;
   for (const Execution& execution : executions)
     if (!execution.outputs.empty() || !latest.contains(execution.task)) latest[execution.task] = execution.id;

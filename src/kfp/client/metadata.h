@@ -41,14 +41,13 @@ class Metadata {
   /// the iterations of a loop have the same task.
   /// @throws the exceptions of Http::call(); core::InputError if the answer is not one of ML Metadata
   std::vector<Execution> executions(const std::string& run_id);
+  /// Of these, the last one of each task that has outputs, or that is the only one.
+  std::vector<Execution> latest_executions(const std::string& run_id);
 
  private:
   std::string ask(const char* method, const std::string& message);
 
   Http http_;
 };
-
-/// The last execution of each task that has outputs, or that is the only one; in the order of `executions`.
-std::vector<Execution> latest_executions(std::vector<Execution> executions);
 
 }  // namespace kfp::client

@@ -6,17 +6,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <limits>
+#include <map>
 
+#include "core/child_process.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "kfp/client/time_text.h"
 #include "kfp/kubernetes/access.h"
-
-extern "C" char** environ;
 
 namespace kfp::kubernetes {
 namespace {
@@ -33,22 +32,16 @@ class Process {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) fail("no pipe can be made");
     output_ = ends[0];
-    std::vector<std::string> words = {plugin.command}, variables;
+    std::vector<std::string> words = {plugin.command};
     words.insert(words.end(), plugin.arguments.begin(), plugin.arguments.end());
-    const auto is_replaced = [&](const std::string& line) {
-      return line.starts_with("KUBERNETES_EXEC_INFO=") ||
-             std::any_of(plugin.environment.begin(), plugin.environment.end(),
-                         [&](const auto& pair) { return line.starts_with(pair.first + "="); });
-    };
-    for (char** line = environ; *line != nullptr; ++line)
-      if (!is_replaced(*line)) variables.emplace_back(*line);
-    for (const auto& [name, value] : plugin.environment) variables.push_back(name + "=" + value);
-    variables.push_back("KUBERNETES_EXEC_INFO=" + information);
+    std::map<std::string, std::string> added(plugin.environment.begin(), plugin.environment.end());
+    added.emplace("KUBERNETES_EXEC_INFO", information);
+    std::vector<std::string> variables = core::environment_with(added);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     const int status = ::posix_spawnp(&pid_, plugin.command.c_str(), &actions, nullptr,
-                                      pointers(words).data(), pointers(variables).data());
+                                      core::c_strings(words).data(), core::c_strings(variables).data());
     posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
     if (status == 0) return;
@@ -92,13 +85,6 @@ class Process {
   }
 
  private:
-  static std::vector<char*> pointers(std::vector<std::string>& texts) {
-    std::vector<char*> result;
-    result.reserve(texts.size() + 1);
-    for (std::string& text : texts) result.push_back(text.data());
-    result.push_back(nullptr);
-    return result;
-  }
   [[noreturn]] void fail(const std::string& message) const {
     throw core::UnavailableError({.message = "the program that gives the credentials " + message,
                                   .file = plugin_.command,

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/child_process.h"
 #include "core/error.h"
 #include "core/process_memory.h"
 
@@ -63,24 +64,6 @@ enum class Step : int { kFolder, kExecute, kOther };
   fail(prepared, Step::kExecute);
 }
 
-std::vector<std::string> environment_of(const std::map<std::string, std::string>& added) {
-  std::vector<std::string> result;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    if (!added.contains(std::string(text.substr(0, text.find('='))))) result.emplace_back(text);
-  }
-  for (const auto& [name, value] : added) result.push_back(name + '=' + value);
-  return result;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  result.reserve(texts.size() + 1);
-  for (std::string& text : texts) result.push_back(text.data());
-  result.push_back(nullptr);
-  return result;
-}
-
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -105,13 +88,13 @@ std::string error_text() {
 
 Process::Process(const ProcessOptions& options) : guard_(options.guard) {
   std::vector<std::string> arguments = options.arguments;
-  std::vector<std::string> environment = environment_of(options.environment);
+  std::vector<std::string> environment = core::environment_with(options.environment);
   // The parent process may have ignored the signal, which makes the kernel forget the results of children.
   struct sigaction children {};
   if (::sigaction(SIGCHLD, nullptr, &children) == 0 && children.sa_handler == SIG_IGN)
     ::signal(SIGCHLD, SIG_DFL);
-  const std::vector<char*> argument_pointers = pointers(arguments);
-  const std::vector<char*> environment_pointers = pointers(environment);
+  const std::vector<char*> argument_pointers = core::c_strings(arguments);
+  const std::vector<char*> environment_pointers = core::c_strings(environment);
 
   const Descriptor log(options.log.empty()
                            ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
