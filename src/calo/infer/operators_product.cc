@@ -4,6 +4,8 @@
 #include <array>
 #include <type_traits>
 
+#include "calo/infer/detail/parallel.h"
+#include "calo/infer/detail/product_kernels.h"
 #include "calo/infer/operators.h"
 
 namespace calo::infer {
@@ -34,12 +36,24 @@ void check_types(const OperatorCall& call) {
 
 // out[m, n] += a[m, k] · b[k, n], each sum in the order of k.
 template <class T>
-void add_product(const T* a, const T* b, T* out, std::int64_t m, std::int64_t k, std::int64_t n) {
-  for (std::int64_t i = 0; i < m; ++i)
-    for (std::int64_t p = 0; p < k; ++p) {
-      const T x = a[i * k + p];
-      for (std::int64_t j = 0; j < n; ++j) out[i * n + j] = plus(out[i * n + j], times(x, b[p * n + j]));
-    }
+void add_product(const OperatorCall& call, const T* a, const T* b, T* out, std::int64_t m, std::int64_t k,
+                 std::int64_t n) {
+  if constexpr (std::is_floating_point_v<T>) {
+    constexpr std::int64_t kLeastProducts =
+        1 << 20;  // in a part, beside which it costs little to share the work
+    const std::int64_t rows = std::max<std::int64_t>(24, kLeastProducts / std::max<std::int64_t>(1, k * n));
+    const ProductKernel<T> kernel = product_kernel<T>(call.isa);
+    for_each(call.pool, static_cast<std::size_t>((m + rows - 1) / rows), [&](std::size_t part) {
+      const std::int64_t first = static_cast<std::int64_t>(part) * rows;
+      kernel(a + first * k, b, out + first * n, std::min(rows, m - first), k, n);
+    });
+  } else {
+    for (std::int64_t i = 0; i < m; ++i)
+      for (std::int64_t p = 0; p < k; ++p) {
+        const T x = a[i * k + p];
+        for (std::int64_t j = 0; j < n; ++j) out[i * n + j] = plus(out[i * n + j], times(x, b[p * n + j]));
+      }
+  }
 }
 
 Operator gemm(const OnnxNode& node) {
@@ -72,7 +86,7 @@ Operator gemm(const OnnxNode& node) {
       using T = decltype(kind);
       using Factor = std::conditional_t<std::is_floating_point_v<T>, T, double>;
       std::fill_n(out.numbers<T>(), out.size(), T(0));
-      if (!turn_a && !turn_b) add_product(a.numbers<T>(), b.numbers<T>(), out.numbers<T>(), m, k, n);
+      if (!turn_a && !turn_b) add_product(call, a.numbers<T>(), b.numbers<T>(), out.numbers<T>(), m, k, n);
       for (std::int64_t i = 0; i < m; ++i)
         for (std::int64_t j = 0; j < n; ++j) {
           T& target = out.numbers<T>()[i * n + j];
@@ -133,7 +147,8 @@ void matmul(OperatorCall& call) {
     std::int64_t from_a = 0, from_b = 0;
     const std::int64_t count = batch.count();
     for (std::int64_t one = 0; one < count; ++one) {
-      add_product(a.numbers<T>() + from_a, b.numbers<T>() + from_b, out.numbers<T>() + one * m * n, m, k, n);
+      add_product(call, a.numbers<T>() + from_a, b.numbers<T>() + from_b, out.numbers<T>() + one * m * n, m,
+                  k, n);
       for (std::size_t i = batch.rank; i-- > 0;) {
         from_a += a_stride[i];
         from_b += b_stride[i];

@@ -33,6 +33,25 @@ struct Vectors<16> {
   using Bytes = signed char __attribute__((vector_size(16), aligned(1), may_alias));
 };
 
+/// Doubles, and as many floats.
+template <int kLanes>
+struct Doubles;
+template <>
+struct Doubles<2> {
+  using Double = double __attribute__((vector_size(16), aligned(4), may_alias));
+  using Float = float __attribute__((vector_size(8), aligned(4), may_alias));
+};
+template <>
+struct Doubles<4> {
+  using Double = double __attribute__((vector_size(32), aligned(4), may_alias));
+  using Float = float __attribute__((vector_size(16), aligned(4), may_alias));
+};
+template <>
+struct Doubles<8> {
+  using Double = double __attribute__((vector_size(64), aligned(4), may_alias));
+  using Float = float __attribute__((vector_size(32), aligned(4), may_alias));
+};
+
 // (Not by memcpy: g++ 12 copies 32 bytes by halves through the stack, for it chooses the copy before it
 // inlines.)
 template <class Vector>

@@ -33,6 +33,7 @@ PRODUCTS = {
     **{rf"wide_layer<{rows}, \(calo::cascade::Layer\)[012], (true|false)>": 6 for rows in ROWS},
     **{rf"heads_{isa}<{rows}>": 1 for isa in ("plain", "avx2", "avx512") for rows in range(1, 4)},
     r"products_(plain|avx2)": 2,
+    r"product_(avx2|avx512)<(float|double)>": 4,
     **{rf"moments_{isa}": 1 for isa in ("plain", "avx2", "avx512")},
     **{rf"one_place_{isa}": 1 for isa in ("plain", "avx2", "avx512")},
     r"channels_plain<\d, \d>": 4,
@@ -56,6 +57,7 @@ CELLS = {
         for isa in ("plain", "avx2", "avx512")
         for kind in KINDS.values()
     },
+    r"product_plain<(float|double)>": 2,  # whose single columns read how far apart their numbers are
     **{rf"affine_{isa}": 1 for isa in ("plain", "avx2", "avx512")},
     **{rf"swish{isa}<\d, (true|false)>": 4 for isa in ("_avx2", "_avx512")},
     r"(add_)?hard_swish(_of_sum)?": 2,  # with those of plain x86-64 in them

@@ -7,24 +7,6 @@ namespace {
 
 constexpr std::size_t kSums = 32;  // as many on each instruction set
 
-template <int kLanes>
-struct Doubles;
-template <>
-struct Doubles<2> {
-  using Double = double __attribute__((vector_size(16), aligned(4), may_alias));
-  using Float = float __attribute__((vector_size(8), aligned(4), may_alias));
-};
-template <>
-struct Doubles<4> {
-  using Double = double __attribute__((vector_size(32), aligned(4), may_alias));
-  using Float = float __attribute__((vector_size(16), aligned(4), may_alias));
-};
-template <>
-struct Doubles<8> {
-  using Double = double __attribute__((vector_size(64), aligned(4), may_alias));
-  using Float = float __attribute__((vector_size(32), aligned(4), may_alias));
-};
-
 // (By name for g++ 12, which converts halves of the vector by way of memory.)
 template <int kLanes>
 CALOPIPE_INLINE void load_as_doubles(typename Doubles<kLanes>::Double& to, const float* from) {
