@@ -48,5 +48,6 @@ if(CALOPIPE_SANITIZE)
   # g++ 12 wrongly reports uninitialised variables in instrumented code (std::regex, std::function).
   add_compile_options(-fsanitize=${CALOPIPE_SANITIZE} -fno-omit-frame-pointer
                       $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-  add_link_options(-fsanitize=${CALOPIPE_SANITIZE})
+  # Programs at a fixed address: the tables of the checks, 100 MB, would be relocated at each start.
+  add_link_options(-fsanitize=${CALOPIPE_SANITIZE} $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-no-pie>)
 endif()

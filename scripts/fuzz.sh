@@ -27,15 +27,24 @@ grep -hoE "(condition|parameterExpressionSelector): .*" "$seeds"/*.yaml |
 head -c 4000 "$0" >"$work/seeds/hdf5/text"
 
 export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=allocator_may_return_null=0:detect_container_overflow=0
-for name in $fuzzers; do
-  words=()
+# fuzz NAME OPTION…: prints what it has done, or the last lines of its log.
+fuzz() {
+  local name=$1 words=(); shift
   [ ! -f "test/fuzz/$name.dict" ] || words=(-dict="test/fuzz/$name.dict")
-  options=(-max_total_time="$seconds" -max_len=20000 -timeout=60 -rss_limit_mb=3000 "${words[@]}"
-           -artifact_prefix="$work/" -print_final_stats=1 -verbosity=0 -print_funcs=0)
-  if ! "$work/bin/${name}_fuzz" "${options[@]}" "$@" "$work/corpus/$name" "$work/seeds/$name" 2>"$work/log"; then
-    tail -n 80 "$work/log" >&2
+  local options=(-max_total_time="$seconds" -max_len=20000 -timeout=60 -rss_limit_mb=3000 "${words[@]}"
+                 -artifact_prefix="$work/" -print_final_stats=1 -verbosity=0 -print_funcs=0)
+  if ! "$work/bin/${name}_fuzz" "${options[@]}" "$@" "$work/corpus/$name" "$work/seeds/$name" 2>"$work/$name.log"; then
+    tail -n 80 "$work/$name.log" >&2
     echo "fuzz: failing inputs are in $work; repeat with: $work/bin/${name}_fuzz FILE" >&2
-    exit 1
+    return 1
   fi
-  echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs in $seconds s, all rejected or read back"
+  echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$name.log") inputs in $seconds s, all rejected or read back"
+}
+# All at the same time.
+pids=()
+for name in $fuzzers; do
+  fuzz "$name" "$@" & pids+=($!)
 done
+failed=0
+for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
+exit $failed

@@ -10,6 +10,7 @@ scripts/setup.sh test
 scripts/test-peers.sh
 scripts/build.sh "$preset" -DCALOPIPE_TESTS=ON
 export CALOPIPE_PYTHON=$PWD/build/test-venv/bin/python
-ctest --preset "$preset" -j "$(nproc)" --output-junit tests.xml "$@"
+# One more than there are processors, since some tests wait for servers.
+ctest --preset "$preset" -j "$(($(nproc) + 1))" --output-junit tests.xml "$@"
 # A CI machine has everything that the tests need, except for the tests in test/may-skip.txt.
 [ -z "${CI:-}" ] || scripts/check-skips.sh "build/$preset/tests.xml"
