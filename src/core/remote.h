@@ -75,6 +75,9 @@ class RemoteStorage {
   /// Checks login and permission before anything is sent.
   /// @throws UsageError if the scheme is only for reading; UnavailableError
   virtual std::unique_ptr<RemoteUpload> upload(const std::filesystem::path& url, bool is_folder) = 0;
+  /// The same, but with the S3 server at `endpoint` ("https://s3.example.org") for s3:// URLs. Lives as long
+  /// as this one.
+  virtual RemoteStorage& with_s3_endpoint(const std::string& endpoint) = 0;
 };
 
 /// Makes URLs known to this process; until then they are rejected.

@@ -64,7 +64,7 @@ std::string hex(std::string_view bytes) {
 
 }  // namespace
 
-AwsSettings AwsSettings::read() {
+AwsSettings AwsSettings::read(const std::string& endpoint) {
   const std::string wanted = core::environment({"AWS_PROFILE", "AWS_DEFAULT_PROFILE"});
   const std::string profile = wanted.empty() ? "default" : wanted;
   Values values;
@@ -87,7 +87,9 @@ AwsSettings AwsSettings::read() {
                        .secret_key = core::environment({"AWS_SECRET_ACCESS_KEY"}),
                        .session_token = core::environment({"AWS_SESSION_TOKEN"}),
                        .region = core::environment({"AWS_REGION", "AWS_DEFAULT_REGION"}),
-                       .endpoint = core::environment({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"})};
+                       .endpoint = !endpoint.empty()
+                                       ? endpoint
+                                       : core::environment({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"})};
   if (settings.access_key.empty()) {
     settings.access_key = values["aws_access_key_id"];
     settings.secret_key = values["aws_secret_access_key"];
@@ -102,7 +104,7 @@ AwsSettings AwsSettings::read() {
   if (!settings.endpoint.starts_with("https://") && !settings.endpoint.starts_with("http://"))
     throw core::UsageError(
         {.message = fmt::format("\"{}\" does not begin with https:// or http://", settings.endpoint),
-         .field = "AWS_ENDPOINT_URL"});
+         .field = endpoint.empty() ? "AWS_ENDPOINT_URL" : "s3_endpoint"});
   return settings;
 }
 

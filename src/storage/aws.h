@@ -17,8 +17,9 @@ struct AwsSettings {
   /// Reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_REGION,
   /// AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, and the profile in
   /// AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials) and AWS_CONFIG_FILE (~/.aws/config).
-  /// @throws core::UsageError for a profile that does not exist
-  static AwsSettings read();
+  /// @param endpoint  in place of the environment's, if not empty
+  /// @throws core::UsageError for a profile that does not exist, and an endpoint that is no web address
+  static AwsSettings read(const std::string& endpoint = {});
 };
 
 /// A request as Signature Version 4 sees it.

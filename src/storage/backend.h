@@ -55,7 +55,8 @@ class Backend {
 };
 
 struct Settings {
-  double timeout_s = 60;  ///< longest silence of a server; an operation is repeated for this long
+  double timeout_s = 60;         ///< longest silence of a server; an operation is repeated for this long
+  std::string s3_endpoint = {};  ///< empty: from the environment
 };
 
 }  // namespace storage

@@ -63,7 +63,8 @@ pugi::xml_document parsed(const HttpAnswer& answer) {
 // Signed requests to one endpoint.
 class Client {
  public:
-  explicit Client(const Settings& settings) : http_(settings), aws_(AwsSettings::read()) {}
+  explicit Client(const Settings& settings)
+      : http_(settings), aws_(AwsSettings::read(settings.s3_endpoint)) {}
 
   HttpRequest request(const std::string& method, const Place& place, const Query& query = {},
                       std::string_view body = {}, std::map<std::string, std::string> headers = {}) const {

@@ -76,6 +76,9 @@ class Upload final : public core::RemoteUpload {
 
 class Storage final : public core::RemoteStorage {
  public:
+  /// @param s3_endpoint  empty: from the environment
+  explicit Storage(std::string s3_endpoint = {}) : s3_endpoint_(std::move(s3_endpoint)) {}
+
   std::optional<core::RemoteStatus> status(const fs::path& url) override {
     const Retry retry = retry_for(url);
     return retry("found", [&] { return retry.backend().status(url.string()); });
@@ -106,11 +109,21 @@ class Storage final : public core::RemoteStorage {
         retry, retry("written", [&] { return retry.backend().upload(url.string(), is_folder); }));
   }
 
+  RemoteStorage& with_s3_endpoint(const std::string& endpoint) override {
+    const std::lock_guard lock(mutex_);
+    auto& other = others_[endpoint];
+    if (!other) other = std::make_unique<Storage>(endpoint);
+    return *other;
+  }
+
  private:
   Retry retry_for(const fs::path& url) {
     const std::lock_guard lock(mutex_);
     // With the first URL: before, a mistake in the environment does not matter.
-    if (!settings_) settings_ = settings();
+    if (!settings_) {
+      settings_ = settings();
+      settings_->s3_endpoint = s3_endpoint_;
+    }
     return {url, backend(url), *settings_};
   }
 
@@ -127,8 +140,10 @@ class Storage final : public core::RemoteStorage {
                             .hint = "known: root, https, s3 (doc/storage.md)"});
   }
 
+  std::string s3_endpoint_;
   std::optional<Settings> settings_;
   std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<Storage>> others_;  // by their endpoint
   std::map<decltype(Protocol::make), std::unique_ptr<Backend>> made_;
 };
 

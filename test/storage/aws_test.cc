@@ -94,6 +94,8 @@ TEST(AwsSettings, ComeFromTheProfileUnlessTheEnvironmentHasThem) {
   settings = storage::AwsSettings::read();
   EXPECT_EQ(settings.access_key, "mine");
   EXPECT_EQ(settings.endpoint, "http://127.0.0.1:9000");
+  EXPECT_EQ(storage::AwsSettings::read("https://other.example.org/").endpoint, "https://other.example.org");
+  EXPECT_THROW(storage::AwsSettings::read("other.example.org"), core::UsageError);
   ::setenv("AWS_PROFILE", "nobody", 1);
   EXPECT_THROW(storage::AwsSettings::read(), core::UsageError);
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <set>
@@ -22,8 +21,8 @@ namespace {
 
 constexpr std::size_t kBlock = std::size_t{4} << 20;
 
-void copy_from_store(const fs::path& url, const fs::path& to) {
-  const auto source = core::remote_storage().open(url);
+void copy_from_store(core::RemoteStorage& storage, const fs::path& url, const fs::path& to) {
+  const auto source = storage.open(url);
   fs::create_directories(to.parent_path());
   std::ofstream stream(to, std::ios::binary);
   std::vector<std::byte> block(kBlock);
@@ -39,13 +38,12 @@ void copy_from_store(const fs::path& url, const fs::path& to) {
   if (!stream) throw core::UnavailableError({.message = "cannot be written", .file = to});
 }
 
-void fetch_from_s3(const std::string& url, const fs::path& to) {
-  core::RemoteStorage& storage = core::remote_storage();
+void fetch_from_s3(core::RemoteStorage& storage, const std::string& url, const fs::path& to) {
   const auto status = storage.status(url);
   if (!status) throw core::InputError({.message = "does not exist in the store any more", .file = url});
   if (!status->is_folder) {
     core::StagedOutput file(to, core::StagedOutput::Kind::kFile);
-    copy_from_store(url, file.path());
+    copy_from_store(storage, url, file.path());
     file.commit();
     return;
   }
@@ -55,7 +53,7 @@ void fetch_from_s3(const std::string& url, const fs::path& to) {
     if (name.is_absolute() || *name.begin() == "..")
       throw core::InputError(
           {.message = fmt::format("the name \"{}\" leads out of the folder", entry.name), .file = url});
-    copy_from_store(url + "/" + entry.name, folder.path() / name);
+    copy_from_store(storage, url + "/" + entry.name, folder.path() / name);
   }
   folder.commit();
 }
@@ -107,9 +105,8 @@ void fetch_output(Client& client, const Artifact& artifact, const fs::path& to,
   const std::size_t scheme = artifact.uri.find("://");
   const std::string kind = artifact.uri.substr(0, scheme);
   if (!s3_endpoint.empty() && (kind == "minio" || kind == "s3")) {
-    // The rest of the login is in the environment, too.
-    ::setenv("AWS_ENDPOINT_URL_S3", s3_endpoint.c_str(), 1);
-    fetch_from_s3("s3" + artifact.uri.substr(scheme), to);
+    fetch_from_s3(core::remote_storage().with_s3_endpoint(s3_endpoint), "s3" + artifact.uri.substr(scheme),
+                  to);
     return;
   }
   std::string content;

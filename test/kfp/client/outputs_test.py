@@ -45,7 +45,8 @@ class Outputs(commands_test.Commands):
         store = servers.S3(self.folder)
         self.addCleanup(store.kill)
         endpoint = store.environment.pop('AWS_ENDPOINT_URL')
-        self.environment.update(store.environment)
+        # The context's address counts, not that of another store.
+        self.environment.update(store.environment, AWS_ENDPOINT_URL='http://127.0.0.1:9')
         store.client.create_bucket(Bucket='mlpipeline')
         self.ok('kubeflow', 'context', 'set', 'test', '--server', self.server.address, '--s3-endpoint', endpoint)
         return store.client
