@@ -66,6 +66,14 @@ RunReport current_report(kfp::local::Store& store, pipeline::RemoteRefresh& refr
   const RunRecord run = refresh.refreshed(store.run(id));
   RunReport report = kfp::local::read_report(store, run.id);
   report.run = run;
+  if (!run.remote) return report;
+  try {
+    if (run.remote->problem.empty()) report.metrics = refresh.metrics(run);
+  } catch (const core::Interrupted&) {
+    throw;
+  } catch (const core::Error& error) {
+    fmt::print(stderr, "calopipe: metrics of run {} cannot be read: {}\n", run.id, error.what());
+  }
   return report;
 }
 
@@ -344,8 +352,7 @@ int RunsCommand::compare() const {
   }
   for (const RunReport& report : reports) {
     if (!report.run.remote) continue;
-    fmt::print(stderr, "calopipe: run {} is on Kubeflow: its metrics and artifacts are not fetched\n",
-               report.run.id);
+    fmt::print(stderr, "calopipe: run {} is on Kubeflow: its artifacts are not compared\n", report.run.id);
     if (!report.run.remote->problem.empty())
       fmt::print(stderr, "calopipe: run {}: {}\n", report.run.id,
                  kfp::local::state_note(report.run, core::now_s()));

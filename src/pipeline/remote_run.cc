@@ -493,6 +493,18 @@ json attach_recorded(const local::RunRecord& run, bool quiet, local::Store& stor
   return follow_and_fetch(server, context, run.id, shown, recorder, Delivery::read(run.folder));
 }
 
+namespace {
+
+// Options for somebody who waits for a table.
+client::HttpOptions impatient(const client::Context& context) {
+  client::HttpOptions options = client::http_options(context);
+  options.retries.attempts = 2;
+  options.call_timeout_s = 20;
+  return options;
+}
+
+}  // namespace
+
 struct RemoteRefresh::Server {
   std::optional<client::Client> client;
   std::string problem;  ///< why there is no use in asking
@@ -507,15 +519,22 @@ RemoteRefresh::Server& RemoteRefresh::server_of(const local::RemotePlace& place)
   server = std::make_unique<Server>();
   try {
     const client::Context context = recorded_context(place);
-    client::HttpOptions options = client::http_options(context);
-    // Somebody waits for a table.
-    options.retries.attempts = 2;
-    options.call_timeout_s = 20;
-    server->client.emplace(std::move(options), context.namespace_name);
+    server->client.emplace(impatient(context), context.namespace_name);
   } catch (const core::Error& error) {
     server->problem = error.what();
   }
   return *server;
+}
+
+std::vector<local::Metric> RemoteRefresh::metrics(const local::RunRecord& run) {
+  std::vector<local::Metric> all;
+  const client::HttpOptions options = impatient(recorded_context(*run.remote));
+  for (const client::Execution& execution : client::Metadata(options).latest_executions(run.id))
+    for (const client::Artifact& output : execution.outputs)
+      for (const auto& [name, value] : output.metadata.items())
+        if (output.type == "system.Metrics" && value.is_number())
+          all.push_back({.task = execution.task, .artifact = output.name, .name = name, .value = value});
+  return all;
 }
 
 local::RunRecord RemoteRefresh::refreshed(local::RunRecord run) {

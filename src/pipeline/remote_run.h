@@ -10,6 +10,7 @@
 #include "kfp/client/client.h"
 #include "kfp/client/context.h"
 #include "kfp/component/component.h"
+#include "kfp/local/runs_report.h"
 #include "kfp/local/store.h"
 #include "pipeline/logging.h"
 
@@ -61,6 +62,10 @@ class RemoteRefresh {
   /// `remote->problem` of the result says why.
   /// @throws core::Interrupted, and the exceptions of the store
   kfp::local::RunRecord refreshed(kfp::local::RunRecord run);
+
+  /// The metrics of a remote run, from the metadata of its outputs of type system.Metrics.
+  /// @throws the exceptions of kfp::client::Metadata, and of recorded_context()
+  std::vector<kfp::local::Metric> metrics(const kfp::local::RunRecord& run);
 
  private:
   struct Server;

@@ -27,7 +27,7 @@ enum class Ids : protozero::pbf_tag_type { kIds = 1 };  // GetEventsByExecutionI
 constexpr protozero::pbf_tag_type kItems = 1;           // of every answer
 namespace field {
 constexpr protozero::pbf_tag_type kId = 1;  // of Context, Execution and Artifact
-constexpr protozero::pbf_tag_type kState = 3, kUri = 3, kCustomProperties = 5;
+constexpr protozero::pbf_tag_type kState = 3, kUri = 3, kCustomProperties = 5, kArtifactType = 8;
 constexpr protozero::pbf_tag_type kEventArtifact = 1, kEventExecution = 2, kEventPath = 3, kEventType = 4;
 constexpr protozero::pbf_tag_type kSteps = 1, kStepKey = 2;
 constexpr protozero::pbf_tag_type kMapKey = 1, kMapValue = 2;
@@ -156,6 +156,9 @@ Artifact artifact_of(pbf_reader message) {
         break;
       case field::kUri:
         artifact.uri = message.get_string();
+        break;
+      case field::kArtifactType:
+        artifact.type = message.get_string();
         break;
       case field::kCustomProperties:
         add_entry(message.get_message(), artifact.metadata, value_of);

@@ -13,6 +13,7 @@ namespace kfp::client {
 struct Artifact {
   std::int64_t id = 0;
   std::string name;  ///< name of the output in the component
+  std::string type;  ///< "system.Metrics"; empty if the server does not say
   std::string uri;   ///< "minio://mlpipeline/v2/artifacts/…"; the file or folder in the store
   nlohmann::json metadata = nlohmann::json::object();  ///< what the component says of it: metrics by name, …
 };

@@ -607,7 +607,7 @@ class RecordedRuns(Commands):
         done = self.call('runs', 'compare', here, run)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r'(?s)where +here +test.*state +SUCCEEDED +RUNNING.*n +1 +3')
-        self.assertIn(f'run {run} is on Kubeflow: its metrics and artifacts are not fetched', done.stderr)
+        self.assertIn(f'run {run} is on Kubeflow: its artifacts are not compared', done.stderr)
         # An unfinished run is deleted only by its name.
         self.assertEqual(self.json_of('runs', 'delete', '--keep', '0', '--yes'), {'deleted': [here]})
         done = self.call('runs', 'delete', run, '--yes')

@@ -32,7 +32,7 @@ class Outputs(commands_test.Commands):
         uri = f'minio://{ROOT}/'
         return {'train': {'model': {'uri': uri + 'train/model', 'metadata': {'epochs': 3}}},
                 'validate': {'report': {'uri': uri + 'validate/report'},
-                             'metrics': {'uri': uri + 'validate/metrics', 'metadata': {'fpd': 0.25, 'name': 'fpd', 'more': {'a': [1, None]}}}}}
+                             'metrics': {'uri': uri + 'validate/metrics', 'type': 'system.Metrics', 'metadata': {'fpd': 0.25, 'name': 'fpd', 'more': {'a': [1, None]}}}}}
 
     def script(self):
         self.server.control('/_script', [['', 'RUNNING'], ['train', 'RUNNING'], ['train', 'SUCCEEDED'],
@@ -90,6 +90,26 @@ class Outputs(commands_test.Commands):
         self.assertIn('warning: model: ', done.stderr)
         self.assertEqual((out / 'report.html').read_bytes(), b'<html>report</html>')
         self.assertFalse((out / 'model').exists())
+
+    def test_metrics_of_runs_beside_each_other(self):
+        runs = []
+        for fpd in (0.25, 0.5):
+            outputs = self.outputs()
+            outputs['validate']['metrics']['metadata']['fpd'] = fpd
+            self.server.control('/_outputs', outputs)
+            self.script()
+            runs.append(self.json_of('run', '--on', 'test', '--config', 'data/demo.yaml')['run'])
+        [metric] = self.json_of('runs', 'show', runs[0])['metrics']
+        self.assertEqual((metric['task'], metric['name'], metric['value']), ('validate', 'fpd', 0.25))
+        compared = self.json_of('runs', 'compare', *runs)
+        self.assertEqual([(one['name'], one['values']) for one in compared['metrics']], [('fpd', {runs[0]: 0.25, runs[1]: 0.5})])
+        self.assertRegex(self.ok('runs', 'compare', *runs), r'fpd +0.25 +0.5')
+        # Without ML Metadata there is a message, and the rest.
+        self.server.control('/_faults', [{'path': 'ml_metadata', 'fault': 'status', 'status': 404, 'text': '404 page not found', 'times': 9}])
+        done = self.call('runs', 'show', runs[0])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, f'metrics of run {runs[0]} cannot be read: .*/ml_metadata')
+        self.assertIn('SUCCEEDED', done.stdout)
 
     def test_outputs_are_listed_with_their_metadata(self):
         run = self.a_run()

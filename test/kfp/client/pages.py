@@ -64,7 +64,7 @@ class Pages:
                 event.artifact_id = output['id']
                 pair.event.CopyFrom(event)
             else:
-                of = self.ask('PutArtifactType', artifact_type=messages.ArtifactType(name='system.Artifact')).type_id
+                of = self.ask('PutArtifactType', artifact_type=messages.ArtifactType(name=output.get('type', 'system.Artifact'))).type_id
                 artifact = messages.Artifact(type_id=of, uri=output['uri'])
                 for key, value in output.get('metadata', {}).items():
                     slot = artifact.custom_properties[key]
