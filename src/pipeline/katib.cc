@@ -312,6 +312,7 @@ json katib_experiment(const kfp::Registry& registry, const StudyDefinition& defi
                {"parameters", parameters},
                {"trialTemplate",
                 {{"primaryContainerName", "trial"},
+                 {"retain", true},  // the log of a failed trial stays until the Experiment is deleted
                  {"trialParameters", trial_parameters},
                  {"trialSpec", trial_job(registry, definition, options)}}}};
   if (stops_early(definition)) {

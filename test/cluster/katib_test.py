@@ -14,8 +14,8 @@ from cluster import BUSYBOX, CALOPIPE, IMAGE, ROOT, RUN, kubectl, run, shared_fo
 DATA = ROOT / 'data/mlfastsim'
 KATIB = pathlib.Path(os.environ['CLUSTER_CACHE'], 'bin/katib.d')
 # The space has a condition, which Katib itself lacks.
-STUDY = {'space': {'model-parameters.lr': {'range': [1e-6, 1e-2], 'log': True}, 'model-parameters.optimizer': ['adam', 'sgd'],
-                   'model-parameters.weight_decay': {'range': [1e-6, 1e-2], 'log': True, 'if': {'model-parameters.optimizer': 'adam'}}},
+STUDY = {'space': {'model-parameters.lr': {'range': [1e-5, 1e-3], 'log': True}, 'model-parameters.optimizer': ['adam', 'adamw'],
+                   'model-parameters.weight_decay': {'range': [1e-6, 1e-2], 'log': True, 'if': {'model-parameters.optimizer': 'adamw'}}},
          'objectives': ['training.json:validation_loss'], 'algorithm': 'random', 'seed': 7}
 
 
