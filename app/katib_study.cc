@@ -74,9 +74,8 @@ std::vector<Trial> trials_of(kubernetes::Api& api, const pipeline::StudyDefiniti
 
 std::string run_katib_study(const pipeline::StudyDefinition& study, const json& experiment,
                             const KatibPlace& place, std::int64_t trials, bool quiet) {
-  kubernetes::Api api(kubernetes::choose_access({.kubeconfig = place.kubeconfig,
-                                                 .context = place.context,
-                                                 .namespace_name = place.name_space}));
+  kubernetes::Api api(kubernetes::choose_access(
+      {.kubeconfig = place.kubeconfig, .context = place.context, .namespace_name = place.name_space}));
   const kubernetes::ObjectName name = kubernetes::name_of(experiment);
   if (api.get(name))
     throw core::UsageError({.message = fmt::format("there is an {} already", kubernetes::to_string(name)),

@@ -15,8 +15,8 @@ struct KatibPlace {
   std::string name_space;  ///< empty = that of the context
 };
 
-/// Starts an Experiment on a cluster with Katib, and follows it to its end with a table of its trials on stderr.
-/// Ctrl-C leaves it running.
+/// Starts an Experiment on a cluster with Katib, and follows it to its end with a table of its trials on
+/// stderr. Ctrl-C leaves it running.
 /// @return the best trial as text, with the command that runs it again
 /// @throws core::UsageError if there is one with this name; core::Error if it fails, or no trial is done;
 ///         core::Interrupted; the exceptions of kubernetes::Api

@@ -95,10 +95,12 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
       ->group("Katib");
   subcommand_->add_option("--image", katib_.image, "Image of the trials [default: the site's]")
       ->group("Katib");
-  subcommand_->add_option("--site", katib_.site, "Site file: resources, volumes and secrets of train (doc/sites.md)")
+  subcommand_
+      ->add_option("--site", katib_.site, "Site file: resources, volumes and secrets of train (doc/sites.md)")
       ->type_name("FILE")
       ->group("Katib");
-  subcommand_->add_option("--name", katib_.name, "Name of the Experiment [default: that of the file of --space]")
+  subcommand_
+      ->add_option("--name", katib_.name, "Name of the Experiment [default: that of the file of --space]")
       ->group("Katib");
   subcommand_
       ->add_option("--katib-database", katib_.database, "Address of Katib's DB manager, as pods reach it")
@@ -106,7 +108,8 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
       ->capture_default_str()
       ->group("Katib");
   subcommand_
-      ->add_option("--shell-image", katib_.shell_image, "Early stopping: image with BusyBox, whose shell Katib needs")
+      ->add_option("--shell-image", katib_.shell_image,
+                   "Early stopping: image with BusyBox, whose shell Katib needs")
       ->type_name("IMAGE")
       ->capture_default_str()
       ->group("Katib");
@@ -115,15 +118,17 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
                          ->group("Katib");
   CLI::Option* on =
       subcommand_
-          ->add_option("--on", place_.context,
-                       "Starts the Experiment with this context of the kubeconfig file, and follows it; Ctrl-C does "
-                       "not stop it; \"\" is the current context")
+          ->add_option(
+              "--on", place_.context,
+              "Starts the Experiment with this context of the kubeconfig file, and follows it; Ctrl-C does "
+              "not stop it; \"\" is the current context")
           ->type_name("CONTEXT")
           ->excludes(out)
           ->group("Katib");
   on_ = on;
   subcommand_
-      ->add_option("--kubeconfig", place_.kubeconfig, "[default: $KUBECONFIG, ~/.kube/config; in a pod its account]")
+      ->add_option("--kubeconfig", place_.kubeconfig,
+                   "[default: $KUBECONFIG, ~/.kube/config; in a pod its account]")
       ->type_name("FILE")
       ->needs(on)
       ->group("Katib");
@@ -141,7 +146,8 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
       "  calopipe tune show lr.study; calopipe tune best lr.study\n"
       "  calopipe tune report lr.study --out lr.html\n"
       "  calopipe tune --space tune.yaml --trials 40 --target katib --out experiment.yaml\n"
-      "  calopipe tune --space tune.yaml --trials 40 --parallel 4 --target katib --on my-cluster --namespace me");
+      "  calopipe tune --space tune.yaml --trials 40 --parallel 4 --target katib --on my-cluster --namespace "
+      "me");
 
   const auto add = [&](const char* name, const char* what, const char* footer) {
     CLI::App* command = subcommand_->add_subcommand(name, what);

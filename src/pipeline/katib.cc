@@ -98,8 +98,7 @@ void check_early_stopping(const StudyDefinition& definition) {
   if (objectives.size() > 1 || objectives[0].value != wanted || objectives[0].goal != "minimize")
     refuse("stops trials by the numbers of their objective, which must be that of the epochs",
            fmt::format("give one objective, {}, or leave out early_stopping", wanted));
-  if (definition.repeats > 1)
-    refuse("stops no trials with repeats", "leave out repeats or early_stopping");
+  if (definition.repeats > 1) refuse("stops no trials with repeats", "leave out repeats or early_stopping");
 }
 
 json environment(const StudyDefinition& definition, const KatibOptions& options) {
@@ -115,7 +114,8 @@ json environment(const StudyDefinition& definition, const KatibOptions& options)
   return all;
 }
 
-// Katib wraps the program of a trial that it may stop into a command of `sh`, with `head`; calopipe's image has neither.
+// Katib wraps the program of a trial that it may stop into a command of `sh`, with `head`; calopipe's image
+// has neither.
 void add_shell(json& pod, const KatibOptions& options) {
   const json mount = {{"name", "shell"}, {"mountPath", kShellFolder}};
   pod["volumes"].push_back({{"name", "shell"}, {"emptyDir", json::object()}});
@@ -128,7 +128,8 @@ void add_shell(json& pod, const KatibOptions& options) {
   pod["containers"][0]["volumeMounts"].push_back(mount);
 }
 
-json trial_job(const kfp::Registry& registry, const StudyDefinition& definition, const KatibOptions& options) {
+json trial_job(const kfp::Registry& registry, const StudyDefinition& definition,
+               const KatibOptions& options) {
   SitePod made = site_pod(registry, {.component = "train",
                                      .container = "trial",
                                      .command = {"calopipe", "tune", "trial", "--store", "/tmp/calopipe"},
@@ -267,7 +268,8 @@ tune::Parameters katib_values(const tune::Space& space, const json& texts) {
 std::vector<tune::Trial> katib_trials(const StudyDefinition& definition, std::vector<json> trials) {
   std::sort(trials.begin(), trials.end(), [](const json& a, const json& b) {
     const auto key = [](const json& one) {
-      return std::pair(one.at("metadata").value("creationTimestamp", ""), one.at("metadata").value("name", ""));
+      return std::pair(one.at("metadata").value("creationTimestamp", ""),
+                       one.at("metadata").value("name", ""));
     };
     return key(a) < key(b);
   });
@@ -300,30 +302,31 @@ json katib_experiment(const kfp::Registry& registry, const StudyDefinition& defi
   }
   const auto& objectives = definition.objectives.all();
   const std::string goal = objectives.size() == 1 ? objectives[0].goal : "minimize";
-  json spec = {{"objective",
-                {{"type", goal},
-                 {"objectiveMetricName", kMetric},
-                 {"metricStrategies", {{{"name", kMetric}, {"value", "latest"}}}}}},
-               {"algorithm", algorithm(definition)},
-               {"parallelTrialCount", options.parallel},
-               {"maxTrialCount", options.trials},
-               {"maxFailedTrialCount", options.max_failures},
-               {"metricsCollectorSpec", {{"collector", {{"kind", stops_early(definition) ? "StdOut" : "Push"}}}}},
-               {"parameters", parameters},
-               {"trialTemplate",
-                {{"primaryContainerName", "trial"},
-                 {"retain", true},  // the log of a failed trial stays until the Experiment is deleted
-                 {"trialParameters", trial_parameters},
-                 {"trialSpec", trial_job(registry, definition, options)}}}};
+  json spec = {
+      {"objective",
+       {{"type", goal},
+        {"objectiveMetricName", kMetric},
+        {"metricStrategies", {{{"name", kMetric}, {"value", "latest"}}}}}},
+      {"algorithm", algorithm(definition)},
+      {"parallelTrialCount", options.parallel},
+      {"maxTrialCount", options.trials},
+      {"maxFailedTrialCount", options.max_failures},
+      {"metricsCollectorSpec", {{"collector", {{"kind", stops_early(definition) ? "StdOut" : "Push"}}}}},
+      {"parameters", parameters},
+      {"trialTemplate",
+       {{"primaryContainerName", "trial"},
+        {"retain", true},  // the log of a failed trial stays until the Experiment is deleted
+        {"trialParameters", trial_parameters},
+        {"trialSpec", trial_job(registry, definition, options)}}}};
   if (stops_early(definition)) {
     const tune::EarlyStopping& rule = definition.early_stopping;
     const auto setting = [](const char* name, std::int64_t value) {
       return json{{"name", name}, {"value", std::to_string(value)}};
     };
-    spec["earlyStopping"] = {{"algorithmName", "medianstop"},
-                             {"algorithmSettings",
-                              {setting("min_trials_required", rule.fewest_trials),
-                               setting("start_step", rule.first_epoch)}}};
+    spec["earlyStopping"] = {
+        {"algorithmName", "medianstop"},
+        {"algorithmSettings",
+         {setting("min_trials_required", rule.fewest_trials), setting("start_step", rule.first_epoch)}}};
   }
   return {{"apiVersion", "kubeflow.org/v1beta1"},
           {"kind", "Experiment"},
@@ -340,7 +343,8 @@ void run_katib_trial(const kfp::Registry& registry, int threads, kfp::local::Sto
   EpochPrinter epochs(definition.early_stopping.metric);
   kfp::local::Observer nothing;
   TrialRunner(registry, definition, store)
-      .run(trial, "Katib", runner, stops_early(definition) ? static_cast<kfp::local::Observer&>(epochs) : nothing);
+      .run(trial, "Katib", runner,
+           stops_early(definition) ? static_cast<kfp::local::Observer&>(epochs) : nothing);
   const double value = reported(definition.objectives, trial);
   print_objective(value);
   if (!stops_early(definition))

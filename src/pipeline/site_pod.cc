@@ -49,8 +49,8 @@ kfp::ir::Pipeline pipeline_of(const SitePodOptions& options) {
   component.executor_label = "exec-" + options.component;
   pipeline.spec.components["comp-" + options.component] = component;
   kfp::ir::Executor executor;
-  executor.container = kfp::ir::Container{
-      .image = default_image(), .command = options.command, .args = options.arguments};
+  executor.container =
+      kfp::ir::Container{.image = default_image(), .command = options.command, .args = options.arguments};
   pipeline.spec.deployment_spec = kfp::ir::DeploymentConfig{};
   pipeline.spec.deployment_spec->executors["exec-" + options.component] = executor;
   kfp::ir::Task task;

@@ -27,8 +27,9 @@ std::int64_t first_seed(const kfp::Registry& registry, const StudyDefinition& de
   const std::string& seed = definition.repeat_seed;
   for (const tune::Dimension& dimension : definition.space.dimensions())
     if (dimension.name == seed)
-      throw core::UsageError({.message = fmt::format("{} is searched, and cannot be the seed of repeats", seed),
-                              .field = "repeat_seed"});
+      throw core::UsageError(
+          {.message = fmt::format("{} is searched, and cannot be the seed of repeats", seed),
+           .field = "repeat_seed"});
   const json declared = declared_default(registry, definition.pipeline, seed);
   if (!declared.is_number_integer())
     throw core::UsageError({.message = fmt::format("{} is no integer", seed), .field = "repeat_seed"});
@@ -56,12 +57,13 @@ TrialRunner::TrialRunner(const kfp::Registry& registry, const StudyDefinition& d
 
 void TrialRunner::run(tune::Trial& trial, const std::string& study, kfp::local::RunnerOptions runner,
                       kfp::local::Observer& observer) const {
+  const std::string begun = trial.run;
   std::vector<std::vector<tune::Measured>> values(definition_.objectives.all().size());
   for (std::int64_t repeat = 0; repeat < definition_.repeats; ++repeat) {
     runner.run_name = fmt::format("trial {} of {}", trial.number, study);
     if (definition_.repeats > 1) runner.run_name += fmt::format(", repeat {}", repeat + 1);
     std::vector<tune::Measured> once;
-    trial.run = run_once(trial, repeat, runner, observer, once);
+    trial.run = run_once(trial, begun, repeat, runner, observer, once);
     for (std::size_t i = 0; i < once.size(); ++i) values[i].push_back(once[i]);
   }
   trial.values.clear();
@@ -73,7 +75,7 @@ void TrialRunner::run(tune::Trial& trial, const std::string& study, kfp::local::
   }
 }
 
-std::string TrialRunner::run_once(tune::Trial& trial, std::int64_t repeat,
+std::string TrialRunner::run_once(tune::Trial& trial, const std::string& begun, std::int64_t repeat,
                                   const kfp::local::RunnerOptions& runner, kfp::local::Observer& observer,
                                   std::vector<tune::Measured>& values) const {
   std::vector<std::string> settings = definition_.settings;
@@ -83,14 +85,14 @@ std::string TrialRunner::run_once(tune::Trial& trial, std::int64_t repeat,
   PreparedPipeline prepared = prepare_pipeline(registry_, definition_.pipeline, config_, settings);
   std::optional<kfp::local::RunRecord> earlier;
   try {
-    if (!trial.run.empty()) earlier = store_.run(trial.run);
+    if (!begun.empty()) earlier = store_.run(begun);
   } catch (const core::UsageError&) {
     trial.run.clear();  // in another machine's store, or deleted
   }
   // A run that still runs belongs to a worker that was taken for dead, and ends it soon.
   if (earlier && (!is_final(earlier->state) || earlier->name != runner.run_name)) earlier.reset();
   const kfp::local::RunResult result =
-      earlier ? kfp::local::resume(trial.run, runner, store_, &observer)
+      earlier ? kfp::local::resume(begun, runner, store_, &observer)
               : kfp::local::run(prepared.compiled, prepared.parameters, runner, store_, &observer);
   if (result.run.state != kfp::local::State::kSucceeded) throw_failure(result.run, store_);
   const auto paths = products_of(result.run.id, prepared.products, store_);

@@ -22,21 +22,21 @@ class MissingObjective : public core::InputError {
   using core::InputError::InputError;
 };
 
-/// Runs the trials of a study on this machine: the pipeline with the values of a trial, `repeats` times with a
-/// seed each. Several threads may use it.
+/// Runs the trials of a study on this machine: the pipeline with the values of a trial, `repeats` times with
+/// a seed each. Several threads may use it.
 class TrialRunner {
  public:
   TrialRunner(const kfp::Registry& registry, const StudyDefinition& definition, kfp::local::Store& store);
 
-  /// Runs a trial, and sets its values, errors, run and report. A run that was begun before is continued, those of
-  /// earlier repeats come from the cache.
+  /// Runs a trial, and sets its values, errors, run and report. A run that was begun before is continued,
+  /// those of earlier repeats come from the cache.
   /// @param runner options of each run; the name of the run is added to "trial N of NAME"
   /// @throws MissingObjective, core::Error of the task that failed, core::Interrupted
   void run(tune::Trial& trial, const std::string& study, kfp::local::RunnerOptions runner,
            kfp::local::Observer& observer) const;
 
  private:
-  std::string run_once(tune::Trial& trial, std::int64_t repeat, const kfp::local::RunnerOptions& runner,
+  std::string run_once(tune::Trial& trial, const std::string& begun, std::int64_t repeat, const kfp::local::RunnerOptions& runner,
                        kfp::local::Observer& observer, std::vector<tune::Measured>& values) const;
 
   const kfp::Registry& registry_;
@@ -58,8 +58,8 @@ std::int64_t first_seed(const kfp::Registry& registry, const StudyDefinition& de
 class EpochReader {
  public:
   explicit EpochReader(std::string metric) : metric_(std::move(metric)) {}
-  /// Looks for lines, at most twice a second. @param see gets epoch and value, also those that it has seen before;
-  /// it returns false to end the look
+  /// Looks for lines, at most twice a second. @param see gets epoch and value, also those that it has seen
+  /// before; it returns false to end the look
   template <class See>
   void look(const std::filesystem::path& run_folder, const See& see) {
     if (is_due()) read(run_folder, see);

@@ -110,12 +110,7 @@ class Watch final : public kfp::local::Observer {
  public:
   Watch(tune::Study& study, tune::Trial& trial, const tune::EarlyStopping& rule, std::int64_t wanted,
         TuneStatus& status)
-      : study_(study),
-        trial_(trial),
-        rule_(rule),
-        wanted_(wanted),
-        status_(status),
-        epochs_(rule.metric) {}
+      : study_(study), trial_(trial), rule_(rule), wanted_(wanted), status_(status), epochs_(rule.metric) {}
 
   bool is_lost() const { return lost_; }
   /// Throws what went wrong with the study, because an observer must not.

@@ -21,7 +21,7 @@ struct StudySettings {
   std::string pipeline = "training", algorithm = "tpe";
   bool multivariate = false;  ///< tpe
   std::int64_t seed = 42;
-  std::int64_t repeats = 1;  ///< runs of each trial, with a seed each; their mean counts
+  std::int64_t repeats = 1;                ///< runs of each trial, with a seed each; their mean counts
   std::string repeat_seed = "train.seed";  ///< parameter that the repeats change
   tune::EarlyStopping early_stopping;
 

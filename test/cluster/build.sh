@@ -137,6 +137,7 @@ build_katib_images() {
   for program in katib-controller katib-db-manager katib-goptuna katib-collector; do
     new_root
     cp "$cache/bin/$program" "$root"
+    cp /bin/busybox "$root/bin/pgrep"  # which the collector runs
     pack "$program" --user 0:0 --entrypoint "/$program"
   done
   new_root

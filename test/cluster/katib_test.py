@@ -109,7 +109,7 @@ class KatibTest(unittest.TestCase):
     def test_katib_early_stopping(self):
         study = {**STUDY, 'space': {'model-parameters.lr': {'range': [1e-7, 1e-2], 'log': True}},
                  'early_stopping': {'kind': 'median', 'first_epoch': 2, 'fewest_trials': 2}}
-        trials, done = self.tune('stopping', study, '--set', 'model-parameters.epochs=30', '--set', 'train.memory_mb=16')
+        trials, done = self.tune('stopping', study, '--set', 'model-parameters.epochs=12', '--set', 'train.memory_mb=16')
         states = sorted(self.ended(trial) for trial in trials)
         self.assertEqual(set(states), {'EarlyStopped', 'Succeeded'}, states)
         self.assertEqual(len(states), 6)

@@ -29,12 +29,18 @@ class Katib : public testing::Test {
     StudyDefinition study;
     study.space = tune::Space(
         {{.name = "model-parameters.lr", .low = 1e-4, .high = 0.1, .log = true},
-         {.name = "model-parameters.optimizer", .kind = Dimension::Kind::kCategorical, .choices = {"adam", "sgd"}},
+         {.name = "model-parameters.optimizer",
+          .kind = Dimension::Kind::kCategorical,
+          .choices = {"adam", "sgd"}},
          {.name = "model-parameters.weight_decay",
           .low = 1e-6,
           .high = 1e-2,
           .condition = Dimension::Condition{.parameter = "model-parameters.optimizer", .values = {"adam"}}},
-         {.name = "model-parameters.epochs", .kind = Dimension::Kind::kInteger, .low = 4, .high = 32, .step = 4}});
+         {.name = "model-parameters.epochs",
+          .kind = Dimension::Kind::kInteger,
+          .low = 4,
+          .high = 32,
+          .step = 4}});
     study.objectives = tune::Objectives({{.value = "training.json:validation_loss"}});
     return study;
   }
@@ -93,10 +99,10 @@ TEST_F(Katib, EarlyStoppingReadsTheEpochsWithAShell) {
   stopping.early_stopping = {.kind = "median", .first_epoch = 2, .fewest_trials = 4};
   const json made = experiment(stopping, {.shell_image = "registry.example.org/busybox:1"});
   EXPECT_EQ(made["spec"]["metricsCollectorSpec"]["collector"]["kind"], "StdOut");
-  EXPECT_EQ(made["spec"]["earlyStopping"],
-            (json{{"algorithmName", "medianstop"},
-                  {"algorithmSettings",
-                   {{{"name", "min_trials_required"}, {"value", "4"}}, {{"name", "start_step"}, {"value", "2"}}}}}));
+  EXPECT_EQ(made["spec"]["earlyStopping"], (json{{"algorithmName", "medianstop"},
+                                                 {"algorithmSettings",
+                                                  {{{"name", "min_trials_required"}, {"value", "4"}},
+                                                   {{"name", "start_step"}, {"value", "2"}}}}}));
   const json pod = made.at("/spec/trialTemplate/trialSpec/spec/template/spec"_json_pointer);
   EXPECT_EQ(pod["initContainers"][0]["image"], "registry.example.org/busybox:1");
   EXPECT_THAT(variable(pod["containers"][0], "PATH"),
@@ -131,7 +137,9 @@ TEST_F(Katib, ValuesFollowConditions) {
                 {"model-parameters.weight_decay", "1e-05"},
                 {"model-parameters.epochs", "8"}};
   const auto values = [&] { return pipeline::katib_values(study().space, texts); };
-  EXPECT_EQ(values(), (json{{"model-parameters.lr", 0.01}, {"model-parameters.optimizer", "sgd"}, {"model-parameters.epochs", 8}}));
+  EXPECT_EQ(values(), (json{{"model-parameters.lr", 0.01},
+                            {"model-parameters.optimizer", "sgd"},
+                            {"model-parameters.epochs", 8}}));
   texts["model-parameters.optimizer"] = "adam";
   EXPECT_EQ(values()["model-parameters.weight_decay"], 1e-5);
   texts["model-parameters.lr"] = "${trialParameters.model-parameters-lr}";

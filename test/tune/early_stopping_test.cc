@@ -71,8 +71,8 @@ TEST(EarlyStopping, AshaHasAResult) {
   EXPECT_TRUE(tune::stops(rule, trials, trials[1], true));
 }
 
-// 3 brackets for 9 epochs: 9 trials from epoch 1 on, 5 from epoch 3 on, 3 that are not stopped before epoch 9 (Table 1 of
-// arXiv:1603.06560 with its formula).
+// 3 brackets for 9 epochs: 9 trials from epoch 1 on, 5 from epoch 3 on, 3 that are not stopped before epoch 9
+// (Table 1 of arXiv:1603.06560 with its formula).
 TEST(EarlyStopping, HyperbandHasBrackets) {
   const EarlyStopping rule{.kind = "hyperband", .first_epoch = 1, .factor = 3, .epochs = 9};
   EXPECT_EQ(tune::bracket_count(rule), 3);
@@ -105,8 +105,9 @@ TEST(EarlyStopping, EachBracketOfHyperbandHasAResult) {
   const EarlyStopping rule{.kind = "hyperband", .first_epoch = 1, .factor = 3, .epochs = 3};
   EXPECT_EQ(tune::bracket_of(rule, 2), 0);
   EXPECT_EQ(tune::bracket_of(rule, 3), 1);
-  const std::vector<Trial> trials = {trial(0, {{1, 2}}, TrialState::kFailed), trial(1, {{1, 1}}, TrialState::kStopped),
-                                     trial(2, {{1, 3}}, TrialState::kStopped), trial(3, {{3, 1}}, TrialState::kDone)};
+  const std::vector<Trial> trials = {
+      trial(0, {{1, 2}}, TrialState::kFailed), trial(1, {{1, 1}}, TrialState::kStopped),
+      trial(2, {{1, 3}}, TrialState::kStopped), trial(3, {{3, 1}}, TrialState::kDone)};
   EXPECT_EQ(tune::promoted(rule, {trials[1], trials[2], trials[3]}, false), -1);
   EXPECT_EQ(tune::promoted(rule, {trials[1], trials[2], trials[3]}, true), 1);
 }

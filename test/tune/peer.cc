@@ -125,7 +125,8 @@ double loss_after(const Parameters& p, std::int64_t epoch) {
   return last + std::exp(-static_cast<double>(epoch) / (1 + 4 * x(p, 1)));
 }
 
-// Trainings with early stopping, one after the other: the best loss of a whole training, and the number of epochs.
+// Trainings with early stopping, one after the other: the best loss of a whole training, and the number of
+// epochs.
 std::pair<double, int> best_training(const std::string& kind, std::uint64_t seed, std::int64_t wanted) {
   const tune::EarlyStopping rule{.kind = kind, .first_epoch = 1, .factor = 3, .epochs = 27};
   const auto algorithm = tune::make_algorithm("random", cube(2, 0, 1), {.seed = seed});
@@ -164,7 +165,8 @@ int main(int argc, char** argv) {
   try {
     if (std::string(argv[1]) == "training") {
       for (int i = 4; i < argc; ++i) {
-        const auto [loss, epochs] = best_training(argv[2], std::strtoull(argv[i], nullptr, 10), std::atoi(argv[3]));
+        const auto [loss, epochs] =
+            best_training(argv[2], std::strtoull(argv[i], nullptr, 10), std::atoi(argv[3]));
         std::printf("%.17g %d\n", loss, epochs);
       }
       return 0;

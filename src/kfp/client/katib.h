@@ -7,8 +7,8 @@
 
 namespace kfp::client {
 
-/// Reports numbers of a trial to Katib's database (ReportObservationLog), which its collector "Push" expects of a
-/// trial. Source: kubeflow/katib, pkg/apis/manager/v1beta1/api.proto.
+/// Reports numbers of a trial to Katib's database (ReportObservationLog), which its collector "Push" expects
+/// of a trial. Source: kubeflow/katib, pkg/apis/manager/v1beta1/api.proto.
 /// @param address of Katib's DB manager: "katib-db-manager.kubeflow:6789"
 /// @param trial   name of the Katib trial, which its pod has in KATIB_TRIAL_NAME
 /// @throws Unreachable, core::UnavailableError (libcurl without HTTP/2; the DB manager refuses them)
