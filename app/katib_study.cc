@@ -48,7 +48,8 @@ void wait_a_little(const kubernetes::ObjectName& name) {
   for (int i = 0; i < 20; ++i) {
     if (core::interrupt_requested())
       throw core::Interrupted({.message = fmt::format("{} continues", kubernetes::to_string(name)),
-                               .hint = "kubectl delete experiment " + name.name + " stops it"});
+                               .hint = "--resume follows it again; kubectl delete experiment " + name.name +
+                                       " stops it"});
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }
@@ -77,10 +78,15 @@ std::string run_katib_study(const pipeline::StudyDefinition& study, const json& 
   kubernetes::Api api(kubernetes::choose_access(
       {.kubeconfig = place.kubeconfig, .context = place.context, .namespace_name = place.name_space}));
   const kubernetes::ObjectName name = kubernetes::name_of(experiment);
-  if (api.get(name))
+  const bool exists = api.get(name).has_value();
+  if (place.follow && !exists)
+    throw core::UsageError({.message = fmt::format("there is no {} in the namespace {}", kubernetes::to_string(name),
+                                                   shown(api.namespace_name()))});
+  if (!place.follow && exists)
     throw core::UsageError({.message = fmt::format("there is an {} already", kubernetes::to_string(name)),
-                            .hint = "take another --name, or delete it with kubectl delete experiment"});
-  api.apply(experiment);
+                            .hint = "--resume follows it; else take another --name, or delete it with kubectl "
+                                    "delete experiment"});
+  if (!place.follow) api.apply(experiment);
   if (!quiet)
     fmt::print(stderr, "{}, namespace {}\n", kubernetes::to_string(name), shown(api.namespace_name()));
   // Katib knows a sum of objectives as one number.

@@ -72,7 +72,7 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
                    "Stop after this many failed trials, with the error of the first one")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  subcommand_->add_flag("--resume", resume_, "Continue the study, or join it as another worker");
+  subcommand_->add_flag("--resume", resume_, "Continue the study, or join it as another worker; with --on, follow an Experiment again");
   subcommand_
       ->add_option("--lease", options_.lease_s,
                    "Time [s] without a sign of life after which a worker on another machine is dead")
@@ -274,7 +274,9 @@ void TuneCommand::run_on_katib(bool quiet) const {
   katib.max_failures = options_.max_failures;
   const nlohmann::json experiment = pipeline::katib_experiment(registry_, study, katib);
   if (on_->count() > 0) {
-    fmt::print("{}", run_katib_study(study, experiment, place_, katib.trials, quiet));
+    KatibPlace place = place_;
+    place.follow = resume_;
+    fmt::print("{}", run_katib_study(study, experiment, place, katib.trials, quiet));
   } else if (out_.empty() || out_ == "-") {
     fmt::print("{}", kfp::to_yaml(experiment));
   } else {

@@ -137,7 +137,8 @@ build_katib_images() {
   for program in katib-controller katib-db-manager katib-goptuna katib-collector; do
     new_root
     cp "$cache/bin/$program" "$root"
-    cp /bin/busybox "$root/bin/pgrep"  # which the collector runs
+    # The collector runs pgrep, which Debian's BusyBox lacks.
+    [ "$program" != katib-collector ] || cp --parents -L /usr/bin/pgrep $(ldd /usr/bin/pgrep | grep -o '/[^ ]*') "$root"
     pack "$program" --user 0:0 --entrypoint "/$program"
   done
   new_root

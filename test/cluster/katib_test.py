@@ -97,13 +97,14 @@ class KatibTest(unittest.TestCase):
         here = run(CALOPIPE, 'run', '-q', '--config', RUN / 'plain/study.yaml', '--set', f'input-parameters.data={DATA}', *settings, '--threads', '1',
                    '--store', RUN / 'plain-store', '--print', 'loss=training.json:validation_loss')
         self.assertAlmostEqual(float(re.search('loss=(.*)', here)[1]), self.objective(best), places=6)
-        _, again = self.tune_again('plain')
-        self.assertEqual(again, 2)
+        again = self.tune_again('plain')
+        self.assertEqual((again.returncode, 'already' in again.stderr), (2, True), again.stderr)
+        again = self.tune_again('plain', '--resume')
+        self.assertEqual((again.returncode, again.stdout), (0, done.stdout), again.stderr)
 
-    def tune_again(self, name):
-        done = subprocess.run([CALOPIPE, 'tune', '--space', RUN / name / 'study.yaml', '--name', name, '--trials', '6', '--target', 'katib', '--on', ''],
-                              capture_output=True, text=True, timeout=60)
-        return done.stderr, done.returncode
+    def tune_again(self, name, *options):
+        return subprocess.run([CALOPIPE, 'tune', '--space', RUN / name / 'study.yaml', '--name', name, '--trials', '6', '--target', 'katib', '--on', '',
+                               *options], capture_output=True, text=True, timeout=60)
 
     # Katib's median rule stops trials by the numbers of their epochs.
     def test_katib_early_stopping(self):
