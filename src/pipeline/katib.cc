@@ -29,6 +29,7 @@ constexpr const char* kDatabase = "CALOPIPE_KATIB_DATABASE";
 constexpr const char* kTrialName = "KATIB_TRIAL_NAME";  // set by Katib
 constexpr const char* kMetric = "objective";
 constexpr const char* kShellFolder = "/calopipe-shell";
+constexpr int kUser = 1000;
 
 // Lower-case letters, digits and "-", as Kubernetes takes names.
 std::string plain_name(const std::string& text) {
@@ -126,6 +127,9 @@ void add_shell(json& pod, const KatibOptions& options) {
         {"sh", "-c", fmt::format("cp /bin/busybox {0}/sh && cp /bin/busybox {0}/head", kShellFolder)}},
        {"volumeMounts", {mount}}});
   pod["containers"][0]["volumeMounts"].push_back(mount);
+  // Trial and collector write the same file, so that both need the same user: that of calopipe's image.
+  json& user = pod["securityContext"]["runAsUser"];
+  if (user.is_null()) user = kUser;
 }
 
 json trial_job(const kfp::Registry& registry, const StudyDefinition& definition,

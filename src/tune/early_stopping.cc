@@ -134,7 +134,7 @@ std::int64_t bracket_of(const EarlyStopping& rule, std::int64_t trial) {
     sizes[static_cast<std::size_t>(count - 1 - s)] = size;
     all += size;
   }
-  std::int64_t place = trial % all, bracket = 0;
+  std::int64_t place = trial % std::max<std::int64_t>(all, 1), bracket = 0;
   for (; place >= sizes[static_cast<std::size_t>(bracket)]; ++bracket)
     place -= sizes[static_cast<std::size_t>(bracket)];
   return bracket;

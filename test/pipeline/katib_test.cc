@@ -105,6 +105,7 @@ TEST_F(Katib, EarlyStoppingReadsTheEpochsWithAShell) {
                                                    {{"name", "start_step"}, {"value", "2"}}}}}));
   const json pod = made.at("/spec/trialTemplate/trialSpec/spec/template/spec"_json_pointer);
   EXPECT_EQ(pod["initContainers"][0]["image"], "registry.example.org/busybox:1");
+  EXPECT_EQ(pod["securityContext"]["runAsUser"], 1000);
   EXPECT_THAT(variable(pod["containers"][0], "PATH"),
               HasSubstr(pod["containers"][0]["volumeMounts"][0]["mountPath"].get<std::string>() + ":"));
 }
