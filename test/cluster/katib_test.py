@@ -86,7 +86,7 @@ class KatibTest(unittest.TestCase):
         return float(trial['status']['observation']['metrics'][0]['latest'])
 
     # Trials report their objective to Katib's database themselves.
-    def test_katib(self):
+    def test_katib_study(self):
         trials, done = self.tune('plain', STUDY, '--parallel', '2')
         self.assertEqual([self.ended(trial) for trial in trials], ['Succeeded'] * 6)
         best = min(trials, key=self.objective)
