@@ -47,9 +47,9 @@ void show_changes(const std::vector<Trial>& trials, std::map<std::string, TrialS
 void wait_a_little(const kubernetes::ObjectName& name) {
   for (int i = 0; i < 20; ++i) {
     if (core::interrupt_requested())
-      throw core::Interrupted({.message = fmt::format("{} continues", kubernetes::to_string(name)),
-                               .hint = "--resume follows it again; kubectl delete experiment " + name.name +
-                                       " stops it"});
+      throw core::Interrupted(
+          {.message = fmt::format("{} continues", kubernetes::to_string(name)),
+           .hint = "--resume follows it again; kubectl delete experiment " + name.name + " stops it"});
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }
@@ -80,12 +80,14 @@ std::string run_katib_study(const pipeline::StudyDefinition& study, const json& 
   const kubernetes::ObjectName name = kubernetes::name_of(experiment);
   const bool exists = api.get(name).has_value();
   if (place.follow && !exists)
-    throw core::UsageError({.message = fmt::format("there is no {} in the namespace {}", kubernetes::to_string(name),
-                                                   shown(api.namespace_name()))});
+    throw core::UsageError(
+        {.message = fmt::format("there is no {} in the namespace {}", kubernetes::to_string(name),
+                                shown(api.namespace_name()))});
   if (!place.follow && exists)
     throw core::UsageError({.message = fmt::format("there is an {} already", kubernetes::to_string(name)),
-                            .hint = "--resume follows it; else take another --name, or delete it with kubectl "
-                                    "delete experiment"});
+                            .hint =
+                                "--resume follows it; else take another --name, or delete it with kubectl "
+                                "delete experiment"});
   if (!place.follow) api.apply(experiment);
   if (!quiet)
     fmt::print(stderr, "{}, namespace {}\n", kubernetes::to_string(name), shown(api.namespace_name()));

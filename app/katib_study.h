@@ -19,7 +19,8 @@ struct KatibPlace {
 /// Starts an Experiment on a cluster with Katib, and follows it to its end with a table of its trials on
 /// stderr. Ctrl-C leaves it running.
 /// @return the best trial as text, with the command that runs it again
-/// @throws core::UsageError if there is one with this name (to be followed: none); core::Error if it fails, or no trial is done;
+/// @throws core::UsageError if there is one with this name (to be followed: none); core::Error if it fails,
+/// or no trial is done;
 ///         core::Interrupted; the exceptions of kubernetes::Api
 std::string run_katib_study(const pipeline::StudyDefinition& study, const nlohmann::json& experiment,
                             const KatibPlace& place, std::int64_t trials, bool quiet);

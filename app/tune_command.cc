@@ -72,7 +72,9 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
                    "Stop after this many failed trials, with the error of the first one")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  subcommand_->add_flag("--resume", resume_, "Continue the study, or join it as another worker; with --on, follow an Experiment again");
+  subcommand_->add_flag(
+      "--resume", resume_,
+      "Continue the study, or join it as another worker; with --on, follow an Experiment again");
   subcommand_
       ->add_option("--lease", options_.lease_s,
                    "Time [s] without a sign of life after which a worker on another machine is dead")

@@ -36,8 +36,9 @@ class TrialRunner {
            kfp::local::Observer& observer) const;
 
  private:
-  std::string run_once(tune::Trial& trial, const std::string& begun, std::int64_t repeat, const kfp::local::RunnerOptions& runner,
-                       kfp::local::Observer& observer, std::vector<tune::Measured>& values) const;
+  std::string run_once(tune::Trial& trial, const std::string& begun, std::int64_t repeat,
+                       const kfp::local::RunnerOptions& runner, kfp::local::Observer& observer,
+                       std::vector<tune::Measured>& values) const;
 
   const kfp::Registry& registry_;
   const StudyDefinition& definition_;
