@@ -86,6 +86,7 @@ TEST(EarlyStopping, HyperbandHasBrackets) {
 TEST(EarlyStopping, HyperbandComparesTrialsOfABracket) {
   const EarlyStopping rule{.kind = "hyperband", .first_epoch = 1, .factor = 3, .epochs = 9};
   std::vector<Trial> trials;
+  trials.reserve(17);
   for (int i = 0; i < 17; ++i) trials.push_back(trial(i, {{1, i < 9 ? 1 : 100}}, TrialState::kRunning));
   EXPECT_TRUE(tune::stops(rule, trials, trials[8], false));   // the last of equal ones in bracket 0
   EXPECT_FALSE(tune::stops(rule, trials, trials[0], false));  // among the best third of it
