@@ -8,7 +8,7 @@
 #include "app/log_options.h"
 #include "core/error.h"
 #include "core/staged_output.h"
-#include "pipeline/katib.h"
+#include "kfp/yaml/yaml.h"
 #include "pipeline/tune_report.h"
 #include "tune/algorithm.h"
 
@@ -72,7 +72,9 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
                    "Stop after this many failed trials, with the error of the first one")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  subcommand_->add_flag("--resume", resume_, "Continue the study, or join it as another worker");
+  subcommand_->add_flag(
+      "--resume", resume_,
+      "Continue the study, or join it as another worker; with --on, follow an Experiment again");
   subcommand_
       ->add_option("--lease", options_.lease_s,
                    "Time [s] without a sign of life after which a worker on another machine is dead")
@@ -93,10 +95,48 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
   subcommand_->add_option("--target", target_, "Write the study for another system instead of running it")
       ->check(CLI::IsMember({"katib"}))
       ->group("Katib");
-  subcommand_->add_option("--image", image_, "Image of the trials [default calopipe:VERSION]")
+  subcommand_->add_option("--image", katib_.image, "Image of the trials [default: the site's]")
       ->group("Katib");
-  subcommand_->add_option("--out", out_, "File of the Experiment; - is stdout")
+  subcommand_
+      ->add_option("--site", katib_.site, "Site file: resources, volumes and secrets of train (doc/sites.md)")
       ->type_name("FILE")
+      ->group("Katib");
+  subcommand_
+      ->add_option("--name", katib_.name, "Name of the Experiment [default: that of the file of --space]")
+      ->group("Katib");
+  subcommand_
+      ->add_option("--katib-database", katib_.database, "Address of Katib's DB manager, as pods reach it")
+      ->type_name("HOST:PORT")
+      ->capture_default_str()
+      ->group("Katib");
+  subcommand_
+      ->add_option("--shell-image", katib_.shell_image,
+                   "Early stopping: image with BusyBox, whose shell Katib needs")
+      ->type_name("IMAGE")
+      ->capture_default_str()
+      ->group("Katib");
+  CLI::Option* out = subcommand_->add_option("--out", out_, "File of the Experiment; - is stdout")
+                         ->type_name("FILE")
+                         ->group("Katib");
+  CLI::Option* on =
+      subcommand_
+          ->add_option(
+              "--on", place_.context,
+              "Starts the Experiment with this context of the kubeconfig file, and follows it; Ctrl-C does "
+              "not stop it; \"\" is the current context")
+          ->type_name("CONTEXT")
+          ->excludes(out)
+          ->group("Katib");
+  on_ = on;
+  subcommand_
+      ->add_option("--kubeconfig", place_.kubeconfig,
+                   "[default: $KUBECONFIG, ~/.kube/config; in a pod its account]")
+      ->type_name("FILE")
+      ->needs(on)
+      ->group("Katib");
+  subcommand_->add_option("--namespace", place_.name_space, "Namespace [default: the context's]")
+      ->type_name("NAME")
+      ->needs(on)
       ->group("Katib");
   subcommand_->footer(
       "Examples:\n"
@@ -107,7 +147,9 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
       "any machine\n"
       "  calopipe tune show lr.study; calopipe tune best lr.study\n"
       "  calopipe tune report lr.study --out lr.html\n"
-      "  calopipe tune --space tune.yaml --trials 40 --target katib --out experiment.yaml");
+      "  calopipe tune --space tune.yaml --trials 40 --target katib --out experiment.yaml\n"
+      "  calopipe tune --space tune.yaml --trials 40 --parallel 4 --target katib --on my-cluster --namespace "
+      "me");
 
   const auto add = [&](const char* name, const char* what, const char* footer) {
     CLI::App* command = subcommand_->add_subcommand(name, what);
@@ -126,6 +168,10 @@ TuneCommand::TuneCommand(CLI::App& app, const kfp::Registry& registry)
   report_->add_option("--out", out_, "File of the report")->required()->type_name("FILE");
   list_ = subcommand_->add_subcommand("list", "Prints the names of the studies in a database or a folder");
   list_->add_option("place", study_, "URL of the database, or folder")->required()->type_name("PLACE");
+  trial_ = subcommand_->add_subcommand(
+      "trial", "Runs one trial of a Katib Experiment: the command of its pods, which --target katib writes");
+  trial_->add_option("--store", store_, "Folder for the run of the trial")->required()->type_name("PATH");
+  trial_->footer("Examples:\n  calopipe tune trial --store /tmp/calopipe");
   list_->footer("Examples:\n  calopipe tune list postgresql://me@db.example.org/tune");
 }
 
@@ -134,7 +180,9 @@ void TuneCommand::run(int threads, bool quiet) {
   if (best_->parsed()) return best();
   if (report_->parsed()) return report();
   if (list_->parsed()) return list();
-  if (!target_.empty()) return write_katib();
+  if (trial_->parsed()) return run_trial(threads);
+  if (!target_.empty()) return run_on_katib(quiet);
+  if (on_->count() > 0) throw core::UsageError({.message = "needs --target katib", .field = "--on"});
   search(threads, quiet);
 }
 
@@ -213,19 +261,30 @@ void TuneCommand::list() const {
   for (const std::string& name : tune::Study::list(study_)) fmt::print("{}\n", name);
 }
 
-void TuneCommand::write_katib() const {
+void TuneCommand::run_trial(int threads) const {
+  const auto store = kfp::local::Store::open(store_);
+  pipeline::run_katib_trial(registry_, threads, *store);
+}
+
+void TuneCommand::run_on_katib(bool quiet) const {
   if (trials_option_->count() == 0) throw core::UsageError({.message = "is required", .field = "--trials"});
-  const std::string text = pipeline::katib_experiment(definition(), {.name = fs::path(space_).stem().string(),
-                                                                     .image = image_,
-                                                                     .trials = options_.trials,
-                                                                     .parallel = options_.parallel,
-                                                                     .max_failures = options_.max_failures});
-  if (out_.empty() || out_ == "-") {
-    fmt::print("{}", text);
-    return;
+  const pipeline::StudyDefinition study = definition();
+  pipeline::KatibOptions katib = katib_;
+  if (katib.name.empty()) katib.name = fs::path(space_).stem().string();
+  katib.trials = options_.trials;
+  katib.parallel = options_.parallel;
+  katib.max_failures = options_.max_failures;
+  const nlohmann::json experiment = pipeline::katib_experiment(registry_, study, katib);
+  if (on_->count() > 0) {
+    KatibPlace place = place_;
+    place.follow = resume_;
+    fmt::print("{}", run_katib_study(study, experiment, place, katib.trials, quiet));
+  } else if (out_.empty() || out_ == "-") {
+    fmt::print("{}", kfp::to_yaml(experiment));
+  } else {
+    core::write_file(out_, kfp::to_yaml(experiment));
+    fmt::print("experiment: {}\n", out_);
   }
-  core::write_file(out_, text);
-  fmt::print("experiment: {}\n", out_);
 }
 
 }  // namespace app

@@ -22,7 +22,7 @@ case "${1:-build}" in
                  {libgtest,libgmock,libssl,libspdlog,libfmt}-dev:arm64) ;;
   # For scripts/test-cluster.sh; Go is not Debian's, whose version is too old.
   cluster) packages+=(containerd runc containernetworking-plugins iptables iproute2 conntrack dnsmasq-base busybox-static libc6-dev openssl curl procps
-                      python3 python3-venv binutils unzip netbase krb5-kdc krb5-admin-server krb5-user) ;;
+                      python3 python3-venv binutils unzip netbase krb5-kdc krb5-admin-server krb5-user postgresql) ;;
   lint) packages+=(clang-format-14 clang-tidy-14 clang-14 libclang-rt-14-dev doxygen) ;;
   *) echo "usage: $0 build|test|lint|image|arm|cluster|cuda" >&2; exit 2 ;;
 esac

@@ -19,6 +19,7 @@
 #include "core/temp_folder.h"
 #include "core/thread_pool.h"
 #include "pipeline/local_run.h"
+#include "pipeline/trial.h"
 #include "pipeline/tune_status.h"
 #include "tracking/journal.h"
 #include "tune/algorithm.h"
@@ -109,7 +110,7 @@ class Watch final : public kfp::local::Observer {
  public:
   Watch(tune::Study& study, tune::Trial& trial, const tune::EarlyStopping& rule, std::int64_t wanted,
         TuneStatus& status)
-      : study_(study), trial_(trial), rule_(rule), wanted_(wanted), status_(status) {}
+      : study_(study), trial_(trial), rule_(rule), wanted_(wanted), status_(status), epochs_(rule.metric) {}
 
   bool is_lost() const { return lost_; }
   /// Throws what went wrong with the study, because an observer must not.
@@ -119,9 +120,9 @@ class Watch final : public kfp::local::Observer {
   bool wants_end() const { return stopped_ || lost_; }
 
   void on_run(const kfp::local::RunRecord& run) override {
+    folder_ = run.folder;
     if (run.id.empty() || run.id == trial_.run) return;
     trial_.run = run.id;
-    folder_ = run.folder;
     ask_study([&] { lost_ = !study_.record(trial_); });
   }
   void on_task(const kfp::local::TaskRecord& task) override {
@@ -129,33 +130,17 @@ class Watch final : public kfp::local::Observer {
   }
   void on_tick() override {
     if (rule_.kind == "none" || wants_end()) return;
-    if (const auto now = std::chrono::steady_clock::now(); now - looked_ > std::chrono::milliseconds(500)) {
-      looked_ = now;
-      look();
-    }
+    epochs_.look(folder_, [this](std::int64_t epoch, double value) {
+      add(epoch, value);
+      return !wants_end();
+    });
   }
-  void folder(fs::path folder) { folder_ = std::move(folder); }
 
  private:
-  // The training writes metrics.jsonl into a folder that gets its name at the end.
-  void look() {
-    std::error_code error;
-    for (const auto& entry : fs::recursive_directory_iterator(folder_ / "artifacts", error)) {
-      if (entry.path().filename() != "metrics.jsonl") continue;
-      std::ifstream lines(entry.path());
-      for (std::string line; std::getline(lines, line) && !wants_end();) {
-        const json record = json::parse(line, nullptr, false);
-        if (record.is_object()) add(record);
-      }
-    }
-  }
-
-  void add(const json& record) {
-    const auto epoch = record.find("epoch"), value = record.find(rule_.metric);
-    if (epoch == record.end() || value == record.end() || !value->is_number()) return;
-    if (!trial_.curve.emplace(epoch->get<std::int64_t>(), value->get<double>()).second) return;
+  void add(std::int64_t epoch, double value) {
+    if (!trial_.curve.emplace(epoch, value).second) return;
     ask_study([&] {
-      if (!study_.add_to_curve(trial_, epoch->get<std::int64_t>(), value->get<double>()))
+      if (!study_.add_to_curve(trial_, epoch, value))
         lost_ = true;
       else
         stopped_ = is_unwanted();
@@ -182,8 +167,8 @@ class Watch final : public kfp::local::Observer {
   const tune::EarlyStopping& rule_;
   std::int64_t wanted_;  // number of trials of the study
   TuneStatus& status_;
+  EpochReader epochs_;
   fs::path folder_;
-  std::chrono::steady_clock::time_point looked_;
   bool stopped_ = false, lost_ = false;
   std::exception_ptr error_;
 };
@@ -193,18 +178,15 @@ class Worker {
  public:
   Worker(const kfp::Registry& registry, tune::Study& study, const TuneOptions& options,
          kfp::local::Store& store)
-      : registry_(registry),
-        study_(study),
+      : study_(study),
         options_(options),
         store_(store),
         definition_(StudyDefinition::from_json(study.definition())),
         algorithm_(
             tune::make_algorithm(definition_.algorithm, definition_.space, algorithm_options(definition_))),
         status_(definition_.objectives, options.trials, options.quiet),
-        folder_("tune"),
+        trials_(registry, definition_, store),
         name_(study.join()) {
-    config_ = folder_.path() / "config.yaml";
-    core::write_file(config_, definition_.config.dump() + "\n");
     use_this_program(runner_, threads_of_each());
     runner_.cache = options.cache;
     runner_.cpus = std::max(1, threads_of_each());
@@ -345,7 +327,7 @@ class Worker {
     Watch watch(study_, trial, definition_.early_stopping, options_.trials, status_);
     const auto log = begin_log(trial);
     try {
-      finish(trial, execute(trial, watch, log.get()));
+      execute(trial, watch, log.get());
     } catch (const core::Interrupted&) {
       watch.check();
       const bool is_interrupted = core::interrupt_requested();
@@ -355,16 +337,32 @@ class Worker {
         return;
       }
       trial.state = tune::TrialState::kStopped;
-    } catch (const NoObjective&) {
-      throw;
+    } catch (const MissingObjective&) {
+      // If no trial ever had it, no other one will.
+      if (!is_any_done()) throw;
+      set_failed(trial, std::current_exception());
+    } catch (const core::Error&) {
+      set_failed(trial, std::current_exception());
+    }
+    if (study_.record(trial)) status_.end_of(trial);
+    if (log) end_log(*log, trial);
+    if (trial.state == tune::TrialState::kFailed) count_failure(trial);
+  }
+
+  static void set_failed(tune::Trial& trial, const std::exception_ptr& what) {
+    try {
+      std::rethrow_exception(what);
     } catch (const core::Error& error) {
       trial.state = tune::TrialState::kFailed;
       trial.error = error.what();
       trial.exit_code = static_cast<int>(error.exit_code());
     }
-    if (study_.record(trial)) status_.end_of(trial);
-    if (log) end_log(*log, trial);
-    if (trial.state == tune::TrialState::kFailed) count_failure(trial);
+  }
+
+  bool is_any_done() const {
+    const auto trials = study_.trials();
+    return std::any_of(trials.begin(), trials.end(),
+                       [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; });
   }
 
   std::unique_ptr<GroupLog> begin_log(const tune::Trial& trial) const {
@@ -387,64 +385,11 @@ class Worker {
                                                      : tracking::Run::Status::kFinished);
   }
 
-  // A mistake in the study itself, not of one trial.
-  class NoObjective : public core::InputError {
-   public:
-    using core::InputError::InputError;
-  };
-
-  std::string execute(tune::Trial& trial, Watch& watch, const GroupLog* log) {
-    std::vector<std::string> settings = definition_.settings;
-    for (std::string& setting : settings_of(trial.parameters)) settings.push_back(std::move(setting));
-    PreparedPipeline prepared = prepare_pipeline(registry_, definition_.pipeline, config_, settings);
+  void execute(tune::Trial& trial, Watch& watch, const GroupLog* log) {
     kfp::local::RunnerOptions runner = runner_;
-    runner.run_name = fmt::format("trial {} of {}", trial.number, study_.name());
     runner.stop_requested = [&] { return watch.wants_end() || has_stopped(); };
     if (log != nullptr) log->add_to(runner.environment);
-    std::optional<kfp::local::RunRecord> earlier;
-    try {
-      if (!trial.run.empty()) earlier = store_.run(trial.run);
-    } catch (const core::UsageError&) {
-      trial.run.clear();  // in another machine's store, or deleted
-    }
-    // A run that still runs belongs to a worker that was taken for dead, and ends it soon.
-    if (earlier && !is_final(earlier->state)) earlier.reset();
-    if (earlier) watch.folder(earlier->folder);
-    const kfp::local::RunResult result =
-        earlier ? kfp::local::resume(trial.run, runner, store_, &watch)
-                : kfp::local::run(prepared.compiled, prepared.parameters, runner, store_, &watch);
-    if (result.run.state != kfp::local::State::kSucceeded) throw_failure(result.run, store_);
-    const auto paths = products_of(result.run.id, prepared.products, store_);
-    if (const auto report = paths.find("report.html"); report != paths.end()) trial.report = report->second;
-    read_objectives(trial, paths);
-    return result.run.id;
-  }
-
-  void read_objectives(tune::Trial& trial, const std::map<std::string, fs::path>& paths) {
-    trial.values.clear();
-    trial.errors.clear();
-    for (const tune::Objective& objective : definition_.objectives.all()) {
-      const auto found = paths.find(objective.file());
-      if (found == paths.end())
-        throw core::InputError(
-            {.message = "the run did not write it", .file = objective.file(), .field = objective.name()});
-      try {
-        const tune::Measured measured = tune::Objectives::read(objective, found->second);
-        trial.values.push_back(measured.value);
-        trial.errors.push_back(measured.error);
-      } catch (const core::InputError& error) {
-        // If no trial ever had it, no other one will.
-        const auto trials = study_.trials();
-        if (std::none_of(trials.begin(), trials.end(),
-                         [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; }))
-          throw NoObjective(error.details());
-        throw;
-      }
-    }
-  }
-
-  static void finish(tune::Trial& trial, const std::string& run) {
-    trial.run = run;
+    trials_.run(trial, study_.name(), runner, watch);
     trial.state = tune::TrialState::kDone;
     trial.error.clear();
   }
@@ -468,22 +413,17 @@ class Worker {
     if (core::interrupt_requested())
       throw core::Interrupted(
           {.message = "the study was interrupted", .file = study_.file(), .hint = "--resume continues it"});
-    const auto trials = study_.trials();
-    const bool any = std::any_of(trials.begin(), trials.end(),
-                                 [](const tune::Trial& one) { return one.state == tune::TrialState::kDone; });
-    if (!any && first_failure_) throw failure();
+    if (!is_any_done() && first_failure_) throw failure();
   }
 
-  const kfp::Registry& registry_;
   tune::Study& study_;
   const TuneOptions& options_;
   kfp::local::Store& store_;
   StudyDefinition definition_;
   std::unique_ptr<tune::Algorithm> algorithm_;
   TuneStatus status_;
-  core::TempFolder folder_;
+  TrialRunner trials_;
   std::string name_;
-  fs::path config_;
   kfp::local::RunnerOptions runner_;
   std::unique_ptr<GroupLog> log_;
 
@@ -495,6 +435,11 @@ class Worker {
 };
 
 }  // namespace
+
+json declared_default(const kfp::Registry& registry, const std::string& pipeline, const std::string& name) {
+  const Declared declared(registry, pipeline);
+  return declared(name).value();
+}
 
 json StudyDefinition::to_json() const {
   json stored = core::JsonWriter::written(static_cast<const StudySettings&>(*this));
@@ -511,7 +456,8 @@ StudyDefinition StudyDefinition::from_json(const json& stored) {
   core::JsonPlace place("study");
   try {
     json settings = core::JsonWriter::written(StudySettings{});
-    for (auto& [name, value] : settings.items()) value = stored.at(name);
+    for (auto& [name, value] : settings.items())
+      if (stored.contains(name)) value = stored.at(name);  // a study of an older version lacks the newer ones
     core::read_json(static_cast<StudySettings&>(definition), settings, place);
     definition.config = stored.at("config");
     definition.settings = stored.at("settings").get<std::vector<std::string>>();
@@ -556,6 +502,10 @@ void check_definition(const kfp::Registry& registry, const StudyDefinition& defi
   const core::TempFolder folder("tune");
   core::write_file(folder.path() / "config.yaml", definition.config.dump() + "\n");
   std::vector<std::string> settings = definition.settings;
+  if (definition.early_stopping.kind == "hyperband") tune::bracket_count(definition.early_stopping);
+  if (definition.repeats > 1)
+    for (std::string& setting : seed_settings(definition, first_seed(registry, definition), 0))
+      settings.push_back(std::move(setting));
   if (const auto first = algorithm->ask({}, 0))
     for (std::string& setting : settings_of(first->parameters)) settings.push_back(std::move(setting));
   const PreparedPipeline prepared =

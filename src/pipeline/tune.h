@@ -21,6 +21,8 @@ struct StudySettings {
   std::string pipeline = "training", algorithm = "tpe";
   bool multivariate = false;  ///< tpe
   std::int64_t seed = 42;
+  std::int64_t repeats = 1;                ///< runs of each trial, with a seed each; their mean counts
+  std::string repeat_seed = "train.seed";  ///< parameter that the repeats change
   tune::EarlyStopping early_stopping;
 
   template <class V>
@@ -29,6 +31,8 @@ struct StudySettings {
     v("algorithm", algorithm);
     v("multivariate", multivariate);
     v("seed", seed, {.min = 0});
+    v("repeats", repeats, {.min = 1, .max = 1000});
+    v("repeat_seed", repeat_seed);
     v("early_stopping", early_stopping);
   }
 };
@@ -56,6 +60,11 @@ StudyDefinition read_definition(const kfp::Registry& registry, const std::filesy
 /// Checks a definition before anything runs: the algorithm suits the space, the pipeline writes the files of
 /// the objectives, and a first point is accepted. @throws core::UsageError, core::InputError
 void check_definition(const kfp::Registry& registry, const StudyDefinition& definition);
+
+/// The default of a parameter of a pipeline, by "component.parameter".
+/// @throws core::UsageError if there is none (with the nearest name)
+nlohmann::json declared_default(const kfp::Registry& registry, const std::string& pipeline,
+                                const std::string& name);
 
 /// Values of a trial as settings of the pipeline: "component.parameter=value".
 std::vector<std::string> settings_of(const tune::Parameters& parameters);

@@ -121,6 +121,13 @@ std::vector<calo::VerdictItem> verdict(const StudyDefinition& definition, const 
   return items;
 }
 
+// The command that runs a trial again.
+std::string command_text(const Trial& trial) {
+  std::string text = "calopipe run";
+  for (const std::string& setting : settings_of(trial.parameters)) text += fmt::format(" --set {}", setting);
+  return text + "\n";
+}
+
 }  // namespace
 
 json study_json(const tune::Study& study) {
@@ -192,14 +199,16 @@ std::string best_text(const tune::Study& study) {
     for (const Trial* trial : definition.objectives.equal_to_best(trials)) equal.push_back(trial->number);
     if (!equal.empty())
       text += fmt::format("not worse within two errors: trials {}\n", fmt::join(equal, ", "));
-    text += "calopipe run";
-    for (const std::string& setting : settings_of(best[0]->parameters))
-      text += fmt::format(" --set {}", setting);
-    text += "\n";
+    text += command_text(*best[0]);
   } else {
     text += fmt::format("{} trials on the Pareto front\n", best.size());
   }
   return text;
+}
+
+std::string best_text(const Trial& trial, const std::string& name) {
+  return fmt::format("trial {}: {} ({})\n{}", name, values_text(trial), parameters_text(trial.parameters),
+                     command_text(trial));
 }
 
 void write_study_report(const tune::Study& study, const std::filesystem::path& file) {

@@ -12,6 +12,8 @@ namespace pipeline {
 std::string trials_text(const tune::Study& study);
 /// The best trial and those that are not worse within errors, or the Pareto front.
 std::string best_text(const tune::Study& study);
+/// One trial: its name, values and parameters, and the command that runs it again.
+std::string best_text(const tune::Trial& trial, const std::string& name);
 
 /// Definition and trials.
 nlohmann::json study_json(const tune::Study& study);

@@ -69,8 +69,9 @@ void TuneStatus::end_of(const tune::Trial& trial) {
   else if (!quiet_)
     line(trial.state == tune::TrialState::kDone
              ? fmt::format("trial {}: done: {}", trial.number, values_text(trial))
-             : fmt::format("trial {}: {} after epoch {}", trial.number, to_string(trial.state),
-                           trial.curve.empty() ? 0 : trial.curve.rbegin()->first));
+         : trial.curve.empty() ? fmt::format("trial {}: {}", trial.number, to_string(trial.state))
+                               : fmt::format("trial {}: {} after epoch {}", trial.number,
+                                             to_string(trial.state), trial.curve.rbegin()->first));
 }
 
 void TuneStatus::show(const std::vector<tune::Trial>& trials) {

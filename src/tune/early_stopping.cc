@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
+
+#include "core/error.h"
 
 namespace tune {
 namespace {
@@ -77,26 +80,85 @@ std::int64_t furthest(const EarlyStopping& rule, const std::vector<Trial>& trial
   return best != nullptr ? best->number : -1;
 }
 
-}  // namespace
-
-bool stops(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial,
-           bool is_complete) {
-  const std::int64_t epoch = last_epoch(trial);
-  if (rule.kind == "none" || epoch < rule.first_epoch) return false;
-  if (rule.kind == "median") return stops_by_median(rule, trials, trial);
-  if (is_complete && is_last(trials, &trial)) return false;
+bool stops_by_asha(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial,
+                   bool is_complete) {
+  if (last_epoch(trial) < rule.first_epoch || (is_complete && is_last(trials, &trial))) return false;
   const std::int64_t rung = *rung_of(rule, trial);
-  return rung == epoch && !is_promotable(rule, trials, trial, rung);
+  return rung == last_epoch(trial) && !is_promotable(rule, trials, trial, rung);
 }
 
-std::int64_t promoted(const EarlyStopping& rule, const std::vector<Trial>& trials, bool is_complete) {
-  if (rule.kind != "asha") return -1;
+std::int64_t promoted_by_asha(const EarlyStopping& rule, const std::vector<Trial>& trials, bool is_complete) {
   for (const Trial& trial : trials) {
     if (trial.state != TrialState::kStopped) continue;
     const auto rung = rung_of(rule, trial);
     if (rung && is_promotable(rule, trials, trial, *rung)) return trial.number;
   }
   return is_complete && is_last(trials, nullptr) ? furthest(rule, trials) : -1;
+}
+
+// ASHA's rule of a bracket.
+EarlyStopping rule_of(const EarlyStopping& rule, std::int64_t bracket) {
+  EarlyStopping own = rule;
+  for (std::int64_t i = 0; i < bracket; ++i) own.first_epoch *= rule.factor;
+  return own;
+}
+
+std::vector<Trial> trials_of(const EarlyStopping& rule, const std::vector<Trial>& trials,
+                             std::int64_t bracket) {
+  std::vector<Trial> own;
+  std::copy_if(trials.begin(), trials.end(), std::back_inserter(own),
+               [&](const Trial& trial) { return bracket_of(rule, trial.number) == bracket; });
+  return own;
+}
+
+}  // namespace
+
+std::int64_t bracket_count(const EarlyStopping& rule) {
+  if (rule.epochs < rule.first_epoch)
+    throw core::UsageError({.message = "hyperband needs the number of epochs of a whole training",
+                            .field = "early_stopping.epochs",
+                            .hint = "as model-parameters.epochs"});
+  std::int64_t count = 1;
+  for (std::int64_t rung = rule.first_epoch; rung <= rule.epochs / rule.factor; rung *= rule.factor) ++count;
+  return count;
+}
+
+std::int64_t bracket_of(const EarlyStopping& rule, std::int64_t trial) {
+  const std::int64_t count = bracket_count(rule);
+  // Each bracket has about the same number of epochs: n x factor^s / (s + 1) trials for the one with s more
+  // rungs.
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(count));
+  std::int64_t power = 1, all = 0;
+  for (std::int64_t s = 0; s < count; ++s, power *= rule.factor) {
+    const std::int64_t size = (count * power + s) / (s + 1);
+    sizes[static_cast<std::size_t>(count - 1 - s)] = size;
+    all += size;
+  }
+  std::int64_t place = trial % std::max<std::int64_t>(all, 1), bracket = 0;
+  for (; place >= sizes[static_cast<std::size_t>(bracket)]; ++bracket)
+    place -= sizes[static_cast<std::size_t>(bracket)];
+  return bracket;
+}
+
+bool stops(const EarlyStopping& rule, const std::vector<Trial>& trials, const Trial& trial,
+           bool is_complete) {
+  if (rule.kind == "none" || last_epoch(trial) < rule.first_epoch) return false;
+  if (rule.kind == "median") return stops_by_median(rule, trials, trial);
+  if (rule.kind == "asha") return stops_by_asha(rule, trials, trial, is_complete);
+  const std::int64_t bracket = bracket_of(rule, trial.number);
+  return stops_by_asha(rule_of(rule, bracket), trials_of(rule, trials, bracket), trial, is_complete);
+}
+
+std::int64_t promoted(const EarlyStopping& rule, const std::vector<Trial>& trials, bool is_complete) {
+  if (rule.kind == "asha") return promoted_by_asha(rule, trials, is_complete);
+  if (rule.kind != "hyperband") return -1;
+  const std::int64_t count = bracket_count(rule);
+  for (std::int64_t bracket = 0; bracket < count; ++bracket) {
+    const std::int64_t trial =
+        promoted_by_asha(rule_of(rule, bracket), trials_of(rule, trials, bracket), is_complete);
+    if (trial >= 0) return trial;
+  }
+  return -1;
 }
 
 }  // namespace tune

@@ -70,6 +70,18 @@ Objectives::Objectives(std::vector<Objective> all) : all_(std::move(all)) {
   }
 }
 
+Measured mean(const std::vector<Measured>& repeats) {
+  const auto count = static_cast<double>(repeats.size());
+  double sum = 0, own = 0, spread = 0;
+  for (const Measured& one : repeats) {
+    sum += one.value;
+    if (std::isfinite(one.error)) own += one.error * one.error;
+  }
+  if (repeats.size() == 1) return repeats[0];
+  for (const Measured& one : repeats) spread += std::pow(one.value - sum / count, 2);
+  return {sum / count, std::sqrt(std::max(spread / (count - 1) / count, own / count / count))};
+}
+
 Measured Objectives::read(const Objective& objective, const std::filesystem::path& file) {
   const json content = core::read_json(file);
   for (const std::string& path : {objective.name(), "summary/" + objective.name()}) {

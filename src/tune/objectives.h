@@ -35,6 +35,11 @@ struct Measured {
   double value = 0, error = 0;
 };
 
+/// The mean of repeated measurements. Its error is the standard error from their spread, or from their own
+/// errors if that is larger: the spread of two or three is often small by chance. NaN for one without an
+/// error.
+Measured mean(const std::vector<Measured>& repeats);
+
 /// The objectives of a study.
 class Objectives {
  public:

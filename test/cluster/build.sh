@@ -94,6 +94,33 @@ build_trainer() {
   echo "$stamp" >"$folder/built.txt"
 }
 
+# Katib's programs of Go; its early stopping is a program of Python, whose packages come from PyPI.
+build_katib() {
+  local source=$PWD/programs/katib stamp katib=github.com/kubeflow/katib folder=$cache/bin/katib.d original
+  stamp=$(cat build.sh programs/katib/* | sha256sum)
+  [ "$(cat "$folder/built.txt" 2>/dev/null)" != "$stamp" ] || return 0
+  use_go
+  rm -rf "$folder"
+  mkdir -p "$folder/medianstop" "$cache/build/katib"
+  cp "$source/go.mod" "$source/go.sum" "$cache/build/katib"
+  (
+    cd "$cache/build/katib"
+    compile katib-controller "$katib/cmd/katib-controller/v1beta1" ""
+    compile katib-db-manager "$katib/cmd/db-manager/v1beta1" ""
+    compile katib-goptuna "$katib/cmd/suggestion/goptuna/v1beta1" ""
+    compile katib-collector "$katib/cmd/metricscollector/v1beta1/file-metricscollector" ""
+    original=$(go list -m -f '{{.Dir}}' "$katib")
+    cp -r "$original/manifests/v1beta1/components" "$folder"
+    tar -C "$original" -c pkg/apis/manager pkg/earlystopping cmd/earlystopping | tar -x -C "$folder/medianstop"
+  )
+  chmod -R u+w "$folder"
+  cp "$source/kustomization.yaml" "$source/katib-config.yaml" "$folder"
+  /usr/bin/python3 -m venv "$cache/build/katib/venv"
+  "$cache/build/katib/venv/bin/pip" install -q --no-compile --target "$folder/medianstop/packages" \
+    -r "$folder/medianstop/cmd/earlystopping/medianstop/v1beta1/requirements.txt"
+  echo "$stamp" >"$folder/built.txt"
+}
+
 new_root() {
   rm -rf "$cache/build/root"
   mkdir -p "$cache/build/root/bin" "$cache/build/root/etc"
@@ -104,9 +131,28 @@ new_root() {
 # pack NAME OPTION …
 pack() { ./pack_image.py --root "$cache/build/root" --name "localhost/$1:test" --out "$cache/images/$1.tar" "${@:2}"; }
 
+build_katib_images() {
+  local program root=$cache/build/root
+  [ -e "$cache/bin/katib.d" ] || return 0
+  for program in katib-controller katib-db-manager katib-goptuna katib-collector; do
+    new_root
+    cp "$cache/bin/$program" "$root"
+    # The collector runs pgrep, which Debian's BusyBox lacks.
+    [ "$program" != katib-collector ] || cp --parents -L /usr/bin/pgrep $(ldd /usr/bin/pgrep | grep -o '/[^ ]*') "$root"
+    pack "$program" --user 0:0 --entrypoint "/$program"
+  done
+  new_root
+  cp --parents -L /usr/bin/python3 $(find /usr/lib/python3*/lib-dynload /usr/bin/python3 "$cache/bin/katib.d/medianstop/packages" -name '*.so*' -o -name python3 | xargs ldd 2>/dev/null | grep -oh '=> /[^ ]*\|^\s*/lib[^ ]*' | sed 's/=> //' | sort -u) "$root"
+  cp -r --parents -L /usr/lib/python3.* "$root"
+  mkdir -p "$root/opt"
+  cp -r "$cache/bin/katib.d/medianstop" "$root/opt/katib"
+  pack katib-medianstop --user 1000:1000 --entrypoint "/usr/bin/python3 /opt/katib/cmd/earlystopping/medianstop/v1beta1/main.py" \
+    --env PYTHONPATH=/opt/katib:/opt/katib/pkg/apis/manager/v1beta1/python:/opt/katib/packages --env PYTHONDONTWRITEBYTECODE=1
+}
+
 build_images() {
   local stamp
-  stamp=$(cat build.sh pack_image.py programs/pause.c "$cache/bin/"{argoexec,trainer,jobset} /bin/busybox 2>/dev/null | sha256sum)
+  stamp=$(cat build.sh pack_image.py programs/pause.c "$cache/bin/"{argoexec,trainer,jobset,katib-*,katib.d/built.txt} /bin/busybox 2>/dev/null | sha256sum)
   [ "$(cat "$cache/images/built.txt" 2>/dev/null)" != "$stamp" ] || return 0
   mkdir -p "$cache/images" "$cache/build"
   new_root
@@ -130,6 +176,7 @@ build_images() {
     cp "$cache/bin/$manager" "$cache/build/root/manager"
     pack "$manager" --user 65532:65532 --entrypoint /manager
   done
+  build_katib_images
   rm -rf "$cache/build/root"
   echo "$stamp" >"$cache/images/built.txt"
 }
@@ -137,5 +184,6 @@ build_images() {
 if [ "${2:-}" != --images ]; then
   build_programs
   build_trainer
+  build_katib
 fi
 build_images

@@ -183,11 +183,15 @@ apply_definitions() {
   return 1
 }
 
-# Names of pods in headless services, which Kubernetes' own DNS server would know.
+# Names of services and of pods in headless services, which Kubernetes' own DNS server would know.
 name_pods() {
+  local services='{range .items[*]}{.spec.clusterIP} {.metadata.name}.{.metadata.namespace}.svc.cluster.local{"\n"}{end}'
   local fields='{range .items[?(@.spec.subdomain)]}{.status.podIP} {.spec.hostname}.{.spec.subdomain}.{.metadata.namespace}.svc.cluster.local{"\n"}{end}'
   while sleep 2; do
-    kubectl get pods --all-namespaces -o jsonpath="$fields" 2>/dev/null | grep '^[0-9]' >"$run/hosts.new" || continue
+    {
+      kubectl get pods --all-namespaces -o jsonpath="$fields"
+      kubectl get services --all-namespaces -o jsonpath="$services"
+    } 2>/dev/null | grep '^[0-9]' >"$run/hosts.new" || continue
     cmp -s "$run/hosts.new" "$run/hosts/pods" || mv "$run/hosts.new" "$run/hosts/pods"
   done
 }
@@ -196,7 +200,8 @@ start_services() {
   mkdir -p "$run/hosts"
   start name-pods name_pods
   start dnsmasq dnsmasq -k --no-resolv --no-hosts --conf-file=/dev/null --listen-address="$node_ip,127.0.0.1" --bind-interfaces --user=root --pid-file= --hostsdir="$run/hosts" \
-    --address=/kubernetes.default.svc.cluster.local/10.96.0.1 --address="/calopipe.svc.cluster.local/$node_ip" --local=/cluster.local/ --local=//
+    --address=/kubernetes.default.svc.cluster.local/10.96.0.1 --address="/calopipe.svc.cluster.local/$node_ip" \
+    --local=/kubeflow.calopipe.svc.cluster.local/ --local=/calopipe.calopipe.svc.cluster.local/ --local=/cluster.local/ --local=//
   S3_IGNORE_SUBDOMAIN_BUCKETNAME=true start s3 "$PYTHON" -m moto.server -H "$node_ip" -p 9000
   apply_definitions || fail "the resource definitions of Argo are refused"
   # A definition has no conditions at first, and kubectl refuses to wait for them.

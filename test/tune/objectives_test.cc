@@ -91,4 +91,15 @@ TEST(Importance, IsThatOfTheParameterThatMatters) {
   EXPECT_TRUE(tune::importance(space, {trials[0]}, {0}).empty());
 }
 
+TEST(Mean, HasTheErrorOfTheSpread) {
+  const tune::Measured spread = tune::mean({{1, NAN}, {2, NAN}, {3, NAN}});
+  EXPECT_DOUBLE_EQ(spread.value, 2);
+  EXPECT_DOUBLE_EQ(spread.error, 1 / std::sqrt(3.0));
+  // Two values that agree by chance are not exact.
+  EXPECT_DOUBLE_EQ(tune::mean({{1, 0.3}, {1, 0.4}}).error, 0.25);
+  const tune::Measured one = tune::mean({{5, NAN}});
+  EXPECT_EQ(one.value, 5);
+  EXPECT_TRUE(std::isnan(one.error));
+}
+
 }  // namespace

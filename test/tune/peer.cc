@@ -7,9 +7,11 @@
 #include <map>
 #include <numbers>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "tune/algorithm.h"
+#include "tune/early_stopping.h"
 
 namespace {
 
@@ -117,11 +119,58 @@ double best(const Function& function, const tune::Algorithm& algorithm, int tria
   return best;
 }
 
+// A training of 27 epochs whose loss falls at a speed of its own.
+double loss_after(const Parameters& p, std::int64_t epoch) {
+  const double last = (x(p, 0) - 0.3) * (x(p, 0) - 0.3) + (x(p, 1) - 0.6) * (x(p, 1) - 0.6);
+  return last + std::exp(-static_cast<double>(epoch) / (1 + 4 * x(p, 1)));
+}
+
+// Trainings with early stopping, one after the other: the best loss of a whole training, and the number of
+// epochs.
+std::pair<double, int> best_training(const std::string& kind, std::uint64_t seed, std::int64_t wanted) {
+  const tune::EarlyStopping rule{.kind = kind, .first_epoch = 1, .factor = 3, .epochs = 27};
+  const auto algorithm = tune::make_algorithm("random", cube(2, 0, 1), {.seed = seed});
+  std::vector<tune::Trial> trials;
+  int epochs = 0;
+  for (;;) {
+    const bool is_complete = static_cast<std::int64_t>(trials.size()) == wanted;
+    std::int64_t number = tune::promoted(rule, trials, is_complete);
+    if (number < 0) {
+      if (is_complete) break;
+      number = static_cast<std::int64_t>(trials.size());
+      trials.push_back({.number = number, .parameters = algorithm->ask({}, number)->parameters});
+    }
+    tune::Trial& trial = trials[static_cast<std::size_t>(number)];
+    trial.state = tune::TrialState::kRunning;
+    while (trial.state == tune::TrialState::kRunning) {
+      const std::int64_t epoch = trial.curve.empty() ? 1 : trial.curve.rbegin()->first + 1;
+      trial.curve[epoch] = loss_after(trial.parameters, epoch);
+      ++epochs;
+      if (epoch == 27)
+        trial.state = tune::TrialState::kDone;
+      else if (tune::stops(rule, trials, trial, static_cast<std::int64_t>(trials.size()) == wanted))
+        trial.state = tune::TrialState::kStopped;
+    }
+  }
+  double best = INFINITY;
+  for (const tune::Trial& trial : trials)
+    if (trial.state == tune::TrialState::kDone) best = std::min(best, trial.curve.at(27));
+  return {best, epochs};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 5) return 2;
   try {
+    if (std::string(argv[1]) == "training") {
+      for (int i = 4; i < argc; ++i) {
+        const auto [loss, epochs] =
+            best_training(argv[2], std::strtoull(argv[i], nullptr, 10), std::atoi(argv[3]));
+        std::printf("%.17g %d\n", loss, epochs);
+      }
+      return 0;
+    }
     const Function& function = functions().at(argv[1]);
     std::string name = argv[2];
     const bool multivariate = name == "tpe-multivariate";

@@ -142,6 +142,38 @@ def check(program):
     return failures
 
 
+def training(trial):
+    x, y = cube(trial, 2, 0, 1)
+    for epoch in range(1, 28):
+        loss = (x - 0.3) ** 2 + (y - 0.6) ** 2 + math.exp(-epoch / (1 + 4 * y))
+        trial.report(loss, epoch)
+        if epoch < 27 and trial.should_prune():
+            raise optuna.TrialPruned
+    return loss
+
+
+def epochs_of(study):
+    return sum(len(trial.intermediate_values) for trial in study.trials)
+
+
+def check_hyperband(program, trials=68):
+    """Early stopping, with random points: the best whole training, and the epochs that it took."""
+    out = subprocess.run([program, "training", "hyperband", str(trials), *map(str, SEEDS)], capture_output=True, text=True, check=True).stdout
+    mine = np.array([[float(word) for word in line.split()] for line in out.splitlines()])
+    theirs = []
+    for seed in SEEDS:
+        pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=27, reduction_factor=3)
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed), pruner=pruner)
+        study.optimize(training, n_trials=trials)
+        theirs.append([study.best_value, epochs_of(study)])
+    theirs = np.array(theirs)
+    error = math.sqrt((np.var(mine[:, 0], ddof=1) + np.var(theirs[:, 0], ddof=1)) / len(SEEDS))
+    good = mine[:, 0].mean() <= theirs[:, 0].mean() + 3 * error and mine[:, 1].mean() <= 1.2 * theirs[:, 1].mean()
+    print(f"{'ok' if good else 'FAILED'}: hyperband {trials:4} trainings: best {mine[:, 0].mean():.4g} after {mine[:, 1].mean():.0f} epochs, "
+          f"Optuna's {theirs[:, 0].mean():.4g} after {theirs[:, 1].mean():.0f}; {(mine[:, 0].mean() - theirs[:, 0].mean()) / error:+.1f} errors")
+    return 0 if good else 1
+
+
 if "--record" in sys.argv:
     record()
-sys.exit(1 if check(sys.argv[1]) else 0)
+sys.exit(1 if check_hyperband(sys.argv[1]) + check(sys.argv[1]) else 0)

@@ -107,13 +107,65 @@ for study in a f g; do
   check "report of $study in a browser" 0 "as expected" node test/web/tune_test.mjs "$work/$study.html" "$modules"
 done
 
+# Repeats: the mean of two seeds, with its error.
+sed 's/  seed: 3/  seed: 3\n  repeats: 2/' "$work/config.yaml" > "$work/repeats.yaml"
+check "repeats" 0 "±" "$calopipe" tune -q --space "$work/repeats.yaml" --study "$work/i" --trials 2 --set train.seed=5
+settings=$("$calopipe" tune show "$work/i" --json | value "' '.join(f'--set {name}={value}' for name, value in t[0]['parameters'].items())")
+for seed in 5 6; do
+  "$calopipe" run -q --config "$work/config.yaml" $settings --set train.seed=$seed --print loss=training.json:validation_loss 2>/dev/null
+done | sed -n 's/^loss=//p' > "$work/losses"
+expect "their mean and error" "$("$calopipe" tune show "$work/i" --json | value "[round(t[0]['values'][0], 4), round(t[0]['errors'][0], 4)]")" \
+  "$(python3 -c "a, b = map(float, open('$work/losses')); print([round((a + b) / 2, 4), round(abs(a - b) / 2, 4)])")"
+sed 's/  seed: 3/  repeats: 2\n  repeat_seed: train.sede/' "$work/config.yaml" > "$work/bad.yaml"
+check "a seed that does not exist" 2 'did you mean "seed"' "$calopipe" tune -q --space "$work/bad.yaml" --study "$work/x" --trials 2
+
+# Hyperband: brackets of trials that stop and go on.
+sed 's/epochs: 2/epochs: 4/; s/  seed: 3/  seed: 3\n  early_stopping: {kind: hyperband, first_epoch: 1, factor: 2, epochs: 4}/' "$work/config.yaml" > "$work/hyperband.yaml"
+check "Hyperband" 0 "calopipe run" "$calopipe" tune -q --space "$work/hyperband.yaml" --study "$work/j" --trials 7 --algorithm random --set train.memory_mb=16
+states=$("$calopipe" tune show "$work/j" --json | value "sorted({one['state'] for one in t})")
+expect "some trials of Hyperband stop and some are done" "$states" "['done', 'stopped']"
+sed 's/, epochs: 4}/}/' "$work/hyperband.yaml" > "$work/bad.yaml"
+check "Hyperband without a number of epochs" 2 "early_stopping.epochs" "$calopipe" tune -q --space "$work/bad.yaml" --study "$work/x" --trials 2
+
 # Katib.
-sed '/weight_decay/d' "$work/config.yaml" > "$work/flat.yaml"
-check "Katib" 0 "objective=training.json:validation_loss" "$calopipe" tune --space "$work/flat.yaml" --trials 6 --target katib --image here/calopipe --out -
-check "Katib has no conditions" 2 "conditions" "${tune[@]}" --trials 6 --target katib
+check "Katib" 0 "kind: Push" "$calopipe" tune --space "$work/config.yaml" --trials 6 --target katib --image here/calopipe --out -
+check "no context of Kubernetes" 2 "nowhere" "$calopipe" tune --space "$work/config.yaml" --trials 6 --target katib --on nowhere --kubeconfig "$work/config.yaml"
+check "a context without Katib" 2 "needs --target katib" "${tune[@]}" --trials 6 --on ''
 # The example of the page is read and checked before Katib refuses it.
 awk '/^# tune.yaml/ { on = 1 } /^```/ { on = 0 } on' doc/tune.md > "$work/page.yaml"
-check "the example of doc/tune.md" 2 "takes one objective only" "$calopipe" tune --space "$work/page.yaml" --config data/demo.yaml --trials 6 --target katib
+check "the example of doc/tune.md" 2 "has no asha" "$calopipe" tune --space "$work/page.yaml" --config data/demo.yaml --trials 6 --target katib
+# A trial as in its pod, with the environment that the Experiment gives it.
+"$calopipe" tune --space "$work/config.yaml" --trials 6 --target katib --out "$work/experiment.yaml" >/dev/null
+cat > "$work/pod.py" <<'PYTHON'
+import json, os, sys, yaml
+container = yaml.safe_load(open(sys.argv[1]))["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"][0]
+values = {"model-parameters-lr": "0.01", "model-parameters-cascade-width": "8", "model-parameters-weight-decay": "0.005"}
+for variable in container["env"]:
+    text = variable["value"]
+    for name, value in values.items():
+        text = text.replace("${trialParameters." + name + "}", value)
+    os.environ[variable["name"]] = text
+os.environ["KATIB_TRIAL_NAME"] = "study-abc"
+os.environ["CALOPIPE_KATIB_DATABASE"] = "127.0.0.1:" + sys.argv[2]
+os.execv(sys.argv[3], [sys.argv[3], *container["command"][1:3], "--store", sys.argv[4]])
+PYTHON
+python=${CALOPIPE_PYTHON:-python3}
+database() {  # database OPTION …: starts Katib's DB manager for tests
+  rm -f "$work/port"
+  "$python" test/tune/katib_database.py "$work/port" "$@" > "$work/reported" 2>/dev/null & database=$!
+  for _ in $(seq 300); do [ -e "$work/port" ] && break; sleep 0.1; done
+}
+pod() { "$python" "$work/pod.py" "$work/experiment.yaml" "$(cat "$work/port")" "$calopipe" "$work/pod"; }
+database
+check "a trial in its pod" 0 " objective=[0-9.]+$" pod
+printed=$(sed -n "s/.* objective=//p" <<<"$(pod 2>/dev/null)")
+expect "what Katib's database gets" "$(python3 -c "import json; one = [json.loads(line) for line in open('$work/reported')][-1]; log = one['observationLog']['metricLogs'];
+print(one['trialName'], [line['metric'] for line in log])")" "study-abc [{'name': 'objective', 'value': '$printed'}]"
+kill $database
+database --refuse
+check "a database that refuses" 4 "does not take the numbers of study-abc" pod
+kill $database
+check "a trial without a pod" 2 "CALOPIPE_TRIAL_STUDY is not set" "$calopipe" tune trial --store "$work/pod"
 check "what Katib collects" 0 "^objective=[0-9.]+$" "$calopipe" run -q --config "$work/config.yaml" --print objective=training.json:validation_loss
 check "a number that no run has" 3 "did you mean" "$calopipe" run -q --config "$work/config.yaml" --print objective=training.json:validation_los
 

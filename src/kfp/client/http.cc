@@ -325,7 +325,12 @@ Http::Answer Http::perform(const Request& request, const Secrets& secrets) {
   if (!secrets.jar.empty()) set(CURLOPT_COOKIEFILE, secrets.jar.c_str());
 
   core::CurlHeaders headers;
-  headers.add("Accept: application/json");
+  if (options_.http2) {
+    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    headers.add("TE: trailers");
+  } else {
+    headers.add("Accept: application/json");
+  }
   headers.add("Expect:");  // do not wait for "100 Continue"
   if (!secrets.token.empty()) headers.add("Authorization: Bearer " + secrets.token);
 

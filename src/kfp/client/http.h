@@ -55,6 +55,7 @@ struct HttpOptions {
   std::string ca_pem;  ///< trusted certificates instead of the system's and of `ca_file`; empty = none
   bool verify = true;  ///< false = accept any certificate of the server
   std::string proxy;   ///< address of a proxy; empty = that of the environment
+  bool http2 = false;  ///< HTTP/2 from the first byte on, without TLS, as gRPC has it inside of a cluster
   ErrorWords words;
   std::filesystem::path
       ca_file;  ///< trusted certificates (PEM) instead of the system's; empty = the system's

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "kfp/client/detail/grpc_frame.h"
 
 namespace kfp::client {
 namespace {
@@ -243,13 +244,10 @@ Metadata::Metadata(HttpOptions options) : http_(for_metadata(std::move(options))
 
 // One call: a frame with the message there; a frame with the answer, and one with the status, back.
 std::string Metadata::ask(const char* method, const std::string& message) {
-  const auto size = static_cast<std::uint32_t>(message.size());
-  std::string frame(1, '\0');
-  for (const int shift : {24, 16, 8, 0}) frame += static_cast<char>(size >> shift & 0xFF);
   const std::string answer = http_.text({.method = "POST",
                                          .path = std::string("/ml_metadata.MetadataStoreService/") + method,
                                          .content_type = "application/grpc-web+proto",
-                                         .raw = frame + message,
+                                         .raw = grpc_frame(message),
                                          .idempotent = true});
   const auto fail = [&](const std::string& reason) {
     throw core::InputError({.message = fmt::format("{} of ML Metadata fails: {}", method, reason),

@@ -32,6 +32,8 @@ const std::vector<Kind>& kinds() {
       {"Pod", "v1", "pods", false},
       {"TrainingRuntime", "trainer.kubeflow.org/v1alpha1", "trainingruntimes", false},
       {"TrainJob", "trainer.kubeflow.org/v1alpha1", "trainjobs", false},
+      {"Experiment", "kubeflow.org/v1beta1", "experiments", false},
+      {"Trial", "kubeflow.org/v1beta1", "trials", false},
   };
   return all;
 }
