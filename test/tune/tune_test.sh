@@ -7,9 +7,10 @@ calopipe=$1 modules=$2
 value() { python3 -c "import json,sys; t=json.load(sys.stdin)['trials']; print($1)"; }
 expect() { if [ "$2" != "$3" ]; then echo "FAILED: $1: $2, expected $3"; failures=$((failures + 1)); fi; }
 
-# Small trials.
+# Small trials, of few showers on a small mesh.
+check "showers" 0 "showers" "$calopipe" generate -q --model siw-lowgran --energy-gev 5,20 --events 150 --layout calopipe --out "$work/showers.h5"
 cat > "$work/config.yaml" <<YAML
-input-parameters: {data: data/mlfastsim}
+input-parameters: {data: $work/showers.h5}
 preprocess: {holdout_fraction: 0.3}
 model-parameters: {epochs: 2, cascade_width: 8}
 validate: {classifiers: [], replicas: 5}
@@ -23,6 +24,7 @@ tune:
   seed: 3
 YAML
 tune=("$calopipe" tune -q --space "$work/config.yaml")
+longer=(--set model-parameters.epochs=40)  # so that a worker is killed inside of a trial
 
 check "search" 0 "trial [0-9]+: .*calopipe run --set|calopipe run --set" "${tune[@]}" --study "$work/a" --trials 4 --parallel 2
 check "show" 0 "4 trials: 4 done" "$calopipe" tune show "$work/a"
@@ -43,7 +45,7 @@ expect "the same trials" "$("$calopipe" tune show "$work/b" --json | value "[(on
   "$("$calopipe" tune show "$work/c" --json | value "[(one['parameters'], one['values']) for one in t]")"
 
 # A worker is killed inside of a trial; another one joins and does everything that is left, and its trial, too.
-"${tune[@]}" --study "$work/d" --trials 4 --seed 8 --no-cache >/dev/null 2>&1 & pid=$!
+"${tune[@]}" --study "$work/d" --trials 4 --seed 8 --no-cache "${longer[@]}" >/dev/null 2>&1 & pid=$!
 for _ in $(seq 600); do
   "$calopipe" tune show "$work/d" 2>/dev/null | grep -qE "1 done, *|done.*running|running.*done" && break; sleep 0.1
 done
@@ -68,12 +70,12 @@ postgres start "$port"
 trap 'postgres kill 2>/dev/null; rm -rf "$work"' EXIT
 export PGPASSWORD=s3cret/word
 url="postgresql://worker@127.0.0.1:$port/studies"
-"${tune[@]}" --study "$url?study=d" --trials 4 --seed 8 --no-cache >/dev/null 2>&1 & pid=$!
+"${tune[@]}" --study "$url?study=d" --trials 4 --seed 8 --no-cache "${longer[@]}" >/dev/null 2>&1 & pid=$!
 for _ in $(seq 600); do "$calopipe" tune show "$url?study=d" 2>/dev/null | grep -q "running" && break; sleep 0.1; done
 postgres kill; postgres up
 "$calopipe" tune -q --study "$url?study=d" --trials 4 --resume >/dev/null 2>"$work/second" & second=$!
 for _ in $(seq 600); do "$calopipe" tune show "$url?study=d" 2>/dev/null | grep -q "1 done" && break; sleep 0.1; done
-kill -KILL $pid; wait $pid 2>/dev/null
+kill -KILL $pid || failures=$((failures + 1)); wait $pid 2>/dev/null
 wait $second; expect "the other worker ends" $? 0
 expect "no trial is lost in PostgreSQL" "$("$calopipe" tune show "$url?study=d" --json | value "[one['state'] for one in t]")" "['done', 'done', 'done', 'done']"
 check "list" 0 "^d$" "$calopipe" tune list "$url"
@@ -181,7 +183,7 @@ bad 's/seed: 3/algorithm: tpo/' "unknown algorithm" 2 'did you mean "tpe"'
 bad 's/  seed: 3/  sed: 3/' "unknown field" 3 'seed'
 bad 's/holdout_fraction: 0.3/holdout_fraction: 3/' "a wrong value for all trials" 2 "holdout_fraction"
 [ -e "$work/x" ] && { echo "FAILED: a study was made in spite of bad input"; failures=$((failures + 1)); }
-sed 's#data/mlfastsim#/nowhere#' "$work/config.yaml" > "$work/bad.yaml"
+sed 's#data: .*showers.h5#data: /nowhere#' "$work/config.yaml" > "$work/bad.yaml"
 check "all trials fail" 3 "2 trials failed; the first one: .*nowhere" "$calopipe" tune -q --space "$work/bad.yaml" --study "$work/h" --trials 9 --max-failures 2
 check "they are recorded" 0 "2 trials: 2 failed" "$calopipe" tune show "$work/h"
 check "no study" 3 "no such study" "$calopipe" tune show "$work/none"
