@@ -1,5 +1,5 @@
-// Lists runs of Kubeflow with calopipe and with the Python SDK, and waits for runs with many clients at a time. The server is the
-// one of the tests, in Python: what it needs is in the row of the answers as text.
+// Lists runs of Kubeflow with calopipe and with the Python SDK, and waits for runs with many clients at a
+// time. The server is the one of the tests, in Python: what it needs is in the row of the answers as text.
 // usage: client_bench [RUNS [CLIENTS [SECONDS]]]   (CALOPIPE_PYTHON is a Python with kfp)
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -49,7 +49,9 @@ int list_runs(const test::KubeflowServer& server, int runs) {
   const double ours = bench::best_seconds([&] { listed(client); });
   const double text = bench::best_seconds([&] { fetch_text(client, runs); });
   fmt::print("listing {} runs, 200 per page\n", runs);
-  const auto row = [](const char* name, double seconds) { fmt::print("  {:<52} {:>9.1f} ms\n", name, 1e3 * seconds); };
+  const auto row = [](const char* name, double seconds) {
+    fmt::print("  {:<52} {:>9.1f} ms\n", name, 1e3 * seconds);
+  };
   row("calopipe", ours);
   row("the answers as text (the time of the tests' server)", text);
   row("processor time of calopipe, first call", own);
@@ -76,8 +78,9 @@ int wait_for_runs(const test::KubeflowServer& server, int clients, double second
     threads.emplace_back([&, i] {
       try {
         Client client({.server = server.address()});
-        const Run run = wait(client, ids[static_cast<std::size_t>(i)],
-                             {.longest_wait_s = seconds, .on_outage = [&](const std::string&) { ++outages; }});
+        const Run run =
+            wait(client, ids[static_cast<std::size_t>(i)],
+                 {.longest_wait_s = seconds, .on_outage = [&](const std::string&) { ++outages; }});
         failed += run.state == RunState::kRunning ? 0 : 1;
       } catch (const core::Error& error) {
         fmt::print("  {}\n", error.what());

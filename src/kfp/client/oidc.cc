@@ -304,8 +304,7 @@ std::string scope_of(const OidcLogin& login) {
 
 [[noreturn]] void refuse_login(const OidcLogin& login, const std::string& reason,
                                const std::string& hint = {}) {
-  throw core::UnavailableError(
-      {.message = "did not log in: " + reason, .file = login.issuer, .hint = hint});
+  throw core::UnavailableError({.message = "did not log in: " + reason, .file = login.issuer, .hint = hint});
 }
 
 Tokens with_browser(const OidcLogin& login, const Provider& provider, const OidcPrompt& prompt,
