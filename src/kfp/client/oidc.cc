@@ -136,7 +136,7 @@ class Provider {
       core::ErrorDetails details{.message = "refuses the login: " + refused.code(), .file = address};
       if (refused.code() == "invalid_client" || refused.code() == "unauthorized_client")
         details.hint = "check client_id and client_secret_file in the login of the context";
-      throw Refused(refused.status(), std::move(details), refused.code());
+      throw Refused(401, std::move(details), refused.code());  // OAuth 2.0 says most of this with 400
     }
   }
 
