@@ -4,6 +4,7 @@ kfp_peer.py compile-tasks FOLDER COUNT         FOLDER/tasks-COUNT.yaml: tasks of
 kfp_peer.py run-tasks FOLDER COUNT FILE        the same with kfp.local, in FOLDER: seconds of the run, the best of some
 kfp_peer.py compile-chain FOLDER COUNT FILE    FOLDER/chain.yaml: COUNT container tasks in a row: seconds to compile it,
                                                from the pipeline function to the file, the best of three
+kfp_peer.py list-runs FOLDER COUNT FILE        all COUNT runs of the server in FOLDER/address: seconds, the best of three
 """
 import logging
 import pathlib
@@ -14,7 +15,7 @@ import warnings
 
 warnings.filterwarnings('ignore')
 
-from kfp import compiler, dsl, local
+from kfp import Client, compiler, dsl, local
 
 ROUNDS_SECONDS = 8  # as in local_bench.cc
 
@@ -56,6 +57,17 @@ def compile_chain(count, file):
     return time.perf_counter() - begin
 
 
+def list_runs(client, count):
+    begin, found, token = time.perf_counter(), 0, ''
+    while True:
+        page = client.list_runs(page_size=200, page_token=token)
+        found, token = found + len(page.runs), page.next_page_token
+        if not token:
+            break
+    assert found == count, f'{found} runs'
+    return time.perf_counter() - begin
+
+
 def main():
     what, folder, count = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
     if what == 'compile-tasks':
@@ -73,6 +85,9 @@ def main():
             begin = time.perf_counter()
             tasks()
             seconds = min(seconds, time.perf_counter() - begin)
+    elif what == 'list-runs':
+        client = Client(host=(folder / 'address').read_text(encoding='utf-8').strip())
+        seconds = min(list_runs(client, count) for _ in range(3))
     else:
         seconds = min(compile_chain(count, folder / 'chain.yaml') for _ in range(3))
     pathlib.Path(sys.argv[4]).write_text(f'{seconds}\n')

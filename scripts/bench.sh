@@ -13,7 +13,7 @@ echo "load: $(cut -d' ' -f1-3 /proc/loadavg)"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 build/release/bin/calopipe convert --model siw-lowgran --out "$folder/siw-lowgran.onnx"
-for name in read stream features train generate infer cascade conv compile local; do
+for name in read stream features train generate infer cascade conv compile local client; do
   arguments=()
   if [[ $name == infer ]]; then arguments=("$folder/siw-lowgran.onnx"); fi
   "build/release/bin/${name}_bench" "${arguments[@]}"

@@ -8,23 +8,8 @@ cache=$1
 kubernetes_version=1.34.4
 argo=github.com/argoproj/argo-workflows/v4
 
-fail() { echo "test-cluster: $*" >&2; exit 4; }
-
-find_go() {
-  [ -x /usr/local/go/bin/go ] && PATH=$PATH:/usr/local/go/bin
-  command -v go >/dev/null || fail "there is no Go: install $(go_wanted) or later (https://go.dev/dl), or give the programs with --prebuilt"
-  local have
-  have=$(GOTOOLCHAIN=local go env GOVERSION)
-  printf '%s\n' "$(go_wanted)" "$have" | sort -CV || fail "$have is too old: install $(go_wanted) or later (https://go.dev/dl)"
-}
-go_wanted() { sed -n 's/^go /go/p' programs/go.mod; }
-
-use_go() {
-  find_go
-  # Nothing of this machine's own settings and caches is used or changed.
-  export GOENV=off GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS="-mod=mod -modcacherw -trimpath -buildvcs=false -p=${CALOPIPE_GO_JOBS:-$(nproc)}"
-  export GOPATH=$cache/go GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build
-}
+script=test-cluster
+. ./go.sh
 
 # Argo's folder with two repairs. Archives of modules have no links: signal_linux.go is a link to signal_darwin.go in Argo's
 # repository, and is missing.
@@ -40,18 +25,9 @@ repair_argo() {
   go mod edit -replace "$argo=$copy"
 }
 
-# compile PROGRAM PACKAGE FLAGS
-compile() {
-  local start=$SECONDS
-  echo "test-cluster: building $1"
-  go build -ldflags "-s -w $3" -o "$cache/bin/$1.partial" "$2"
-  mv "$cache/bin/$1.partial" "$cache/bin/$1"
-  echo "test-cluster: built $1 in $((SECONDS - start)) s"
-}
-
 build_programs() {
   local source=$PWD/programs stamp
-  stamp=$(cat build.sh programs/*.go programs/go.mod programs/go.sum | sha256sum)
+  stamp=$(cat build.sh go.sh programs/*.go programs/go.mod programs/go.sum | sha256sum)
   [ "$(cat "$cache/bin/built.txt" 2>/dev/null)" != "$stamp" ] || return 0
   use_go
   mkdir -p "$cache/bin" "$cache/build/programs"
@@ -73,7 +49,7 @@ build_programs() {
 # Kubeflow's Trainer and JobSet have modules and a version of Kubernetes' libraries of their own.
 build_trainer() {
   local source=$PWD/programs/trainer stamp trainer=github.com/kubeflow/trainer/v2 jobset=sigs.k8s.io/jobset folder=$cache/bin/trainer.d
-  stamp=$(cat build.sh programs/trainer/* | sha256sum)
+  stamp=$(cat build.sh go.sh programs/trainer/* | sha256sum)
   [ "$(cat "$folder/built.txt" 2>/dev/null)" != "$stamp" ] || return 0
   use_go
   rm -rf "$folder"
@@ -97,7 +73,7 @@ build_trainer() {
 # Katib's programs of Go; its early stopping is a program of Python, whose packages come from PyPI.
 build_katib() {
   local source=$PWD/programs/katib stamp katib=github.com/kubeflow/katib folder=$cache/bin/katib.d original
-  stamp=$(cat build.sh programs/katib/* | sha256sum)
+  stamp=$(cat build.sh go.sh programs/katib/* | sha256sum)
   [ "$(cat "$folder/built.txt" 2>/dev/null)" != "$stamp" ] || return 0
   use_go
   rm -rf "$folder"

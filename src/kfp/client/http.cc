@@ -144,6 +144,14 @@ struct Http::Answer {
   json value;  // of the body, if JSON is expected
   std::string redirect;
   double retry_after_s = -1;
+
+  // Proxies with logins send their page instead of the API's answer, also with the status 200 or 403.
+  bool is_login_page() const {
+    const auto contains = [this](const char* text) { return body.find(text) != std::string::npos; };
+    return type.starts_with("text/html") &&
+           (contains("type=\"password\"") || contains("type='password'") || contains("type=password") ||
+            (status == 403 && contains("<form")));
+  }
 };
 
 Refused::Refused(int status, core::ErrorDetails details, std::string code)
@@ -469,6 +477,8 @@ void Http::refuse(const Request& request, const Answer& answer, const Secrets& s
     case 403:
       details.message = "does not permit this" + behind;
       details.hint = options_.words.permission;
+      if (!logged_in && options_.words.login.empty())
+        details.hint += "; or the login of the context is missing (doc/kubeflow.md)";
       break;
     case 404:
       details.message = reason.empty() ? "has nothing at " + request.path : "has no such object" + behind;
@@ -509,6 +519,7 @@ Http::Answer Http::attempt(const Request& request, bool is_json, bool& may_try_a
     may_try_again = safe || error.done() == Unreachable::Done::kNo;
     throw;
   }
+  if (answer.status < 500 && answer.is_login_page()) answer.status = 401;
   if (answer.status < 200 || answer.status > 299) {
     const bool asks_to_come_back =
         (answer.status == 429 || answer.status == 503) && answer.retry_after_s >= 0;

@@ -126,7 +126,8 @@ struct Request {
 ///
 /// A call is repeated if that is safe: a GET after every temporary failure; others only if the connection was
 /// not made, or the server refused with 429 or 503 and a waiting time. Redirections are not followed, because
-/// they lead to login pages and would receive the token. Errors contain neither tokens nor cookies.
+/// they lead to login pages and would receive the token. A login page instead of an answer counts as 401,
+/// whatever its status. Errors contain neither tokens nor cookies.
 class Http {
  public:
   /// @throws core::UsageError (invalid address), core::UnavailableError (no libcurl)

@@ -117,9 +117,12 @@ class Provider {
     options.server = address;
     Request request{.method = "POST", .path = "", .form = std::move(form)};
     const std::string secret = secret_of(login_);
+    // Providers that know both ways may accept only the usual one from a client (OpenID Connect Discovery 3).
     const json methods = found_.value("token_endpoint_auth_methods_supported", json());
-    const bool in_form = methods.is_array() &&
-                         std::find(methods.begin(), methods.end(), "client_secret_post") != methods.end();
+    const auto supports = [&](const char* way) {
+      return methods.is_array() && std::find(methods.begin(), methods.end(), way) != methods.end();
+    };
+    const bool in_form = supports("client_secret_post") && !supports("client_secret_basic");
     request.form.emplace_back("client_id", login_.client_id);
     if (!secret.empty() && in_form) request.form.emplace_back("client_secret", secret);
     if (!secret.empty() && !in_form) request.user = {escaped(login_.client_id), escaped(secret)};
@@ -133,7 +136,7 @@ class Provider {
       core::ErrorDetails details{.message = "refuses the login: " + refused.code(), .file = address};
       if (refused.code() == "invalid_client" || refused.code() == "unauthorized_client")
         details.hint = "check client_id and client_secret_file in the login of the context";
-      throw Refused(refused.status(), std::move(details), refused.code());
+      throw Refused(401, std::move(details), refused.code());  // OAuth 2.0 says most of this with 400
     }
   }
 
@@ -299,8 +302,9 @@ std::string scope_of(const OidcLogin& login) {
   return fmt::format("{}", fmt::join(scopes, " "));
 }
 
-[[noreturn]] void refuse_login(const OidcLogin& login, const std::string& reason) {
-  throw core::UnavailableError({.message = "did not log in: " + reason, .file = login.issuer});
+[[noreturn]] void refuse_login(const OidcLogin& login, const std::string& reason,
+                               const std::string& hint = {}) {
+  throw core::UnavailableError({.message = "did not log in: " + reason, .file = login.issuer, .hint = hint});
 }
 
 Tokens with_browser(const OidcLogin& login, const Provider& provider, const OidcPrompt& prompt,
@@ -361,7 +365,8 @@ Tokens with_device(const OidcLogin& login, const Provider& provider, const OidcP
       if (refused.code() == "slow_down")
         interval_s += 5;
       else if (refused.code() != "authorization_pending")
-        refuse_login(login, refused.code().empty() ? refused.details().message : refused.code());
+        refuse_login(login, refused.code().empty() ? refused.details().message : refused.code(),
+                     refused.details().hint);
     }
   }
   refuse_login(login, "the code has expired");

@@ -178,6 +178,16 @@ TEST_F(ClientHttp, SaysWhatToDo) {
   EXPECT_THAT(error_of(http, {.path = kHealth}), AllOf(HasSubstr("bad gateway"), Not(HasSubstr("html"))));
   server.faults({{{"fault", "text"}, {"text", "<html>log in</html>"}, {"type", "text/html"}}});
   EXPECT_THAT(error_of(http, {.path = kHealth}), HasSubstr("with a page"));
+  for (const json& page :
+       {json{{"fault", "status"}, {"status", 403}, {"text", "<form action='/oauth2/start'>"}},
+        json{{"fault", "text"}, {"text", "<input type=\"password\">"}}}) {
+    json as_html = page;
+    as_html["type"] = "text/html; charset=utf-8";
+    server.faults({as_html, as_html});
+    EXPECT_THAT(error_of(http, {.path = kHealth}), HasSubstr("requires a login")) << page;
+    EXPECT_EQ(code, core::ExitCode::kUnavailable);
+    EXPECT_THROW(http.text({.path = kHealth}), Refused);  // a page is no log
+  }
   server.faults(
       {{{"fault", "status"}, {"status", 302}, {"headers", {{"Location", "/dex/auth?state=geheim"}}}}});
   EXPECT_THAT(error_of(http, {.path = kHealth}), AllOf(HasSubstr("/dex/auth"), Not(HasSubstr("geheim"))));

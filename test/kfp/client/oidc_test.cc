@@ -200,7 +200,8 @@ urllib.request.urlopen(address)
 
 TEST_F(ClientOidc, ClientsWithASecretSendItAsTheProviderWants) {
   core::write_file(folder_ / "secret", "a/b+c d\n");
-  for (const json& methods : {json(), json({"client_secret_post"}), json({"client_secret_basic"})}) {
+  for (const json& methods : {json(), json({"client_secret_post"}), json({"client_secret_basic"}),
+                              json({"client_secret_post", "client_secret_basic"})}) {
     json orders = {{"secret", "a/b+c d"}};
     if (!methods.is_null()) orders["methods"] = methods;
     provider_->order(orders);

@@ -1,6 +1,7 @@
 #include "kfp/client/wait.h"
 
 #include <gmock/gmock.h>
+#include <malloc.h>
 
 #include "core/interrupt.h"
 #include "kfp/client/test_server.h"
@@ -113,12 +114,22 @@ TEST_F(ClientWait, EndsAfterTheLongestWait) {
   EXPECT_EQ(wait(*client, id, options).state, RunState::kRunning);
 }
 
+// What the program holds from malloc, in all threads.
+std::size_t allocated_bytes() {
+  return ::mallinfo2().uordblks;
+}
+
 // Eight hours in which nothing happens, on a clock that the waits move.
 TEST_F(ClientWait, AsksLessAndLess) {
   const std::string id = start({{"", "RUNNING"}});
   double now = 0;
   std::vector<double> waits;
+  waits.reserve(2000);
+  std::vector<std::size_t> memory_bytes;  // after each hour
+  memory_bytes.reserve(10);
   Client sleepless({.server = server->address(), .sleep = [&](double seconds) {
+                      if (now >= 3600.0 * double(memory_bytes.size() + 1))
+                        memory_bytes.push_back(allocated_bytes());
                       waits.push_back(seconds);
                       now += seconds;
                     }});
@@ -128,6 +139,9 @@ TEST_F(ClientWait, AsksLessAndLess) {
   EXPECT_DOUBLE_EQ(waits.back(), 15);
   EXPECT_TRUE(std::is_sorted(waits.begin(), waits.end()));
   EXPECT_LT(waits.size(), 2000U);
+  // A client that kept 40 bytes of each answer would need 64 KiB more.
+  ASSERT_GE(memory_bytes.size(), 7U);
+  EXPECT_LT(memory_bytes.back(), memory_bytes.front() + 16384);
 }
 
 }  // namespace
